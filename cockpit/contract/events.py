@@ -1,0 +1,40 @@
+"""The words of `events.jsonl`: kinds, their fields, and the version of the envelope.
+
+Every line is `{"v": 1, "seq": N, "time": epoch seconds, "kind": K, …}`. Readers ignore kinds and fields
+that they don't know, so adding one needs no new version; changing the meaning of one does.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+VERSION = 1
+
+Stage = Literal["importing", "loading", "tokenizing", "training", "evaluating", "saving", "done"]
+Outcome = Literal["finished", "early_stopped", "stopped", "failed", "out_of_memory"]
+Level = Literal["info", "warning", "error"]
+CheckpointReason = Literal["periodic", "request", "stop", "end"]
+Split = Literal["train", "eval"]
+
+STAGES: tuple[Stage, ...] = (
+    "importing",
+    "loading",
+    "tokenizing",
+    "training",
+    "evaluating",
+    "saving",
+    "done",
+)
+OUTCOMES: tuple[Outcome, ...] = ("finished", "early_stopped", "stopped", "failed", "out_of_memory")
+
+# kind -> the fields that a reader may count on (others may be there as well)
+KINDS: dict[str, tuple[str, ...]] = {
+    "stage": ("name", "detail"),
+    "notice": ("level", "text"),
+    "mid_eval": ("step", "score", "passed", "parsed", "n", "best", "best_score", "best_step", "since_best"),
+    "checkpoint": ("step", "path", "best", "reason"),
+    "sample": ("step", "split", "path", "n"),
+    "held_out": ("score", "passed", "parsed", "n", "checkpoint", "path"),
+    "finding": ("rule", "severity", "headline", "evidence", "next_step"),
+    "end": ("outcome", "reason", "step", "best_step", "best_score"),
+}

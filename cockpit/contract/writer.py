@@ -1,0 +1,233 @@
+"""What a trainer uses to report: events, metrics, samples, checkpoints. It never stops training.
+
+    from cockpit.contract import AttemptWriter
+    out = AttemptWriter(attempt_dir)
+    out.stage("training")
+    out.metrics(step, {"loss": loss, "lr": lr})
+    out.end("finished", step=100)
+
+A full disk, a deleted folder or a value that is no number costs a warning on stderr (once per cause), not
+the run. One process may write at a time: rank 0 of the trainer.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, SupportsFloat, cast
+
+from cockpit.contract import atomic
+from cockpit.contract.events import VERSION, CheckpointReason, Level, Outcome, Split, Stage
+from cockpit.contract.layout import AttemptLayout
+
+_TAIL = 65536  # bytes looked at for the last sequence number: far more than a line of ours
+
+
+def _to_stderr(text: str) -> None:
+    print(f"[cockpit] {text}", file=sys.stderr, flush=True)
+
+
+class AttemptWriter:
+    """Appends to one attempt's files; `seq` goes on where an earlier process (before a resume) ended.
+
+    `clock` gives epoch seconds, `warn` takes the sentence that tells of telemetry lost; `lost` counts lines
+    that could not be written.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        *,
+        clock: Callable[[], float] = time.time,
+        warn: Callable[[str], None] = _to_stderr,
+    ) -> None:
+        self.layout = AttemptLayout(Path(root))
+        self.lost = 0
+        self._clock = clock
+        self._warn = warn
+        self._warned: set[str] = set()
+        self._seq = _last_seq(self.layout.events)
+        self._open: dict[Path, Any] = {}
+
+    def stage(self, name: Stage, detail: str = "") -> None:
+        """Say which part of the job begins now."""
+        self.event("stage", name=name, detail=detail)
+
+    def notice(self, level: Level, text: str) -> None:
+        """Tell the person something in a sentence."""
+        self.event("notice", level=level, text=text)
+
+    def metrics(self, step: int, values: Mapping[str, object]) -> None:
+        """Log numbers at `step` (optimizer steps). NaN and infinities become null, named under `nonfinite`."""
+        row: dict[str, object] = {"step": int(step), "time": round(self._clock(), 3)}
+        nonfinite: dict[str, str] = {}
+        for key, value in values.items():
+            number = _number(value)
+            if number is None or key in ("step", "time", "nonfinite"):
+                continue
+            if isinstance(number, float) and not math.isfinite(number):
+                nonfinite[key] = str(number)
+                number = None
+            row[key] = number
+        if nonfinite:
+            row["nonfinite"] = nonfinite
+        self._append(self.layout.metrics, row)
+
+    def mid_eval(self, step: int, score: float, **fields: object) -> None:
+        """Report a mini-eval: `score` in 0..1, and the fields named in `events.KINDS["mid_eval"]`."""
+        self.event("mid_eval", step=step, score=score, **fields)
+
+    def checkpoint(self, step: int, *, best: bool = False, reason: CheckpointReason = "periodic") -> None:
+        """Report that `checkpoints/step_NNNNNN` is there, whole; `best` also points `checkpoints/best` at it."""
+        if best:
+            self.publish_best(step)
+        path = self.layout.checkpoint(step).relative_to(self.layout.root)
+        self.event("checkpoint", step=step, path=str(path), best=best, reason=reason)
+
+    def publish_best(self, step: int) -> None:
+        """Switch `checkpoints/best` to the checkpoint at `step`, atomically."""
+        try:
+            atomic.switch_symlink(self.layout.best, self.layout.checkpoint(step).name)
+        except OSError as error:
+            self._failed("the link to the best checkpoint", error)
+
+    def samples(self, step: int, split: Split, rows: Iterable[Mapping[str, object]]) -> str | None:
+        """Write samples whole and report them; gives their path below the attempt, None if not written."""
+        path = self.layout.sample_file(split, step)
+        written = self.rows(path, rows)
+        if written is None:
+            return None
+        relative = str(path.relative_to(self.layout.root))
+        self.event("sample", step=step, split=split, path=relative, n=written)
+        return relative
+
+    def rows(self, path: Path, rows: Iterable[Mapping[str, object]]) -> int | None:
+        """Write `rows` as JSON lines to `path`, whole or not at all; gives their number, None if not written."""
+        lines = [_encode(row) for row in rows]
+        try:
+            atomic.write_bytes(path, b"".join(lines))
+        except OSError as error:
+            self._failed(str(path.relative_to(self.layout.root)), error)
+            return None
+        return len(lines)
+
+    def held_out(self, **fields: object) -> None:
+        """Report the full held-out pass, with the fields named in `events.KINDS["held_out"]`."""
+        self.event("held_out", **fields)
+
+    def finding(
+        self, rule: str, severity: str, headline: str, evidence: Iterable[str] = (), next_step: str = ""
+    ) -> None:
+        """Report what a check of the trainer's own found."""
+        self.event(
+            "finding",
+            rule=rule,
+            severity=severity,
+            headline=headline,
+            evidence=list(evidence),
+            next_step=next_step,
+        )
+
+    def end(self, outcome: Outcome, reason: str = "", **fields: object) -> None:
+        """Report how it ended: the last event of all."""
+        self.event("end", outcome=outcome, reason=reason, **fields)
+
+    def event(self, kind: str, **fields: object) -> None:
+        """Append one event of any kind."""
+        self._seq += 1
+        envelope = {"v": VERSION, "seq": self._seq, "time": round(self._clock(), 3), "kind": kind}
+        self._append(self.layout.events, envelope | fields)
+
+    def close(self) -> None:
+        """Close the files; writing again opens them again."""
+        for handle in self._open.values():
+            handle.close()
+        self._open.clear()
+
+    def _append(self, path: Path, row: Mapping[str, object]) -> None:
+        # Unbuffered append: one write() a line, so that a line is never torn by another process's and a
+        # crash loses nothing that was reported.
+        try:
+            line = _encode(row)
+            handle = self._open.get(path)
+            if handle is None:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                handle = open(path, "ab", buffering=0)  # noqa: SIM115 - kept open for the run
+                self._open[path] = handle
+                if _ends_in_half_a_line(path):
+                    line = b"\n" + line  # what a crash tore stays one malformed line of its own
+            written = handle.write(line)
+            if written != len(line):
+                raise OSError(28, "No space left on device")
+        except (OSError, ValueError, TypeError) as error:
+            stale = self._open.pop(path, None)
+            if stale is not None:
+                stale.close()
+            self._failed(path.name, error)
+
+    def _failed(self, what: str, error: Exception) -> None:
+        self.lost += 1
+        cause = f"{what}: {error.__class__.__name__}: {getattr(error, 'strerror', None) or error}"
+        if cause not in self._warned:
+            self._warned.add(cause)
+            self._warn(f"could not write {cause}; training goes on, this part of its record is lost")
+
+
+def _encode(row: Mapping[str, object]) -> bytes:
+    try:
+        text = json.dumps(row, ensure_ascii=False, allow_nan=False, default=_plain)
+    except ValueError:
+        text = json.dumps(atomic.finite(row), ensure_ascii=False, allow_nan=False, default=_plain)
+    return text.encode("utf-8", "backslashreplace") + b"\n"
+
+
+def _plain(value: object) -> object:
+    """numpy and torch scalars and paths, as JSON knows them."""
+    number = _number(value)
+    if number is not None:
+        return atomic.finite(number)
+    if isinstance(value, set | frozenset | tuple):
+        return list(cast("Iterable[object]", value))
+    return str(value)
+
+
+def _number(value: object) -> int | float | None:
+    if isinstance(value, bool | int | float):
+        return value
+    if value is None or isinstance(value, str | bytes):
+        return None
+    try:
+        return float(cast("SupportsFloat", value))
+    except (TypeError, ValueError):
+        return None
+
+
+def _ends_in_half_a_line(path: Path) -> bool:
+    with path.open("rb") as handle:
+        size = handle.seek(0, 2)
+        if size == 0:
+            return False
+        handle.seek(size - 1)
+        return handle.read(1) != b"\n"
+
+
+def _last_seq(path: Path) -> int:
+    try:
+        with path.open("rb") as handle:
+            size = handle.seek(0, 2)
+            handle.seek(max(0, size - _TAIL))
+            lines = handle.read(_TAIL).split(b"\n")
+    except OSError:
+        return 0
+    for line in reversed(lines):
+        try:
+            seq = json.loads(line)["seq"]
+        except (ValueError, KeyError, TypeError):
+            continue
+        if isinstance(seq, int):
+            return seq
+    return 0
