@@ -1,0 +1,233 @@
+"""A recipe: every setting that an attempt needs, resolved, validated and written once.
+
+The trainer's own settings stand in `trainer` under TRL's field names, verbatim; everything else has a
+section here. Each field says its unit. Which values are good is not decided here (see core/recipes).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+
+from cockpit.contract import atomic
+from cockpit.contract.errors import CockpitError
+
+VERSION = 1
+TECHNIQUES = ("sft", "dpo", "kto", "orpo", "rft", "grpo", "rloo", "ppo", "reward")
+Technique = Literal["baseline", "sft", "dpo", "kto", "orpo", "rft", "grpo", "rloo", "ppo", "reward", "custom"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class ModelSettings(_Section):
+    """What is loaded."""
+
+    name_or_path: str
+    """A folder, or a hub id."""
+    revision: str | None = None
+    """A commit of the hub repository."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """`auto`: bfloat16 on a GPU that has it, float32 on a CPU."""
+    device_map: JsonValue = None
+    """None pins the whole model to the device it trains on; `auto` places for inference and is refused."""
+    load_in_4bit: bool = False
+    """QLoRA: only together with `peft`."""
+    warm_start: str | None = None
+    """A checkpoint (adapter or full weights) to go on from instead of the base; a folder."""
+    warm_start_from: str | None = None
+    """The experiment, and perhaps step, that `warm_start` came from: `exp_0003` or `exp_0003@120`."""
+    adapter: Literal["continue", "merge"] = "continue"
+    """A warm start that is an adapter: train it further, or merge it and begin a new one."""
+    train_mode: bool = True
+    """False would switch dropout off (eval mode): refused for training."""
+    trust_remote_code: bool = False
+
+
+class LoraSettings(_Section):
+    """peft.LoraConfig's own names; the section is null for full weights."""
+
+    r: int = Field(32, ge=1, le=1024)
+    lora_alpha: int = Field(64, ge=1)
+    lora_dropout: float = Field(0.0, ge=0.0, lt=1.0)
+    target_modules: str | list[str] = "all-linear"
+    use_rslora: bool = False
+
+
+class DataSettings(_Section):
+    """Files, and what was in them when the recipe was made."""
+
+    train: str | None = None
+    """JSONL; null for a baseline."""
+    train_hash: str | None = None
+    """sha256 of the content."""
+    mini_eval: str
+    """5-10 items, a slice of its own, never trained on."""
+    mini_eval_hash: str | None = None
+    held_out: str
+    """Never trained on; scored once, at the end."""
+    held_out_hash: str | None = None
+    columns: dict[str, str] = Field(default_factory=dict)
+    """What each of the file's columns was read as, where it wasn't named so: `{"question": "prompt"}`."""
+    system_prompt: str | None = None
+    """Put before every prompt, in training and evaluation alike."""
+
+
+class GenerationSettings(_Section):
+    """How the model answers when it is scored; greedy by default."""
+
+    max_new_tokens: int = Field(256, ge=1)
+    temperature: float = Field(0.0, ge=0.0)
+    """0 is greedy."""
+    top_p: float = Field(1.0, gt=0.0, le=1.0)
+    batch_size: int = Field(16, ge=1)
+    """Prompts a forward pass."""
+    enable_thinking: bool | None = None
+    """Passed to the chat template where it knows the switch."""
+
+
+class MidEvalSettings(_Section):
+    """Checkpoint, mini-eval and early stop inside the run."""
+
+    every_steps: int = Field(200, ge=1)
+    """Optimizer steps between checkpoints …"""
+    every_epochs: float = Field(0.25, gt=0)
+    """… or epochs: whichever comes first."""
+    patience: int = Field(2, ge=1)
+    """Stop after so many checkpoints without a better score."""
+    min_delta: float = Field(0.0, ge=0.0, le=1.0)
+    """What counts as better."""
+    early_stop: bool = True
+    baseline: float | None = None
+    """The base model's score on the same items; the full held-out pass runs only from there up."""
+    keep_last: int = Field(2, ge=1)
+    """Checkpoints kept beside the best one."""
+
+
+class Budget(_Section):
+    """What an attempt may use up."""
+
+    seconds: float | None = Field(None, gt=0)
+    """Wall clock of the whole attempt; null is without end."""
+    attempts: int = Field(1, ge=1, le=3)
+    """One at training scale: a regression asks for another hypothesis, not another try."""
+    grace_s: float = Field(60.0, ge=0)
+    """Seconds a trainer has to write its checkpoint before SIGTERM, and again before SIGKILL."""
+
+
+class Resources(_Section):
+    """Where it runs."""
+
+    cuda_visible_devices: str | None = None
+    """Which GPUs the trainer sees (`0`, `0,1`, empty string for none); null leaves the environment's."""
+    omp_num_threads: int | None = Field(None, ge=1)
+    """Threads of a CPU run; null lets the launcher choose."""
+    python: str | None = None
+    """The interpreter, where a technique needs an environment of its own; null is the cockpit's."""
+    command: list[str] | None = None
+    """A trainer of your own instead of `python -m trainers.X`; gets COCKPIT_ATTEMPT_DIR."""
+    env: dict[str, str] = Field(default_factory=dict)
+    """More environment; no secrets, this is written to disk."""
+
+
+class Recipe(_Section):
+    """One attempt's settings."""
+
+    v: Literal[1] = VERSION
+    experiment_id: str = Field(pattern=r"^exp_\d{4,}$")
+    attempt: int = Field(1, ge=1)
+    parent: str | None = None
+    technique: Technique
+    hypothesis: str = ""
+    seed: int = Field(0, ge=0)
+    model: ModelSettings
+    peft: LoraSettings | None = None
+    data: DataSettings
+    verifier: str
+    generation: GenerationSettings = GenerationSettings()  # pyright: ignore[reportCallIssue]
+    trainer: dict[str, JsonValue] = Field(default_factory=dict)
+    """TRL's own field names, verbatim."""
+    mid_eval: MidEvalSettings = MidEvalSettings()  # pyright: ignore[reportCallIssue]
+    budget: Budget = Budget()  # pyright: ignore[reportCallIssue]
+    resources: Resources = Resources()  # pyright: ignore[reportCallIssue]
+    launcher: Literal["local"] = "local"
+    report_to: Literal["none", "wandb", "trackio", "mlflow"] = "none"
+    """The tracker that the environment asked for; none is never invented."""
+
+    @model_validator(mode="after")
+    def _train_like_training(self) -> Self:
+        """Refuse inference conveniences in training (source text, "Configure for training, not inference")."""
+        if self.technique == "baseline":
+            return self
+        if self.model.device_map is not None and self.model.device_map != {"": 0}:
+            raise ValueError(
+                f"model.device_map={json.dumps(self.model.device_map)} places layers for inference: training then "
+                "breaks in the backward pass or crawls from slower memory. Leave it out (the model is pinned to "
+                "its device); for a model larger than one device use accelerate with FSDP"
+            )
+        if "device_map" in json.dumps(self.trainer.get("model_init_kwargs") or {}):
+            raise ValueError(
+                "trainer.model_init_kwargs.device_map is refused: the model is pinned to its device"
+            )
+        if self.model.load_in_4bit and self.peft is None:
+            raise ValueError(
+                "model.load_in_4bit without peft trains frozen 4-bit weights, which learn nothing. "
+                "Add a LoRA section (peft) or load full weights"
+            )
+        if not self.model.train_mode:
+            raise ValueError("model.train_mode=false switches dropout off and is for inference. Leave it out")
+        if self.technique not in ("custom",) and self.data.train is None:
+            raise ValueError("data.train is missing: a training run needs a training file")
+        return self
+
+    @classmethod
+    def parse(cls, value: Mapping[str, Any], *, file: str | Path | None = None) -> Recipe:
+        """Validate a mapping. Raises CockpitError naming the field, its value and what is allowed."""
+        try:
+            return cls.model_validate(value)
+        except ValidationError as error:
+            raise CockpitError(explain(error), "Correct the recipe and try again.", file=file) from error
+
+    @classmethod
+    def load(cls, path: Path) -> Recipe:
+        """Read and validate. Raises CockpitError naming the file and what is wrong with it."""
+        try:
+            value = json.loads(path.read_bytes())
+        except FileNotFoundError as error:
+            raise CockpitError("there is no recipe here", "Create the experiment anew.", file=path) from error
+        except (OSError, ValueError) as error:
+            line = getattr(error, "lineno", None)
+            raise CockpitError(
+                f"the recipe can't be read: {error}", "Mend the JSON.", file=path, line=line
+            ) from error
+        if not isinstance(value, dict):
+            raise CockpitError("a recipe is a JSON object", "Create the experiment anew.", file=path)
+        return cls.parse(value, file=path)  # pyright: ignore[reportUnknownArgumentType]
+
+    def dump(self, path: Path) -> None:
+        """Write it whole, nulls kept: enough to run the attempt again anywhere."""
+        atomic.write_json(path, self.model_dump(mode="json"))
+
+
+def explain(error: ValidationError) -> str:
+    """A validation error as sentences: field, value, and what is allowed."""
+    parts: list[str] = []
+    for item in error.errors()[:3]:
+        field = ".".join(str(part) for part in item["loc"])
+        message = item["msg"].removeprefix("Value error, ").rstrip(".")
+        if not field:
+            parts.append(message)
+        elif item["type"] == "extra_forbidden":
+            parts.append(f"{field} is no setting of a recipe")
+        elif item["type"] == "missing":
+            parts.append(f"{field} is missing")
+        else:
+            shown = json.dumps(item["input"], default=str)[:80]
+            parts.append(f"{field}={shown}: {message[:1].lower()}{message[1:]}")
+    more = error.error_count() - len(parts)
+    return "; ".join(parts) + (f"; and {more} more" if more > 0 else "")
