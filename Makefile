@@ -1,0 +1,55 @@
+# make demo | test | fast | check | bench | screenshots | clean
+# TORCH=keep uses the torch that your Python already has; TORCH="torch==2.9.1" asks pip for another.
+
+SHELL := /bin/bash
+TORCH ?=
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DEMO_DIR ?= demo
+export OMP_NUM_THREADS ?= 1
+export TOKENIZERS_PARALLELISM ?= false
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: demo test fast check format bench screenshots setup clean
+
+demo: setup
+	$(BIN)/cockpit demo --dir $(DEMO_DIR)
+
+test: setup check
+	$(BIN)/python -m pytest tests
+
+fast: setup
+	$(BIN)/python -m pytest tests -m "not ml and not fault"
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/pyright
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup
+	$(BIN)/python -m tests.bench
+
+screenshots: setup
+	$(BIN)/python screenshots/make.py $(DEMO_DIR)
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml .ci/install_torch.py
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or say make PYTHON=/path/to/python3"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(if $(filter keep,$(TORCH)),--system-site-packages) $(VENV) || \
+		{ echo "Python's venv module is missing: install it (Debian: apt-get install python3-venv) and try again"; exit 1; }
+	@echo "Setting up $(VENV): a few minutes, once."
+	@$(BIN)/python .ci/install_torch.py $(TORCH)
+	@$(BIN)/python -m pip install --quiet -e '.[train,dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) $(DEMO_DIR) build *.egg-info .pytest_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,123 @@
+"""The command line: every action of the screens has its twin here, with `--json`.
+
+Exit codes: 0 done; 1 it was tried and failed (a run, a check); 2 the input was wrong; 130 interrupted.
+Only the module of the command that was asked for is imported, so that `cockpit status --tmux` stays cheap.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+
+OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command's module (with `arguments(parser)` and `run(options) -> int`) and what it does, in a line."""
+
+    module: str
+    help: str
+    group: str
+
+
+COMMANDS: dict[str, Command] = {
+    "demo": Command("demo", "the whole story on a tiny model, in minutes", "start"),
+    "init": Command("init", "make a workspace: model, data, verifier", "start"),
+    "doctor": Command("doctor", "what this machine has and lacks", "start"),
+    "new": Command("new", "a new experiment: technique, hypothesis, settings", "move"),
+    "launch": Command("launch", "start an experiment's run; it outlives the terminal", "move"),
+    "stop": Command("stop", "end a run, with a checkpoint to resume from", "move"),
+    "resume": Command("resume", "go on from the last checkpoint", "move"),
+    "score": Command("score", "the full held-out pass, now", "move"),
+    "commit": Command("commit", "keep an experiment's result", "move"),
+    "discard": Command("discard", "put an experiment aside, with the reason", "move"),
+    "note": Command("note", "write a line to methodlog.md", "move"),
+    "ls": Command("ls", "the experiments, as a tree", "look"),
+    "status": Command("status", "what runs now (--tmux: one short line)", "look"),
+    "show": Command("show", "one experiment: recipe, scores, findings, answers", "look"),
+    "logs": Command("logs", "a run's log (-f follows)", "look"),
+    "findings": Command("findings", "what the diagnostics say", "look"),
+    "judge": Command("judge", "the diagnostics on a history from elsewhere", "look"),
+}
+
+_GROUPS = {"start": "Start", "move": "Move", "look": "Look"}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and give its exit code; without a command, open the cockpit."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    at = _command_at(words)
+    if at is None:
+        return _guarded("cockpit.cli.open", _root_parser(), words)
+    name = words.pop(at)
+    command = COMMANDS[name]
+    parser = argparse.ArgumentParser(prog=f"cockpit {name}", description=command.help.capitalize() + ".")
+    _common(parser)
+    return _guarded(f"cockpit.cli.{command.module}", parser, words, name)
+
+
+def _command_at(words: Sequence[str]) -> int | None:
+    """Where the command's name stands: after global options, whose values are skipped."""
+    skip = False
+    for index, word in enumerate(words):
+        if skip:
+            skip = False
+        elif word in ("--dir", "-C"):
+            skip = True
+        elif not word.startswith("-"):
+            return index if word in COMMANDS else None
+    return None
+
+
+def _guarded(module: str, parser: argparse.ArgumentParser, words: Sequence[str], name: str = "") -> int:
+    from cockpit.contract.errors import CockpitError
+
+    handler = import_module(module)
+    handler.arguments(parser)
+    options = parser.parse_args(words)
+    options.command = name
+    try:
+        return int(handler.run(options))
+    except CockpitError as error:
+        if getattr(options, "json", False):
+            import json
+
+            print(json.dumps(error.as_dict()))
+        else:
+            from cockpit.core.safe_text import clean
+
+            print(f"cockpit: {clean(str(error))}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # `cockpit logs | head`: the reader has seen enough
+        sys.stderr.close()
+        return OK
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dir", "-C", metavar="DIR", help="the workspace (default: here or above)")
+    parser.add_argument("--json", action="store_true", help="the answer as JSON")
+
+
+def _root_parser() -> argparse.ArgumentParser:
+    from cockpit import __version__
+
+    lines = ["commands:"]
+    for key, title in _GROUPS.items():
+        lines.append(f"  {title}")
+        lines += [f"    {name:<10} {c.help}" for name, c in COMMANDS.items() if c.group == key]
+    parser = argparse.ArgumentParser(
+        prog="cockpit",
+        usage="cockpit [--dir DIR] [command …]",
+        description="The cockpit for fine-tuning runs. Without a command it opens on the workspace here.",
+        epilog="\n".join([*lines, "", "`cockpit COMMAND --help` tells its options."]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"cockpit {__version__}")
+    parser.add_argument("--dir", "-C", metavar="DIR", help="the workspace (default: here or above)")
+    return parser

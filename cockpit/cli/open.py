@@ -1,0 +1,39 @@
+"""`cockpit`: open the screens on a workspace."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from cockpit.contract.errors import CockpitError
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("word", nargs="*", help=argparse.SUPPRESS)
+
+
+def run(options: argparse.Namespace) -> int:
+    from cockpit.cli import COMMANDS
+
+    if options.word:
+        import difflib
+
+        near = difflib.get_close_matches(options.word[0], COMMANDS, n=1)
+        hint = f"Did you mean `cockpit {near[0]}`?" if near else "`cockpit --help` lists them."
+        raise CockpitError(f"there is no command {options.word[0]!r}", hint)
+    if not sys.stdout.isatty():
+        raise CockpitError(
+            "the cockpit needs a terminal", "For scripts there is `cockpit ls --json`, `cockpit status`, …"
+        )
+    from cockpit.services.workspace import Workspace
+    from cockpit.ui.app import run as open_screens
+
+    start = Path(options.dir) if options.dir else None
+    try:
+        root = Workspace.find(start).root
+    except CockpitError:
+        if start is not None and not start.is_dir():
+            raise CockpitError(f"there is no folder {start}", "Check --dir.") from None
+        root = None  # the screens say how to make a workspace
+    return open_screens(root)

@@ -1,0 +1,55 @@
+"""How answers are printed: JSON as data, everything else as plain text that can't act on the terminal."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from cockpit.contract.atomic import finite
+from cockpit.core.safe_text import clean
+
+
+def print_json(value: object) -> None:
+    """One JSON value, indented; dataclasses become objects, paths become strings, non-finite numbers null."""
+    print(json.dumps(finite(plain(value)), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def plain(value: object) -> Any:
+    """`value` as dicts, lists and scalars."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+    return str(value) if isinstance(value, Path) else value
+
+
+def say(text: str = "") -> None:
+    """A line for a person."""
+    print(clean(text), flush=True)
+
+
+def warn(text: str) -> None:
+    """A line for a person, beside the answer."""
+    print(clean(text), file=sys.stderr, flush=True)
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[int] = ()) -> str:
+    """Columns padded to fit, without lines: what `awk` and eyes both like. `right` aligns those to the right."""
+    from rich.cells import cell_len
+
+    cells = [list(headers), *([clean(cell, newlines="show") for cell in row] for row in rows)]
+    widths = [max(cell_len(row[i]) for row in cells) for i in range(len(headers))]
+    lines: list[str] = []
+    for row in cells:
+        padded: list[str] = []
+        for i, cell in enumerate(row):
+            gap = " " * (widths[i] - cell_len(cell))
+            padded.append(gap + cell if i in right else cell + gap)
+        lines.append("  ".join(padded).rstrip())
+    return "\n".join(lines)
