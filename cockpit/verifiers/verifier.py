@@ -1,0 +1,178 @@
+"""The verifier: a named answer format, and how its answer compares with the gold one."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cockpit.contract.errors import CockpitError
+from cockpit.verifiers import formats, numbers
+from cockpit.verifiers.patterns import ChoiceFormat, PatternTimeout, RegexFormat
+from cockpit.verifiers.verdict import Verdict
+
+# Raise this whenever any verdict can change, so that scores of before and after are not compared.
+CODE_VERSION = 1
+GOLD_KEY = "answer"
+NAMES = ("exact", "tagged:TAG", "regex:PATTERN", "numeric", "boxed", "hashes", "choice[:LETTERS]")
+_SHOWN = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Verifier:
+    """Scores one completion against one item; deterministic, without side effects.
+
+    `spec` is the name under which it is written down (`tagged:answer`). The item's gold answer stands under
+    `gold_key`, bare (`18`) or in a known format (`… #### 18`, `\\boxed{18}`, the verifier's own).
+    """
+
+    spec: str
+    format: formats.Format
+    gold_key: str = GOLD_KEY
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over the spec, the gold column and the version of this code, in hexadecimal."""
+        return hashlib.sha256(f"{CODE_VERSION}\n{self.gold_key}\n{self.spec}".encode()).hexdigest()
+
+    @property
+    def wanted(self) -> str:
+        """The form asked for, as shown to a person."""
+        return self.format.wanted
+
+    def gold(self, item: Mapping[str, Any]) -> str:
+        """Return the gold answer without its wrapping; raise CockpitError where the item has none."""
+        if self.gold_key not in item:
+            raise CockpitError(
+                f"the item has no column {self.gold_key!r} for the verifier {self.spec}; "
+                f"it has {', '.join(map(repr, sorted(map(str, item)))) or 'none'}",
+                f"Name the column of the gold answers, or add {self.gold_key!r} to each item.",
+            )
+        value = item[self.gold_key]
+        if isinstance(self.format, ChoiceFormat):
+            return self.format.letter(value, item.get("choices")) or str(value).strip()
+        return bare_answer(str(value), self.format)
+
+    def __call__(self, completion: str, item: Mapping[str, Any]) -> Verdict:
+        """Judge `completion`: 1.0 where an answer of the wanted form equals the item's gold answer, else 0.0."""
+        gold = self.gold(item)
+        try:
+            found = self.format.find(completion)
+        except PatternTimeout as error:
+            return Verdict(0.0, False, None, str(error))
+        if found is None:
+            return Verdict(0.0, False, None, self._why_unparsed(completion))
+        if self._same(found.answer, gold):
+            return Verdict(1.0, True, found.answer, f"found {_short(found.answer)}, as wanted", found.span)
+        why = f"found {_short(found.answer)}, wanted {_short(gold)}"
+        if found.answer.casefold() == gold.casefold():
+            why += " (they differ in case only)"
+        return Verdict(0.0, True, found.answer, why, found.span)
+
+    def _same(self, answer: str, gold: str) -> bool:
+        return (
+            answer.strip() == gold.strip()
+            if isinstance(self.format, formats.ExactFormat)
+            else same_answer(answer, gold)
+        )
+
+    def _why_unparsed(self, completion: str) -> str:
+        if not completion.strip():
+            return "the completion is empty"
+        wanted = self.format.wanted
+        opening = wanted.partition("…")[0]
+        if "…" in wanted and opening in completion:
+            return f"{opening} is never closed: cut off?"
+        return f"no answer of the form {_short(wanted)}"
+
+
+def bare_answer(gold: str, own: formats.Format) -> str:
+    """Take a gold answer out of its wrapping: the verifier's own form, then `#### N`, then a box, else as it is."""
+    text = gold.strip()
+    if isinstance(own, formats.ExactFormat):
+        return text
+    if isinstance(own, formats.NumericFormat) and numbers.parse(text) is not None:
+        return text
+    known: tuple[formats.Format, ...] = (formats.HashesFormat(), formats.BoxedFormat())
+    wrappings = known if isinstance(own, formats.NumericFormat) else (own, *known)
+    for wrapping in (*wrappings, own):
+        try:
+            found = wrapping.find(text)
+        except PatternTimeout:
+            continue
+        if found is not None:
+            return found.answer
+    return text
+
+
+def same_answer(answer: str, gold: str) -> bool:
+    """Compare as numbers where both are, else as text with blanks collapsed; upper and lower case differ."""
+    if answer == gold:
+        return True
+    left, right = numbers.parse(answer), numbers.parse(gold)
+    if left is not None and right is not None:
+        return numbers.same_number(left, right)
+    return _collapsed(answer) == _collapsed(gold)
+
+
+def _collapsed(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def _short(text: str) -> str:
+    text = " ".join(text[: 4 * _SHOWN].split())
+    return repr(text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…") if text else "nothing"
+
+
+def _tagged(arg: str) -> formats.Format:
+    tag = arg or "answer"
+    if not re.fullmatch(r"[A-Za-z][\w.-]{0,63}", tag):
+        raise CockpitError(
+            f"{tag!r} is not a tag name",
+            "Write tagged:NAME with letters, digits, - and _, e.g. tagged:answer.",
+        )
+    return formats.TaggedFormat(tag)
+
+
+def _choice(arg: str) -> formats.Format:
+    letters = arg.upper() or "ABCDEFGHIJ"
+    if not re.fullmatch(r"[A-Z]{1,26}", letters) or len(set(letters)) != len(letters):
+        raise CockpitError(
+            f"{arg!r} is not a list of letters", "Write choice:ABCD with the letters of the options."
+        )
+    return ChoiceFormat(letters)
+
+
+def _plain(kind: type[Any]) -> Callable[[str], formats.Format]:
+    def build(arg: str) -> formats.Format:
+        if arg:
+            raise CockpitError(
+                f"this verifier takes no argument, but got {arg!r}", f"Known verifiers: {', '.join(NAMES)}."
+            )
+        return kind()
+
+    return build
+
+
+_BUILDERS: dict[str, Callable[[str], formats.Format]] = {
+    "exact": _plain(formats.ExactFormat),
+    "tagged": _tagged,
+    "regex": RegexFormat.compile,
+    "numeric": _plain(formats.NumericFormat),
+    "boxed": _plain(formats.BoxedFormat),
+    "hashes": _plain(formats.HashesFormat),
+    "choice": _choice,
+}
+
+
+def load(spec: str, *, gold_key: str = GOLD_KEY) -> Verifier:
+    """Return the verifier called `spec` (`NAME[:arg]`), or raise CockpitError naming the known ones."""
+    name, _, arg = spec.strip().partition(":")
+    builder = _BUILDERS.get(name)
+    if builder is None:
+        raise CockpitError(f"there is no verifier {name!r}", f"Known verifiers: {', '.join(NAMES)}.")
+    canonical = {"tagged": f"tagged:{arg or 'answer'}"}.get(name, f"{name}:{arg}" if arg else name)
+    return Verifier(canonical, builder(arg), gold_key)
