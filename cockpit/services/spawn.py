@@ -1,0 +1,173 @@
+"""How a trainer is started: command, environment and folder, from a recipe. Values only; nothing is started here."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tempfile
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import cockpit
+from cockpit.services.processes import MARK
+
+_SECRET_FLAG = re.compile(r"(?i)(token|secret|passw|api[-_]?key|credential)")
+_SECRET_VALUE = re.compile(r"\b(hf_|sk-|ghp_|github_pat_|glpat-|xox[bp]-)[A-Za-z0-9_-]{8,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What is run. `shown` is `argv` without anything that looks like a secret: only that is written down."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    cwd: Path
+    python: str
+
+    @property
+    def shown(self) -> list[str]:
+        return masked(self.argv)
+
+
+def command(
+    attempt: Path,
+    recipe: Mapping[str, object],
+    base_env: Mapping[str, str],
+    *,
+    token: str,
+    module: str | None = None,
+    resume: bool = False,
+) -> Command:
+    """The trainer of `recipe` for the folder `attempt`; `module` replaces the one that its technique names.
+
+    A command of the user's own is run as it stands, and finds the folder in COCKPIT_ATTEMPT_DIR. Raises
+    ValueError with a sentence where the recipe names nothing that can be run.
+    """
+    resources = _section(recipe, "resources")
+    own = resources.get("command")
+    python = os.path.expanduser(str(resources.get("python") or sys.executable))
+    if isinstance(own, list) and own and module is None:
+        argv = [str(part) for part in cast("list[object]", own)]
+        own_trainer = True
+    else:
+        argv = [python, "-u", "-m", module or module_of(recipe), str(attempt)]
+        own_trainer = False
+    env = _environment(attempt, recipe, base_env, token=token, resume=resume)
+    if not own_trainer:
+        env |= _import_environment(python, base_env)
+    return Command(tuple(argv), env, workspace_of(attempt), argv[0] if own_trainer else python)
+
+
+def module_of(recipe: Mapping[str, object]) -> str:
+    """The module that trains `recipe`'s technique; a baseline is only evaluated."""
+    technique = str(recipe.get("technique") or "")
+    if technique == "baseline":
+        return "trainers.evaluate"
+    if technique == "custom" or not technique.isidentifier():
+        raise ValueError("the recipe names no trainer: a custom technique needs resources.command")
+    return f"trainers.{technique}"
+
+
+def workspace_of(attempt: Path) -> Path:
+    """The folder that holds `.cockpit`, in which trainers run; the attempt's own where it lies elsewhere."""
+    for folder in attempt.parents:
+        if folder.name == ".cockpit":
+            return folder.parent
+    return attempt
+
+
+def experiment_of(attempt: Path, recipe: Mapping[str, object]) -> str:
+    """The experiment's id: the name of a run in every tracker."""
+    return str(recipe.get("experiment_id") or (attempt.parent.parent.name or attempt.name))
+
+
+def masked(argv: Sequence[str]) -> list[str]:
+    """`argv` with values that look like secrets replaced by `***`: process.json is for everyone to read."""
+    shown: list[str] = []
+    hide_next = False
+    for part in argv:
+        name, equals, _ = part.partition("=")
+        if hide_next and not part.startswith("-"):
+            shown.append("***")
+        elif equals and _SECRET_FLAG.search(name):
+            shown.append(f"{name}=***")
+        else:
+            shown.append(_SECRET_VALUE.sub(r"\1***", part))
+        hide_next = part.startswith("-") and not equals and _SECRET_FLAG.search(part) is not None
+    return shown
+
+
+def _environment(
+    attempt: Path, recipe: Mapping[str, object], base: Mapping[str, str], *, token: str, resume: bool
+) -> dict[str, str]:
+    resources = _section(recipe, "resources")
+    env = {name: value for name, value in base.items() if name != "COCKPIT_RESUME"}
+    # A crash in native code should leave its Python traceback in the log.
+    env = {"TOKENIZERS_PARALLELISM": "false", "PYTHONFAULTHANDLER": "1", "PYTHONUNBUFFERED": "1"} | env
+    env.setdefault("EVO_EXPERIMENT_ID", experiment_of(attempt, recipe))
+    devices = resources.get("cuda_visible_devices")
+    if isinstance(devices, str):
+        env["CUDA_VISIBLE_DEVICES"] = devices
+    threads = resources.get("omp_num_threads")
+    if isinstance(threads, int):
+        env["OMP_NUM_THREADS"] = str(threads)
+    elif "OMP_NUM_THREADS" not in env and not _sees_gpu(env):
+        env["OMP_NUM_THREADS"] = str(_threads())
+    extra = resources.get("env")
+    if isinstance(extra, Mapping):
+        env |= {str(k): str(v) for k, v in cast("Mapping[object, object]", extra).items()}
+    env |= {MARK: token, "COCKPIT_ATTEMPT_DIR": str(attempt)}
+    return env | ({"COCKPIT_RESUME": "1"} if resume else {})
+
+
+def _import_environment(python: str, base: Mapping[str, str]) -> dict[str, str]:
+    """So that `-m trainers.X` is found from any folder, and nothing in that folder shadows a library."""
+    home = Path(cockpit.__file__).resolve().parent.parent
+    if home.name in ("site-packages", "dist-packages"):
+        if _same_environment(python):
+            return {"PYTHONSAFEPATH": "1"}
+        home = _doorway(home)  # another environment's libraries must not come along
+    known = base.get("PYTHONPATH")
+    return {"PYTHONPATH": f"{home}{os.pathsep}{known}" if known else str(home), "PYTHONSAFEPATH": "1"}
+
+
+def _same_environment(python: str) -> bool:
+    # Not resolved: two virtual environments link to one interpreter.
+    return os.path.abspath(python) == os.path.abspath(sys.executable)
+
+
+def _doorway(home: Path) -> Path:
+    """A folder with links to our two packages alone."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = cache / "finetune-cockpit" / f"path-{cockpit.__version__}-{zlib.crc32(str(home).encode()):08x}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        folder = Path(tempfile.mkdtemp(prefix="finetune-cockpit-"))
+    for name in ("cockpit", "trainers"):
+        link = folder / name
+        if not link.exists():
+            link.unlink(missing_ok=True)
+            link.symlink_to(home / name)
+    return folder
+
+
+def _sees_gpu(env: Mapping[str, str]) -> bool:
+    if env.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
+        return False
+    return any(Path(path).exists() for path in ("/dev/nvidia0", "/dev/dxg", "/dev/kfd"))
+
+
+def _threads() -> int:
+    """Threads of a CPU run: all cores but on a small, shared box, where OpenMP's spinning costs more."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+    return 1 if cores <= 4 else cores // 2
+
+
+def _section(recipe: Mapping[str, object], name: str) -> Mapping[str, object]:
+    value = recipe.get(name)
+    return cast("Mapping[str, object]", value) if isinstance(value, Mapping) else {}
