@@ -1,0 +1,91 @@
+"""What a diagnostic, a reading or a check says, and in which order it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+Severity = Literal["info", "warn", "alarm", "block"]
+SEVERITIES: tuple[Severity, ...] = ("info", "warn", "alarm", "block")
+
+RULES = (
+    "stuck-at-zero", "below-random", "no-gain", "same-score-across-techniques", "flat-loss", "reward-hacking",
+    "overfit-or-leak", "degenerate-reward", "kl-blow-up", "entropy-collapse", "truncated-completions",
+    "loss-spike", "nonfinite", "stalled-run", "mid-eval-regression", "eval-in-train", "eval-in-synthetic",
+    "trained-on-failures", "untrained-checkpoint", "objective-mismatch",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One judgement: what was seen, how sure and how grave, and what to do next.
+
+    severity: info (worth knowing), warn (look at it), alarm (the run or the line of attack is failing), block
+    (a guardrail: it must not be committed). evidence: lines that a person can check. source: where the rule
+    comes from. step: where it began, in optimizer steps.
+    """
+
+    rule: str
+    severity: Severity
+    headline: str
+    evidence: tuple[str, ...] = ()
+    next_step: str = ""
+    source: str = ""
+    experiments: tuple[str, ...] = ()
+    step: int | None = None
+
+    @property
+    def key(self) -> str:
+        """Names the finding across repeated runs of its rule: the rule and what it is about."""
+        return f"{self.rule}:{','.join(self.experiments)}"
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the shape of `--json`."""
+        return {
+            "rule": self.rule,
+            "severity": self.severity,
+            "experiments": list(self.experiments),
+            "headline": self.headline,
+            "evidence": list(self.evidence),
+            "next_step": self.next_step,
+            "source": self.source,
+            "step": self.step,
+        }
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Finding | None:
+        """Read that shape, or a trainer's `finding` event; None where rule or headline is missing."""
+        rule, headline = value.get("rule"), value.get("headline")
+        if not isinstance(rule, str) or not isinstance(headline, str):
+            return None
+        severity = value.get("severity")
+        step = value.get("step")
+        return cls(
+            rule, cast(Severity, severity) if severity in SEVERITIES else "warn", headline,
+            _texts(value.get("evidence")), str(value.get("next_step") or ""), str(value.get("source") or ""),
+            _texts(value.get("experiments")), step if isinstance(step, int) else None,
+        )  # fmt: skip
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return (value,) if value else ()
+    if isinstance(value, list | tuple):
+        return tuple(str(part) for part in cast("list[object]", value))
+    return ()
+
+
+def ranked(findings: Iterable[Finding]) -> list[Finding]:
+    """Return them gravest first, in a stable order, each key once (the gravest of equals)."""
+    order = {severity: -rank for rank, severity in enumerate(SEVERITIES)}
+    kept: dict[str, Finding] = {}
+    for finding in sorted(
+        findings, key=lambda f: (order[f.severity], _rank(f.rule), f.experiments, f.headline)
+    ):
+        kept.setdefault(finding.key, finding)
+    return list(kept.values())
+
+
+def _rank(rule: str) -> int:
+    return RULES.index(rule) if rule in RULES else len(RULES)

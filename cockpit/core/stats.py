@@ -1,0 +1,174 @@
+"""The few tests and intervals that judging scores needs, exact where that is cheap; the standard library alone.
+
+Kept free of numpy and scipy at import: the first frame of the screen shows scores. `bootstrap` functions load
+numpy when they are called.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+Z95 = 1.959963984540054  # the normal quantile of a two-sided 95 % interval
+Z80 = 0.8416212335729143  # the normal quantile of 80 % power
+_EXACT_UP_TO = 2000
+RESAMPLES = 2000
+
+
+def wilson(passed: float, n: int, z: float = Z95) -> tuple[float, float]:
+    """Return the Wilson score interval of a proportion, within 0..1; (0, 1) for no items (Wilson 1927)."""
+    if n <= 0:
+        return 0.0, 1.0
+    share, z2 = passed / n, z * z
+    centre = share + z2 / (2 * n)
+    half = z * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
+    low, high = (centre - half) / (1 + z2 / n), (centre + half) / (1 + z2 / n)
+    return (0.0 if passed <= 0 else max(0.0, low)), (1.0 if passed >= n else min(1.0, high))
+
+
+def normal_tail(z: float) -> float:
+    """Return P(|Z| >= |z|) for a standard normal Z."""
+    return math.erfc(abs(z) / math.sqrt(2))
+
+
+def binomial_below(k: int, n: int, p: float) -> float:
+    """Return P(X <= k) for X ~ Binomial(n, p), summed in logarithms."""
+    if k < 0:
+        return 0.0
+    if k >= n or p <= 0:
+        return 1.0
+    if p >= 1:
+        return 0.0
+    log_p, log_q = math.log(p), math.log1p(-p)
+    terms = (
+        math.lgamma(n + 1) - math.lgamma(i + 1) - math.lgamma(n - i + 1) + i * log_p + (n - i) * log_q
+        for i in range(k + 1)
+    )
+    return min(1.0, math.fsum(math.exp(term) for term in terms))
+
+
+def mcnemar(wins: int, losses: int) -> float:
+    """Return the exact two-sided p of McNemar's test: are wins and losses equally likely (McNemar 1947)?"""
+    n = wins + losses
+    if n == 0:
+        return 1.0
+    fewer = min(wins, losses)
+    if n <= _EXACT_UP_TO:
+        return min(1.0, 2 * sum(math.comb(n, k) for k in range(fewer + 1)) / 2**n)
+    return min(1.0, 2 * binomial_below(fewer, n, 0.5))
+
+
+def two_proportions(passed_a: float, n_a: int, passed_b: float, n_b: int) -> float:
+    """Return the two-sided p for two independent proportions.
+
+    The N-1 chi-squared test where every expected count is at least 1, else Fisher's exact test
+    (Campbell 2007, Statistics in Medicine 26:3661).
+    """
+    if n_a <= 0 or n_b <= 0:
+        return 1.0
+    total, passed = n_a + n_b, passed_a + passed_b
+    pooled = passed / total
+    if pooled <= 0 or pooled >= 1:
+        return 1.0
+    if min(n_a, n_b) * min(pooled, 1 - pooled) < 1:
+        return fisher(round(passed_a), n_a, round(passed_b), n_b)
+    variance = pooled * (1 - pooled) * (1 / n_a + 1 / n_b) * total / (total - 1)
+    return normal_tail((passed_a / n_a - passed_b / n_b) / math.sqrt(variance))
+
+
+def fisher(passed_a: int, n_a: int, passed_b: int, n_b: int) -> float:
+    """Return the two-sided p of Fisher's exact test."""
+    passed = passed_a + passed_b
+    low, high = max(0, passed - n_b), min(passed, n_a)
+
+    def log_weight(k: int) -> float:
+        return _log_choose(n_a, k) + _log_choose(n_b, passed - k)
+
+    observed = log_weight(passed_a)
+    weights = [log_weight(k) for k in range(low, high + 1)]
+    top = max(weights)
+    total = math.fsum(math.exp(w - top) for w in weights)
+    extreme = math.fsum(math.exp(w - top) for w in weights if w <= observed + 1e-9)
+    return min(1.0, extreme / total)
+
+
+def newcombe(passed_a: float, n_a: int, passed_b: float, n_b: int, z: float = Z95) -> tuple[float, float]:
+    """Return the interval of p_a - p_b for independent proportions (Newcombe 1998, method 10)."""
+    a, b = passed_a / n_a, passed_b / n_b
+    (low_a, high_a), (low_b, high_b) = wilson(passed_a, n_a, z), wilson(passed_b, n_b, z)
+    low = a - b - math.hypot(a - low_a, high_b - b)
+    high = a - b + math.hypot(high_a - a, b - low_b)
+    return max(-1.0, low), min(1.0, high)
+
+
+def paired_difference(wins: int, losses: int, n: int, z: float = Z95) -> tuple[float, float]:
+    """Return the interval of the difference of paired proportions, (wins - losses) / n.
+
+    Agresti and Min 2005: half a pair is added to each of the four cells, so it does not collapse to a point
+    where no pair differs.
+    """
+    b, c, total = wins + 0.5, losses + 0.5, n + 2
+    difference = (b - c) / total
+    half = z * math.sqrt(max(0.0, (b + c) / total - difference * difference) / total)
+    return max(-1.0, difference - half), min(1.0, difference + half)
+
+
+def items_for_pairs(difference: float, discordant: float) -> int | None:
+    """Return how many paired items show `difference` with 80 % power at 5 % (Connor 1987); None for none.
+
+    `discordant` is the share of items on which the two disagree.
+    """
+    d = abs(difference)
+    if d == 0:
+        return None
+    share = max(discordant, d)
+    root = Z95 * math.sqrt(share) + Z80 * math.sqrt(max(0.0, share - d * d))
+    return math.ceil((root / d) ** 2)
+
+
+def items_for_proportions(a: float, b: float) -> int | None:
+    """Return how many items each of two independent scores needs, for 80 % power at 5 %; None where equal."""
+    d, mean = abs(a - b), (a + b) / 2
+    if d == 0:
+        return None
+    root = Z95 * math.sqrt(2 * mean * (1 - mean)) + Z80 * math.sqrt(a * (1 - a) + b * (1 - b))
+    return math.ceil((root / d) ** 2)
+
+
+def bootstrap_mean(
+    values: Sequence[float], *, seed: int = 0, resamples: int = RESAMPLES
+) -> tuple[float, float]:
+    """Return the seeded 95 % percentile bootstrap interval of the mean; (0, 1) for no values."""
+    if not values:
+        return 0.0, 1.0
+    low, high, _ = _resampled(values, seed, resamples)
+    return low, high
+
+
+def bootstrap_difference(
+    differences: Sequence[float], *, seed: int = 0, resamples: int = RESAMPLES
+) -> tuple[float, float, float]:
+    """Return the interval of the mean of paired differences and the two-sided p that it is 0."""
+    if not differences:
+        return -1.0, 1.0, 1.0
+    return _resampled(differences, seed, resamples)
+
+
+def _resampled(values: Sequence[float], seed: int, resamples: int) -> tuple[float, float, float]:
+    import numpy as np
+
+    data = np.asarray(values, dtype=np.float64)
+    rng = np.random.default_rng(seed)
+    means = np.empty(resamples)
+    block = max(1, min(resamples, 2_000_000 // len(data)))  # bounds the memory to some 16 MB
+    for start in range(0, resamples, block):
+        rows = min(block, resamples - start)
+        means[start : start + rows] = data[rng.integers(0, len(data), size=(rows, len(data)))].mean(axis=1)
+    below, above = float((means <= 0).sum()) + 1, float((means >= 0).sum()) + 1
+    p = min(1.0, 2 * min(below, above) / (resamples + 1))
+    low, high = (float(q) for q in np.quantile(means, [0.025, 0.975]))
+    return low, high, p
+
+
+def _log_choose(n: int, k: int) -> float:
+    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
