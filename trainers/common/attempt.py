@@ -1,0 +1,144 @@
+"""One attempt as a trainer sees it: recipe, reports, stop flag; and the frame that every trainer runs in."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cockpit.contract import AttemptLayout, AttemptWriter, CockpitError, Recipe
+from cockpit.contract.events import Stage
+from trainers.common import summary
+from trainers.common.ending import Ending, explain
+from trainers.common.signals import StopFlag, Stopped, hold
+
+RANK = int(os.environ.get("RANK", "0"))
+
+
+class SilentWriter(AttemptWriter):
+    """For ranks other than 0: every file of an attempt has one writer."""
+
+    def event(self, kind: str, **fields: object) -> None: ...
+
+    def metrics(self, step: int, values: Any) -> None: ...
+
+    def rows(self, path: Path, rows: Any) -> int | None: ...
+
+    def publish_best(self, step: int) -> None: ...
+
+
+@dataclass
+class Attempt:
+    """What a trainer is given. `facts` gathers what train_summary.json will tell (tokens, trackers, …)."""
+
+    layout: AttemptLayout
+    recipe: Recipe
+    out: AttemptWriter
+    stop: StopFlag
+    resume: bool = False
+    began: float = field(default_factory=time.monotonic)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def stage(self, name: Stage, detail: str = "") -> None:
+        """Report a stage, unless the run was asked to stop meanwhile. Raises Stopped."""
+        if self.stop:
+            raise Stopped
+        print(f"== {name} {detail}".rstrip(), flush=True)
+        self.out.stage(name, detail)
+
+    def notice(self, text: str, level: Any = "info") -> None:
+        """Tell the person something, in the events and in the log."""
+        print(f"[{level}] {text}", flush=True)
+        self.out.notice(level, text)
+
+
+def run(technique: str, body: Callable[[Attempt], Ending], argv: list[str] | None = None) -> int:
+    """Run `body` on the attempt named on the command line; exit code 0 unless it failed.
+
+    However it ends, the last event is one `end`, and it says why in a sentence; the traceback is in the log.
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m trainers.{technique}")
+    parser.add_argument("attempt_dir", type=Path)
+    parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
+    args = parser.parse_args(argv)
+    root = args.attempt_dir.resolve()
+    stop = StopFlag()
+    stop.listen()
+    out = AttemptWriter(root) if RANK == 0 else SilentWriter(root)
+    attempt: Attempt | None = None
+    try:
+        attempt = open_attempt(root, technique, out, stop, resume=args.resume)
+        ending = body(attempt)
+    except BaseException as error:  # noqa: BLE001 - every end is reported, none swallowed: see `explain`
+        ending = explain(error, stop, attempt.recipe if attempt else None)
+        log_error(error)
+    return finish(attempt, out, ending)
+
+
+def open_attempt(
+    root: Path, technique: str, out: AttemptWriter, stop: StopFlag, *, resume: bool = False
+) -> Attempt:
+    """Read the recipe and set what must stand before torch is imported. Raises CockpitError."""
+    layout = AttemptLayout(root)
+    recipe = Recipe.load(layout.recipe)
+    if technique not in (recipe.technique, "evaluate"):
+        raise CockpitError(
+            f"this recipe is for {recipe.technique}, not for {technique}",
+            f"Start python -m trainers.{recipe.technique} instead.",
+            file=layout.recipe,
+        )
+    quiet_environment(recipe)
+    return Attempt(layout, recipe, out, stop, resume)
+
+
+def quiet_environment(recipe: Recipe) -> None:
+    """Environment that libraries read when they are imported; what the user has set stays.
+
+    On a small shared box a second OpenMP thread makes steps many times slower, because both spin while they wait.
+    """
+    cores = os.cpu_count() or 1
+    threads = recipe.resources.omp_num_threads or (1 if cores <= 4 else cores // 2)
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
+
+
+def finish(attempt: Attempt | None, out: AttemptWriter, ending: Ending) -> int:
+    """Write the summary, then go on into the held-out pass in this very process, or report the end."""
+    if attempt is not None and RANK == 0:
+        summary.write_train_summary(attempt, ending)
+    if ending.score_checkpoint and attempt is not None:
+        if RANK == 0:
+            _become_evaluate(attempt, ending.score_checkpoint)
+        return 0
+    if ending.outcome != "failed":
+        out.stage("done")
+    out.end(ending.outcome, ending.reason, **ending.fields())
+    out.close()
+    print(f"== {ending.outcome}: {ending.reason}", flush=True)
+    return 1 if ending.outcome in ("failed", "out_of_memory") else 0
+
+
+def _become_evaluate(attempt: Attempt, checkpoint: str) -> None:
+    """Exec the held-out pass: a fresh interpreter without the trainer's memory, under the same pid."""
+    attempt.out.close()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    hold()
+    here = [sys.executable, "-u", "-m", "trainers.evaluate", str(attempt.layout.root)]
+    os.execv(sys.executable, [*here, "--checkpoint", checkpoint, "--after-training"])
+
+
+def log_error(error: BaseException) -> None:
+    if isinstance(error, CockpitError | Stopped):
+        print(str(error), file=sys.stderr, flush=True)
+    else:
+        traceback.print_exception(error)

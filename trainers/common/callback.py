@@ -1,0 +1,178 @@
+"""The mid-eval: checkpoint, mini-eval, early stop, best kept; one callback for every technique.
+
+Source: "Long training: checkpoint, mid-eval, early-stop in-script". A checkpoint every N steps or every quarter of
+an epoch, whichever comes first; after each the real scorer on 5-10 items; stop when `patience` checkpoints brought
+nothing better; keep the best checkpoint, not the last.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback
+
+from cockpit.contract import control as requests
+from cockpit.contract.events import CheckpointReason
+from trainers.common import checkpoints, trackers
+from trainers.common.attempt import Attempt
+from trainers.common.checkpoints import EvalState
+from trainers.common.data import Item
+from trainers.common.scoring import score_items
+from trainers.common.signals import Stopped
+
+
+class MidEval(TrainerCallback):
+    """Asks transformers to save at the right steps, and does the rest when the files are written.
+
+    The order is checkpoint first, then mini-eval: a run that is killed in the middle keeps the checkpoint, and a
+    resume does the mini-eval that is `due`. `trainer` is set by whoever adds the callback.
+    """
+
+    def __init__(self, attempt: Attempt, tokenizer: Any, items: list[Item], verifier: Any, use_cache: bool) -> None:
+        self.attempt = attempt
+        self.tokenizer = tokenizer
+        self.items = items
+        self.verifier = verifier
+        self.use_cache = use_cache
+        self.state = EvalState()
+        self.every = attempt.recipe.mid_eval.every_steps
+        self.reason: CheckpointReason = "periodic"
+        self.trainer: Any = None
+        self.save_error: str | None = None
+        self.asked: list[requests.Request] = []
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        batches = len(kwargs["train_dataloader"])
+        epoch = max(1, math.ceil(batches / args.gradient_accumulation_steps))
+        self.every = interval(self.attempt.recipe.mid_eval, epoch)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._poll()
+        last = state.global_step >= state.max_steps
+        due = last or state.global_step % self.every == 0
+        wanted = {request.name for request in self.asked}
+        self.state.due = due or "evaluate" in wanted
+        if self.attempt.stop:
+            self.reason = "stop"
+            # A mini-eval that the schedule asks for waits for the resume; one that was only asked for does not.
+            self.state.due = due
+            control.should_training_stop = True
+        elif due:
+            self.reason = "end" if last else "periodic"
+        elif wanted:
+            self.reason = "request"
+        else:
+            return
+        control.should_save = True
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        step = state.global_step
+        written = Path(args.output_dir) / f"checkpoint-{step}"
+        folder = self._publish(written, step) if state.is_world_process_zero else None
+        best = False
+        if folder is not None and self.state.due and not self.attempt.stop:
+            best = self.evaluate(kwargs["model"], folder, step, state.epoch, scheduled=self.reason != "request")
+        if folder is not None:
+            self.attempt.out.checkpoint(step, best=best, reason=self.reason)
+            keep = self.attempt.recipe.mid_eval.keep_last
+            checkpoints.rotate(self.attempt.layout, keep_last=keep, best_step=self.state.best_step)
+            if not self.attempt.stop:
+                self.attempt.out.stage("training", f"step {step}")
+        for request in self.asked:
+            request.done()
+        self.asked = []
+        if self.state.early_stopped or self.attempt.stop:
+            control.should_training_stop = True
+
+    def evaluate(self, model: Any, folder: Path, step: int, epoch: float | None, *, scheduled: bool = True) -> bool:
+        """Run the mini-eval on `folder`'s weights, which `model` holds; whether it is the best so far.
+
+        A stop in the middle leaves it due. Only scheduled mini-evals count towards `patience`.
+        """
+        self.attempt.out.stage("evaluating", f"mini-eval at step {step}")
+        try:
+            scored = score_items(
+                model,
+                self.tokenizer,
+                self.items,
+                self.verifier,
+                self.attempt.recipe,
+                step=step,
+                split="eval",
+                stop=self.attempt.stop,
+            )
+        except Stopped:
+            return False
+        best = self._judge(scored.score, step, scheduled=scheduled)
+        self.state.due = False
+        self.state.save(folder)
+        facts = {"score": scored.score, "passed": scored.passed, "parsed": scored.parsed, "n": scored.n}
+        facts["truncated"] = scored.truncated
+        self._report(step, epoch, best, facts, scored.rows)
+        return best
+
+    def _judge(self, score: float, step: int, *, scheduled: bool) -> bool:
+        """Fold a score into the early-stop state."""
+        settings, state = self.attempt.recipe.mid_eval, self.state
+        best = state.best_score is None or score > state.best_score + settings.min_delta
+        if best:
+            state.best_score, state.best_step, state.since_best = score, step, 0
+        elif scheduled:
+            state.since_best += 1
+        if settings.early_stop and state.since_best >= settings.patience:
+            state.early_stopped = True
+            state.stop_reason = (
+                f"The mini-eval has not improved in {state.since_best} checkpoints: "
+                f"best {state.best_score:.3g} at step {state.best_step}, now {score:.3g}."
+            )
+        return best
+
+    def _report(
+        self, step: int, epoch: float | None, best: bool, facts: dict[str, Any], rows: list[dict[str, Any]]
+    ) -> None:
+        out, state = self.attempt.out, self.state
+        path = out.samples(step, "eval", rows)
+        out.mid_eval(
+            step=step,
+            epoch=epoch,
+            best=best,
+            best_score=state.best_score,
+            best_step=state.best_step,
+            since_best=state.since_best,
+            baseline=self.attempt.recipe.mid_eval.baseline,
+            items=path,
+            **facts,
+        )
+        shares = {"score": facts["score"], "parsed_share": facts["parsed"] / max(1, facts["n"])}
+        out.metrics(step, {f"eval/{name}": value for name, value in shares.items()})
+        print(f"mini-eval at step {step}: {facts['score']:.3g}{' (best)' if best else ''}", flush=True)
+        if self.trainer is not None:
+            keys = {trackers.mid_eval_key(self.attempt.recipe, name): value for name, value in shares.items()}
+            handler = self.trainer.callback_handler
+            handler.on_log(self.trainer.args, self.trainer.state, self.trainer.control, keys)
+
+    def _publish(self, written: Path, step: int) -> Path | None:
+        """The checkpoint under its final name; None, with a notice, where the disk would not take it."""
+        error = self.save_error
+        self.save_error = None
+        if error is None:
+            try:
+                return checkpoints.publish(self.attempt.layout, written, step, self.state, use_cache=self.use_cache)
+            except OSError as caught:
+                error = str(caught)
+        checkpoints.clear_unfinished(self.attempt.layout)
+        self.attempt.notice(f"The checkpoint at step {step} could not be written: {error}.", "warning")
+        return None
+
+    def _poll(self) -> None:
+        """Take up requests from the cockpit; a stop is answered like a signal."""
+        self.asked = requests.pending(self.attempt.layout)
+        if any(request.name == "stop" for request in self.asked):
+            self.attempt.stop.set("asked by the cockpit")
+
+
+def interval(settings: Any, steps_per_epoch: int) -> int:
+    """Optimizer steps between checkpoints: `every_steps` or `every_epochs`, whichever comes first."""
+    return max(1, min(settings.every_steps, round(settings.every_epochs * steps_per_epoch)))

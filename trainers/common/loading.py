@@ -1,0 +1,161 @@
+"""Tokenizer, model and adapter from a folder or the hub, set up for training or for scoring.
+
+For training means: the whole model pinned to the device it trains on, `use_cache` off, dropout as configured.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cockpit.contract import CockpitError, Recipe
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+ADAPTER = "adapter_config.json"
+
+
+def device() -> str:
+    """`cuda:N` of this process, or `cpu`."""
+    import torch
+
+    return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if torch.cuda.is_available() else "cpu"
+
+
+def locate(name: str) -> str:
+    """An absolute folder for a local model, else the hub id as it is. Raises CockpitError for a bad folder.
+
+    Absolute, because an adapter records its base as given and is loaded from other folders later.
+    """
+    path = Path(name).expanduser()
+    if path.is_dir():
+        if not (path / "config.json").is_file() and not (path / ADAPTER).is_file():
+            held = ", ".join(sorted(entry.name for entry in path.iterdir())[:6]) or "nothing"
+            raise CockpitError(
+                f"this folder is not a model: it has no config.json (it holds {held})",
+                "Give the folder that save_pretrained wrote, or a hub id.",
+                file=path,
+            )
+        return str(path.resolve())
+    if path.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1:
+        raise CockpitError(
+            "there is no such model folder", "Correct model.name_or_path, or give a hub id.", file=name
+        )
+    return name
+
+
+def load_tokenizer(recipe: Recipe, folder: str | None = None) -> PreTrainedTokenizerBase:
+    """The tokenizer of `folder` (a checkpoint, which carries its own) or of the recipe's model; it can pad."""
+    from transformers import AutoTokenizer
+
+    source = folder or recipe.model.warm_start or recipe.model.name_or_path
+    place = locate(source)
+    if not _has_tokenizer(place):
+        place = locate(recipe.model.name_or_path)
+    try:
+        tokenizer: Any = AutoTokenizer.from_pretrained(place, **_hub(recipe, place))
+    except (OSError, ValueError, KeyError) as error:
+        raise _cannot_load("tokenizer", place, error) from error
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def load_model(recipe: Recipe, *, training: bool, checkpoint: str | None = None) -> PreTrainedModel:
+    """The model to train or to score. Raises CockpitError where it can't be loaded.
+
+    `checkpoint` (an adapter or full weights) wins over the recipe's warm start, which wins over the base.
+    """
+    source = checkpoint or recipe.model.warm_start
+    place = locate(source) if source else locate(recipe.model.name_or_path)
+    if not (Path(place) / ADAPTER).is_file():
+        model = _load(place, recipe, training=training)
+    else:
+        base = _load(locate(recipe.model.name_or_path), recipe, training=training)
+        model = _adapted(base, place, recipe, training=training)
+    if training:
+        model.config.use_cache = False
+        model.train()
+    else:
+        model.eval()
+    return model
+
+
+def lora(recipe: Recipe, model: object) -> Any | None:
+    """peft's LoraConfig for a new adapter; None for full weights, or where a warm start goes on with its adapter."""
+    if recipe.peft is None or hasattr(model, "peft_config"):
+        return None
+    from peft import LoraConfig
+
+    return LoraConfig(task_type="CAUSAL_LM", **recipe.peft.model_dump())
+
+
+def _load(place: str, recipe: Recipe, *, training: bool) -> Any:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    options: dict[str, Any] = {"dtype": _dtype(recipe, training=training), **_hub(recipe, place)}
+    if torch.cuda.is_available():
+        options["device_map"] = {"": device()}
+    if recipe.model.load_in_4bit:
+        from transformers import BitsAndBytesConfig
+
+        options["quantization_config"] = BitsAndBytesConfig(
+            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16
+        )
+    try:
+        return AutoModelForCausalLM.from_pretrained(place, **options)
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise _cannot_load("model", place, error) from error
+    except Exception as error:
+        # safetensors has an exception of its own for a damaged file, which derives from nothing else.
+        if type(error).__name__ != "SafetensorError":
+            raise
+        raise _cannot_load("model", place, error) from error
+
+
+def _adapted(base: Any, place: str, recipe: Recipe, *, training: bool) -> Any:
+    from peft import PeftModel
+
+    merge = training and (recipe.model.adapter == "merge" or recipe.peft is None)
+    try:
+        model: Any = PeftModel.from_pretrained(base, place, is_trainable=training and not merge)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise _cannot_load("adapter", place, error) from error
+    return model.merge_and_unload() if merge else model
+
+
+def _dtype(recipe: Recipe, *, training: bool) -> Any:
+    """`auto`: float32 on a CPU and for the master weights of full training, else bfloat16 where the GPU has it."""
+    import torch
+
+    if recipe.model.dtype != "auto":
+        return getattr(torch, recipe.model.dtype)
+    full = training and recipe.peft is None
+    if full or not torch.cuda.is_available() or not torch.cuda.is_bf16_supported():
+        return torch.float32
+    return torch.bfloat16
+
+
+def _hub(recipe: Recipe, place: str) -> dict[str, Any]:
+    options: dict[str, Any] = {"trust_remote_code": recipe.model.trust_remote_code}
+    if not os.path.isdir(place) and recipe.model.revision:
+        options["revision"] = recipe.model.revision
+    return options
+
+
+def _has_tokenizer(place: str) -> bool:
+    return not os.path.isdir(place) or (Path(place) / "tokenizer_config.json").is_file()
+
+
+def _cannot_load(what: str, place: str, error: Exception) -> CockpitError:
+    first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    if os.path.isdir(place):
+        mend = "Look at the folder: a file may be missing or cut off."
+    elif os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "TRUE", "YES", "ON"):
+        mend = "HF_HUB_OFFLINE is set: give a local folder, or unset it where there is a network."
+    else:
+        mend = "Check the name and the network (gated models need HF_TOKEN), or give a local folder."
+    return CockpitError(f"the {what} can't be loaded: {first[:300]}", mend, file=place)

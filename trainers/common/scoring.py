@@ -1,0 +1,74 @@
+"""Generate, verify, count: what the mini-eval and the held-out pass have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from cockpit.contract import Recipe
+from trainers.common.data import Item
+from trainers.common.generate import generate
+from trainers.common.render import prompt_text
+from trainers.common.signals import StopFlag
+
+
+@dataclass(frozen=True)
+class Scored:
+    """`score`: mean verdict, 0..1; `passed`, `parsed`: items; `rows`: one dict an item, as in samples/."""
+
+    score: float
+    passed: int
+    parsed: int
+    n: int
+    truncated: int
+    rows: list[dict[str, Any]]
+
+
+def score_items(
+    model: Any,
+    tokenizer: Any,
+    items: list[Item],
+    verifier: Any,
+    recipe: Recipe,
+    *,
+    step: int,
+    split: str,
+    stop: StopFlag | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Scored:
+    """Answer every item and judge the answers. Raises Stopped when asked to stop between batches."""
+    prompts = [prompt_text(tokenizer, item.prompt, recipe) for item in items]
+    completions = generate(
+        model, tokenizer, prompts, recipe.generation, seed=recipe.seed, stop=stop, progress=progress
+    )
+    rows: list[dict[str, Any]] = []
+    for item, prompt, completion in zip(items, prompts, completions, strict=True):
+        row = judged(verifier, item, completion.text)
+        rows.append(
+            {"item": item.id, "split": split, "step": step, "prompt": prompt}
+            | row
+            | {"tokens": completion.tokens, "truncated": completion.truncated}
+        )
+    count = max(len(rows), 1)
+    return Scored(
+        score=sum(row["score"] for row in rows) / count,
+        passed=sum(row["passed"] for row in rows),
+        parsed=sum(row["parsed"] is not None for row in rows),
+        n=len(rows),
+        truncated=sum(row["truncated"] for row in rows),
+        rows=rows,
+    )
+
+
+def judged(verifier: Any, item: Item, completion: str) -> dict[str, Any]:
+    """The verifier's view of one completion, in the words of the samples' rows."""
+    verdict = verifier(completion, item.row)
+    return {
+        "completion": completion,
+        "answer": item.answer,
+        "parsed": (verdict.answer or "") if verdict.parsed else None,
+        "score": float(verdict.score),
+        "passed": bool(verdict.score >= 1.0),
+        "why": verdict.why,
+    }

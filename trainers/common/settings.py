@@ -1,0 +1,115 @@
+"""The recipe's `trainer` section -> TRL's own config, with what the cockpit decides and what a CPU needs."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from typing import Any, TypeVar
+
+from cockpit.contract import CockpitError
+from trainers.common.attempt import RANK, Attempt
+
+Config = TypeVar("Config")
+
+# Names that TRL or transformers had once, and what stands for them now.
+RENAMED = {
+    "evaluation_strategy": "eval_strategy (the mini-eval is set by mid_eval.every_steps)",
+    "warmup_ratio": "warmup_steps (a value below 1 is the ratio)",
+    "no_cuda": "use_cpu",
+    "max_seq_length": "max_length",
+    "max_prompt_length": "nothing: filter long prompts out of the data",
+    "gradient_checkpointing": "activation_checkpointing",
+    "torch_dtype": "model.dtype of the recipe",
+    "tokenizer": "processing_class, which the cockpit passes",
+    "logging_dir": "nothing: metrics.jsonl is the log",
+    "overwrite_output_dir": "nothing: an attempt's folder is its own",
+    "save_safetensors": "nothing: it is always safetensors",
+    "group_by_length": "train_sampling_strategy",
+    "peft_config": "the peft section of the recipe",
+    "num_epochs": "num_train_epochs",
+    "lr": "learning_rate",
+    "batch_size": "per_device_train_batch_size",
+}
+
+# Fields of TRL that another part of the recipe, or the cockpit, decides.
+DECIDED = {
+    "output_dir": "the attempt's folder",
+    "run_name": "the experiment's id",
+    "report_to": "report_to of the recipe",
+    "seed": "seed of the recipe",
+    "save_strategy": "mid_eval.every_steps and mid_eval.every_epochs",
+    "save_steps": "mid_eval.every_steps and mid_eval.every_epochs",
+    "save_total_limit": "mid_eval.keep_last",
+    "eval_strategy": "mid_eval.every_steps",
+    "eval_steps": "mid_eval.every_steps",
+    "load_best_model_at_end": "the best checkpoint, which is always kept",
+    "resume_from_checkpoint": "--resume",
+    "enable_jit_checkpoint": "the trainer's own signal handlers",
+    "push_to_hub": "nothing: checkpoints stay in the attempt's folder",
+}
+
+ON_CPU = {
+    "use_cpu": True,
+    "bf16": False,
+    "fp16": False,
+    "activation_checkpointing": False,
+    "dataloader_pin_memory": False,
+}
+"""TRL's defaults are for GPUs: bf16 on a CPU is 2.6 times slower, and without `use_cpu` it raises."""
+
+
+def build(config_class: type[Config], attempt: Attempt, **fixed: Any) -> Config:
+    """TRL's config for this attempt; `fixed` is what the technique itself needs.
+
+    Raises CockpitError for a field that TRL does not know (naming those that come close), for one that the cockpit
+    decides, and for a value that TRL refuses.
+    """
+    given = dict(attempt.recipe.trainer)
+    check_names(config_class, given, attempt.recipe.technique)
+    values: dict[str, Any] = {
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,  # a NaN loss must be seen, not averaged away
+        "disable_tqdm": True,
+        **given,
+        **fixed,
+        "output_dir": str(attempt.layout.checkpoints / ".writing"),
+        "run_name": attempt.recipe.experiment_id,
+        "report_to": attempt.recipe.report_to if RANK == 0 else "none",
+        "seed": attempt.recipe.seed,
+        "save_strategy": "no",  # the mid-eval callback says when
+    }
+    if not has_gpu():
+        values |= ON_CPU
+    known = {field.name for field in dataclasses.fields(config_class)}  # type: ignore[arg-type]
+    try:
+        return config_class(**{name: value for name, value in values.items() if name in known})
+    except (TypeError, ValueError) as error:
+        raise CockpitError(
+            f"{config_class.__name__} refuses the recipe: {str(error).splitlines()[0]}",
+            "Correct the trainer section of the recipe.",
+            file=attempt.layout.recipe,
+        ) from error
+
+
+def check_names(config_class: type[Any], given: dict[str, Any], technique: str) -> None:
+    """Raise CockpitError for the first name in `given` that `config_class` does not take."""
+    known = {field.name for field in dataclasses.fields(config_class)}
+    for name in given:
+        if name in DECIDED:
+            raise CockpitError(f"trainer.{name} is not set here: it follows {DECIDED[name]}", "Leave it out.")
+        if name in RENAMED:
+            raise CockpitError(
+                f"trainer.{name} is not a name that {technique} takes", f"It is now {RENAMED[name]}."
+            )
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=5, cutoff=0.5)
+            hint = f"Close to it: {', '.join(close)}." if close else f"It takes: {', '.join(sorted(known))}."
+            raise CockpitError(
+                f"trainer.{name} is not a name that {technique} takes ({config_class.__name__})", hint
+            )
+
+
+def has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()

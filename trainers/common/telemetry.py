@@ -1,0 +1,75 @@
+"""What the trainer logs -> metrics.jsonl, with memory, throughput and step time beside it; and one short log line."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import psutil
+from transformers import TrainerCallback
+
+from trainers.common.attempt import Attempt
+
+# Totals that transformers logs once, after the last step: train_summary.json has them, a step's row does not.
+_TOTALS = ("train_runtime", "train_loss", "total_flos", "train_samples_per_second", "train_steps_per_second")
+_SHOWN = ("loss", "reward", "kl", "lr", "step_time")
+_RENAMED = {"learning_rate": "lr"}
+
+
+class Telemetry(TrainerCallback):
+    """Writes a row for every `on_log`; a row's step_time and tokens_per_s are means since the row before."""
+
+    def __init__(self, attempt: Attempt) -> None:
+        self.attempt = attempt
+        self._process = psutil.Process()
+        self._busy = 0.0  # seconds inside steps since the last row: checkpoints and mini-evals are not training
+        self._steps = 0
+        self._began: float | None = None
+        self._tokens: float | None = None
+        self._peak_rss = 0
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._began = time.perf_counter()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if self._began is not None:
+            self._busy += time.perf_counter() - self._began
+            self._steps += 1
+            self._began = None
+
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any
+    ) -> None:
+        if not state.is_world_process_zero or logs is None:
+            return
+        values = {_RENAMED.get(k, k): v for k, v in logs.items() if k not in _TOTALS and not k.startswith("eval")}
+        if "loss" not in values:
+            self.attempt.facts.update({k: v for k, v in logs.items() if k in _TOTALS})
+            return
+        values |= self._resources() | {k: v for k, v in self._pace(values).items() if k not in values}
+        self.attempt.facts.update(steps=state.global_step, tokens=values.get("num_tokens"))
+        self.attempt.out.metrics(state.global_step, values)
+        shown = "  ".join(f"{k} {values[k]:.4g}" for k in _SHOWN if isinstance(values.get(k), int | float))
+        print(f"step {state.global_step}/{state.max_steps}  {shown}", flush=True)
+
+    def _resources(self) -> dict[str, float]:
+        import torch
+
+        rss = self._process.memory_info().rss
+        self._peak_rss = max(self._peak_rss, rss)
+        self.attempt.facts["peak_rss_mb"] = round(self._peak_rss / 2**20, 1)
+        out = {"rss_mb": round(rss / 2**20, 1)}
+        if torch.cuda.is_available():
+            out["gpu_mb"] = round(torch.cuda.max_memory_allocated() / 2**20, 1)
+        return out
+
+    def _pace(self, values: dict[str, Any]) -> dict[str, float]:
+        steps, busy, tokens = self._steps, self._busy, values.get("num_tokens")
+        before, self._tokens = self._tokens, tokens
+        self._steps, self._busy = 0, 0.0
+        if not steps or busy <= 0:
+            return {}
+        pace = {"step_time": round(busy / steps, 6)}
+        if isinstance(tokens, int | float) and isinstance(before, int | float) and tokens >= before:
+            pace["tokens_per_s"] = round((tokens - before) / busy, 1)
+        return pace

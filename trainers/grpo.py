@@ -1,0 +1,54 @@
+"""Reinforcement learning from a verifier with TRL's GRPOTrainer, LoRA or full weights.
+
+    python -m trainers.grpo .cockpit/experiments/exp_0002/attempts/001
+    python -m trainers.grpo .cockpit/experiments/exp_0002/attempts/001 --resume
+
+The reward is the recipe's verifier, format included: what scores the held-out set is what is trained for.
+`trainer` holds GRPOConfig's own field names; (batch x accumulation) must divide by num_generations.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from trainers.common.attempt import Attempt, run
+from trainers.common.ending import Ending
+
+
+def train(attempt: Attempt) -> Ending:
+    attempt.stage("importing")
+    from datasets import Dataset
+    from trl import GRPOConfig, GRPOTrainer
+
+    from trainers.common import loading, settings
+    from trainers.common.flight import fly
+    from trainers.common.render import template_switches
+    from trainers.common.rewards import VerifierReward, rl_dataset
+
+    recipe = attempt.recipe
+
+    attempt.stage("loading", recipe.model.name_or_path)
+    tokenizer = loading.load_tokenizer(recipe)
+    examples, items = rl_dataset(attempt, tokenizer)
+    config = settings.build(
+        GRPOConfig,
+        attempt,
+        max_completion_length=recipe.trainer.get("max_completion_length", recipe.generation.max_new_tokens),
+        chat_template_kwargs=template_switches(recipe) or None,
+    )
+    model = loading.load_model(recipe, training=True)
+
+    attempt.stage("tokenizing", f"{len(examples)} prompts")
+    trainer = GRPOTrainer(
+        model=model,
+        args=config,
+        reward_funcs=VerifierReward(attempt, items, tokenizer),
+        train_dataset=Dataset.from_list(examples),
+        processing_class=tokenizer,
+        peft_config=loading.lora(recipe, model),
+    )
+    return fly(trainer, attempt, tokenizer)
+
+
+if __name__ == "__main__":
+    sys.exit(run("grpo", train))

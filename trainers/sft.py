@@ -1,0 +1,48 @@
+"""Supervised fine-tuning on demonstrations, LoRA or full weights, with TRL's SFTTrainer.
+
+    python -m trainers.sft .cockpit/experiments/exp_0001/attempts/001
+    python -m trainers.sft .cockpit/experiments/exp_0001/attempts/001 --resume
+
+Everything comes from the attempt's recipe.json: `trainer` holds SFTConfig's own field names, `peft` makes it LoRA.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from trainers.common.attempt import Attempt, run
+from trainers.common.ending import Ending
+
+
+def train(attempt: Attempt) -> Ending:
+    attempt.stage("importing")
+    from datasets import Dataset
+    from trl import SFTConfig, SFTTrainer
+
+    from trainers.common import loading, settings
+    from trainers.common.demonstrations import sft_dataset
+    from trainers.common.flight import fly
+    from trainers.common.overlap import training_rows
+
+    recipe = attempt.recipe
+
+    attempt.stage("loading", recipe.model.name_or_path)
+    rows = training_rows(recipe)
+    tokenizer = loading.load_tokenizer(recipe)
+    examples, needed = sft_dataset(rows, attempt, tokenizer)
+    config = settings.build(SFTConfig, attempt, **needed)
+    model = loading.load_model(recipe, training=True)
+
+    attempt.stage("tokenizing", f"{len(examples)} examples")
+    trainer = SFTTrainer(
+        model=model,
+        args=config,
+        train_dataset=Dataset.from_list(examples),
+        processing_class=tokenizer,
+        peft_config=loading.lora(recipe, model),
+    )
+    return fly(trainer, attempt, tokenizer)
+
+
+if __name__ == "__main__":
+    sys.exit(run("sft", train))
