@@ -103,3 +103,9 @@ def _mtime(path: Path) -> float | None:
         return path.stat().st_mtime
     except OSError:
         return None
+
+
+def age(path: Path) -> float | None:
+    """Seconds since a file was written; None where there is none."""
+    written = _mtime(path)
+    return None if written is None else max(0.0, time.time() - written)

@@ -154,13 +154,13 @@ def descendants(pid: int, rows: dict[int, Row] | None = None) -> list[Row]:
     return found
 
 
-def belonging(token: str, sessions: Iterable[int] = ()) -> list[Row]:
+def belonging(token: str, sessions: Iterable[int] = (), rows: dict[int, Row] | None = None) -> list[Row]:
     """Living processes of one launch: marked by `token` in their environment, or in one of its sessions.
 
     The mark finds children that changed group and session, the session those that emptied their environment.
     The caller and its ancestors are left out. Other users' environments can't be read and are not ours.
     """
-    rows = table()
+    rows = table() if rows is None else rows
     wanted = set(sessions)
     spared = {os.getpid()} | _ancestors(os.getpid(), rows)
     mark = f"{MARK}={token}".encode() if token else b""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -78,6 +79,8 @@ class ProcessFile:
         Where no new file fits on the disk, the old one's own blocks are written again in place: readers take
         a torn record for a missing one, and look again.
         """
+        if not self.path.parent.is_dir():
+            return FileNotFoundError(errno.ENOENT, "the attempt's folder is gone")  # and stays gone
         try:
             atomic.write_json(self.path, self.values)
         except OSError as error:
