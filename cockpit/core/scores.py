@@ -8,7 +8,7 @@ only compared where the verifier, the held-out set and the decoding were the sam
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
@@ -67,7 +67,8 @@ class Score:
         mean = sum(values) / n if n else 0.0
         whole = all(value in (0.0, 1.0) for value in values)
         lo, hi = stats.wilson(sum(values), n) if whole else stats.bootstrap_mean(values)
-        return cls(mean, n, lo, hi, items=items, **{"passed": round(sum(values)) if whole else None, **known})
+        fields: dict[str, Any] = {"passed": round(sum(values)) if whole else None, **known}
+        return cls(mean, n, lo, hi, items=items, **fields)
 
     @classmethod
     def from_json(cls, value: object, items: Mapping[str, float] | None = None) -> Score | None:
@@ -83,7 +84,7 @@ class Score:
             or not 0.0 <= float(cast(float, mean)) <= 1.0
         ):
             return None
-        known = {
+        known: dict[str, Any] = {
             "passed": fields.get("passed") if isinstance(fields.get("passed"), int) else None,
             "parsed": fields.get("parsed") if isinstance(fields.get("parsed"), int) else None,
             "verifier": str(fields.get("verifier") or ""),
@@ -252,8 +253,3 @@ def _sentence(kind: Kind, test: _Test) -> str:
 def _rounded(count: int) -> int:
     step = 10 ** max(0, len(str(count)) - 2)
     return -(-count // step) * step
-
-
-def mean(values: Sequence[float]) -> float:
-    """Return the mean, 0 for none."""
-    return sum(values) / len(values) if values else 0.0

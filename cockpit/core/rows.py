@@ -1,0 +1,174 @@
+"""What the columns of a data row mean: prompts, answers, demonstrations and pairs, whatever the field calls them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
+
+from cockpit.contract.errors import CockpitError
+
+Row = dict[str, Any]
+_BLANKS = re.compile(r"\s+")
+
+# What we call a column -> what else the field calls it; the first that is there wins.
+ALIASES: dict[str, tuple[str, ...]] = {
+    "messages": ("messages", "conversations", "conversation", "dialogue"),
+    "prompt": ("prompt", "question", "instruction", "problem", "query"),
+    "completion": ("completion", "response", "output"),
+    "answer": ("answer", "gold", "solution", "target", "ground_truth"),
+    "chosen": ("chosen", "chosen_response", "preferred"),
+    "rejected": ("rejected", "rejected_response", "dispreferred"),
+    "label": ("label", "kto_tag", "desirable"),
+    "text": ("text",),
+    "id": ("id", "item_id", "uid"),
+}
+ROLES = {"human": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant"}
+
+# What a technique can be trained on: any one of these sets of columns.
+NEEDS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "sft": (("messages",), ("prompt", "completion"), ("prompt", "answer"), ("text",)),
+    "dpo": (("prompt", "chosen", "rejected"), ("messages", "chosen", "rejected"), ("chosen", "rejected")),
+    "kto": (("prompt", "completion", "label"), ("messages", "label")),
+    "items": (("prompt", "answer"), ("prompt", "completion"), ("messages",)),
+}
+NEEDS["orpo"] = NEEDS["reward"] = NEEDS["dpo"]
+NEEDS["grpo"] = NEEDS["rloo"] = NEEDS["ppo"] = NEEDS["rft"] = NEEDS["items"]
+
+
+def column_names(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """Return each column's name and in how many rows it holds a value, in order of appearance."""
+    counts: dict[str, int] = {}
+    for row in rows:
+        for name, value in row.items():
+            counts[name] = counts.get(name, 0) + (value is not None)
+    return counts
+
+
+def read_as(
+    rows: Sequence[Mapping[str, Any]], need: str, columns: Mapping[str, str] | None = None, *, file: str = ""
+) -> dict[str, str]:
+    """Return which of the file's columns is read as which of ours, for a technique or for `items` to be scored.
+
+    `columns` are given readings (`{"frage": "prompt"}`) and come first. Raises CockpitError that names the
+    columns there are where none of the sets that `need` takes is there in every row.
+    """
+    given = dict(columns or {})
+    counts = column_names(rows)
+    for theirs in given:
+        if theirs not in counts:
+            raise CockpitError(
+                f"there is no column {theirs!r}", f"There are: {_listed(counts)}.", file=file or None
+            )
+    full = {name for name, count in counts.items() if count == len(rows)}
+    choices = NEEDS.get(need, NEEDS["items"])
+    for wanted in choices:
+        found = {ours: theirs for ours in wanted if (theirs := _reading(ours, full, given)) is not None}
+        if len(found) == len(wanted):
+            return {**given, **{theirs: ours for ours, theirs in found.items() if theirs != ours}}
+    asked = " or ".join(" + ".join(wanted) for wanted in choices)
+    raise CockpitError(
+        f"no column set that {need} can use: it has {_listed(counts, len(rows))}",
+        f"It needs {asked} in every row; name yours under data.columns.",
+        file=file or None,
+    )
+
+
+def _reading(ours: str, full: set[str], given: Mapping[str, str]) -> str | None:
+    for theirs, meaning in given.items():
+        if meaning == ours:
+            return theirs if theirs in full else None
+    return next((alias for alias in ALIASES[ours] if alias in full and alias not in given), None)
+
+
+def _listed(counts: Mapping[str, int], rows: int | None = None) -> str:
+    parts = [
+        repr(n) + ("" if rows is None or c == rows else f" (in {c} of {rows} rows)")
+        for n, c in counts.items()
+    ]
+    return ", ".join(parts[:12]) + (" …" if len(parts) > 12 else "") or "none"
+
+
+def value(row: Mapping[str, Any], ours: str, columns: Mapping[str, str] | None = None) -> Any | None:
+    """Return what `ours` (prompt, answer …) is in this row: by the given readings first, then by the usual names."""
+    given = columns or {}
+    for theirs, meaning in given.items():
+        if meaning == ours and row.get(theirs) is not None:
+            return row[theirs]
+    for alias in ALIASES.get(ours, (ours,)):
+        if given.get(alias, ours) == ours and row.get(alias) is not None:
+            return row[alias]
+    return None
+
+
+def messages(row: Mapping[str, Any], columns: Mapping[str, str] | None = None) -> list[dict[str, str]]:
+    """Return a conversation in OpenAI's or ShareGPT's form as role and content; empty where the row has none."""
+    return as_messages(value(row, "messages", columns))
+
+
+def as_messages(chat: object) -> list[dict[str, str]]:
+    """Return turns as role and content; what is no turn is passed over."""
+    if isinstance(chat, Mapping):
+        chat = [cast("Mapping[str, Any]", chat)]
+    if not isinstance(chat, list | tuple):
+        return []
+    turns = [cast("Mapping[str, Any]", t) for t in cast("list[object]", chat) if isinstance(t, Mapping)]
+    made: list[dict[str, str]] = []
+    for turn in turns:
+        role = str(turn.get("role") or turn.get("from") or "user")
+        said = turn.get("content") if turn.get("content") is not None else turn.get("value", "")
+        made.append({"role": ROLES.get(role, role), "content": str(said)})
+    return made
+
+
+def prompt_text(row: Mapping[str, Any], columns: Mapping[str, str] | None = None) -> str:
+    """Return what the user asks in this row, as one text; empty where it has no prompt.
+
+    A system prompt is left out, as all rows share it; Alpaca's `input` is put below its instruction.
+    """
+    asked = value(row, "prompt", columns)
+    if asked is None:
+        asked = value(row, "messages", columns)
+    if isinstance(asked, list | tuple | Mapping):
+        return "\n".join(
+            turn["content"] for turn in as_messages(cast(object, asked)) if turn["role"] == "user"
+        )
+    if asked is None:
+        return ""
+    extra = row.get("input") if "instruction" in row and row.get("instruction") == asked else None
+    return f"{asked}\n\n{extra}" if extra else str(asked)
+
+
+def answer_text(row: Mapping[str, Any], columns: Mapping[str, str] | None = None) -> str:
+    """Return what is to be answered: the gold answer, the demonstration, or the last turn; empty where none."""
+    for ours in ("answer", "completion", "chosen"):
+        said = value(row, ours, columns)
+        if isinstance(said, list | tuple | Mapping):
+            turns = as_messages(cast(object, said))
+            return turns[-1]["content"] if turns else ""
+        if said is not None:
+            return str(said)
+    turns = messages(row, columns)
+    return turns[-1]["content"] if turns and turns[-1]["role"] == "assistant" else ""
+
+
+def full_text(row: Mapping[str, Any], columns: Mapping[str, str] | None = None) -> str:
+    """Return everything in the row that a model would see or learn, one part a line."""
+    parts: list[str] = []
+    for ours in ("prompt", "messages", "completion", "answer", "chosen", "rejected", "text"):
+        said = value(row, ours, columns)
+        if ours == "prompt" and said is not None and not isinstance(said, list | tuple | Mapping):
+            parts.append(prompt_text(row, columns))
+        elif isinstance(said, list | tuple | Mapping):
+            parts.extend(turn["content"] for turn in as_messages(cast(object, said)))
+        elif said is not None:
+            parts.append(str(said))
+    return "\n".join(parts)
+
+
+def normalise_text(text: str) -> str:
+    """Return `text` without what does not make two prompts different: case, blanks, Unicode form."""
+    if text.isascii():
+        return " ".join(text.split()).lower()
+    return _BLANKS.sub(" ", unicodedata.normalize("NFKC", text)).strip().casefold()
