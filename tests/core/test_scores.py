@@ -199,7 +199,8 @@ def test_a_score_file_is_read_with_or_without_its_items() -> None:
 
 
 def test_importing_scores_loads_no_numerical_library() -> None:
-    code = "import sys, cockpit.core.scores, cockpit.core.methodlog, cockpit.core.findings; print('\\n'.join(sys.modules))"
+    modules = "cockpit.core.scores, cockpit.core.methodlog, cockpit.core.findings"
+    code = f"import sys, {modules}; print('\\n'.join(sys.modules))"
     loaded = set(
         subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=True
