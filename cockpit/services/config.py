@@ -54,11 +54,15 @@ def load(path: Path) -> WorkspaceConfig:
     try:
         raw = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
-        raise CockpitError("there is no workspace here", "Make one with `cockpit init`.", file=path) from error
+        raise CockpitError(
+            "there is no workspace here", "Make one with `cockpit init`.", file=path
+        ) from error
     except tomllib.TOMLDecodeError as error:
         raise CockpitError(f"this is not valid TOML: {error}", "Mend that line.", file=path) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise CockpitError(f"it can't be read: {error}", "Check its rights and encoding.", file=path) from error
+        raise CockpitError(
+            f"it can't be read: {error}", "Check its rights and encoding.", file=path
+        ) from error
     return _checked(raw, path)
 
 

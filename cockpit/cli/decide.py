@@ -1,0 +1,39 @@
+"""`cockpit commit`, `discard`, `note`: decisions, each a line in methodlog.md."""
+
+from __future__ import annotations
+
+import argparse
+
+from cockpit.cli import OK
+from cockpit.cli.look import as_dict
+from cockpit.cli.output import print_json, say
+from cockpit.cli.place import workspace
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    if parser.prog.endswith(" note"):
+        parser.add_argument("text", help="one line: a constraint, a decision, what you relied on")
+        parser.add_argument("--experiment", metavar="EXP", help="the experiment that it is about")
+        return
+    parser.add_argument("experiment", metavar="EXP", help="exp_0003, or just 3")
+    parser.add_argument("--reason", "-m", required=True, help="why, in a line")
+
+
+def run(options: argparse.Namespace) -> int:
+    from cockpit.services import flight, journal
+
+    ws = workspace(options)
+    if options.command == "note":
+        added = journal.note(ws, options.text, experiment=options.experiment)
+        if options.json:
+            print_json({"added": added, "text": options.text})
+        else:
+            say("Noted in methodlog.md." if added else "methodlog.md says so already.")
+        return OK
+    status = "committed" if options.command == "commit" else "discarded"
+    view = flight.decide(ws, options.experiment, status, options.reason)
+    if options.json:
+        print_json(as_dict(view))
+    else:
+        say(f"{view.id} {view.status}: {options.reason}")
+    return OK

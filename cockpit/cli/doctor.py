@@ -1,0 +1,27 @@
+"""`cockpit doctor`: what this machine has and lacks, each line with its mend."""
+
+from __future__ import annotations
+
+import argparse
+
+from cockpit.cli import FAILED, OK
+from cockpit.cli.output import print_json, say
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--quick", action="store_true", help="leave out what takes seconds (asking torch)")
+
+
+def run(options: argparse.Namespace) -> int:
+    from cockpit.services import doctor
+
+    checks = doctor.quick_checks() if options.quick else doctor.checks()
+    failed = any(check.level == "fail" for check in checks)
+    if options.json:
+        print_json({"ok": not failed, "checks": checks})
+    else:
+        for check in checks:
+            say(f"{check.level:<4}  {check.name}: {check.says}")
+            if check.mend and check.level != "ok":
+                say(f"      {check.mend}")
+    return FAILED if failed else OK

@@ -1,0 +1,86 @@
+"""`cockpit init`: make a workspace from a model, a data file and a verifier; asks for what wasn't given."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from cockpit.cli import OK
+from cockpit.cli.output import print_json, say
+from cockpit.contract.errors import CockpitError
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", metavar="DIR_OR_ID", help="the base model: a folder, or a hub id")
+    parser.add_argument("--data", "--train", metavar="FILE", help="training data (JSONL, JSON)")
+    parser.add_argument(
+        "--held-out", metavar="FILE", help="never trained on; split off --data where you have none"
+    )
+    parser.add_argument(
+        "--mini-eval", metavar="FILE", help="5-10 items for mid-evals; split off --data by default"
+    )
+    parser.add_argument(
+        "--verifier", metavar="NAME[:ARG]", help="exact, tagged:answer, regex:…, numeric, boxed, hashes"
+    )
+    parser.add_argument("--name", help="the workspace's name (default: its folder's)")
+    parser.add_argument("--random-score", type=float, help="what guessing would score, for the diagnostics")
+    parser.add_argument("--system-prompt", help="put before every prompt, in training and evaluation alike")
+    parser.add_argument(
+        "--max-new-tokens", type=int, help="longest answer when the model is scored (default 256)"
+    )
+    parser.add_argument(
+        "--constraint", action="append", default=[], help="a rule of yours for the log; may be repeated"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the split")
+    parser.add_argument("--yes", "-y", action="store_true", help="no questions; what is missing is an error")
+
+
+_QUESTIONS = (
+    ("model", "Base model (a folder or a hub id)"),
+    ("data", "Training data (a JSONL file)"),
+    ("verifier", "Verifier (exact, tagged:answer, regex:PATTERN, numeric, boxed, hashes)"),
+)
+
+
+def run(options: argparse.Namespace) -> int:
+    from cockpit.services import setup
+
+    _ask(options)
+    root = Path(options.dir or ".").resolve()
+    generation = {"max_new_tokens": options.max_new_tokens} if options.max_new_tokens else {}
+    made = setup.init(
+        root,
+        name=options.name or root.name,
+        model=options.model,
+        verifier=options.verifier,
+        train=Path(options.data),
+        held_out=Path(options.held_out) if options.held_out else None,
+        mini_eval=Path(options.mini_eval) if options.mini_eval else None,
+        random_score=options.random_score,
+        system_prompt=options.system_prompt,
+        constraints=options.constraint,
+        seed=options.seed,
+        sections={"generation": generation} if generation else {},
+    )
+    if options.json:
+        print_json(made)
+        return OK
+    for line in made.says:
+        say(line)
+    say(f"Workspace ready: {made.root}")
+    say("Next: `cockpit launch exp_0000` scores the base model, before any training.")
+    return OK
+
+
+def _ask(options: argparse.Namespace) -> None:
+    interactive = sys.stdin.isatty() and sys.stdout.isatty() and not (options.yes or options.json)
+    for name, question in _QUESTIONS:
+        if getattr(options, name):
+            continue
+        if not interactive:
+            raise CockpitError(f"--{name} is missing", f"{question}: give it as --{name}.")
+        answer = input(f"{question}: ").strip()
+        if not answer:
+            raise CockpitError(f"there is no {name}", f"Give it as --{name}.")
+        setattr(options, name, answer)

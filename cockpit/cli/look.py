@@ -1,0 +1,202 @@
+"""`cockpit ls`, `status`, `show`, `logs`: looking, from files alone."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from typing import Any
+
+from cockpit.cli import FAILED, OK
+from cockpit.cli.output import print_json, say, table
+from cockpit.cli.place import workspace
+from cockpit.contract.errors import CockpitError
+from cockpit.contract.layout import AttemptLayout
+from cockpit.services.workspace import ExperimentView, Workspace
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    command = parser.prog.split()[-1]
+    if command in ("show", "logs"):
+        parser.add_argument("experiment", metavar="EXP", help="exp_0003, or just 3")
+    if command == "status":
+        parser.add_argument("--tmux", action="store_true", help="one short line for tmux's status-right")
+    if command == "logs":
+        parser.add_argument(
+            "-f", "--follow", action="store_true", help="go on as it grows, until the run ends"
+        )
+        parser.add_argument(
+            "-n", "--lines", type=int, default=40, metavar="N", help="start N lines from the end"
+        )
+    if command == "show":
+        parser.add_argument(
+            "--items", action="store_true", help="every held-out item with the model's answer"
+        )
+
+
+def run(options: argparse.Namespace) -> int:
+    ws = workspace(options)
+    handlers = {"ls": _ls, "status": _status, "show": _show, "logs": _logs}
+    return handlers[options.command](ws, options)
+
+
+def as_dict(view: ExperimentView) -> dict[str, Any]:
+    """One experiment as the JSON answers give it (README, "Command line")."""
+    score = view.score
+    return {
+        "id": view.id,
+        "parent": view.parent,
+        "technique": view.technique,
+        "lora": view.lora,
+        "status": view.status,
+        "hypothesis": view.hypothesis,
+        "state": view.attempt.state if view.attempt else None,
+        "sentence": view.attempt.sentence if view.attempt else view.note,
+        "held_out_score": score.value if score else None,
+        "interval": [score.lo, score.hi] if score else None,
+        "n_items": score.n if score else None,
+        "parsed": score.parsed if score else None,
+        "delta": view.delta.value if view.delta else None,
+        "delta_kind": view.delta.kind if view.delta else None,
+        "delta_sentence": view.delta.sentence if view.delta else None,
+        "mini_eval": {"best": view.mini_best, "last": view.mini_last, "baseline": view.mini_baseline},
+        "best_step": view.best_step,
+        "decision": {"status": view.decision.status, "reason": view.decision.reason}
+        if view.decision
+        else None,
+        "attempt_dir": str(view.attempt_dir) if view.attempt_dir else None,
+        "note": view.note,
+    }
+
+
+def score_text(view: ExperimentView) -> str:
+    """`0.315 [0.255, 0.382]`, or a dash."""
+    if view.score is None:
+        return "-"
+    return f"{view.score.value:.3f} [{view.score.lo:.3f}, {view.score.hi:.3f}]"
+
+
+def delta_text(view: ExperimentView) -> str:
+    """`+0.485 gained`, or a dash."""
+    if view.delta is None or view.delta.value is None:
+        return "-"
+    return f"{view.delta.value:+.3f} {view.delta.kind.replace('_', ' ')}"
+
+
+def experiments_table(views: list[ExperimentView]) -> str:
+    """The tree as a table; the mini-eval column is a signal, the score column is what counts."""
+    rows: list[list[str]] = []
+    for view in views:
+        mini = "-" if view.mini_best is None else f"{view.mini_best:.2f}"
+        name = "  " * view.depth + view.id
+        technique = view.technique + (" lora" if view.lora else "")
+        rows.append([name, technique, view.status, mini, score_text(view), delta_text(view), _why(view)[:60]])
+    heads = ("experiment", "technique", "status", "best mini", "held-out [95 %]", "against parent", "")
+    return table(heads, rows, right=(3,))
+
+
+def _why(view: ExperimentView) -> str:
+    if view.status == "running" and view.attempt:
+        return view.attempt.sentence
+    if view.decision and view.decision.reason:
+        return view.decision.reason
+    return view.note or view.hypothesis
+
+
+def _ls(ws: Workspace, options: argparse.Namespace) -> int:
+    views = ws.experiments()
+    if options.json:
+        print_json({"workspace": str(ws.root), "experiments": [as_dict(view) for view in views]})
+    elif not views:
+        say("No experiments yet. `cockpit new sft --hypothesis …` makes one.")
+    else:
+        say(experiments_table(views))
+    return OK
+
+
+def _status(ws: Workspace, options: argparse.Namespace) -> int:
+    views = ws.experiments()
+    running = [view for view in views if view.status == "running"]
+    if options.json:
+        newest = views[-1] if views else None
+        print_json(
+            {
+                "workspace": str(ws.root),
+                "running": [as_dict(view) for view in running],
+                "newest": as_dict(newest) if newest else None,
+                "counts": {s: sum(v.status == s for v in views) for s in sorted({v.status for v in views})},
+            }
+        )
+    elif options.tmux:
+        say(tmux_line(views))
+    elif running:
+        for view in running:
+            say(f"{view.id} {view.technique}: {view.attempt.sentence if view.attempt else ''}")
+    else:
+        last = max((v for v in views if v.attempt), key=lambda v: v.id, default=None)
+        ended = f" Last: {last.id} {last.technique}, {last.status}." if last else ""
+        say(f"Nothing is running.{ended}")
+    return OK
+
+
+def tmux_line(views: list[ExperimentView]) -> str:
+    """At most about 40 characters: what runs, how far, how good; else how the newest one ended."""
+    running = [view for view in views if view.status == "running" and view.attempt]
+    if running:
+        view = running[-1]
+        assert view.attempt is not None
+        mini = "" if view.mini_last is None else f" mini {view.mini_last:.2f}"
+        more = f" +{len(running) - 1}" if len(running) > 1 else ""
+        step = f" {view.attempt.step}" if view.attempt.step is not None else ""
+        return f"{view.id} {view.technique} {view.attempt.state}{step}{mini}{more}"
+    ended = [view for view in views if view.attempt]
+    if not ended:
+        return "cockpit: idle"
+    view = ended[-1]
+    score = f" {view.score.value:.3f}" if view.score else ""
+    return f"{view.id} {view.technique} {view.status}{score}"
+
+
+def _show(ws: Workspace, options: argparse.Namespace) -> int:
+    from cockpit.services import report
+
+    view = ws.experiment(options.experiment)
+    facts = report.of(ws, view, items=options.items)
+    if options.json:
+        print_json({**as_dict(view), **facts})
+    else:
+        say(report.as_text(view, facts))
+    return OK
+
+
+def _logs(ws: Workspace, options: argparse.Namespace) -> int:
+    from cockpit.services.logview import last_lines
+
+    view = ws.experiment(options.experiment)
+    if view.attempt_dir is None:
+        raise CockpitError(f"{view.id} has not run yet", f"Start it with `cockpit launch {view.id}`.")
+    log = AttemptLayout(view.attempt_dir).log
+    lines = last_lines(log, max(0, options.lines))
+    if options.json:
+        print_json({"experiment": view.id, "log": str(log), "lines": lines})
+        return OK
+    for line in lines:
+        say(line)
+    return _follow(ws, view.id, AttemptLayout(view.attempt_dir)) if options.follow else OK
+
+
+def _follow(ws: Workspace, experiment_id: str, attempt: AttemptLayout) -> int:
+    from cockpit.contract.reader import LineTail
+
+    tail = LineTail(attempt.log)
+    tail.offset = attempt.log.stat().st_size if attempt.log.exists() else 0
+    while True:
+        lines = tail.read()
+        for line in lines:
+            say(line.decode("utf-8", "replace"))
+        if lines:
+            continue
+        view = ws.experiment(experiment_id)
+        if view.status != "running":
+            say(f"-- {view.attempt.sentence if view.attempt else view.status}")
+            return FAILED if view.status == "failed" else OK
+        time.sleep(0.25)

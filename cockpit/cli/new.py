@@ -1,0 +1,55 @@
+"""`cockpit new TECHNIQUE`: a draft with every setting resolved; `cockpit launch` starts it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from cockpit.cli import OK
+from cockpit.cli.look import as_dict
+from cockpit.cli.output import print_json, say
+from cockpit.cli.place import workspace
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    from cockpit.services.flight import RUNNABLE
+
+    parser.add_argument("technique", choices=RUNNABLE)
+    parser.add_argument("settings", nargs="*", metavar="NAME=VALUE", help="TRL's own names, or peft.r=16, …")
+    parser.add_argument("--hypothesis", "-m", default="", help="what you expect, in a line")
+    parser.add_argument("--parent", metavar="EXP", help="default: the baseline")
+    parser.add_argument("--data", "--train", metavar="FILE", help="default: the workspace's training file")
+    weights = parser.add_mutually_exclusive_group()
+    weights.add_argument("--lora", action="store_true", default=None, help="train an adapter (the default)")
+    weights.add_argument("--full", action="store_false", dest="lora", help="train all weights")
+    parser.add_argument("--warm-start", metavar="EXP[@STEP]", help="go on from that experiment's checkpoint")
+    parser.add_argument("--command", dest="own", metavar="CMD", help="technique custom: what to run")
+    parser.add_argument("--launch", action="store_true", help="start it at once")
+
+
+def run(options: argparse.Namespace) -> int:
+    from cockpit.services import flight
+
+    ws = workspace(options)
+    view = flight.new(
+        ws,
+        options.technique,
+        hypothesis=options.hypothesis,
+        parent=options.parent,
+        train=Path(options.data) if options.data else None,
+        overrides=flight.parse_settings(options.settings),
+        lora=options.lora,
+        warm_start=options.warm_start,
+        command=options.own,
+    )
+    if options.launch:
+        flight.launch(ws, view.id)
+        view = ws.experiment(view.id)
+    if options.json:
+        print_json(as_dict(view))
+    else:
+        draft = ws.layout.experiment(view.id).draft
+        say(f"{view.id} {view.technique}: {view.status}. Its recipe: {draft}")
+        if not options.launch:
+            say(f"Start it with `cockpit launch {view.id}`.")
+    return OK

@@ -1,0 +1,173 @@
+"""Drafts: a wish, the workspace and the defaults become a recipe on the disk, checked against the guardrails."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cockpit.contract import atomic
+from cockpit.contract.errors import CockpitError
+from cockpit.contract.layout import BASELINE_ID, ExperimentLayout
+from cockpit.services import datasets
+from cockpit.services.workspace import Workspace, latest_attempt
+
+if TYPE_CHECKING:
+    from cockpit.contract.recipe import Recipe
+    from cockpit.services.config import WorkspaceConfig
+
+TRACKERS = (("WANDB_API_KEY", "wandb"), ("TRACKIO_SPACE_ID", "trackio"), ("MLFLOW_TRACKING_URI", "mlflow"))
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What somebody asked for; what is None is decided by the workspace and the defaults."""
+
+    technique: str
+    hypothesis: str = ""
+    parent: str | None = None
+    train: Path | None = None
+    overrides: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    lora: bool | None = None
+    warm_start: str | None = None
+    command: str | None = None
+
+
+def resolve(ws: Workspace, wish: Wish) -> Recipe:
+    """The recipe that `wish` makes in this workspace. Raises CockpitError naming the field that is wrong."""
+    from cockpit.core import recipes
+
+    config = ws.config
+    training = wish.technique != "baseline"
+    values = _base(ws, config, wish, training=training)
+    defaults = config.recipes.get(wish.technique, {})
+    recipe = recipes.resolve(
+        values, lora=wish.lora if training else False, workspace=defaults, overrides=wish.overrides
+    )
+    if training and recipe.data.train:
+        _refuse_leak(recipe)
+    return recipe
+
+
+def _base(ws: Workspace, config: WorkspaceConfig, wish: Wish, *, training: bool) -> dict[str, Any]:
+    data: dict[str, Any] = dict(config.sections["data"])
+    for name, path in (("held_out", config.held_out), ("mini_eval", config.mini_eval)):
+        data[name] = str(path)
+        data[f"{name}_hash"] = datasets.content_hash(path)
+    train = (wish.train.resolve() if wish.train else config.train) if training else None
+    data["train"] = str(train) if train else None
+    if train is not None:
+        if wish.technique != "custom":
+            data["columns"] = datasets.read_as(train, wish.technique, data.get("columns"))
+        data["train_hash"] = datasets.content_hash(train)
+    values: dict[str, Any] = {
+        "experiment_id": BASELINE_ID,
+        "technique": wish.technique,
+        "parent": wish.parent,
+        "hypothesis": wish.hypothesis,
+        "verifier": config.verifier,
+        "model": {**config.sections["model"], "name_or_path": config.model},
+        "data": data,
+        "report_to": tracker(os.environ),
+    }
+    for name in ("generation", "mid_eval", "budget", "resources"):
+        values[name] = dict(config.sections[name])
+    if wish.command:
+        values["resources"]["command"] = shlex.split(wish.command)
+    if wish.warm_start:
+        values["model"].update(_warm_start(ws, wish.warm_start))
+    return values
+
+
+def tracker(environment: Mapping[str, str]) -> str:
+    """The tracker that the environment asks for, first match; none is never invented (source text)."""
+    return next((name for variable, name in TRACKERS if environment.get(variable)), "none")
+
+
+def _warm_start(ws: Workspace, text: str) -> dict[str, str]:
+    """`exp_0003` (its best checkpoint) or `exp_0003@120`. Raises CockpitError naming the checkpoints there are."""
+    name, _, step = text.partition("@")
+    view = ws.experiment(name)
+    attempt = latest_attempt(ws.layout.experiment(view.id))
+    if attempt is None:
+        raise CockpitError(f"{view.id} has not run, so it has no checkpoint", "Start from another one.")
+    folder = attempt.checkpoint(int(step)) if step.isdigit() else attempt.best
+    if (step and not step.isdigit()) or not folder.exists():
+        there = ", ".join(sorted(path.name for path in attempt.checkpoints.glob("step_*"))) or "none"
+        raise CockpitError(f"{view.id} has no checkpoint {step or 'best'}", f"There are: {there}.")
+    return {"warm_start": str(folder.resolve()), "warm_start_from": f"{view.id}@{step}" if step else view.id}
+
+
+def _refuse_leak(recipe: Recipe) -> None:
+    """The firm guardrail: no held-out or mini-eval item is ever trained on."""
+    assert recipe.data.train is not None
+    columns = recipe.data.columns
+    for name, path in (("held-out", recipe.data.held_out), ("mini-eval", recipe.data.mini_eval)):
+        rows = (row for _, row in datasets.iter_rows(recipe.data.train))
+        met = datasets.overlap_exact(rows, datasets.load_rows(path), train_columns=columns)
+        if met:
+            first = met[0]
+            raise CockpitError(
+                f"{len(met)} training row(s) ask what the {name} set asks: the first is row "
+                f"{first.train_row + 1}, {first.text[:80]!r}",
+                "Take them out: a score on items that were trained on says nothing.",
+                file=recipe.data.train,
+            )
+
+
+def write(ws: Workspace, recipe: Recipe, *, now: float) -> Recipe:
+    """Give the recipe an id of its own and put the draft on the disk; two who draft at once get two ids."""
+    number = max((int(id_[4:]) for id_ in ws.experiment_ids()), default=-1) + 1
+    ws.layout.experiments.mkdir(parents=True, exist_ok=True)
+    while True:
+        layout = ws.layout.experiment(f"exp_{number:04d}")
+        try:
+            layout.root.mkdir()
+            break
+        except FileExistsError:
+            number += 1
+    recipe = recipe.model_copy(update={"experiment_id": layout.root.name})
+    recipe.dump(layout.draft)
+    atomic.write_json(
+        layout.record,
+        {
+            "v": 1,
+            "id": recipe.experiment_id,
+            "parent": recipe.parent,
+            "technique": recipe.technique,
+            "lora": recipe.peft is not None,
+            "hypothesis": recipe.hypothesis,
+            "model": recipe.model.name_or_path,
+            "verifier": recipe.verifier,
+            "created": now,
+            "decision": None,
+            "smoke": None,
+        },
+    )
+    return recipe
+
+
+def load(layout: ExperimentLayout) -> Recipe:
+    """The draft as it stands on the disk, hand edits included. Raises CockpitError."""
+    from cockpit.contract.recipe import Recipe
+
+    return Recipe.load(layout.draft)
+
+
+def check_data_unchanged(recipe: Recipe) -> None:
+    """Refuse a silent swap: each file must be what it was when the recipe was made. Raises CockpitError."""
+    data = recipe.data
+    for name, path, known in (
+        ("training data", data.train, data.train_hash),
+        ("mini-eval", data.mini_eval, data.mini_eval_hash),
+        ("held-out set", data.held_out, data.held_out_hash),
+    ):
+        if path and known and datasets.content_hash(path) != known:
+            raise CockpitError(
+                f"the {name} has changed since this recipe was made",
+                "Make a new experiment for the new content; the old one's scores belong to the old content.",
+                file=path,
+            )

@@ -1,0 +1,231 @@
+"""The moves: draft an experiment, launch it, stop it, score it, decide on it. Each leaves its line in the log.
+
+Everything a screen or a command does to a workspace goes through here, so that both say and record the same.
+Functions may block for a moment and speak in CockpitErrors.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cockpit.contract.errors import CockpitError
+from cockpit.contract.layout import BASELINE_ID, AttemptLayout
+from cockpit.core.methodlog import Entry
+from cockpit.services import attempts, drafts, journal, launcher
+from cockpit.services.workspace import ExperimentView, Workspace
+
+if TYPE_CHECKING:
+    from cockpit.contract.recipe import Recipe
+    from cockpit.core.findings import Finding
+
+RUNNABLE = ("sft", "grpo", "custom")
+Tick = Callable[[ExperimentView], None]
+
+
+def parse_settings(words: Sequence[str]) -> dict[str, Any]:
+    """`learning_rate=1e-4 peft.r=16` as a mapping; values are JSON where they parse as such, else text."""
+    settings: dict[str, Any] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name:
+            raise CockpitError(f"{word!r} is no setting", "Write NAME=VALUE, as in learning_rate=1e-4.")
+        try:
+            settings[name] = json.loads(value)
+        except ValueError:
+            settings[name] = value
+    return settings
+
+
+def new(
+    ws: Workspace,
+    technique: str,
+    *,
+    hypothesis: str = "",
+    parent: str | None = None,
+    train: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    lora: bool | None = None,
+    warm_start: str | None = None,
+    command: str | None = None,
+) -> ExperimentView:
+    """A new experiment as a draft, its recipe resolved and checked. Raises CockpitError; nothing is left then."""
+    wish = drafts.Wish(
+        technique=technique,
+        hypothesis=hypothesis,
+        parent=ws.experiment(parent).id if parent else _default_parent(ws, warm_start),
+        train=train,
+        overrides=dict(overrides or {}),
+        lora=lora,
+        warm_start=warm_start,
+        command=command,
+    )
+    recipe = drafts.resolve(ws, wish)
+    recipe = drafts.write(ws, recipe, now=ws.clock())
+    journal.record(ws, _draft_entries(recipe))
+    return ws.experiment(recipe.experiment_id)
+
+
+def draft_baseline(ws: Workspace) -> ExperimentView:
+    """`exp_0000`: the base model on the held-out set, before any training."""
+    recipe = drafts.resolve(ws, drafts.Wish(technique="baseline", hypothesis="the base model, untouched"))
+    drafts.write(ws, recipe, now=ws.clock())
+    return ws.experiment(BASELINE_ID)
+
+
+def launch(ws: Workspace, experiment_id: str, *, reason: str | None = None) -> ExperimentView:
+    """Start the experiment's run. Raises CockpitError where a gate is closed; `reason` opens those that may be.
+
+    Never opened: data that changed since the recipe was made, held-out items in the training data.
+    """
+    view = ws.experiment(experiment_id)
+    layout = ws.layout.experiment(view.id)
+    _refuse_more_attempts(view)
+    recipe = drafts.load(layout)
+    drafts.check_data_unchanged(recipe)
+    baseline = attempts.read_score(_baseline_attempt(ws), "mini_eval") if view.id != BASELINE_ID else None
+    if view.id != BASELINE_ID and recipe.technique != "custom" and baseline is None:
+        _gate(
+            ws, view, "baseline",
+            "the base model has not been scored yet, so no gain could be told from it",
+            f"Launch {BASELINE_ID} first, or give a reason to go without (--reason).", reason,
+        )  # fmt: skip
+    number = view.attempts + 1
+    mid_eval = recipe.mid_eval.model_copy(update={"baseline": baseline.value if baseline else None})
+    recipe = recipe.model_copy(update={"attempt": number, "mid_eval": mid_eval})
+    attempt = layout.attempt(number)
+    try:
+        attempt.root.mkdir(parents=True)
+    except FileExistsError as error:
+        raise CockpitError(f"{view.id} is being launched right now", "Look at it in a moment.") from error
+    recipe.dump(attempt.recipe)
+    launcher.launch(attempt)
+    return ws.experiment(view.id)
+
+
+def resume(ws: Workspace, experiment_id: str) -> ExperimentView:
+    """Go on from the newest checkpoint. Raises CockpitError."""
+    launcher.resume(_attempt(ws, experiment_id))
+    return ws.experiment(experiment_id)
+
+
+def stop(ws: Workspace, experiment_id: str, *, now: bool = False) -> str:
+    """Ask the run to end with a checkpoint (or, `now`, without); gives the sentence that says what will happen."""
+    return launcher.stop(_attempt(ws, experiment_id), now=now)
+
+
+def score(ws: Workspace, experiment_id: str) -> ExperimentView:
+    """The full held-out pass on the best checkpoint, as a process of its own. Raises CockpitError."""
+    view = ws.experiment(experiment_id)
+    if view.id == BASELINE_ID and view.attempt is None:
+        return launch(ws, view.id)
+    attempt = _attempt(ws, experiment_id)
+    if view.technique != "baseline" and not attempt.best.exists():
+        raise CockpitError(f"{view.id} has no checkpoint to score", f"`cockpit logs {view.id}` may say why.")
+    launcher.launch(attempt, module="trainers.evaluate")
+    return ws.experiment(view.id)
+
+
+def wait(ws: Workspace, experiment_id: str, tick: Tick, *, every_s: float = 0.5) -> ExperimentView:
+    """Wait until the run has ended; `tick` gets the view each time. The verdict is in the log when it returns."""
+    while True:
+        view = ws.experiment(experiment_id)
+        tick(view)
+        if view.status != "running":
+            break
+        time.sleep(every_s)
+    journal.catch_up(ws)
+    return ws.experiment(experiment_id)
+
+
+def decide(ws: Workspace, experiment_id: str, status: str, reason: str) -> ExperimentView:
+    """Commit or discard, with the reason in the log. Raises CockpitError."""
+    if not reason.strip():
+        raise CockpitError("a decision needs its reason", "Give it in a line.")
+    view = ws.decide(experiment_id, status, reason)
+    key = f"decision/{view.id}/{status}/{int(view.decision.time) if view.decision else 0}"
+    journal.record(ws, [Entry("decision", f"{status}: {reason}", experiment=view.id, key=key)])
+    return view
+
+
+def judge(ws: Workspace, experiment_id: str) -> ExperimentView:
+    """Decide by the numbers alone: commit what gained on the parent outside the noise, discard the rest."""
+    view = ws.experiment(experiment_id)
+    if view.status != "evaluated" or view.delta is None:
+        return view
+    gained = view.delta.kind == "gained"
+    return decide(ws, view.id, "committed" if gained else "discarded", view.delta.sentence)
+
+
+def findings_of(ws: Workspace, experiment_id: str) -> list[Finding]:
+    """What the readings say of the experiment's latest run."""
+    from cockpit.services import findings
+
+    attempt = ws.attempt_dir(experiment_id)
+    return list(findings.for_attempt(attempt.root)) if attempt else []
+
+
+def _default_parent(ws: Workspace, warm_start: str | None) -> str | None:
+    if warm_start:
+        return ws.experiment(warm_start.partition("@")[0]).id
+    return BASELINE_ID if BASELINE_ID in ws.experiment_ids() else None
+
+
+def _attempt(ws: Workspace, experiment_id: str) -> AttemptLayout:
+    attempt = ws.attempt_dir(ws.experiment(experiment_id).id)
+    if attempt is None:
+        raise CockpitError(
+            f"{experiment_id} has not run yet", f"Start it with `cockpit launch {experiment_id}`."
+        )
+    return attempt
+
+
+def _baseline_attempt(ws: Workspace) -> AttemptLayout:
+    return ws.attempt_dir(BASELINE_ID) or ws.layout.experiment(BASELINE_ID).attempt(1)
+
+
+def _refuse_more_attempts(view: ExperimentView) -> None:
+    """One attempt at training scale (source text, "Cap retries"); a run that never trained a step is no attempt."""
+    if view.attempt is None:
+        return
+    if view.status == "running":
+        raise CockpitError(f"{view.id} runs already", f"`cockpit stop {view.id}` ends it.")
+    if view.attempt.state in ("failed", "lost", "killed", "oom_killed") and not view.attempt.step:
+        return
+    raise CockpitError(
+        f"{view.id} has had its attempt ({view.attempt.state})",
+        f"Resume it (`cockpit resume {view.id}`), or make a new experiment with another hypothesis.",
+    )
+
+
+def _gate(ws: Workspace, view: ExperimentView, name: str, says: str, mend: str, reason: str | None) -> None:
+    """A closed gate that a typed reason opens; the reason goes to the log."""
+    if not reason or not reason.strip():
+        raise CockpitError(says, mend)
+    entry = Entry(
+        "override",
+        f"launched although {says}: {reason}",
+        experiment=view.id,
+        key=f"override/{view.id}/{name}",
+    )
+    journal.record(ws, [entry])
+
+
+def _draft_entries(recipe: Recipe) -> list[Entry]:
+    id_ = recipe.experiment_id
+    weights = f"LoRA r={recipe.peft.r}" if recipe.peft else "full weights"
+    start = f", warm start from {recipe.model.warm_start_from}" if recipe.model.warm_start_from else ""
+    technique = f"{recipe.technique}, {weights}, on {recipe.model.name_or_path}{start}"
+    hypothesis = f". Hypothesis: {recipe.hypothesis}" if recipe.hypothesis else ""
+    settings = ", ".join(f"{name}={json.dumps(value)}" for name, value in sorted(recipe.trainer.items()))
+    entries = [Entry("technique", technique + hypothesis, experiment=id_, key=f"technique/{id_}")]
+    if recipe.data.train:
+        digest = (recipe.data.train_hash or "")[:16]
+        text = f"trains on {recipe.data.train} sha256:{digest}"
+        entries.append(Entry("dataset", text, experiment=id_, key=f"dataset/{id_}/{digest}"))
+    if settings:
+        entries.append(Entry("settings", settings, experiment=id_, key=f"settings/{id_}"))
+    return entries

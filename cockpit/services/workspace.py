@@ -1,0 +1,281 @@
+"""A workspace as values: its experiments, what state each is in, what each scored. Reads files, judges nothing.
+
+Opening one is cheap (no pydantic, no numpy): a view of an experiment is kept until one of its files changes.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+from cockpit.contract import atomic
+from cockpit.contract.errors import CockpitError
+from cockpit.contract.layout import (
+    BASELINE_ID,
+    EXPERIMENT_ID,
+    AttemptLayout,
+    ExperimentLayout,
+    WorkspaceLayout,
+)
+from cockpit.core.scores import Delta, Score, compare
+from cockpit.core.status import AttemptStatus
+from cockpit.services import attempts, config
+
+Signature = tuple[tuple[int, int] | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Committed or discarded, why, and when (epoch seconds)."""
+
+    status: str
+    reason: str
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentView:
+    """What a screen or a command shows of one experiment."""
+
+    id: str
+    parent: str | None
+    technique: str
+    lora: bool
+    hypothesis: str
+    created: float
+    status: str
+    attempt: AttemptStatus | None
+    attempt_dir: Path | None
+    model: str
+    verifier: str
+    score: Score | None = None
+    delta: Delta | None = None
+    mini_best: float | None = None
+    mini_baseline: float | None = None
+    mini_last: float | None = None
+    best_step: int | None = None
+    attempts: int = 0
+    decision: Decision | None = None
+    children: tuple[str, ...] = ()
+    depth: int = 0
+    note: str = ""
+    """Why there is no score, or anything else that needs a sentence."""
+
+
+class Workspace:
+    """The folder with `cockpit.toml`, `methodlog.md` and `.cockpit/`. `clock` gives epoch seconds."""
+
+    def __init__(self, root: Path, *, clock: Callable[[], float] = time.time) -> None:
+        self.root = root
+        self.layout = WorkspaceLayout(root)
+        self.clock = clock
+        self._config: tuple[tuple[int, int] | None, config.WorkspaceConfig] | None = None
+        self._views: dict[str, tuple[Signature, ExperimentView]] = {}
+
+    @classmethod
+    def find(cls, start: Path | None = None) -> Workspace:
+        """The workspace at or above `start` (default: the current folder). Raises CockpitError if there is none."""
+        here = (start or Path.cwd()).resolve()
+        for folder in (here, *here.parents):
+            if WorkspaceLayout(folder).config.is_file():
+                return cls(folder)
+        raise CockpitError(
+            f"no workspace at {here} or above it",
+            "Make one with `cockpit init`, or see one with `cockpit demo`.",
+        )
+
+    @property
+    def config(self) -> config.WorkspaceConfig:
+        """`cockpit.toml`, read again when it changed. Raises CockpitError."""
+        signature = _stat(self.layout.config)
+        if self._config is None or self._config[0] != signature:
+            self._config = (signature, config.load(self.layout.config))
+        return self._config[1]
+
+    def experiment_ids(self) -> list[str]:
+        """Ids on the disk, oldest first; other names in the folder are left alone."""
+        try:
+            names = os.listdir(self.layout.experiments)
+        except OSError:
+            return []
+        return sorted((n for n in names if EXPERIMENT_ID.fullmatch(n)), key=lambda n: int(n[4:]))
+
+    def experiments(self) -> list[ExperimentView]:
+        """Every experiment, parents before children, with deltas against the parents."""
+        views = [view for id_ in self.experiment_ids() if (view := self._view(id_)) is not None]
+        return _as_tree(_with_deltas(views))
+
+    def experiment(self, experiment_id: str) -> ExperimentView:
+        """One experiment; `exp_3`, `3` and `exp_0003` name the same. Raises CockpitError if it isn't there."""
+        wanted = normal_id(experiment_id)
+        for view in self.experiments():
+            if view.id == wanted:
+                return view
+        there = ", ".join(self.experiment_ids()[-5:]) or "none yet"
+        raise CockpitError(f"there is no experiment {experiment_id!r}", f"There are: {there}.")
+
+    def attempt_dir(self, experiment_id: str) -> AttemptLayout | None:
+        """The latest attempt's folder, or None while it is a draft."""
+        return latest_attempt(self.layout.experiment(normal_id(experiment_id)))
+
+    def method_log_lines(self) -> list[str]:
+        """`methodlog.md` as it stands, without its machine marks."""
+        from cockpit.core import methodlog
+
+        try:
+            text = self.layout.methodlog.read_text("utf-8", "replace")
+        except OSError:
+            return []
+        return methodlog.for_people(text)
+
+    def decide(self, experiment_id: str, status: str, reason: str) -> ExperimentView:
+        """Commit or discard an experiment that was evaluated. Raises CockpitError where there is nothing to decide."""
+        view = self.experiment(experiment_id)
+        if status not in ("committed", "discarded"):
+            raise CockpitError(f"{status!r} is no decision", "It is committed or discarded.")
+        if view.status in ("draft", "running"):
+            raise CockpitError(
+                f"{view.id} is {view.status}: there is nothing to decide yet", "Wait for its score."
+            )
+        if status == "committed" and view.score is None:
+            raise CockpitError(
+                f"{view.id} has no held-out score", f"Score it with `cockpit score {view.id}`."
+            )
+        decision = {"status": status, "reason": reason, "time": self.clock()}
+        self.update_record(view.id, {"decision": decision})
+        return self.experiment(view.id)
+
+    def update_record(self, experiment_id: str, fields: Mapping[str, object]) -> None:
+        """Change fields of `experiment.json`, keeping those that this version doesn't know."""
+        path = self.layout.experiment(experiment_id).record
+        record: object = atomic.read_json(path)
+        if not isinstance(record, dict):
+            raise CockpitError("the experiment's record is missing or broken", "Restore it.", file=path)
+        atomic.write_json(path, {**cast("dict[str, object]", record), **fields})
+
+    def _view(self, experiment_id: str) -> ExperimentView | None:
+        layout = self.layout.experiment(experiment_id)
+        attempt = latest_attempt(layout)
+        signature: Signature = (_stat(layout.record),)
+        if attempt is not None:
+            files = (attempt.process, attempt.events, attempt.metrics, attempt.held_out / "score.json")
+            signature = (*signature, *(_stat(file) for file in files))
+        kept = self._views.get(experiment_id)
+        if kept is not None and kept[0] == signature and not attempts.may_change_by_itself(kept[1].attempt):
+            return kept[1]
+        view = _read_view(layout, attempt, self.clock())
+        if view is not None:
+            self._views[experiment_id] = (signature, view)
+        return view
+
+
+def normal_id(text: str) -> str:
+    """`3`, `exp_3` and `exp_0003` as `exp_0003`; anything else as it is."""
+    digits = text.removeprefix("exp_")
+    return f"exp_{int(digits):04d}" if digits.isascii() and digits.isdigit() else text
+
+
+def latest_attempt(layout: ExperimentLayout) -> AttemptLayout | None:
+    """The attempt with the highest number, or None."""
+    try:
+        numbers = [int(name) for name in os.listdir(layout.attempts) if name.isdigit()]
+    except OSError:
+        return None
+    return layout.attempt(max(numbers)) if numbers else None
+
+
+def _stat(path: Path) -> tuple[int, int] | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return (stat.st_mtime_ns, stat.st_size)
+
+
+def _read_view(layout: ExperimentLayout, attempt: AttemptLayout | None, now: float) -> ExperimentView | None:
+    record: Any = atomic.read_json(layout.record)
+    if not isinstance(record, dict):
+        return None
+    record = cast("dict[str, Any]", record)
+    facts = attempts.read(attempt, now) if attempt is not None else None
+    decision = _decision(record.get("decision"))
+    return ExperimentView(
+        id=layout.root.name,
+        parent=record.get("parent"),
+        technique=str(record.get("technique", "?")),
+        lora=bool(record.get("lora", False)),
+        hypothesis=str(record.get("hypothesis", "")),
+        created=float(record.get("created") or 0.0),
+        model=str(record.get("model", "")),
+        verifier=str(record.get("verifier", "")),
+        status=_status(record, facts, decision),
+        attempt=facts.status if facts else None,
+        attempt_dir=attempt.root if attempt else None,
+        score=facts.score if facts else None,
+        mini_best=facts.mini_best if facts else None,
+        mini_last=facts.mini_last if facts else None,
+        mini_baseline=facts.mini_baseline if facts else None,
+        best_step=facts.best_step if facts else None,
+        attempts=int(attempt.root.name) if attempt else 0,
+        decision=decision,
+        note=facts.note if facts else "",
+    )
+
+
+def _decision(value: object) -> Decision | None:
+    if not isinstance(value, dict):
+        return None
+    fields = cast("dict[str, Any]", value)
+    return Decision(
+        str(fields.get("status")), str(fields.get("reason", "")), float(fields.get("time") or 0.0)
+    )
+
+
+def _status(record: Mapping[str, Any], facts: attempts.AttemptFacts | None, decision: Decision | None) -> str:
+    """The words of the product: draft, smoked, running, evaluated, committed, discarded, failed."""
+    if facts is None:
+        return "smoked" if record.get("smoke") else "draft"
+    if attempts.is_live(facts.status):
+        return "running"
+    if decision is not None:
+        return decision.status
+    if facts.score is not None or attempts.ended_well(facts.status):
+        return "evaluated"
+    return "failed"
+
+
+def _with_deltas(views: Iterable[ExperimentView]) -> list[ExperimentView]:
+    by_id = {view.id: view for view in views}
+    result: list[ExperimentView] = []
+    for view in by_id.values():
+        parent = by_id.get(view.parent or "")
+        if view.score is not None and parent is not None and parent.score is not None:
+            view = replace(view, delta=compare(view.score, parent.score))
+        result.append(view)
+    return result
+
+
+def _as_tree(views: list[ExperimentView]) -> list[ExperimentView]:
+    """Depth-first, parents before children; one whose parent is gone stands at the top."""
+    ids = {view.id for view in views}
+    below: dict[str | None, list[ExperimentView]] = {}
+    for view in views:
+        parent = view.parent if view.parent in ids and view.parent != view.id else None
+        below.setdefault(parent, []).append(view)
+    ordered: list[ExperimentView] = []
+    stack = [(view, 0) for view in reversed(below.get(None, []))]
+    while stack:
+        view, depth = stack.pop()
+        children = below.pop(view.id, [])
+        ordered.append(replace(view, depth=depth, children=tuple(child.id for child in children)))
+        stack.extend((child, depth + 1) for child in reversed(children))
+    seen = {view.id for view in ordered}
+    ordered.extend(view for view in views if view.id not in seen)  # a ring of parents: shown flat
+    return ordered
+
+
+__all__ = ["BASELINE_ID", "Decision", "ExperimentView", "Workspace", "latest_attempt", "normal_id"]
