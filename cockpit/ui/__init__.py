@@ -1,0 +1,1 @@
+"""The cockpit's screens, on Textual. Widgets receive values and post intents; they read no file and judge nothing."""

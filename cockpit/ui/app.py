@@ -1,0 +1,207 @@
+"""The cockpit's application: wiring only. State is in state.py, what actions do in commands.py."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import App
+from textual.reactive import Reactive, var
+from textual.screen import Screen
+
+from cockpit.ui import glyphs as signs
+from cockpit.ui import leftcrop
+from cockpit.ui.frames import FrameCap, frames_per_second
+from cockpit.ui.messages import (
+    ActionFailed,
+    ActionSucceeded,
+    DataArrived,
+    FindingsRead,
+    HardwareRead,
+    WorkspaceLookedAt,
+)
+from cockpit.ui.screens.flight_deck import FlightDeck
+from cockpit.ui.state import CockpitState
+
+if TYPE_CHECKING:
+    from cockpit.ui.backend import Backend
+    from cockpit.ui.commands import Commands
+    from cockpit.ui.feeds import Feeds
+    from cockpit.ui.poller import Poller
+
+TICK_S = 5.0
+"""Seconds between two looks at the clock; ages change their words in steps of 10 s and more."""
+SAID_S, FAILED_S = 6.0, 20.0
+
+
+class CockpitApp(App[int]):
+    """Screens on one workspace. `clock` gives epoch seconds, `fps` caps how often live data redraw the screen."""
+
+    TITLE = "cockpit"
+    ENABLE_COMMAND_PALETTE = True
+    COMMANDS: ClassVar = set()
+    BINDINGS: ClassVar = []
+    CSS = "Toast { max-width: 76; } * { link-background: transparent; }"
+
+    theme = Reactive("ansi-dark", init=False)
+    """The terminal's own 16 colours. Set here, not in `__init__`: a change would parse all styles and paint twice."""
+    revision = var(0, init=False)
+    """Grows when something on screen may have to change; panels watch it and look at their own topics."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        glyphs: signs.Glyphs | None = None,
+        clock: Callable[[], float] = time.time,
+        fps: float | None = None,
+        live: bool = True,
+    ) -> None:
+        super().__init__()
+        self.animation_level = "none"
+        self.backend = backend
+        self.glyphs = glyphs or signs.choose()
+        self.clock = clock
+        self.state = CockpitState(now=clock())
+        self.cap = FrameCap(fps or frames_per_second())
+        self.live = live
+        """False in tests that look at the workspace themselves."""
+
+    def get_default_screen(self) -> Screen[None]:
+        return FlightDeck(self)
+
+    @cached_property
+    def commands(self) -> Commands:
+        from cockpit.ui.commands import Commands
+
+        return Commands(self)
+
+    @cached_property
+    def feeds(self) -> Feeds:
+        from cockpit.ui.feeds import Feeds
+
+        return Feeds(self.backend, self.state, self._wake)
+
+    @cached_property
+    def poller(self) -> Poller:
+        from cockpit.ui.poller import Poller
+
+        return Poller(self.backend, self.post_message, lambda: self.state.shown)
+
+    def on_mount(self) -> None:
+        self.set_interval(TICK_S, self._tick)
+        if self.live:
+            self.call_after_refresh(lambda: self.poller.start())
+
+    # -- facts ---------------------------------------------------------------------------------------------------
+
+    def on_workspace_looked_at(self, message: WorkspaceLookedAt) -> None:
+        self.state.now = self.clock()
+        if self.state.see(message.picture):
+            self.follow_shown()
+
+    def on_hardware_read(self, message: HardwareRead) -> None:
+        self.state.hardware = message.hardware
+        self.state.touch("hardware")
+        self.changed()
+
+    def on_findings_read(self, message: FindingsRead) -> None:
+        self.state.findings[message.experiment_id] = message.findings
+        self.state.touch("findings")
+        self.changed()
+
+    def on_data_arrived(self, message: DataArrived) -> None:
+        wait = self.cap.ask(time.monotonic())
+        if wait == 0:
+            self._draw_data()
+        elif wait is not None:
+            self.set_timer(wait, self._draw_data)
+
+    def on_action_succeeded(self, message: ActionSucceeded) -> None:
+        self._done(message.experiment_id)
+        self.say(message.text)
+
+    def on_action_failed(self, message: ActionFailed) -> None:
+        self._done(message.experiment_id)
+        self.say(message.title, message.mend, bad=True)
+
+    # -- what the parts of the screen ask for ----------------------------------------------------------------------
+
+    def action_do(self, action_id: str) -> None:
+        """Every key, click and palette entry ends here."""
+        self.commands.do(action_id)
+
+    def select(self, experiment_id: str | None) -> None:
+        """Move the selection: charts, log and findings follow unless one is pinned."""
+        if self.state.select(experiment_id):
+            self.follow_shown()
+            self.poller.poke()
+
+    def follow_shown(self) -> None:
+        """Tail what is on screen, and redraw."""
+        picture = self.state.picture
+        if picture is not None:
+            wanted = dict.fromkeys([self.state.shown_id, *self.state.marked])
+            self.feeds.show([view for id_ in wanted if (view := picture.view(id_)) is not None])
+        self.changed()
+
+    def changed(self) -> None:
+        """Something in the state changed: let the panels look."""
+        self.revision += 1
+        screen = self.screen_stack[0] if self.screen_stack else None
+        if isinstance(screen, FlightDeck) and screen.is_mounted:
+            screen.refresh_places()
+
+    def say(self, title: str, mend: str = "", *, bad: bool = False) -> None:
+        """A sentence that goes away by itself; what went wrong stays longer and says what to do."""
+        from cockpit.core.safe_text import clean
+
+        self.notify(clean(mend or title), title=clean(title) if mend else "", markup=False,
+                    severity="error" if bad else "information", timeout=FAILED_S if bad else SAID_S)  # fmt: skip
+
+    def leave(self) -> None:
+        self.feeds.close()
+        self.poller.stop()
+        self.exit(0)
+
+    # -- inside --------------------------------------------------------------------------------------------------
+
+    def _wake(self) -> None:
+        self.post_message(DataArrived())
+
+    def _draw_data(self) -> None:
+        self.cap.drawn(time.monotonic())
+        self.feeds.drain()
+        self.state.now = self.clock()
+        self.state.touch("clock")
+        self.changed()
+
+    def _tick(self) -> None:
+        self.state.now = self.clock()
+        self.state.touch("clock")
+        self.changed()
+
+    def _done(self, experiment_id: str | None) -> None:
+        if experiment_id is not None:
+            self.state.busy.pop(experiment_id, None)
+            self.state.touch("selection")
+        self.poller.poke()
+        self.changed()
+
+
+def run(workspace_root: Path | None, *, select: str | None = None) -> int:
+    """Open the screens on a workspace (None: say how to make one) and give the exit code."""
+    from cockpit.ui.local_backend import LocalBackend
+
+    leftcrop.install()
+    app = CockpitApp(LocalBackend(workspace_root))
+    app.state.selected = select
+    code = app.run()
+    running = [v.id for v in app.state.picture.experiments if v.status == "running"] if app.state.picture else []
+    if running:
+        print(f"{', '.join(running)}: still running. `cockpit` opens the screens again, `cockpit status` looks once.")
+    return code or os.EX_OK

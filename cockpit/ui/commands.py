@@ -1,0 +1,281 @@
+"""What each action does. Services run in threads; what they say comes back as a message."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from textual.widget import Widget
+
+from cockpit.contract.errors import CockpitError
+from cockpit.ui.messages import ActionFailed, ActionSucceeded
+from cockpit.ui.views import faces
+from cockpit.ui.widgets.line_view import LineView
+
+if TYPE_CHECKING:
+    from cockpit.services.workspace import ExperimentView
+    from cockpit.ui.app import CockpitApp
+    from cockpit.ui.facts import Draft
+
+SMOOTHING = (0.0, 0.6, 0.9, 0.98)
+
+
+class Commands:
+    """One method an action of the registry, unless the screen in front has its own."""
+
+    def __init__(self, app: CockpitApp) -> None:
+        self.app = app
+
+    def do(self, action_id: str) -> None:
+        """Carry out an action: `do_<id>` of the screen in front, else the method of that name here."""
+        method = getattr(self.app.screen, f"do_{action_id}", None) or getattr(self, action_id, None)
+        if method is not None:
+            method()
+
+    # -- moving --------------------------------------------------------------------------------------------------
+
+    def _list(self) -> LineView | None:
+        focused: Widget | None = self.app.focused
+        if isinstance(focused, LineView):
+            return focused
+        return next((view for view in self.app.screen.query(LineView) if view.can_focus and view.display), None)
+
+    def _move(self, act: Callable[[LineView], None]) -> None:
+        view = self._list()
+        if view is not None:
+            act(view)
+
+    def down(self) -> None:
+        self._move(lambda view: view.move(1))
+
+    def up(self) -> None:
+        self._move(lambda view: view.move(-1))
+
+    def first(self) -> None:
+        self._move(lambda view: view.move_to_end(last=False))
+
+    def last(self) -> None:
+        self._move(lambda view: view.move_to_end(last=True))
+
+    def page_down(self) -> None:
+        self._move(lambda view: view.move(max(1, view.rows - 1)))
+
+    def page_up(self) -> None:
+        self._move(lambda view: view.move(-max(1, view.rows - 1)))
+
+    def left(self) -> None:
+        self._move(lambda view: view.scroll_columns(-8))
+
+    def right(self) -> None:
+        self._move(lambda view: view.scroll_columns(8))
+
+    # -- looking -------------------------------------------------------------------------------------------------
+
+    def back(self) -> None:
+        if len(self.app.screen_stack) > 1:
+            self.app.pop_screen()
+
+    def quit(self) -> None:
+        self.app.leave()
+
+    def help(self) -> None:
+        from cockpit.ui.screens.help import HelpScreen
+
+        self._open_once(HelpScreen)
+
+    def palette(self) -> None:
+        self.app.action_command_palette()
+
+    def open(self) -> None:
+        from cockpit.ui.screens.run import RunScreen
+
+        if self._selected() is not None:
+            self.app.push_screen(RunScreen(self.app))
+
+    def findings(self) -> None:
+        from cockpit.ui.screens.lists import FindingsScreen
+
+        self._open_once(FindingsScreen)
+
+    def method_log(self) -> None:
+        from cockpit.ui.screens.lists import MethodLogScreen
+
+        self._open_once(MethodLogScreen)
+
+    def doctor(self) -> None:
+        from cockpit.ui.screens.lists import DoctorScreen
+
+        self._open_once(DoctorScreen)
+
+    def _open_once(self, kind: type) -> None:
+        if not isinstance(self.app.screen, kind):
+            self.app.push_screen(kind(self.app))
+
+    def clear_filter(self) -> None:
+        if self.app.state.words:
+            self.set_filter("")
+
+    def set_filter(self, words: str) -> None:
+        """Show only the experiments that hold all of `words`."""
+        self.app.state.words = words
+        self.app.state.touch("tree")
+        self.app.changed()
+
+    # -- charts --------------------------------------------------------------------------------------------------
+
+    def mark(self) -> None:
+        view = self._selected()
+        if view is None:
+            return
+        if not self.app.state.toggle_mark(view.id):
+            self.app.say("No more than six experiments at once.", "space on a selected one drops it.", bad=True)
+        self.app.follow_shown()
+
+    def pin(self) -> None:
+        view = self._selected()
+        if view is not None:
+            self.app.state.toggle_pin(view.id)
+            self.app.follow_shown()
+
+    def log_scale(self) -> None:
+        self.app.state.log_scale = not self.app.state.log_scale
+        self._charts()
+
+    def smooth(self) -> None:
+        now = self.app.state.smoothing
+        self.app.state.smoothing = next((value for value in SMOOTHING if value > now), SMOOTHING[0])
+        self._charts()
+
+    def zoom(self) -> None:
+        state = self.app.state
+        state.zoomed = None if state.zoomed else "first"
+        self._charts()
+
+    def range_in(self) -> None:
+        state = self.app.state
+        extent = state.steps_there()
+        if extent:
+            state.steps = max(10, (state.steps or extent) // 2)
+            self._charts()
+
+    def range_out(self) -> None:
+        state = self.app.state
+        extent = state.steps_there()
+        if state.steps:
+            state.steps = state.steps * 2 if state.steps * 2 < (extent or 0) else None
+            self._charts()
+
+    def _charts(self) -> None:
+        self.app.state.touch("charts")
+        self.app.changed()
+
+    # -- experiments ---------------------------------------------------------------------------------------------
+
+    def _selected(self) -> ExperimentView | None:
+        view = self.app.state.selected_view
+        if view is None and self.app.state.picture is not None:
+            self.app.say("There is no experiment yet.", "n makes one.", bad=True)
+        return view
+
+    def launch(self) -> None:
+        view = self._selected()
+        if view is None:
+            return
+        if view.status not in ("draft", "smoked"):
+            self._refuse(view, "only a draft is launched", "r resumes a run, n makes a new experiment.")
+            return
+        self.serve(view.id, "launching", lambda: self.app.backend.launch(view.id))
+
+    def resume(self) -> None:
+        view = self._selected()
+        if view is None:
+            return
+        if faces.is_live(view) or view.attempt is None:
+            self._refuse(view, "only a run that ended is resumed", "l launches a draft.")
+            return
+        self.serve(view.id, "resuming", lambda: self.app.backend.resume(view.id))
+
+    def score(self) -> None:
+        view = self._selected()
+        if view is None:
+            return
+        if faces.is_live(view) or view.attempt is None:
+            self._refuse(view, "it is scored when its run has ended", "s stops it with a checkpoint.")
+            return
+        self.serve(view.id, "scoring", lambda: self.app.backend.score(view.id))
+
+    def stop(self) -> None:
+        from cockpit.ui.screens.confirm import StopScreen
+
+        view = self._selected()
+        if view is None:
+            return
+        if not faces.is_live(view):
+            self._refuse(view, "there is nothing to stop", "r resumes it.")
+            return
+
+        def answered(choice: str | None) -> None:
+            if choice in ("graceful", "now"):
+                ask = self.app.backend.stop
+                self.serve(view.id, "stopping", lambda: ask(view.id, now=choice == "now"))
+
+        self.app.push_screen(StopScreen(view, self.app.glyphs), answered)
+
+    def decide(self) -> None:
+        from cockpit.ui.screens.decide import DecideScreen
+
+        view = self._selected()
+        if view is None:
+            return
+        if faces.is_live(view) or view.attempt is None:
+            self._refuse(view, "there is no result to decide on yet", "Wait for its score.")
+            return
+
+        def answered(answer: tuple[str, str] | None) -> None:
+            if answer is not None:
+                status, reason = answer
+                self.serve(view.id, "deciding", lambda: self.app.backend.decide(view.id, status, reason))
+
+        self.app.push_screen(DecideScreen(view, self.app.glyphs), answered)
+
+    def new(self) -> None:
+        from cockpit.ui.screens.new_experiment import NewExperimentScreen
+
+        picture = self.app.state.picture
+        if picture is None or picture.root is None:
+            self.app.say("There is no workspace here.", "`cockpit init` makes one.", bad=True)
+            return
+        self.app.push_screen(NewExperimentScreen(self.app))
+
+    def make(self, draft: Draft) -> None:
+        """Make the experiment of a draft whose fields were found sound."""
+        self.serve(None, "", lambda: self.app.backend.new(draft))
+
+    def _refuse(self, view: ExperimentView, why: str, mend: str) -> None:
+        _, word, _ = faces.status_face(view, self.app.glyphs)
+        self.app.say(f"{view.id} is {word}: {why}.", mend, bad=True)
+
+    def serve(self, experiment_id: str | None, doing: str, ask: Callable[[], str]) -> None:
+        """Run a service in a thread; once a time for each experiment."""
+        busy = self.app.state.busy
+        if experiment_id is not None:
+            if experiment_id in busy:
+                self.app.say(f"{experiment_id}: still {busy[experiment_id]}.", "", bad=True)
+                return
+            busy[experiment_id] = doing
+            self.app.state.touch("selection")
+            self.app.changed()
+
+        def work() -> None:
+            try:
+                self.app.post_message(ActionSucceeded(ask(), experiment_id))
+            except CockpitError as error:
+                where = f"{error.file}:{error.line}: " if error.line else f"{error.file}: " if error.file else ""
+                self.app.post_message(ActionFailed(where + error.title, error.mend, experiment_id))
+            except Exception as error:  # noqa: BLE001 - the screen says it in a sentence, the log has the traceback
+                kept = self.app.backend.complain(error)
+                mend = f"The traceback is in {kept}." if kept else ""
+                self.app.post_message(ActionFailed(f"that failed: {error}", mend, experiment_id))
+
+        threading.Thread(target=work, name=f"cockpit-{doing or 'service'}", daemon=True).start()

@@ -1,0 +1,148 @@
+"""What is known of one attempt from its own files, folded batch by batch. Bounded, whatever the trainer writes."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from cockpit.core.series import SeriesTable
+
+LOG_LINES = 2000
+"""Lines of the log that a screen keeps; the log pane of the run screen reads further back from the file."""
+EVENTS = 4000
+
+
+class MidEval(NamedTuple):
+    """One mini-eval after a checkpoint; `items` is the file of its answers, relative to the attempt."""
+
+    step: int
+    score: float
+    passed: int
+    parsed: int
+    n: int
+    best: bool
+    since_best: int
+    items: str
+
+
+class Checkpoint(NamedTuple):
+    step: int
+    path: str
+    best: bool
+    reason: str
+
+
+class Notice(NamedTuple):
+    time: float
+    level: str
+    text: str
+
+
+class LiveRun:
+    """The folded facts of one attempt."""
+
+    def __init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """Nothing is known yet, or the files were truncated or replaced: forget what they said."""
+        self.series: SeriesTable | None = None
+        self.mid_evals = deque[MidEval](maxlen=EVENTS)
+        self.checkpoints = deque[Checkpoint](maxlen=EVENTS)
+        self.notices = deque[Notice](maxlen=200)
+        self.log = deque[str](maxlen=LOG_LINES)
+        self.log_count = 0
+        """Log lines seen so far, the dropped ones among them."""
+        self.stage = ""
+        self.stage_since: float | None = None
+        self.baseline: float | None = None
+        self.best_step: int | None = None
+        self.best_score: float | None = None
+        self.held_out: Mapping[str, Any] | None = None
+        self.end: Mapping[str, Any] | None = None
+        self.last_time: float | None = None
+        """Epoch seconds of the newest event or metric: the age of what is shown."""
+        self.malformed = 0
+        self.gone = False
+        """The attempt's folder was deleted; what is shown is what was read before."""
+
+    def latest(self) -> dict[str, float]:
+        """The newest logged value of every series, by name."""
+        if self.series is None:
+            return {}
+        newest = {name: self.series.last(name) for name in self.series.names}
+        return {name: last[1] for name, last in newest.items() if last is not None}
+
+    def fold_event(self, event: Mapping[str, Any]) -> None:
+        """Take one line of events.jsonl; kinds and fields that aren't known are passed over."""
+        when = _number(event.get("time"))
+        if when is not None:
+            self.last_time = max(self.last_time or 0.0, when)
+        fold = _FOLDS.get(str(event.get("kind")))
+        if fold is not None:
+            fold(self, event)
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _whole(value: object) -> int:
+    number = _number(value)
+    return int(number) if number is not None and number == number and abs(number) < 1e15 else 0
+
+
+def _stage(run: LiveRun, event: Mapping[str, Any]) -> None:
+    name = str(event.get("name", ""))
+    if name != run.stage:
+        run.stage, run.stage_since = name, _number(event.get("time"))
+
+
+def _mid_eval(run: LiveRun, event: Mapping[str, Any]) -> None:
+    score = _number(event.get("score"))
+    if score is None:
+        return
+    fields = {name: _whole(event.get(name)) for name in ("step", "passed", "parsed", "n", "since_best")}
+    run.mid_evals.append(
+        MidEval(score=score, best=bool(event.get("best")), items=str(event.get("items", "")), **fields)
+    )
+    run.baseline = _number(event.get("baseline")) if event.get("baseline") is not None else run.baseline
+    run.best_score = _number(event.get("best_score"))
+    run.best_step = _whole(event.get("best_step")) if event.get("best_step") is not None else run.best_step
+
+
+def _checkpoint(run: LiveRun, event: Mapping[str, Any]) -> None:
+    run.checkpoints.append(
+        Checkpoint(
+            step=_whole(event.get("step")),
+            path=str(event.get("path", "")),
+            best=bool(event.get("best")),
+            reason=str(event.get("reason", "")),
+        )
+    )
+
+
+def _notice(run: LiveRun, event: Mapping[str, Any]) -> None:
+    run.notices.append(
+        Notice(_number(event.get("time")) or 0.0, str(event.get("level", "info")), str(event.get("text", "")))
+    )
+
+
+def _held_out(run: LiveRun, event: Mapping[str, Any]) -> None:
+    run.held_out = event
+
+
+def _end(run: LiveRun, event: Mapping[str, Any]) -> None:
+    run.end = event
+
+
+_FOLDS = {
+    "stage": _stage,
+    "mid_eval": _mid_eval,
+    "checkpoint": _checkpoint,
+    "notice": _notice,
+    "held_out": _held_out,
+    "end": _end,
+}

@@ -1,0 +1,83 @@
+"""Everything that travels between the parts of the screen. Past tense: a fact. `…Requested`: an intent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from textual.message import Message
+
+if TYPE_CHECKING:
+    from textual.widget import Widget
+
+    from cockpit.core.findings import Finding
+    from cockpit.ui.facts import Hardware, Picture
+
+
+@dataclass(eq=False, repr=False)
+class WorkspaceLookedAt(Message):
+    """The poller read the workspace anew. A later look replaces one that nobody has handled yet."""
+
+    picture: Picture
+
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, WorkspaceLookedAt)
+
+
+@dataclass(eq=False, repr=False)
+class HardwareRead(Message):
+    """The machine was looked at, and reads differently."""
+
+    hardware: Hardware
+
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, HardwareRead)
+
+
+@dataclass(eq=False, repr=False)
+class FindingsRead(Message):
+    """The findings of one run were judged anew, and differ."""
+
+    experiment_id: str
+    findings: tuple[Finding, ...]
+
+
+@dataclass(eq=False, repr=False)
+class DataArrived(Message):
+    """A follower has batches waiting. Carries none itself: they wait in the feed, so replacing loses nothing."""
+
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, DataArrived)
+
+
+@dataclass(eq=False, repr=False)
+class LineHighlighted(Message):
+    """The cursor of a list came to the line that stands for `key`."""
+
+    view: Widget
+    key: str | None
+
+
+@dataclass(eq=False, repr=False)
+class LineChosen(Message):
+    """A line was chosen (second click)."""
+
+    view: Widget
+    key: str
+
+
+@dataclass(eq=False, repr=False)
+class ActionSucceeded(Message):
+    """A service did what was asked; `text` says what, in one sentence."""
+
+    text: str
+    experiment_id: str | None = None
+
+
+@dataclass(eq=False, repr=False)
+class ActionFailed(Message):
+    """A service couldn't; `title` says what is wrong, `mend` what to do about it."""
+
+    title: str
+    mend: str = ""
+    experiment_id: str | None = None

@@ -1,0 +1,54 @@
+"""Findings: what is wrong or worth knowing, and the next step. The short list and the full text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from cockpit.core.safe_text import clean
+from cockpit.ui.glyphs import Glyphs
+from cockpit.ui.lines import Line, fold, line
+from cockpit.ui.styles import ACCENT, BAD, BOLD, DIM, PLAIN, WARN
+
+if TYPE_CHECKING:
+    from cockpit.core.findings import Finding
+
+_FACE = {
+    "block": ("block", "blocks", BAD),
+    "alarm": ("alarm", "alarm", BAD),
+    "warn": ("warn", "warning", WARN),
+    "info": ("info", "note", DIM),
+}
+
+
+def finding_lines(findings: Sequence[Finding], *, width: int, glyphs: Glyphs, full: bool = False) -> list[Line]:
+    """A headline and the next step for each finding; with `full` the evidence and the source as well."""
+    lines: list[Line] = []
+    for index, finding in enumerate(findings):
+        sign, word, style = _FACE.get(finding.severity, ("info", finding.severity, PLAIN))
+        key = str(index)
+        mark = getattr(glyphs, sign)
+        headline = fold(f"{word}: {clean(finding.headline, newlines='show')}", max(8, width - 3))
+        lines.append(line((f"{mark} ", style), (headline[0], BOLD if style is DIM else style), key=key))
+        lines += [line(f"  {more}") for more in headline[1:]]
+        if full:
+            lines += _evidence(finding, width, glyphs)
+        for number, step in enumerate(fold(clean(finding.next_step, newlines="show"), max(8, width - 5))):
+            lines.append(line((f"  {glyphs.arrow} " if number == 0 else "    ", ACCENT), step))
+        if full:
+            lines.append(line((f"  {finding.rule}; {clean(finding.source, newlines='show')}", DIM)))
+            lines.append(line())
+    return lines
+
+
+def _evidence(finding: Finding, width: int, glyphs: Glyphs) -> list[Line]:
+    lines: list[Line] = []
+    for item in finding.evidence:
+        for number, part in enumerate(fold(clean(item, newlines="keep"), max(8, width - 5))):
+            lines.append(line((f"  {glyphs.dot} " if number == 0 else "    ", DIM), part))
+    return lines
+
+
+def no_findings(watched: bool) -> list[Line]:
+    """What stands there while nothing is found."""
+    return [line(("nothing found" if watched else "nothing to look at yet", DIM))]

@@ -1,0 +1,126 @@
+"""What is going on with one experiment, in two or three lines: state, why, the newest numbers and their age."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from cockpit.core.safe_text import clean
+from cockpit.ui import ages
+from cockpit.ui.glyphs import Glyphs
+from cockpit.ui.lines import Line, Span, join, line
+from cockpit.ui.styles import BAD, BEST, BOLD, DIM, HEAD, LIVE, PLAIN, WARN
+from cockpit.ui.views import faces
+from cockpit.ui.views.scores import number, share
+
+if TYPE_CHECKING:
+    from cockpit.services.workspace import ExperimentView
+    from cockpit.ui.live import LiveRun
+
+REWARD_FIRST = frozenset({"grpo", "rloo", "ppo"})
+"""Techniques whose loss says little: their reward stands first."""
+_STAGES = {
+    "importing": "importing the training libraries",
+    "loading": "loading the model",
+    "tokenizing": "preparing the data",
+    "training": "training",
+    "evaluating": "scoring held-out items",
+    "saving": "saving",
+}
+
+
+def header_lines(
+    view: ExperimentView | None,
+    run: LiveRun | None,
+    latest: Mapping[str, float],
+    *,
+    now: float,
+    glyphs: Glyphs,
+    pinned: bool = False,
+    busy: str = "",
+) -> list[Line]:
+    """Three lines: who and how it stands, the sentence, the numbers. `latest` holds the newest finite metrics."""
+    if view is None:
+        return []
+    return [
+        _who(view, run, now, glyphs, pinned, busy),
+        _sentence(view, now),
+        _numbers(view, run, latest, glyphs),
+    ]
+
+
+def main_metric(technique: str) -> str:
+    """The series that tells how a run of this technique goes."""
+    return "reward" if technique.lower() in REWARD_FIRST else "loss"
+
+
+def data_age(view: ExperimentView, run: LiveRun | None, now: float) -> tuple[str, bool]:
+    """How old what is shown is, and whether it is live. A run that ended is never called live."""
+    last = run.last_time if run else None
+    if not faces.is_live(view):
+        return (f"data from {ages.age(now - last)}" if last is not None else "", False)
+    if run is not None and run.gone:
+        return ("its folder is gone: what is shown was read before", False)
+    if last is None:
+        return ("no data yet", False)
+    age = ages.age(now - last)
+    return ("live", True) if age == "now" else (f"last data {age}", False)
+
+
+def _who(
+    view: ExperimentView, run: LiveRun | None, now: float, glyphs: Glyphs, pinned: bool, busy: str
+) -> Line:
+    glyph, word, style = faces.status_face(view, glyphs)
+    age, live = data_age(view, run, now)
+    old: Span = (age, LIVE if live else WARN if faces.is_live(view) else DIM)
+    step = view.attempt.step if view.attempt else None
+    groups: list[list[Span | str]] = [
+        [(f"{glyphs.pin} " if pinned else "", BOLD), (view.id, HEAD), " ", (faces.technique(view), BOLD)],
+        [(f"{glyph} {busy or word}", style)],
+        [f"step {step}" if step is not None else ""],
+        [old],
+    ]
+    return line(*join(groups, f" {glyphs.dot} "))
+
+
+def _sentence(view: ExperimentView, now: float) -> Line:
+    attempt = view.attempt
+    if attempt is None:
+        return line((clean(view.hypothesis, newlines="show"), DIM))
+    state = attempt.state
+    if state in ("starting", "running") and attempt.stage is not None:
+        doing = _STAGES.get(attempt.stage, clean(attempt.stage, newlines="show"))
+        since = f", for {ages.since(now - attempt.stage_since)}" if attempt.stage_since else ""
+        return line(f"{doing[:1].upper()}{doing[1:]}{since}.", (f" {clean(view.hypothesis, newlines='show')}", DIM))
+    bad = state in ("failed", "oom_killed", "killed", "lost", "stalled")
+    text = clean(attempt.sentence, newlines="show")
+    note = f" {clean(view.note, newlines='show')}" if view.note else ""
+    return line((text, BAD if bad else PLAIN), (note, DIM))
+
+
+def _numbers(view: ExperimentView, run: LiveRun | None, latest: Mapping[str, float], glyphs: Glyphs) -> Line:
+    first = main_metric(view.technique)
+    order = [first, *(name for name in ("loss", "reward", "kl", "lr", "grad_norm") if name != first)]
+    groups: list[list[Span | str]] = [
+        [(f"{name} ", DIM), number(latest[name])] for name in order if name in latest
+    ][:4]
+    groups += _mid_eval(view, run, glyphs)
+    if run is not None and run.malformed:
+        groups.append([(f"{run.malformed} unreadable lines skipped", WARN)])
+    return line(*join(groups))
+
+
+def _mid_eval(view: ExperimentView, run: LiveRun | None, glyphs: Glyphs) -> list[list[Span | str]]:
+    groups: list[list[Span | str]] = []
+    newest = run.mid_evals[-1] if run is not None and run.mid_evals else None
+    if newest is not None:
+        groups.append([("mid-eval ", DIM), share(newest.score), (f" at {newest.step}", DIM)])
+    best, step = (run.best_score, run.best_step) if run is not None else (None, None)
+    best, step = (best, step) if best is not None else (view.mini_best, view.best_step)
+    if best is not None:
+        at = f" at {step}" if step is not None else ""
+        groups.append([(f"{glyphs.best} best ", BEST), share(best), (at, DIM)])
+    baseline = run.baseline if run is not None and run.baseline is not None else view.mini_baseline
+    if baseline is not None:
+        groups.append([("baseline ", DIM), share(baseline)])
+    return groups

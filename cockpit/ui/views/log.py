@@ -1,0 +1,56 @@
+"""The tail of a run's log, and what stands there while there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from cockpit.core.safe_text import clean
+from cockpit.ui.lines import Line, line
+from cockpit.ui.styles import BAD, DIM, PLAIN, WARN
+
+if TYPE_CHECKING:
+    from cockpit.services.workspace import ExperimentView
+    from cockpit.ui.live import LiveRun
+
+_BAD = ("error", "traceback", "exception", "fatal", "out of memory", "oom")
+_WARN = ("warning", "warn:", "deprecat")
+LONGEST = 4000
+"""Characters of a log line that are kept for the screen."""
+
+
+def log_lines(view: ExperimentView | None, run: LiveRun | None, *, rows: int | None = None) -> list[Line]:
+    """The newest log lines (all that are kept, or `rows` of them), bad news marked by style."""
+    if view is None:
+        return []
+    if run is None or not run.log:
+        return [line((_why_empty(view), DIM))]
+    start = max(0, len(run.log) - rows) if rows else 0
+    return [log_line(text) for text in islice(run.log, start, None)]
+
+
+def log_line(text: str) -> Line:
+    """One line of a log, made harmless; a progress bar's carriage returns show the last state alone."""
+    shown = text[:LONGEST].rstrip("\r\n").rpartition("\r")[2]
+    return line((clean(shown, newlines="show"), tone(shown)))
+
+
+def tone(text: str):
+    """Plain, or marked where the words say error or warning; the words themselves stay the message."""
+    low = text.lower()
+    if any(word in low for word in _BAD):
+        return BAD
+    return WARN if any(word in low for word in _WARN) else PLAIN
+
+
+def search(lines: Sequence[str], words: str) -> list[int]:
+    """The indexes of the lines that hold `words`, in any case."""
+    needle = words.lower()
+    return [index for index, text in enumerate(lines) if needle in text.lower()] if needle else []
+
+
+def _why_empty(view: ExperimentView) -> str:
+    if view.attempt_dir is None:
+        return "not launched yet: l starts its run"
+    return "nothing in its log yet" if view.status == "running" else "its log is empty"

@@ -1,0 +1,130 @@
+"""The panes of the flight deck: what each shows of the state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from rich.style import Style
+
+from cockpit.ui import actions
+from cockpit.ui.lines import Line, fold, line
+from cockpit.ui.styles import BAD, DIM, WARN
+from cockpit.ui.views import bars, faces, header, tree
+from cockpit.ui.views.findings import finding_lines, no_findings
+from cockpit.ui.views.log import log_lines
+
+if TYPE_CHECKING:
+    from cockpit.ui.state import CockpitState
+    from cockpit.ui.widgets.panel import Panel
+
+
+def title(panel: Panel, width: int) -> Sequence[Line]:
+    """Workspace, target, and how many runs there are."""
+    return [bars.title_line(panel.state.picture, width, panel.glyphs)]
+
+
+def experiments(panel: Panel, width: int) -> Sequence[Line]:
+    """The experiments as a tree; the cursor is the selection."""
+    state = panel.state
+    picture = state.picture
+    words = f" /{state.words}" if state.words else ""
+    marked = f", {len(state.marked)} selected" if state.marked else ""
+    panel.title = f"Experiments{words}{marked}"
+    if picture is None or picture.root is None:
+        return _face(faces.NO_WORKSPACE, width)
+    problem = _problem(state, width)
+    if not picture.experiments:
+        return [*problem, *_face(faces.EMPTY, width)]
+    panel.cursor = state.selected
+    rows = tree.tree_lines(picture.experiments, width=width, glyphs=panel.glyphs, marked=state.marked,
+                           pinned=state.pinned, words=state.words)  # fmt: skip
+    return [*problem, *(rows or [line((f"none holds “{state.words}”; esc drops the filter", DIM))])]
+
+
+def run_header(panel: Panel, width: int) -> Sequence[Line]:
+    """How the shown experiment stands, its newest numbers and their age."""
+    state, run = panel.state, panel.state.shown_run
+    view = state.shown
+    if view is None:
+        return []
+    latest = run.latest() if run else {}
+    lines = header.header_lines(view, run, latest, now=state.now, glyphs=panel.glyphs,
+                                pinned=state.pinned is not None, busy=state.busy.get(view.id, ""))  # fmt: skip
+    return lines if panel.size.height >= 3 else [lines[0], lines[2] if faces.is_live(view) else lines[1]]
+
+
+def findings(panel: Panel, width: int) -> Sequence[Line]:
+    """Headline and next step of each finding; enter shows the evidence."""
+    found = panel.state.shown_findings()
+    panel.title = f"Findings {len(found)}" if found else "Findings"
+    if not found:
+        return no_findings(panel.state.shown is not None)
+    return finding_lines(found, width=width, glyphs=panel.glyphs)
+
+
+def log(panel: Panel, width: int) -> Sequence[Line]:
+    """The tail of the shown run's log."""
+    view = panel.state.shown
+    panel.title = f"Log of {view.id}" if view else "Log"
+    return log_lines(view, panel.state.shown_run)
+
+
+def hardware(panel: Panel, width: int) -> Sequence[Line]:
+    """CPU, memory, GPUs."""
+    return [bars.hardware_line(panel.state.hardware, panel.glyphs)]
+
+
+def keys(panel: Panel, width: int) -> Sequence[Line]:
+    """The keys that matter now."""
+    return [bars.keys_line(actions.footer(actions.DECK, offered_states(panel.state)), width)]
+
+
+def offered_states(state: CockpitState) -> frozenset[str]:
+    """What the selected experiment is, in the words of `Action.needs`."""
+    view = state.selected_view
+    if view is None:
+        return frozenset()
+    states = {"any"}
+    if view.status in ("draft", "smoked"):
+        states.add("draft")
+    elif faces.is_live(view):
+        states.add("live")
+    else:
+        states.add("ended")
+    if view.score is not None:
+        states.add("scored")
+    return frozenset(states)
+
+
+def _problem(state: CockpitState, width: int) -> list[Line]:
+    problem = state.picture.problem if state.picture else None
+    if problem is None:
+        return []
+    said = [line((part, BAD)) for part in fold(problem.title, width)]
+    return said + [line((part, WARN)) for part in fold(problem.mend, width) if part]
+
+
+def _face(face: Sequence[tuple[str, Style]], width: int) -> list[Line]:
+    lines: list[Line] = []
+    for text, style in face:
+        parts = fold(text, width) if len(text) > width else [text]
+        lines += [line((part, style)) for part in parts]
+    return lines
+
+
+def charts(panel: Panel, width: int) -> Sequence[Line]:
+    """Why there is no chart."""
+    return [line(("no metrics yet", DIM))]
+
+
+PANES: dict[str, Callable[[Panel, int], Sequence[Line]]] = {
+    "title": title,
+    "tree": experiments,
+    "header": run_header,
+    "findings": findings,
+    "charts": charts,
+    "log": log,
+    "hardware": hardware,
+    "keys": keys,
+}

@@ -1,0 +1,89 @@
+"""The experiment tree: one line an experiment, with status, technique, score and delta."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+from cockpit.core.safe_text import clean
+from cockpit.ui.glyphs import Glyphs
+from cockpit.ui.lines import Line, Span, cell, line
+from cockpit.ui.styles import ACCENT, BOLD, DIM, PLAIN
+from cockpit.ui.views import faces
+from cockpit.ui.views.scores import delta_spans, score_spans, share
+
+if TYPE_CHECKING:
+    from cockpit.services.workspace import ExperimentView
+
+
+def tree_lines(
+    views: Sequence[ExperimentView],
+    *,
+    width: int,
+    glyphs: Glyphs,
+    marked: Collection[str] = (),
+    pinned: str | None = None,
+    words: str = "",
+) -> list[Line]:
+    """Lines for `views` (parents before children) in `width` cells; only those that hold all of `words`."""
+    branches = _branches(views, glyphs)
+    lines: list[Line] = []
+    for view in views:
+        if words and not matches(view, words):
+            continue
+        sign = glyphs.pin if view.id == pinned else glyphs.mark if view.id in marked else " "
+        lines.append(_row(view, branches[view.id], sign, width, glyphs))
+    return lines
+
+
+def matches(view: ExperimentView, words: str) -> bool:
+    """Whether every word is somewhere in what the line says, in any case."""
+    state = view.attempt.state if view.attempt else ""
+    hay = " ".join((view.id, faces.technique(view), view.status, state, view.hypothesis, view.note)).lower()
+    return all(word in hay for word in words.lower().split())
+
+
+def _row(
+    view: ExperimentView, branch: str, sign: str, width: int, glyphs: Glyphs
+) -> Line:
+    roomy = width >= 66
+    glyph, word, style = faces.status_face(view, glyphs)
+    name = f"{branch}{view.id}"
+    parts: list[Span] = [
+        (sign, BOLD),
+        (cell(name, 14 if roomy else 12, ellipsis=glyphs.ellipsis), BOLD if faces.is_live(view) else PLAIN),
+        (" " + cell(faces.technique(view), 9, ellipsis=glyphs.ellipsis), PLAIN),
+        (f" {glyph} ", style),
+        (cell(word, 13, ellipsis=glyphs.ellipsis), style),
+        (" ", PLAIN),
+    ]
+    parts += _result(view, roomy, glyphs)
+    return line(*parts, key=view.id)
+
+
+def _result(view: ExperimentView, roomy: bool, glyphs: Glyphs) -> list[Span]:
+    if view.score is None:
+        if view.mini_best is not None:
+            return [("mini ", DIM), (share(view.mini_best), PLAIN), (f" {glyphs.best}", ACCENT)]
+        return [(clean(view.hypothesis or view.note, newlines="show"), DIM)]
+    spans = score_spans(view.score, wide=roomy, glyphs=glyphs)
+    delta = delta_spans(view.delta, glyphs)
+    if delta:
+        have = sum(len(text) for text, _ in spans)
+        spans.append((" " * max(1, (18 if roomy else 11) - have), PLAIN))
+        spans += delta
+    return spans
+
+
+def _branches(views: Sequence[ExperimentView], glyphs: Glyphs) -> dict[str, str]:
+    """What stands before each name: `│├└`, from the depths alone (parents come before children)."""
+    drawn: dict[str, str] = {}
+    open_levels: set[int] = set()
+    for view in reversed(views):
+        depth = view.depth
+        open_levels = {level for level in open_levels if level <= depth}
+        rails = "".join(glyphs.pipe if level in open_levels else " " for level in range(1, depth))
+        own = "" if depth == 0 else glyphs.branch if depth in open_levels else glyphs.last
+        drawn[view.id] = rails + own
+        open_levels.add(depth)
+    return drawn
