@@ -1,0 +1,195 @@
+"""The settings that matter, each with its unit, its allowed range, its default per technique, and where that is from.
+
+Sources: "source text" is the fine-tuning guide whose judgement the cockpit embodies ("Numbers that matter");
+"TRL" the default of TRL 1.16; papers by name.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+FULL_TO_LORA_LR = 10.0  # source text: "LoRA LR ~10x full-FT"
+LORA_RANK = 32  # source text: "rank 32 is a fine default"
+REWARDED = ("grpo", "rloo", "ppo")
+ONLINE_GROUPS = ("grpo", "rloo")
+PAIRED = ("dpo", "orpo", "kto")
+OFFLINE = ("sft", "rft", *PAIRED, "reward")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One field of TRL's configs: kind, allowed range (ends included), unit, and what it does."""
+
+    kind: Literal["float", "int", "bool", "choice"]
+    low: float | None
+    high: float | None
+    unit: str
+    says: str
+    choices: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    """Techniques that have it; empty means all."""
+
+    def allowed(self) -> str:
+        """Return the range as shown: `1e-09 to 0.1 (per step)`."""
+        if self.kind == "choice":
+            return "one of " + ", ".join(self.choices)
+        if self.kind == "bool":
+            return "true or false"
+        span = f"{_number(self.low)} to {_number(self.high)}"
+        return (
+            f"{'a whole number, ' if self.kind == 'int' else ''}{span}{f' {self.unit}' if self.unit else ''}"
+        )
+
+    def problem(self, value: Any) -> str:
+        """Say what is wrong with `value`; empty where it is allowed."""
+        if self.kind == "bool":
+            return "" if isinstance(value, bool) else "is not true or false"
+        if self.kind == "choice":
+            return "" if value in self.choices else "is not known"
+        if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+            return "is not a number"
+        if self.kind == "int" and value != int(value):
+            return "is not a whole number"
+        if (self.low is not None and value < self.low) or (self.high is not None and value > self.high):
+            return "is out of range"
+        return ""
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "any"
+    return f"{value:,.0f}" if value == int(value) and abs(value) < 1e12 else f"{value:g}"
+
+
+_SCHEDULES = (
+    "linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup",
+    "inverse_sqrt", "cosine_with_min_lr", "cosine_warmup_with_min_lr", "warmup_stable_decay", "reduce_lr_on_plateau",
+)  # fmt: skip
+
+SETTINGS: Mapping[str, Setting] = {
+    "learning_rate": Setting("float", 1e-9, 0.1, "a step", "step size of the optimizer, at its highest"),
+    "per_device_train_batch_size": Setting("int", 1, 65_536, "rows", "rows a forward pass on each device"),
+    "gradient_accumulation_steps": Setting("int", 1, 65_536, "passes", "forward passes an optimizer step"),
+    "num_train_epochs": Setting("float", 1e-3, 10_000, "epochs", "passes over the training data"),
+    "max_steps": Setting("int", -1, 100_000_000, "optimizer steps", "overrides the epochs; -1 leaves it to them"),
+    "warmup_steps": Setting("float", 0, 10_000_000, "steps, or a share below 1", "until the learning rate is full"),
+    "lr_scheduler_type": Setting("choice", None, None, "", "how the learning rate falls", _SCHEDULES),
+    "weight_decay": Setting("float", 0, 1, "a step", "pull of the weights towards zero"),
+    "max_grad_norm": Setting("float", 0, 10_000, "", "gradients are clipped to this norm"),
+    "label_smoothing_factor": Setting("float", 0, 0.9, "", "share of the target spread over all tokens"),
+    "neftune_noise_alpha": Setting("float", 0, 100, "", "noise on the embeddings"),
+    "max_length": Setting("int", 8, 10_000_000, "tokens", "longer rows are cut", only=OFFLINE),
+    "packing": Setting("bool", None, None, "", "several rows in one sequence", only=("sft", "rft")),
+    "assistant_only_loss": Setting("bool", None, None, "", "learn only the assistant's turns", only=("sft", "rft")),
+    "completion_only_loss": Setting("bool", None, None, "", "learn the completion alone", only=("sft", "rft")),
+    "beta": Setting("float", 0, 10, "", "pull towards the reference model (KL)", only=(*REWARDED, *PAIRED)),
+    "num_generations": Setting("int", 2, 4096, "completions", "a prompt", only=ONLINE_GROUPS),
+    "num_iterations": Setting("int", 1, 64, "", "updates on one batch; 1 is on-policy", only=ONLINE_GROUPS),
+    "max_completion_length": Setting("int", 1, 1_000_000, "tokens", "longer completions are cut", only=REWARDED),
+    "temperature": Setting("float", 1e-3, 10, "", "of sampling in training", only=REWARDED),
+    "top_p": Setting("float", 1e-6, 1, "", "of sampling in training", only=ONLINE_GROUPS),
+    "epsilon": Setting("float", 1e-6, 10, "", "clip range of the policy ratio", only=ONLINE_GROUPS),
+    "mask_truncated_completions": Setting("bool", None, None, "", "leave cut completions out of the loss",
+                                          only=ONLINE_GROUPS),
+    "desirable_weight": Setting("float", 0, 1000, "", "weight of rows labelled true", only=("kto",)),
+    "undesirable_weight": Setting("float", 0, 1000, "", "weight of rows labelled false", only=("kto",)),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Default:
+    """A value and where it comes from."""
+
+    value: Any
+    source: str
+
+
+_TRL = "TRL's default"
+_COMMON: Mapping[str, Default] = {
+    "per_device_train_batch_size": Default(8, _TRL),
+    "gradient_accumulation_steps": Default(1, _TRL),
+    "warmup_steps": Default(0.05, "a share of the steps; a short warm-up keeps Adam's first steps small"),
+    "lr_scheduler_type": Default("linear", _TRL),
+    "max_grad_norm": Default(1.0, _TRL),
+    "weight_decay": Default(0.0, _TRL),
+}
+_OWN: Mapping[str, Mapping[str, Default]] = {
+    "sft": {
+        "learning_rate": Default(2e-5, _TRL),
+        "num_train_epochs": Default(2, "small demonstration sets overfit from about three epochs on"),
+        "lr_scheduler_type": Default("cosine", "usual for SFT"),
+        "max_length": Default(1024, _TRL),
+    },
+    "dpo": {
+        "learning_rate": Default(1e-6, _TRL),
+        "num_train_epochs": Default(1, "pairs overfit within one or two epochs"),
+        "beta": Default(0.1, f"{_TRL}; Rafailov et al. 2023"),
+        "max_length": Default(1024, _TRL),
+    },
+    "kto": {
+        "learning_rate": Default(1e-6, _TRL),
+        "num_train_epochs": Default(1, "labels overfit within one or two epochs"),
+        "beta": Default(0.1, f"{_TRL}; Ethayarajh et al. 2024"),
+        "max_length": Default(1024, _TRL),
+    },
+    "orpo": {
+        "learning_rate": Default(8e-6, "Hong et al. 2024"),
+        "num_train_epochs": Default(2, "there is no SFT before it"),
+        "beta": Default(0.1, f"{_TRL}; Hong et al. 2024"),
+        "max_length": Default(1024, _TRL),
+    },
+    "grpo": {
+        "learning_rate": Default(1e-6, f"{_TRL}; Shao et al. 2024"),
+        "num_train_epochs": Default(1, "every prompt is sampled anew; the early stop decides"),
+        "num_generations": Default(8, _TRL),
+        "gradient_accumulation_steps": Default(4, "four groups a step steady the gradient"),
+        "num_iterations": Default(1, "source text: on-policy freshness"),
+        "beta": Default(0.04, "Shao et al. 2024; above 0, so that the KL is measured"),
+        "temperature": Default(1.0, _TRL),
+        "lr_scheduler_type": Default("constant_with_warmup", "a run that is stopped early should not have decayed"),
+    },
+    "rloo": {
+        "learning_rate": Default(1e-6, f"{_TRL}; Ahmadian et al. 2024"),
+        "num_train_epochs": Default(1, "every prompt is sampled anew; the early stop decides"),
+        "num_generations": Default(4, "Ahmadian et al. 2024"),
+        "gradient_accumulation_steps": Default(4, "eight groups a step steady the gradient"),
+        "num_iterations": Default(1, "source text: on-policy freshness"),
+        "beta": Default(0.05, _TRL),
+        "temperature": Default(1.0, _TRL),
+        "lr_scheduler_type": Default("constant_with_warmup", "a run that is stopped early should not have decayed"),
+    },
+    "ppo": {
+        "learning_rate": Default(3e-6, "TRL's default (trl 1.12)"),
+        "num_train_epochs": Default(1, "every prompt is sampled anew"),
+        "temperature": Default(0.7, "TRL's default (trl 1.12)"),
+    },
+    "reward": {
+        "learning_rate": Default(1e-5, "usual for reward models"),
+        "num_train_epochs": Default(1, "reward models overfit after one epoch (Stiennon et al. 2020)"),
+        "max_length": Default(1024, _TRL),
+    },
+}  # fmt: skip
+TECHNIQUES = ("sft", "dpo", "kto", "orpo", "rft", "grpo", "rloo", "ppo", "reward")
+
+
+def defaults(technique: str, *, lora: bool) -> dict[str, Default]:
+    """Return the trainer's settings for a technique, LoRA or full weights; empty for one that has no trainer."""
+    own = _OWN.get("sft" if technique == "rft" else technique)
+    if own is None:
+        return {}
+    made = {**_COMMON, **own}
+    if lora:
+        rate = made["learning_rate"]
+        made["learning_rate"] = Default(
+            round(float(rate.value) * FULL_TO_LORA_LR, 12),
+            f"source text: LoRA about 10x full weights' {rate.value:g} ({rate.source})",
+        )
+    return made
+
+
+def shown(value: Any) -> str:
+    """Return a setting's value as it is written in a recipe."""
+    return f"{value:g}" if isinstance(value, float) else json.dumps(value)
