@@ -69,7 +69,7 @@ class Liveness:
 
 @dataclass(frozen=True, slots=True)
 class AttemptStatus:
-    """One attempt, as a person should hear of it. Times are epoch seconds, `stale_s` seconds of silence."""
+    """One attempt, as a person should hear of it. Times are epoch seconds, `stale_s` seconds of silence (coarse)."""
 
     state: State
     sentence: str
@@ -127,12 +127,23 @@ def stall_after(signs: Signs) -> float:
     return max(floor, STALL_STEPS * (signs.step_time or 0.0), STALL_ROWS * (signs.row_time or 0.0))
 
 
+def coarse(seconds: float) -> float:
+    """Seconds, rounded down so far that a quiet run's status stays equal, and its screen untouched."""
+    seconds = max(0.0, seconds)
+    for unit in (86400.0, 60.0, 10.0):
+        if seconds >= 2 * unit:
+            return seconds // unit * unit
+    return seconds // 5 * 5
+
+
 def span(seconds: float) -> str:
     """A duration for people: `12 s`, `3 min`, `2 h 05 min`, `3 days`."""
     seconds = max(0.0, seconds)
-    if seconds < 100:
+    if seconds < 1:
+        return "a moment"
+    if seconds < 120:
         return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
+    minutes = int(seconds // 60)
     if minutes < 60:
         return f"{minutes} min"
     hours, minutes = divmod(minutes, 60)
@@ -176,7 +187,7 @@ def _recorded(process: ProcessFacts, signs: Signs) -> tuple[State, str]:
     why = f": {signs.error}" if signs.error else ""
     match process.outcome:
         case "spawn_failed":
-            return "failed", f"Could not be started: {process.detail or 'no reason was given'}"
+            return "failed", f"Could not be started: {process.detail or 'no reason was given'}."
         case "oom_killed":
             return "oom_killed", f"Killed by the system for want of memory{where}. {process.detail}".strip()
         case "time_budget":
@@ -214,7 +225,7 @@ def _living(process: ProcessFacts, signs: Signs, now: float, alive: Liveness) ->
     asked = signs.stop_requested if signs.stop_requested is not None else process.stop_requested
     if asked is not None:
         budget = process.stop_reason == "time_budget"
-        why = "its time budget is used up" if budget else f"asked {span(now - asked)} ago"
+        why = "its time budget is used up" if budget else f"asked {span(coarse(now - asked))} ago"
         return _status("stopping", f"Stopping: {why}; it writes a checkpoint first.", signs)
     note = "" if alive.supervisor else " Its supervisor is gone: time budget and exit are not watched."
     begun = signs.last if signs.last is not None else process.started
@@ -224,14 +235,15 @@ def _living(process: ProcessFacts, signs: Signs, now: float, alive: Liveness) ->
     silent = max(0.0, now - sign) if sign is not None else 0.0
     if silent > stall_after(signs):
         usual = f" (a step takes {_short(signs.step_time)})" if signs.step_time else ""
-        says = f"Stalled while {_doing(signs)}: alive, but silent for {span(silent)}{usual}. Look at its log.{note}"
+        long = span(coarse(silent))
+        says = f"Stalled while {_doing(signs)}: alive, but silent for {long}{usual}. Look at its log.{note}"
         return _status("stalled", says, signs, stale_s=silent)
     return _status(*_working(signs, now, process.started), signs, stale_s=silent, note=note)
 
 
 def _working(signs: Signs, now: float, started: float | None) -> tuple[State, str]:
     since = signs.stage_since if signs.stage_since is not None else started
-    long = f", for {span(now - since)}" if since is not None else ""
+    long = f", for {span(coarse(now - since))}" if since is not None else ""
     if signs.stage is None and signs.step is None:
         return "starting", f"Starting: the process is up{long}."
     detail = f" ({signs.stage_detail})" if signs.stage_detail else ""
@@ -247,7 +259,7 @@ def _by_age(signs: Signs, now: float, why: str) -> AttemptStatus:
     silent = None if signs.last is None else max(0.0, now - signs.last)
     if silent is None:
         return _status("starting", f"Started, but nothing heard of it yet; {why}.", signs, sure=False)
-    heard = f"last heard of {span(silent)} ago; {why}"
+    heard = f"last heard of {span(coarse(silent))} ago; {why}"
     if silent > max(UNSEEN_LOST_S, 3 * stall_after(signs)):
         return _status("lost", f"Lost{_at(signs)}: {heard}.", signs, stale_s=silent, sure=False)
     if silent > stall_after(signs):
@@ -287,7 +299,7 @@ def _status(
         stage=signs.stage,
         stage_since=signs.stage_since,
         step=signs.step,
-        stale_s=stale_s,
+        stale_s=None if stale_s is None else coarse(stale_s),
         sure=sure,
         reason=reason,
         exit_code=exit_code,

@@ -93,9 +93,11 @@ def stop(attempt_dir: Path | AttemptLayout, *, now: bool = False, grace_s: float
             )
         _ask(attempt, grace_s)
         return f"Asked it, by its folder, to stop at the end of its step on {facts.host}."
-    _ask(attempt, grace_s)
     if not seen.supervisor:
         facts = _adopt(attempt, facts)
+        if facts is None:
+            return "It ended just now."
+    _ask(attempt, grace_s)
     assert facts.supervisor is not None
     send(facts.supervisor, signal.SIGUSR1 if now else signal.SIGTERM)
     return "Stopping now." if now else "Stopping: it finishes its step and writes a checkpoint first."
@@ -293,10 +295,12 @@ def _supervisor_environment() -> dict[str, str]:
     return env
 
 
-def _adopt(attempt: AttemptLayout, facts: ProcessFacts) -> ProcessFacts:
-    """Give an orphaned trainer a new supervisor."""
+def _adopt(attempt: AttemptLayout, facts: ProcessFacts) -> ProcessFacts | None:
+    """Give an orphaned trainer a new supervisor; None where the trainer ended meanwhile."""
     _supervise(attempt, ["--adopt"], (), confirm_s=0.0)
     new = read_facts(attempt.process)
+    if not liveness(new).trainer:
+        return None
     if new is None or new.supervisor == facts.supervisor:
         raise CockpitError(
             "its supervisor died, and a new one could not be started", file=attempt.supervisor_log

@@ -10,6 +10,7 @@ checkpoint; SIGUSR1 stops it now. `--adopt` watches a trainer whose supervisor d
 from __future__ import annotations
 
 import argparse
+import errno
 import fcntl
 import json
 import os
@@ -253,7 +254,7 @@ def _why_not_started(error: OSError | ValueError, record: ProcessFile) -> str:
     if isinstance(error, FileNotFoundError):
         what = "the folder to run in" if named == record.values["cwd"] else "the interpreter or command"
         return f"{what} {named} does not exist (resources.python or resources.command of the recipe)"
-    if isinstance(error, PermissionError):
+    if isinstance(error, PermissionError) or error.errno == errno.ENOEXEC:
         return f"{named} may not be run: no permission, or not a program"
     return f"{named} could not be started: {error.strerror or error}"
 
