@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
         hypothesis=options.hypothesis,
         parent=options.parent,
         train=Path(options.data) if options.data else None,
-        overrides=flight.parse_settings(options.settings),
+        overrides=options.settings,
         lora=options.lora,
         warm_start=options.warm_start,
         command=options.own,

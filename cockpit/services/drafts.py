@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,7 @@ class Wish:
     hypothesis: str = ""
     parent: str | None = None
     train: Path | None = None
-    overrides: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    overrides: Mapping[str, Any] | Sequence[str] = field(default_factory=dict[str, Any])
     lora: bool | None = None
     warm_start: str | None = None
     command: str | None = None
@@ -42,17 +42,35 @@ def resolve(ws: Workspace, wish: Wish) -> Recipe:
 
     config = ws.config
     training = wish.technique != "baseline"
-    values = _base(ws, config, wish, training=training)
-    defaults = config.recipes.get(wish.technique, {})
+    model: dict[str, Any] = {**config.sections["model"], "name_or_path": config.model}
+    if wish.warm_start:
+        model.update(_warm_start(ws, wish.warm_start))
+    sections = {
+        name: dict(config.sections[name]) for name in ("generation", "mid_eval", "budget", "resources")
+    }
+    if wish.command:
+        sections["resources"]["command"] = shlex.split(wish.command)
     recipe = recipes.resolve(
-        values, lora=wish.lora if training else False, workspace=defaults, overrides=wish.overrides
+        wish.technique,
+        experiment_id=BASELINE_ID,
+        model=model,
+        verifier=config.verifier,
+        data=_data(config, wish, training=training),
+        lora=wish.lora,
+        overrides=wish.overrides,
+        sections=sections,
+        recipes=config.recipes,
+        parent=wish.parent,
+        hypothesis=wish.hypothesis,
+        report_to=tracker(os.environ),
     )
     if training and recipe.data.train:
         _refuse_leak(recipe)
     return recipe
 
 
-def _base(ws: Workspace, config: WorkspaceConfig, wish: Wish, *, training: bool) -> dict[str, Any]:
+def _data(config: WorkspaceConfig, wish: Wish, *, training: bool) -> dict[str, Any]:
+    """The recipe's data section: files with the hash of their content, and what their columns are read as."""
     data: dict[str, Any] = dict(config.sections["data"])
     for name, path in (("held_out", config.held_out), ("mini_eval", config.mini_eval)):
         data[name] = str(path)
@@ -63,23 +81,7 @@ def _base(ws: Workspace, config: WorkspaceConfig, wish: Wish, *, training: bool)
         if wish.technique != "custom":
             data["columns"] = datasets.read_as(train, wish.technique, data.get("columns"))
         data["train_hash"] = datasets.content_hash(train)
-    values: dict[str, Any] = {
-        "experiment_id": BASELINE_ID,
-        "technique": wish.technique,
-        "parent": wish.parent,
-        "hypothesis": wish.hypothesis,
-        "verifier": config.verifier,
-        "model": {**config.sections["model"], "name_or_path": config.model},
-        "data": data,
-        "report_to": tracker(os.environ),
-    }
-    for name in ("generation", "mid_eval", "budget", "resources"):
-        values[name] = dict(config.sections[name])
-    if wish.command:
-        values["resources"]["command"] = shlex.split(wish.command)
-    if wish.warm_start:
-        values["model"].update(_warm_start(ws, wish.warm_start))
-    return values
+    return data
 
 
 def tracker(environment: Mapping[str, str]) -> str:

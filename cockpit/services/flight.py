@@ -26,20 +26,6 @@ RUNNABLE = ("sft", "grpo", "custom")
 Tick = Callable[[ExperimentView], None]
 
 
-def parse_settings(words: Sequence[str]) -> dict[str, Any]:
-    """`learning_rate=1e-4 peft.r=16` as a mapping; values are JSON where they parse as such, else text."""
-    settings: dict[str, Any] = {}
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not equals or not name:
-            raise CockpitError(f"{word!r} is no setting", "Write NAME=VALUE, as in learning_rate=1e-4.")
-        try:
-            settings[name] = json.loads(value)
-        except ValueError:
-            settings[name] = value
-    return settings
-
-
 def new(
     ws: Workspace,
     technique: str,
@@ -47,7 +33,7 @@ def new(
     hypothesis: str = "",
     parent: str | None = None,
     train: Path | None = None,
-    overrides: Mapping[str, Any] | None = None,
+    overrides: Mapping[str, Any] | Sequence[str] | None = None,
     lora: bool | None = None,
     warm_start: str | None = None,
     command: str | None = None,
@@ -58,7 +44,7 @@ def new(
         hypothesis=hypothesis,
         parent=ws.experiment(parent).id if parent else _default_parent(ws, warm_start),
         train=train,
-        overrides=dict(overrides or {}),
+        overrides=overrides or {},
         lora=lora,
         warm_start=warm_start,
         command=command,
