@@ -48,12 +48,12 @@ def main(argv: list[str] | None = None) -> int:
 def evaluate(attempt: Attempt, checkpoint: str | None, *, announce: bool) -> None:
     """Load, answer, judge, write. Raises what goes wrong; CockpitError for what a user can mend."""
     from cockpit import verifiers
-    from trainers.common.data import read_items
+    from trainers.common.data import eval_items
 
     recipe = attempt.recipe
     verifier = verifiers.load(recipe.verifier)
-    held_out = read_items(recipe.data.held_out, recipe.data.columns, name="held-out set")
-    mini = read_items(recipe.data.mini_eval, recipe.data.columns, name="mini-eval")
+    held_out = eval_items(recipe.data.held_out, recipe.data.columns, name="held-out set")
+    mini = eval_items(recipe.data.mini_eval, recipe.data.columns, name="mini-eval")
     place = choose_checkpoint(attempt, checkpoint)
     if announce:
         attempt.stage("importing")

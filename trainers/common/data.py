@@ -132,6 +132,19 @@ def as_messages(chat: list[Any]) -> list[Message]:
     return made
 
 
+def eval_items(path: str | Path, columns: Mapping[str, str], *, name: str) -> list[Item]:
+    """Items of the mini-eval or the held-out set. Raises CockpitError as `read_items` does.
+
+    The recipe's mapping tells how the training file is read; it is used here only where the usual names fail.
+    """
+    try:
+        return read_items(path, {}, name=name)
+    except CockpitError:
+        if not columns:
+            raise
+        return read_items(path, columns, name=name)
+
+
 def read_items(path: str | Path, columns: Mapping[str, str], *, name: str) -> list[Item]:
     """Rows with a prompt and a gold answer, to be scored. Raises CockpitError naming the row that lacks one.
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cockpit.contract import CockpitError, Recipe
-from trainers.common.data import Prompt, messages_of, prompt_of, read_items, read_rows
+from trainers.common.data import Prompt, eval_items, messages_of, prompt_of, read_rows
 
 _BLANKS = re.compile(r"\s+")
 
@@ -21,7 +21,7 @@ def normalise(text: str) -> str:
 def refuse_overlap(recipe: Recipe, rows: list[dict[str, Any]]) -> None:
     """Compare prompts by content. Raises CockpitError with the first that stands on both sides."""
     for name, path in (("held-out set", recipe.data.held_out), ("mini-eval", recipe.data.mini_eval)):
-        kept = {key: item.id for item in read_items(path, recipe.data.columns, name=name) for key in keys(item.prompt)}
+        kept = {key: item.id for item in eval_items(path, recipe.data.columns, name=name) for key in keys(item.prompt)}
         met = [(number, kept[key]) for number, row in enumerate(rows, 1) for key in _row_keys(row, recipe) if key in kept]
         if met:
             number, item = met[0]

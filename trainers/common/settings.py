@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import importlib.metadata
 from typing import Any, TypeVar
 
 from cockpit.contract import CockpitError
@@ -79,7 +80,11 @@ def build(config_class: type[Config], attempt: Attempt, **fixed: Any) -> Config:
         "save_strategy": "no",  # the mid-eval callback says when
     }
     if not has_gpu():
+        ignored = [f"{k}={given[k]}" for k, v in ON_CPU.items() if given.get(k, v) != v]
+        if ignored:
+            attempt.notice(f"There is no GPU here, so {', '.join(ignored)} of the recipe is not used.", "warning")
         values |= ON_CPU
+    attempt.facts["framework"] = f"trl {importlib.metadata.version('trl')}"
     known = {field.name for field in dataclasses.fields(config_class)}  # type: ignore[arg-type]
     try:
         return config_class(**{name: value for name, value in values.items() if name in known})

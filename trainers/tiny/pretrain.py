@@ -6,6 +6,7 @@ well above zero and well below one, and there is something for each training met
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 import random
@@ -63,6 +64,9 @@ def pretrain(folder: Path, report: Report, *, seed: int = task.SEED, steps: int 
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     import torch
     from transformers import Qwen3Config, Qwen3ForCausalLM
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
 
     began = time.monotonic()
     torch.manual_seed(seed)
@@ -77,12 +81,14 @@ def pretrain(folder: Path, report: Report, *, seed: int = task.SEED, steps: int 
         **SHAPE,
     )
     model = Qwen3ForCausalLM(config)
+    encode = functools.cache(functools.partial(_encode, tokenizer))
     optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE)
     loss = math.nan
     for step in range(steps):
         for group in optimizer.param_groups:
             group["lr"] = LEARNING_RATE * learning_rate(step)
-        ids, labels, mask = _batch(tokenizer, rng.choices(pairs, k=BATCH), rng)
+        chosen = [(pair, sample_answer(pair, rng)) for pair in rng.choices(pairs, k=BATCH)]
+        ids, labels, mask = _pad([encode(pair, said) for pair, said in chosen], tokenizer.pad_token_id)
         output: Any = model(input_ids=ids, labels=labels, attention_mask=mask)
         output.loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -104,21 +110,21 @@ def _text(pair: task.Pair, said: str) -> str:
     return f"user\n{task.question(pair)}\nassistant\n{said}\n"
 
 
-def _batch(
-    tokenizer: Any, pairs: list[task.Pair], rng: random.Random
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Token ids, labels (-100 on prompt and padding) and attention mask, each (BATCH, longest), padded right."""
+def _encode(tokenizer: Any, pair: task.Pair, said: str) -> tuple[list[int], int]:
+    """Token ids of question and answer, and how many of them are the question's."""
+    chat = [{"role": "user", "content": task.question(pair)}]
+    prompt = tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=False)
+    prompt_ids = tokenizer(prompt, add_special_tokens=False)["input_ids"]
+    said_ids = tokenizer(said + tokenizer.eos_token + "\n", add_special_tokens=False)["input_ids"]
+    return prompt_ids + said_ids, len(prompt_ids)
+
+
+def _pad(rows: list[tuple[list[int], int]], pad: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Token ids, labels (-100 on question and padding) and attention mask, each (rows, longest), padded right."""
     import torch
 
-    rows: list[tuple[list[int], int]] = []
-    for pair in pairs:
-        chat = [{"role": "user", "content": task.question(pair)}]
-        prompt = tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=False)
-        prompt_ids = tokenizer(prompt, add_special_tokens=False)["input_ids"]
-        said = sample_answer(pair, rng) + tokenizer.eos_token + "\n"
-        rows.append((prompt_ids + tokenizer(said, add_special_tokens=False)["input_ids"], len(prompt_ids)))
     longest = max(len(ids) for ids, _ in rows)
-    ids = torch.full((len(rows), longest), tokenizer.pad_token_id)
+    ids = torch.full((len(rows), longest), pad)
     labels = torch.full_like(ids, -100)
     mask = torch.zeros_like(ids)
     for row, (tokens, prompt_length) in enumerate(rows):

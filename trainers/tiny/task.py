@@ -17,7 +17,7 @@ TOP = 30
 SEED = 20
 VERIFIER = "tagged:answer"
 SIZES = {"held_out": 200, "mini_eval": 10, "dev": 60}
-"""Items per split; what is left (630 of 900) is for training."""
+"""Items per split. Of the other pairs 620 are for training; ten, mirrors of the mini-eval's, are in no split."""
 
 Pair = tuple[int, int]
 
