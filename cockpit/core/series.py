@@ -101,6 +101,10 @@ class SeriesTable:
             ends += [float(self._preview.steps[0]), float(self._preview.steps[-1])]
         return min(ends), max(ends)
 
+    def frontier(self) -> float:
+        """The last step that was read (NaN when none was): what lies before it stays, as `history` does."""
+        return self._steps.last()
+
     def last(self, name: str) -> tuple[float, float] | None:
         """The newest logged value of `name` as (step, value); the value may be NaN or infinite."""
         preview = self._preview
@@ -353,8 +357,15 @@ class SeriesColumn:
     def history(self) -> int:
         return self.table.history
 
+    @property
+    def previewed(self) -> bool:
+        return self.table.previewed
+
     def extent(self) -> tuple[float, float] | None:
         return self.table.extent()
+
+    def frontier(self) -> float:
+        return self.table.frontier()
 
     def last(self) -> tuple[float, float] | None:
         return self.table.last(self.name)

@@ -61,6 +61,11 @@ class Columns:
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.where(self.count > 0, self.total / np.maximum(self.count, 1), np.nan)
 
+    def replace_from(self, first: int, other: Columns) -> None:
+        """Put `other` in place of the columns from `first` on."""
+        self.lo[first:], self.hi[first:], self.total[first:] = other.lo, other.hi, other.total
+        self.count[first:], self.bad[first:] = other.count, other.bad
+
     def merge(self, where: NDArray[np.bool_], other: Columns) -> None:
         """Fold `other` (one entry for each True of `where`) into this one, in place."""
         self.lo[where] = np.minimum(self.lo[where], other.lo)
