@@ -92,6 +92,76 @@ def fisher(passed_a: int, n_a: int, passed_b: int, n_b: int) -> float:
     return min(1.0, extreme / total)
 
 
+def fisher_less(passed_a: int, n_a: int, passed_b: int, n_b: int) -> float:
+    """Return the one-sided p that `a` passes less often than `b` (Fisher's exact test)."""
+    passed = passed_a + passed_b
+    low = max(0, passed - n_b)
+    top = _log_choose(n_a + n_b, passed)
+    weights = (_log_choose(n_a, k) + _log_choose(n_b, passed - k) - top for k in range(low, passed_a + 1))
+    return min(1.0, math.fsum(math.exp(weight) for weight in weights))
+
+
+def median(values: Sequence[float]) -> float:
+    """Return the median; 0 for none."""
+    ordered = sorted(values)
+    if not ordered:
+        return 0.0
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+
+
+def spread(values: Sequence[float]) -> float:
+    """Return a robust standard deviation: 1.4826 times the median distance from the median."""
+    centre = median(values)
+    return 1.4826 * median([abs(value - centre) for value in values])
+
+
+def mean(values: Sequence[float]) -> float:
+    """Return the mean; 0 for none."""
+    return math.fsum(values) / len(values) if values else 0.0
+
+
+def change_point(values: Sequence[float], margin: int = 3) -> int | None:
+    """Return where the mean changes most (the index of the first value after it), or None where it hardly does.
+
+    The split with the least squared error, as of one step of binary segmentation; it counts where it explains
+    at least a third of the variance.
+    """
+    n = len(values)
+    if n < 2 * margin:
+        return None
+    total, squares = math.fsum(values), math.fsum(v * v for v in values)
+    whole = squares - total * total / n
+    if whole <= 1e-12 * max(1.0, squares):
+        return None
+    best, best_gain, left = None, 0.0, 0.0
+    for index, value in enumerate(values[: n - margin], 1):
+        left += value
+        if index < margin:
+            continue
+        gain = left * left / index + (total - left) ** 2 / (n - index) - total * total / n
+        if gain > best_gain:
+            best, best_gain = index, gain
+    return best if best_gain > whole / 3 else None
+
+
+def trend(values: Sequence[float]) -> tuple[float, float]:
+    """Return the fitted change from the first value to the last, and its t statistic (least squares)."""
+    n = len(values)
+    if n < 3:
+        return 0.0, 0.0
+    x_mean, y_mean = (n - 1) / 2, mean(values)
+    sxx = n * (n * n - 1) / 12
+    sxy = math.fsum((i - x_mean) * (v - y_mean) for i, v in enumerate(values))
+    slope = sxy / sxx
+    residual = math.fsum((v - y_mean - slope * (i - x_mean)) ** 2 for i, v in enumerate(values))
+    error = math.sqrt(residual / (n - 2) / sxx)
+    change = slope * (n - 1)
+    if error == 0:
+        return change, math.inf if slope > 0 else -math.inf if slope < 0 else 0.0
+    return change, slope / error
+
+
 def newcombe(passed_a: float, n_a: int, passed_b: float, n_b: int, z: float = Z95) -> tuple[float, float]:
     """Return the interval of p_a - p_b for independent proportions (Newcombe 1998, method 10)."""
     a, b = passed_a / n_a, passed_b / n_b

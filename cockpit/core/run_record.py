@@ -1,0 +1,153 @@
+"""What one run left behind, as values that the readings judge: series, mid-evals, and how it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from cockpit.core.scores import Score
+
+REWARDED = ("grpo", "rloo", "ppo")
+Points = tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MidEval:
+    """One mini-eval: at which optimizer step, the mean score 0..1 over `n` items, and how many of them parsed."""
+
+    step: int
+    score: float
+    n: int
+    parsed: int | None = None
+    truncated: int | None = None
+
+    @property
+    def passed(self) -> int:
+        """The score as a count of items."""
+        return round(self.score * self.n)
+
+
+@dataclass(frozen=True, slots=True)
+class Nonfinite:
+    """A value that was no number: at which step, of which metric, and what it was (`nan`, `inf`)."""
+
+    step: int
+    metric: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """Sampled groups of a prompt: all right, all wrong, and those that differ within."""
+
+    right: int = 0
+    wrong: int = 0
+    mixed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One attempt. `metrics` maps a trainer's metric to its (step, value) points, finite ones only.
+
+    baseline: the base model's score on the mini-eval's items. stalled: the status's sentence where it stalls.
+    train_reward: the mean reward over the training set, where it was measured; else the readings take the
+    series. examples: step -> where the examples of that step's batch can be read.
+    """
+
+    id: str
+    technique: str
+    metrics: Mapping[str, Points] = field(default_factory=dict[str, Points])
+    mid_evals: Sequence[MidEval] = ()
+    nonfinite: Sequence[Nonfinite] = ()
+    baseline: float | None = None
+    verifier: str = ""
+    outcome: str | None = None
+    stalled: str = ""
+    held_out: Score | None = None
+    parent: Score | None = None
+    train_reward: float | None = None
+    groups: Groups | None = None
+    examples: Mapping[int, str] = field(default_factory=dict[int, str])
+    beta: float | None = None
+
+    @property
+    def rewarded(self) -> bool:
+        """Whether it learns from rewards, so that its loss says little."""
+        return self.technique in REWARDED
+
+    def values(self, name: str) -> list[float]:
+        """Return a metric's values in order of steps; empty where it was not logged."""
+        return [value for _, value in self.metrics.get(name, ())]
+
+    def steps(self, name: str) -> list[int]:
+        """Return the steps of a metric's values."""
+        return [step for step, _ in self.metrics.get(name, ())]
+
+    def since(self, name: str, index: int | None) -> int | None:
+        """Return the step at `index` of a metric's points, None for None."""
+        points = self.metrics.get(name, ())
+        return points[index][0] if index is not None and 0 <= index < len(points) else None
+
+
+def series_of(rows: Iterable[Mapping[str, Any]]) -> tuple[dict[str, Points], list[Nonfinite]]:
+    """Sort metric rows into series and non-finite values; rows without a step and odd values are passed over.
+
+    A step that was logged again (after a resume) takes the later value.
+    """
+    columns: dict[str, dict[int, float]] = {}
+    odd: list[Nonfinite] = []
+    for row in rows:
+        step = row.get("step")
+        if not isinstance(step, int) or isinstance(step, bool):
+            continue
+        for name, value in row.items():
+            if name in ("step", "time") or isinstance(value, bool) or not isinstance(value, int | float):
+                continue
+            if value - value == 0:
+                columns.setdefault(name, {})[step] = float(value)
+            else:
+                odd.append(Nonfinite(step, name, str(value)))
+        named = row.get("nonfinite")
+        if isinstance(named, Mapping):
+            odd += [
+                Nonfinite(step, str(k), str(v)) for k, v in cast("Mapping[object, object]", named).items()
+            ]
+    return {name: tuple(sorted(points.items())) for name, points in columns.items()}, odd
+
+
+def mid_evals_of(events: Iterable[Mapping[str, Any]]) -> tuple[list[MidEval], float | None]:
+    """Return the mini-evals among events, in order of steps, and the baseline that the last of them names."""
+    by_step: dict[int, MidEval] = {}
+    baseline: float | None = None
+    for event in events:
+        step, score, n = event.get("step"), event.get("score"), event.get("n")
+        if event.get("kind") != "mid_eval" or not isinstance(step, int) or not isinstance(n, int) or n <= 0:
+            continue
+        if not isinstance(score, int | float) or not 0 <= score <= 1:
+            continue
+        by_step[step] = MidEval(
+            step, float(score), n, _count(event.get("parsed")), _count(event.get("truncated"))
+        )
+        given = event.get("baseline")
+        baseline = float(given) if isinstance(given, int | float) else baseline
+    return [by_step[step] for step in sorted(by_step)], baseline
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def groups_of(rows: Iterable[Mapping[str, Any]]) -> Groups | None:
+    """Count the groups among sampled rows (`group`, `score`); None where no row names a group of two or more."""
+    by_group: dict[str, list[float]] = {}
+    for row in rows:
+        score = row.get("score")
+        if row.get("group") is not None and isinstance(score, int | float):
+            by_group.setdefault(f"{row.get('step')}/{row['group']}", []).append(float(score))
+    whole = [scores for scores in by_group.values() if len(scores) > 1]
+    if not whole:
+        return None
+    right = sum(min(scores) >= 1.0 for scores in whole)
+    wrong = sum(max(scores) <= 0.0 for scores in whole)
+    return Groups(right, wrong, len(whole) - right - wrong)
