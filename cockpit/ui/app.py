@@ -168,6 +168,15 @@ class CockpitApp(App[int]):
         self.poller.stop()
         self.exit(0)
 
+    def _handle_exception(self, error: Exception) -> None:
+        """A fault of our own: the traceback goes to the log, a sentence to the terminal. Tests see it raised."""
+        if self.is_headless:
+            super()._handle_exception(error)
+            return
+        kept = self.backend.complain(error)
+        where = f" The traceback is in {kept}." if kept else ""
+        self.exit(1, return_code=1, message=f"cockpit: it ended on a fault of its own ({error}); runs go on.{where}")
+
     # -- inside --------------------------------------------------------------------------------------------------
 
     def _wake(self) -> None:

@@ -16,7 +16,6 @@ from cockpit.ui.widgets.line_view import LineView
 if TYPE_CHECKING:
     from cockpit.services.workspace import ExperimentView
     from cockpit.ui.app import CockpitApp
-    from cockpit.ui.facts import Draft
 
 SMOOTHING = (0.0, 0.6, 0.9, 0.98)
 
@@ -185,7 +184,22 @@ class Commands:
         if view.status not in ("draft", "smoked"):
             self._refuse(view, "only a draft is launched", "r resumes a run, n makes a new experiment.")
             return
-        self.serve(view.id, "launching", lambda: self.app.backend.launch(view.id))
+        baseline = self.app.state.picture.view("exp_0000") if self.app.state.picture else None
+        scored = baseline is not None and baseline.score is not None
+        if view.technique in ("baseline", "custom") or scored:
+            self.serve(view.id, "launching", lambda: self.app.backend.launch(view.id))
+            return
+        from cockpit.ui.screens.decide import ReasonScreen
+
+        def answered(reason: str | None) -> None:
+            if reason is not None:
+                self.serve(view.id, "launching", lambda: self.app.backend.launch(view.id, reason))
+
+        self.app.push_screen(
+            ReasonScreen(self.app.glyphs, f"Launch {view.id} before the baseline is scored?",
+                         "Without the base model's score no gain could be told from it.", "launch it all the same"),
+            answered,
+        )  # fmt: skip
 
     def resume(self) -> None:
         view = self._selected()
@@ -246,11 +260,13 @@ class Commands:
         if picture is None or picture.root is None:
             self.app.say("There is no workspace here.", "`cockpit init` makes one.", bad=True)
             return
-        self.app.push_screen(NewExperimentScreen(self.app))
+        def made(experiment_id: str | None) -> None:
+            if experiment_id is not None:
+                self.app.state.selected = experiment_id
+                self.app.poller.poke()
+                self.app.say(f"{experiment_id} is a draft: l launches it, enter shows its recipe.")
 
-    def make(self, draft: Draft) -> None:
-        """Make the experiment of a draft whose fields were found sound."""
-        self.serve(None, "", lambda: self.app.backend.new(draft))
+        self.app.push_screen(NewExperimentScreen(self.app), made)
 
     def _refuse(self, view: ExperimentView, why: str, mend: str) -> None:
         _, word, _ = faces.status_face(view, self.app.glyphs)

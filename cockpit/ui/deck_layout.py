@@ -50,7 +50,7 @@ def _zoomed(width: int, height: int) -> dict[str, Box]:
 def _wide(width: int, height: int, rows: int, findings: int) -> dict[str, Box]:
     boxes = _bars(width, height)
     body = height - len(boxes)
-    left = min(max(width * 43 // 100, 60), 84)
+    left = min(max(width * 47 // 100, 60), 88)
     right = width - left - 1
     low = min(max(findings + 1, body // 4), max(body // 2, body - rows - 2))
     log = min(max(body // 4, 6), 14)
@@ -75,6 +75,24 @@ def _narrow(width: int, height: int, pane: str, rows: int) -> dict[str, Box]:
     if rest > 0:
         boxes[lower] = Box(0, 1 + tree + header, width, rest)
     return boxes
+
+
+def run(width: int, height: int, *, tab: str) -> dict[str, Box]:
+    """Boxes of the run screen: header and tabs above, below them what the tab shows."""
+    boxes = {"keys": Box(0, height - 1, width, 1)} if height >= 4 else {}
+    header = 3 if height >= 16 else 1
+    boxes["header"] = Box(0, 0, width, header)
+    boxes["tabs"] = Box(0, header, width, 1)
+    top, rest = header + 1, max(0, height - header - 1 - len(boxes.keys() & {"keys"}))
+    if tab == "charts":
+        return boxes | {"charts": Box(0, top, width, rest)}
+    if tab not in ("answers", "rollouts", "held_out"):
+        return boxes | {"text": Box(0, top, width, rest)}
+    if width >= WIDE_COLUMNS:
+        left = min(44, width * 3 // 10)
+        return boxes | {"index": Box(0, top, left, rest), "detail": Box(left + 1, top, width - left - 1, rest)}
+    index = min(7, max(3, rest // 3))
+    return boxes | {"index": Box(0, top, width, index), "detail": Box(0, top + index, width, rest - index)}
 
 
 def chart_boxes(width: int, height: int, count: int, *, least_width: int = 34, least_height: int = 7) -> list[Box]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import threading
+import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,17 +14,24 @@ from cockpit.ui.facts import Check, Draft, Hardware, Picture, SampleFile
 
 if TYPE_CHECKING:
     from cockpit.core.findings import Finding
+    from cockpit.services.hardware import Hardware as Looker
     from cockpit.services.workspace import ExperimentView, Workspace
     from cockpit.ui.backend import Feed
 
+LOG_BYTES = 4_000_000
+"""How far back the log of the run screen reaches."""
+_ROW_BYTES = 8_000_000
+
 
 class LocalBackend:
-    """Services on this machine's files and processes."""
+    """Services on this machine's files and processes. Every method but `follow` may block: threads call it."""
 
     def __init__(self, root: Path | None) -> None:
         self.root = root
         self._workspace: Workspace | None = None
         self._lock = threading.Lock()
+        self._hardware: Looker | None = None
+        self._shown: Hardware | None = None
 
     @property
     def workspace(self) -> Workspace:
@@ -34,6 +44,8 @@ class LocalBackend:
         if self._workspace is None:
             self._workspace = Workspace(self.root)
         return self._workspace
+
+    # -- looking -------------------------------------------------------------------------------------------------
 
     def look(self) -> Picture:
         if self.root is None:
@@ -52,46 +64,154 @@ class LocalBackend:
             )
 
     def follow(self, view: ExperimentView, wake: Callable[[], None]) -> Feed:
-        raise NotImplementedError
+        class Null:
+            def drain(self): return []
+            def close(self): pass
+        return Null()
 
     def run_findings(self, view: ExperimentView) -> Sequence[Finding]:
         return ()
 
     def hardware(self, view: ExperimentView | None) -> Hardware:
-        return Hardware()
+        from cockpit.ui.rounding import rounded
+
+        if self._hardware is None:
+            from cockpit.services.hardware import Hardware as Looker
+
+            self._hardware = Looker(self.root)
+        self._shown = rounded(self._hardware.sample(_trainer_pid(view)), self._shown)
+        return self._shown
 
     def doctor(self) -> Sequence[Check]:
         return ()
 
+    # -- one run -------------------------------------------------------------------------------------------------
+
     def recipe(self, view: ExperimentView) -> Mapping[str, Any]:
-        return {}
+        from cockpit.contract import atomic
+        from cockpit.contract.layout import AttemptLayout
+
+        draft = self.workspace.layout.experiment(view.id).draft
+        path = AttemptLayout(view.attempt_dir).recipe if view.attempt_dir else draft
+        value: object = atomic.read_json(path)
+        return value if isinstance(value, dict) else {}
 
     def sample_files(self, view: ExperimentView) -> Sequence[SampleFile]:
-        return ()
+        from cockpit.contract.layout import AttemptLayout
+
+        if view.attempt_dir is None:
+            return ()
+        attempt = AttemptLayout(view.attempt_dir)
+        found: list[SampleFile] = []
+        for path in sorted(attempt.samples.glob("*_step_*.jsonl")):
+            split, _, step = path.stem.partition("_step_")
+            if step.isdigit():
+                found.append(SampleFile(split.removeprefix("mid_"), int(step), path))
+        full = attempt.held_out / "items.jsonl"
+        return [*found, *([SampleFile("held_out", None, full)] if full.is_file() else [])]
 
     def rows(self, file: SampleFile, limit: int) -> Sequence[Mapping[str, Any]]:
-        return ()
+        from cockpit.contract.reader import decode_line
+
+        try:
+            with file.path.open("rb") as handle:
+                lines = handle.read(_ROW_BYTES).split(b"\n")
+        except OSError:
+            return ()
+        rows = (decode_line(line) for line in lines[: limit + 1] if line)
+        return [row for row in rows if row is not None][:limit]
 
     def log_lines(self, view: ExperimentView) -> Sequence[str]:
-        return ()
+        from cockpit.contract.layout import AttemptLayout
+        from cockpit.services.observe import text_at_end
 
-    def launch(self, experiment_id: str) -> str:
-        raise NotImplementedError
+        if view.attempt_dir is None:
+            return ()
+        return text_at_end(AttemptLayout(view.attempt_dir).log, LOG_BYTES).split("\n")
+
+    # -- moves ---------------------------------------------------------------------------------------------------
+
+    def launch(self, experiment_id: str, reason: str | None = None) -> str:
+        from cockpit.services import flight
+
+        flight.launch(self.workspace, experiment_id, reason=reason)
+        return f"{experiment_id} is launched. It outlives this screen."
 
     def resume(self, experiment_id: str) -> str:
-        raise NotImplementedError
+        from cockpit.services import flight
+
+        flight.resume(self.workspace, experiment_id)
+        return f"{experiment_id} goes on from its newest checkpoint."
 
     def stop(self, experiment_id: str, *, now: bool) -> str:
-        raise NotImplementedError
+        from cockpit.services import flight
+
+        return f"{experiment_id}: {flight.stop(self.workspace, experiment_id, now=now)}"
 
     def score(self, experiment_id: str) -> str:
-        raise NotImplementedError
+        from cockpit.services import flight
+
+        flight.score(self.workspace, experiment_id)
+        return f"{experiment_id} is being scored on the whole held-out set."
 
     def decide(self, experiment_id: str, status: str, reason: str) -> str:
-        raise NotImplementedError
+        from cockpit.services import flight
+
+        flight.decide(self.workspace, experiment_id, status, reason)
+        return f"{experiment_id} is {status}; the reason is in methodlog.md."
 
     def new(self, draft: Draft) -> str:
-        raise NotImplementedError
+        from cockpit.services import flight
+
+        if draft.technique == "baseline":
+            return flight.draft_baseline(self.workspace).id
+        view = flight.new(
+            self.workspace,
+            draft.technique,
+            hypothesis=draft.hypothesis,
+            parent=draft.parent or None,
+            train=Path(draft.data).expanduser() if draft.data else None,
+            overrides=list(draft.overrides),
+            lora=draft.lora,
+        )
+        return view.id
+
+    def techniques(self) -> Sequence[str]:
+        from cockpit.services.flight import RUNNABLE
+
+        return [name for name in RUNNABLE if name != "custom"]
+
+    def check(self, draft: Draft) -> Mapping[str, str]:
+        from cockpit.ui.draft_check import check
+
+        return check(self.workspace, draft)
+
+    # -- what went wrong -----------------------------------------------------------------------------------------
 
     def complain(self, error: BaseException) -> Path | None:
+        """Write the traceback to the cockpit's log; gives its path, None where that failed too."""
+        from cockpit.contract.layout import WorkspaceLayout
+
+        if self.root is None:
+            return None
+        path = WorkspaceLayout(self.root).log
+        stamp = time.strftime("%Y-%m-%d %H:%M:%S")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("a", encoding="utf-8") as handle:
+                handle.write(f"--- {stamp} {json.dumps(str(error))}\n")
+                handle.writelines(traceback.format_exception(error))
+        except OSError:
+            return None
+        return path
+
+
+def _trainer_pid(view: ExperimentView | None) -> int | None:
+    """The pid of a run that is alive, for its memory."""
+    from cockpit.contract.layout import AttemptLayout
+    from cockpit.services.record import read_facts
+
+    if view is None or view.attempt is None or not view.attempt.live or view.attempt_dir is None:
         return None
+    facts = read_facts(AttemptLayout(view.attempt_dir).process)
+    return facts.trainer.pid if facts is not None and facts.trainer is not None else None

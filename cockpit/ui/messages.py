@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
 
@@ -72,6 +73,28 @@ class ActionSucceeded(Message):
 
     text: str
     experiment_id: str | None = None
+
+
+@dataclass(eq=False, repr=False)
+class RunFilesRead(Message):
+    """What the run screen asked its reader for: `what` names it (a tab, a file of answers), `value` is it."""
+
+    what: str
+    value: Any
+
+
+@dataclass(eq=False, repr=False)
+class ExperimentMade(Message):
+    """A new experiment stands as a draft."""
+
+    experiment_id: str
+
+
+@dataclass(eq=False, repr=False)
+class DraftRefused(Message):
+    """The form for a new experiment has faults: a sentence a field ("" for the whole form)."""
+
+    wrong: Mapping[str, str]
 
 
 @dataclass(eq=False, repr=False)

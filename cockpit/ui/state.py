@@ -27,6 +27,8 @@ class CockpitState:
         self.picture: Picture | None = None
         self.selected: str | None = None
         self.pinned: str | None = None
+        self.opened: str | None = None
+        """The experiment of the run screen while that is up."""
         self.marked: list[str] = []
         self.words = ""
         """The filter of the tree."""
@@ -55,7 +57,7 @@ class CockpitState:
     @property
     def shown_id(self) -> str | None:
         """Whose charts and log are shown: the pinned experiment's, else the selected one's."""
-        return self.pinned or self.selected
+        return self.opened or self.pinned or self.selected
 
     @property
     def shown(self) -> ExperimentView | None:

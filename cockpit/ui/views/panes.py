@@ -80,6 +80,11 @@ def keys(panel: Panel, width: int) -> Sequence[Line]:
     return [bars.keys_line(actions.footer(actions.DECK, offered_states(panel.state)), width)]
 
 
+def run_keys(panel: Panel, width: int) -> Sequence[Line]:
+    """The keys of the run screen."""
+    return [bars.keys_line(actions.footer(actions.RUN, offered_states(panel.state)), width)]
+
+
 def offered_states(state: CockpitState) -> frozenset[str]:
     """What the selected experiment is, in the words of `Action.needs`."""
     view = state.selected_view
@@ -127,4 +132,5 @@ PANES: dict[str, Callable[[Panel, int], Sequence[Line]]] = {
     "log": log,
     "hardware": hardware,
     "keys": keys,
+    "run_keys": run_keys,
 }

@@ -51,7 +51,7 @@ def _row(
     name = f"{branch}{view.id}"
     parts: list[Span] = [
         (sign, BOLD),
-        (cell(name, 14 if roomy else 12, ellipsis=glyphs.ellipsis), BOLD if faces.is_live(view) else PLAIN),
+        (cell(name, 13 if roomy else 12, ellipsis=glyphs.ellipsis), BOLD if faces.is_live(view) else PLAIN),
         (" " + cell(faces.technique(view), 9, ellipsis=glyphs.ellipsis), PLAIN),
         (f" {glyph} ", style),
         (cell(word, 13, ellipsis=glyphs.ellipsis), style),
@@ -70,7 +70,7 @@ def _result(view: ExperimentView, roomy: bool, glyphs: Glyphs) -> list[Span]:
     delta = delta_spans(view.delta, glyphs)
     if delta:
         have = sum(len(text) for text, _ in spans)
-        spans.append((" " * max(1, (18 if roomy else 11) - have), PLAIN))
+        spans.append((" " * max(1, (17 if roomy else 11) - have), PLAIN))
         spans += delta
     return spans
 

@@ -51,4 +51,5 @@ class Boxes(Widget):
 
     def rearrange(self) -> None:
         """Lay out anew: what decides about the places changed."""
+        self._clear_arrangement_cache()
         self.refresh(layout=True)

@@ -10,5 +10,8 @@ from cockpit.ui.widgets.panel import Panel
 class ChartsPane(Panel):
     """Loss or reward, and the mid-evals."""
 
-    def __init__(self, state: CockpitState, glyphs: Glyphs) -> None:
+    def __init__(self, state: CockpitState, glyphs: Glyphs, *, every: bool = False) -> None:
         super().__init__(state, glyphs, "charts", ("live", "charts", "selection"), title="Charts")
+        self.every = every
+
+    def move(self, step: int) -> None: ...

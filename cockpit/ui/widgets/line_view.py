@@ -49,6 +49,7 @@ class LineView(Widget):
         self._tails = follow
         self.can_focus = focusable
         self._drawn: list[Strip] = []
+        self._cursor_seen: tuple[str | None, int] | None = None
 
     # -- content -----------------------------------------------------------------------------------------------
 
@@ -59,18 +60,32 @@ class LineView(Widget):
 
     def set_lines(self, lines: Sequence[Line], *, title: str | None = None) -> None:
         """Show `lines`; only what differs on screen is redrawn."""
-        self.lines = lines
         if title is not None:
             self.title = title
+        self.accept(lines)
+        self.redraw()
+
+    def accept(self, lines: Sequence[Line]) -> None:
+        """Take `lines` without drawing them: keep the cursor on its line and the view within the lines."""
+        self.lines = lines
         if self.cursor_rows:
             self._keep_cursor()
+            self._follow_cursor()
         self._clamp()
-        self.redraw()
 
     def _keep_cursor(self) -> None:
         keys = [item.key for item in self.lines if item.key is not None]
         if self.cursor not in keys:
             self.cursor = keys[0] if keys else None
+
+    def _follow_cursor(self) -> None:
+        """Keep the cursor's line in view when it or the height changed; a view scrolled by hand stays."""
+        now = (self.cursor, self.rows)
+        if now != self._cursor_seen:
+            self._cursor_seen = now
+            index = next((i for i, item in enumerate(self.lines) if item.key == self.cursor), None)
+            if index is not None:
+                self._show_row(index)
 
     def _clamp(self) -> None:
         deepest = max(0, len(self.lines) - self.rows)

@@ -66,7 +66,7 @@ class Panel(LineView):
 
     def prepare(self) -> None:
         if self._is_behind():
-            self.lines = self.build(max(1, self.size.width - 1))
+            self.accept(self.build(max(1, self.size.width - 1)))
 
     def rebuild(self) -> None:
         """Build anew though no topic was touched (a widget's own setting changed)."""

@@ -1,0 +1,32 @@
+"""Asks before anything that ends a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cockpit.ui.glyphs import Glyphs
+from cockpit.ui.screens.dialog import Choice, Dialog
+from cockpit.ui.views import faces
+
+if TYPE_CHECKING:
+    from cockpit.services.workspace import ExperimentView
+
+
+class StopScreen(Dialog[str]):
+    """Stop a run: gracefully, now, or not at all. Answers "graceful", "now" or None."""
+
+    def __init__(self, view: ExperimentView, glyphs: Glyphs) -> None:
+        step = f" at step {view.attempt.step}" if view.attempt and view.attempt.step is not None else ""
+        super().__init__(
+            glyphs,
+            f"Stop {view.id} ({faces.technique(view)}){step}?",
+            ["Leaving the cockpit (q) does not stop a run; this does."],
+            [
+                Choice("g", "graceful", "finish the step, write a checkpoint, end: it can be resumed"),
+                Choice("n", "now", "end at once: what came after the last checkpoint is lost"),
+                Choice("esc", "none", "let it run"),
+            ],
+        )
+
+    def answer(self, choice: str) -> None:
+        self.dismiss(None if choice == "none" else choice)
