@@ -19,7 +19,7 @@ from typing import Any
 
 from cockpit.contract import AttemptWriter, CockpitError
 from trainers.common import summary
-from trainers.common.attempt import Attempt, log_error, finish, open_attempt
+from trainers.common.attempt import Attempt, finish, log_error, open_attempt
 from trainers.common.ending import Ending, explain
 from trainers.common.signals import StopFlag
 
@@ -27,7 +27,9 @@ from trainers.common.signals import StopFlag
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m trainers.evaluate")
     parser.add_argument("attempt_dir", type=Path)
-    parser.add_argument("--checkpoint", default=None, help="a step's name, `base`, or a folder; default: the best one")
+    parser.add_argument(
+        "--checkpoint", default=None, help="a step's name, `base`, or a folder; default: the best one"
+    )
     parser.add_argument("--after-training", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     root = args.attempt_dir.resolve()
@@ -38,7 +40,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         attempt = open_attempt(root, "evaluate", out, stop)
         evaluate(attempt, args.checkpoint, announce=not args.after_training)
-        ending = ending_of_training(attempt) if args.after_training else Ending("finished", "The held-out set is scored.")
+        scored = Ending("finished", "The held-out set is scored.")
+        ending = ending_of_training(attempt) if args.after_training else scored
     except BaseException as error:  # noqa: BLE001 - reported as the end, like in every trainer
         ending = explain(error, stop, attempt.recipe if attempt else None)
         log_error(error)
@@ -70,7 +73,14 @@ def evaluate(attempt: Attempt, checkpoint: str | None, *, announce: bool) -> Non
 
 
 def score_slice(
-    attempt: Attempt, model: Any, tokenizer: Any, items: list[Any], verifier: Any, place: Path | None, *, folder: Path
+    attempt: Attempt,
+    model: Any,
+    tokenizer: Any,
+    items: list[Any],
+    verifier: Any,
+    place: Path | None,
+    *,
+    folder: Path,
 ) -> None:
     """Score `items` into `folder`; the held-out slice is also reported and becomes result.json."""
     from trainers.common.scoring import score_items
@@ -111,7 +121,10 @@ def score_slice(
         "seconds": round(time.monotonic() - began, 2),
     }
     summary.write(folder / "score.json", facts)
-    print(f"{name}: {scored.score:.4f} ({scored.passed} of {scored.n} passed, {scored.parsed} parsed)", flush=True)
+    print(
+        f"{name}: {scored.score:.4f} ({scored.passed} of {scored.n} passed, {scored.parsed} parsed)",
+        flush=True,
+    )
     if whole:
         summary.write_result(attempt, scored, place)
         attempt.out.held_out(
@@ -133,7 +146,9 @@ def choose_checkpoint(attempt: Attempt, wanted: str | None) -> Path | None:
     if not place.is_dir() and wanted and Path(wanted).is_dir():
         place = Path(wanted)
     if not place.is_dir():
-        kept = ", ".join(sorted(p.name for p in layout.checkpoints.glob("*") if p.is_dir() and p.name[0] != "."))
+        kept = ", ".join(
+            sorted(p.name for p in layout.checkpoints.glob("*") if p.is_dir() and p.name[0] != ".")
+        )
         raise CockpitError(
             f"there is no checkpoint {wanted or 'best'} in this attempt",
             f"It has: {kept}." if kept else "It has none: train first.",
@@ -148,9 +163,7 @@ def ending_of_training(attempt: Attempt) -> Ending:
         told = json.loads(attempt.layout.summary.read_bytes())
     except (OSError, ValueError):
         return Ending("finished", "Trained and scored.")
-    return Ending(
-        told["outcome"], told["reason"], told["steps"], told["best_step"], told["best_mini_eval"]
-    )
+    return Ending(told["outcome"], told["reason"], told["steps"], told["best_step"], told["best_mini_eval"])
 
 
 def _step(place: Path | None) -> int:

@@ -77,7 +77,7 @@ def score_text(view: ExperimentView) -> str:
 
 def delta_text(view: ExperimentView) -> str:
     """`+0.485 gained`, or a dash."""
-    if view.delta is None or view.delta.value is None:
+    if view.delta is None:
         return "-"
     return f"{view.delta.value:+.3f} {view.delta.kind.replace('_', ' ')}"
 

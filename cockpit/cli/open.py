@@ -19,7 +19,7 @@ def run(options: argparse.Namespace) -> int:
     if options.word:
         import difflib
 
-        near = difflib.get_close_matches(options.word[0], COMMANDS, n=1)
+        near = difflib.get_close_matches(str(options.word[0]), list(COMMANDS), n=1)
         hint = f"Did you mean `cockpit {near[0]}`?" if near else "`cockpit --help` lists them."
         raise CockpitError(f"there is no command {options.word[0]!r}", hint)
     if not sys.stdout.isatty():

@@ -64,7 +64,7 @@ VERIFIERS: Mapping[Form, str] = {
     "boxed": "boxed",
     "hashes": "hashes",
     "tagged": "tagged",
-    "answer-line": r"regex:(?i)answer(?: is)?\s*[:=]?\s*([^\n]+?)\.?\s*$",
+    "answer-line": r"regex:(?im)answer(?: is)?\s*:?\s*(.+?)\.?$",
     "choice": "choice",
     "number": "numeric",
     "short": "exact",

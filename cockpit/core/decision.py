@@ -167,7 +167,7 @@ def _answer(node: Node, facts: Facts, given: Mapping[str, str]) -> Step | None:
     elif seen is not None:
         value, how, because = seen.value, "seen", seen.because
     elif node.default:
-        value, how, because = node.default, "assumed", "not known; assumed until you say otherwise"
+        value, how, because = node.default, "assumed", "not known until you say so"
     else:
         return None
     option = node.option(value)
@@ -187,7 +187,7 @@ def _question(node: Node) -> Question:
 def _others(node: Node, step: Step) -> list[Branch]:
     taken = node.option(step.value)
     return [
-        Branch(node.id, option.value, option.label, _leads_to(option.then), f"it takes {option.takes}")
+        Branch(node.id, option.value, option.label, _leads_to(option.then), f"fits where {option.takes}")
         for option in node.options
         if taken is not None and option.then != taken.then
     ]

@@ -94,8 +94,8 @@ def _other_form(facts: Facts, end: End, answers: Answers) -> str:
         return ""
     share = f"Only {facts.written:.0%}" if facts.written >= 0.005 else "None"
     return (
-        f"{share} of the data's texts pass the verifier {facts.verifier} as they stand: SFT on them would train another "
-        "objective than the one that is scored."
+        f"{share} of the data's texts pass the verifier {facts.verifier} as they stand: SFT on them would train "
+        "another objective than the one that is scored."
     )
 
 

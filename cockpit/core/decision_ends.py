@@ -31,7 +31,7 @@ _IMITATES = (
     "SFT learns to imitate: its loss can look healthy while the verifier can read nothing that the model says"
 )
 _OWN_PAIRS = "passing and failing samples could be paired, but they go stale as soon as the model moves"
-_NO_BASE_SFT = "comfortable, as it always trains; the reward that you can check stays unused"
+_NO_BASE_SFT = "it always trains, and it leaves the reward that you can check unused"
 
 _RL_RANKS = (
     Rank("rft", "good", _RFT),

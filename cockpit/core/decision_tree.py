@@ -191,26 +191,33 @@ NODES: tuple[Node, ...] = (
                 "pairs",
                 "pairs: a better and a worse answer to a prompt",
                 "missing/pairs",
-                "pairs of a chosen and a rejected answer",
+                "there are pairs of a chosen and a rejected answer",
             ),
             Option(
-                "labels", "single answers marked good or bad", "missing/labels", "a yes or no for each answer"
+                "labels",
+                "single answers marked good or bad",
+                "missing/labels",
+                "each answer has a yes or a no",
             ),
-            Option("scored", "answers that already carry a score", "spread", "answers with their reward"),
+            Option(
+                "scored", "answers that already carry a score", "spread", "the answers come with their reward"
+            ),
             Option(
                 "demonstrations",
                 "nothing: there are only examples of good answers",
                 "checker",
-                "texts that show what to answer",
+                "there are only texts that show what to answer",
             ),
             Option(
                 "reward-model",
                 "a model that was trained to judge",
                 "missing/reward-model",
-                "a learned reward model",
+                "there is a learned reward model",
             ),
-            Option("text", "nothing: there is only plain text", "missing/text", "plain text"),
-            Option("nothing", "nothing yet", "nothing", "neither answers nor anything that judges them"),
+            Option("text", "nothing: there is only plain text", "missing/text", "there is only plain text"),
+            Option(
+                "nothing", "nothing yet", "nothing", "there are neither answers nor anything that judges them"
+            ),
         ),
         "",
         TABLE,
@@ -244,8 +251,8 @@ NODES: tuple[Node, ...] = (
         "Are there worked answers in the form that the verifier wants (or could you write fifty)?",
         "A model that never scores needs a start before RL can help.",
         (
-            Option("yes", "yes", "cold-start", "worked answers in the verifier's form"),
-            Option("no", "no", "cold", "no worked answers in the verifier's form"),
+            Option("yes", "yes", "cold-start", "there are worked answers in the verifier's form"),
+            Option("no", "no", "cold", "there are no worked answers in the verifier's form"),
         ),
         "no",
         SATURATION,
@@ -284,8 +291,10 @@ NODES: tuple[Node, ...] = (
         "Has the model been instruction-tuned, or is it a bare base model?",
         "DPO sharpens a model that can already answer; ORPO teaches to answer and to prefer in one run.",
         (
-            Option("tuned", "instruction-tuned (or after an SFT run)", "room", "an instruction-tuned model"),
-            Option("base", "a bare base model", "orpo-base", "a bare base model"),
+            Option(
+                "tuned", "instruction-tuned (or after an SFT run)", "room", "the model is instruction-tuned"
+            ),
+            Option("base", "a bare base model", "orpo-base", "the model is a bare base model"),
         ),
         "tuned",
         f"{DPO}; {ORPO}",
@@ -297,8 +306,12 @@ NODES: tuple[Node, ...] = (
         "Does a second copy of the model (the reference) fit in memory?",
         "DPO and KTO compare with a reference model, ORPO doesn't; with LoRA the reference costs nothing.",
         (
-            Option("yes", "yes, or LoRA is used", "dpo", "memory for the reference, or LoRA"),
-            Option("no", "no, and full weights are a must", "orpo-room", "no memory for the reference"),
+            Option(
+                "yes", "yes, or LoRA is used", "dpo", "there is memory for the reference, or LoRA is used"
+            ),
+            Option(
+                "no", "no, and full weights are a must", "orpo-room", "there is no memory for the reference"
+            ),
         ),
         "yes",
         ORPO,
@@ -313,9 +326,9 @@ NODES: tuple[Node, ...] = (
         "Are there both good and bad answers?",
         "KTO contrasts them; one kind alone has no contrast.",
         (
-            Option("both", "both", "kto", "both good and bad answers"),
-            Option("good-only", "only good ones", "sft-good", "only good answers"),
-            Option("bad-only", "only bad ones", "bad-only", "only bad answers"),
+            Option("both", "both", "kto", "there are both good and bad answers"),
+            Option("good-only", "only good ones", "sft-good", "there are only good answers"),
+            Option("bad-only", "only bad ones", "bad-only", "there are only bad answers"),
         ),
         "both",
         KTO,
@@ -346,7 +359,7 @@ NODES: tuple[Node, ...] = (
         "A reward that can be checked beats imitation: then RL fits, not SFT.",
         (
             Option("no", "no", "missing/demonstrations", "nothing can check a new answer"),
-            Option("yes", "yes", "missing/verifiable", "a program that checks new answers"),
+            Option("yes", "yes", "missing/verifiable", "a program can check new answers"),
         ),
         "no",
         TRUST,

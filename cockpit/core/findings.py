@@ -62,7 +62,7 @@ class Finding:
         severity = value.get("severity")
         step = value.get("step")
         return cls(
-            rule, cast(Severity, severity) if severity in SEVERITIES else "warn", headline,
+            rule, severity if severity in SEVERITIES else "warn", headline,
             _texts(value.get("evidence")), str(value.get("next_step") or ""), str(value.get("source") or ""),
             _texts(value.get("experiments")), step if isinstance(step, int) else None,
         )  # fmt: skip

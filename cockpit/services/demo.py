@@ -41,13 +41,13 @@ MOVES = (
     Move(
         "sft",
         "demonstrations teach the task",
-        "train_sft_wrong",
+        "sft_wrong_format",
         "SFT on demonstrations in another answer format: watch the loss fall, and the mini-eval with it",
     ),
     Move(
         "grpo",
         "the verifier is the reward, so the model learns the shape that it accepts",
-        "train_grpo",
+        "train",
         "GRPO from the base with the verifier as reward, format included",
     ),
 )
@@ -94,7 +94,7 @@ def _prepare(root: Path, say: Say) -> tuple[Workspace, Mapping[str, Any]]:
             model=facts["model"],
             verifier=facts["verifier"],
             random_score=facts["random_score"],
-            train=Path(facts["files"]["train_grpo"]),
+            train=Path(facts["files"]["train"]),
             mini_eval=Path(facts["files"]["mini_eval"]),
             held_out=Path(facts["files"]["held_out"]),
             sections={key: facts[key] for key in ("generation", "mid_eval", "resources") if key in facts},

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import BASELINE_ID, AttemptLayout
 from cockpit.core.methodlog import Entry
-from cockpit.services import attempts, drafts, journal, launcher
+from cockpit.services import attempts, drafts, journal, launcher, observe
 from cockpit.services.workspace import ExperimentView, Workspace
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cockpit.core.findings import Finding
 
 RUNNABLE = ("sft", "grpo", "custom")
+CLOSING_S = 30.0  # a trainer that reported its end has this long to leave
 Tick = Callable[[ExperimentView], None]
 
 
@@ -94,7 +95,7 @@ def launch(ws: Workspace, experiment_id: str, *, reason: str | None = None) -> E
 
 def resume(ws: Workspace, experiment_id: str) -> ExperimentView:
     """Go on from the newest checkpoint. Raises CockpitError."""
-    launcher.resume(_attempt(ws, experiment_id))
+    launcher.resume(_settled(ws, experiment_id))
     return ws.experiment(experiment_id)
 
 
@@ -108,7 +109,7 @@ def score(ws: Workspace, experiment_id: str) -> ExperimentView:
     view = ws.experiment(experiment_id)
     if view.id == BASELINE_ID and view.attempt is None:
         return launch(ws, view.id)
-    attempt = _attempt(ws, experiment_id)
+    attempt = _settled(ws, experiment_id)
     if view.technique != "baseline" and not attempt.best.exists():
         raise CockpitError(f"{view.id} has no checkpoint to score", f"`cockpit logs {view.id}` may say why.")
     launcher.launch(attempt, module="trainers.evaluate")
@@ -123,6 +124,8 @@ def wait(ws: Workspace, experiment_id: str, tick: Tick, *, every_s: float = 0.5)
         if view.status != "running":
             break
         time.sleep(every_s)
+    if view.attempt is not None:
+        _settled(ws, experiment_id)
     journal.catch_up(ws)
     return ws.experiment(experiment_id)
 
@@ -166,6 +169,14 @@ def _attempt(ws: Workspace, experiment_id: str) -> AttemptLayout:
         raise CockpitError(
             f"{experiment_id} has not run yet", f"Start it with `cockpit launch {experiment_id}`."
         )
+    return attempt
+
+
+def _settled(ws: Workspace, experiment_id: str) -> AttemptLayout:
+    """The attempt, once a process that has reported its end has really gone: seconds, while it frees its memory."""
+    attempt = _attempt(ws, experiment_id)
+    if not attempts.is_live(observe.observe(attempt)) and attempt.process.exists():
+        launcher.wait(attempt, CLOSING_S)
     return attempt
 
 

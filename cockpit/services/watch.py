@@ -36,6 +36,8 @@ class Stop:
     phase: Literal["asked", "terminated", "killed"]
     grace_s: float
     deadline: float
+    patient: bool = True
+    """Whether a trainer that answered the request has another grace: SIGTERM would cut its checkpoint short."""
 
 
 class Watch:
@@ -123,22 +125,26 @@ class Watch:
         try:
             control.request(self.layout, "stop")
         except OSError:
-            grace_first = 0.0  # no room to ask: SIGTERM says the same
+            asked = False  # no room to ask: SIGTERM says the same
         else:
-            grace_first = grace
-        self.stop = Stop(reason, "asked", grace, time.monotonic() + grace_first)
+            asked = True
+        self.stop = Stop(reason, "asked", grace, time.monotonic() + grace * asked, patient=asked)
         self._note()
 
     def _stop_now(self, trainer: Pid, reason: str) -> None:
         if self.stop is None or self.stop.phase == "asked":
             reason = self.stop.reason if self.stop else reason
-            self.stop = Stop(reason, "asked", NOW_GRACE_S, 0.0)
+            self.stop = Stop(reason, "asked", NOW_GRACE_S, 0.0, patient=False)
             self._note()
             self._harder(trainer, self.stop)
         else:
             self.stop.deadline = 0.0
 
     def _harder(self, trainer: Pid, stop: Stop) -> None:
+        if stop.phase == "asked" and stop.patient and not self._stop_pending():
+            stop.patient = False
+            stop.deadline = time.monotonic() + stop.grace_s
+            return
         if stop.phase == "asked":
             stop.phase = "terminated"
             stop.deadline = time.monotonic() + stop.grace_s

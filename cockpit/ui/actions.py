@@ -90,7 +90,14 @@ def in_scope(scope: str) -> list[Action]:
 def bindings(scope: str) -> list[Binding]:
     """Textual bindings for one kind of screen; their ids are the actions' ids, so that keys can be remapped."""
     return [
-        Binding(action.keys, f"app.do({action.id!r})", action.label, show=False, id=action.id, key_display=action.shown)
+        Binding(
+            action.keys,
+            f"app.do({action.id!r})",
+            action.label,
+            show=False,
+            id=action.id,
+            key_display=action.shown,
+        )
         for action in in_scope(scope)
     ]
 

@@ -175,7 +175,9 @@ class CockpitApp(App[int]):
             return
         kept = self.backend.complain(error)
         where = f" The traceback is in {kept}." if kept else ""
-        self.exit(1, return_code=1, message=f"cockpit: it ended on a fault of its own ({error}); runs go on.{where}")
+        self.exit(
+            1, return_code=1, message=f"cockpit: it ended on a fault of its own ({error}); runs go on.{where}"
+        )
 
     # -- inside --------------------------------------------------------------------------------------------------
 
@@ -210,7 +212,11 @@ def run(workspace_root: Path | None, *, select: str | None = None) -> int:
     app = CockpitApp(LocalBackend(workspace_root))
     app.state.selected = select
     code = app.run()
-    running = [v.id for v in app.state.picture.experiments if v.status == "running"] if app.state.picture else []
+    running = (
+        [v.id for v in app.state.picture.experiments if v.status == "running"] if app.state.picture else []
+    )
     if running:
-        print(f"{', '.join(running)}: still running. `cockpit` opens the screens again, `cockpit status` looks once.")
+        print(
+            f"{', '.join(running)}: still running. `cockpit` opens the screens again, `cockpit status` looks once."
+        )
     return code or os.EX_OK

@@ -38,7 +38,9 @@ class Commands:
         focused: Widget | None = self.app.focused
         if isinstance(focused, LineView):
             return focused
-        return next((view for view in self.app.screen.query(LineView) if view.can_focus and view.display), None)
+        return next(
+            (view for view in self.app.screen.query(LineView) if view.can_focus and view.display), None
+        )
 
     def _move(self, act: Callable[[LineView], None]) -> None:
         view = self._list()
@@ -128,7 +130,9 @@ class Commands:
         if view is None:
             return
         if not self.app.state.toggle_mark(view.id):
-            self.app.say("No more than six experiments at once.", "space on a selected one drops it.", bad=True)
+            self.app.say(
+                "No more than six experiments at once.", "space on a selected one drops it.", bad=True
+            )
         self.app.follow_shown()
 
     def pin(self) -> None:
@@ -260,6 +264,7 @@ class Commands:
         if picture is None or picture.root is None:
             self.app.say("There is no workspace here.", "`cockpit init` makes one.", bad=True)
             return
+
         def made(experiment_id: str | None) -> None:
             if experiment_id is not None:
                 self.app.state.selected = experiment_id
@@ -287,7 +292,9 @@ class Commands:
             try:
                 self.app.post_message(ActionSucceeded(ask(), experiment_id))
             except CockpitError as error:
-                where = f"{error.file}:{error.line}: " if error.line else f"{error.file}: " if error.file else ""
+                where = (
+                    f"{error.file}:{error.line}: " if error.line else f"{error.file}: " if error.file else ""
+                )
                 self.app.post_message(ActionFailed(where + error.title, error.mend, experiment_id))
             except Exception as error:  # noqa: BLE001 - the screen says it in a sentence, the log has the traceback
                 kept = self.app.backend.complain(error)

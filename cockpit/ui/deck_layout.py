@@ -21,7 +21,9 @@ def is_wide(width: int, height: int) -> bool:
     return width >= WIDE_COLUMNS and height >= WIDE_ROWS
 
 
-def deck(width: int, height: int, *, pane: str, rows: int, findings: int, zoomed: bool = False) -> dict[str, Box]:
+def deck(
+    width: int, height: int, *, pane: str, rows: int, findings: int, zoomed: bool = False
+) -> dict[str, Box]:
     """Boxes by name for a terminal of `width` x `height` cells. What isn't named isn't shown.
 
     `pane` is the one that has the focus, `rows` the experiments, `findings` the lines that the findings would fill.
@@ -90,12 +92,17 @@ def run(width: int, height: int, *, tab: str) -> dict[str, Box]:
         return boxes | {"text": Box(0, top, width, rest)}
     if width >= WIDE_COLUMNS:
         left = min(44, width * 3 // 10)
-        return boxes | {"index": Box(0, top, left, rest), "detail": Box(left + 1, top, width - left - 1, rest)}
+        return boxes | {
+            "index": Box(0, top, left, rest),
+            "detail": Box(left + 1, top, width - left - 1, rest),
+        }
     index = min(7, max(3, rest // 3))
     return boxes | {"index": Box(0, top, width, index), "detail": Box(0, top + index, width, rest - index)}
 
 
-def chart_boxes(width: int, height: int, count: int, *, least_width: int = 34, least_height: int = 7) -> list[Box]:
+def chart_boxes(
+    width: int, height: int, count: int, *, least_width: int = 34, least_height: int = 7
+) -> list[Box]:
     """A grid for `count` charts, each wider than high; what has no room is left out."""
     if count <= 0 or width <= 0 or height <= 0:
         return []

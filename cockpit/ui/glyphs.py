@@ -69,8 +69,9 @@ ASCII = Glyphs(
     thumb="#", more_below="v", return_sign="|", delta="d", dash="-", times="x",
 )  # fmt: skip
 
-_PLAIN = {ord(sign): plain for sign, plain in zip(UNICODE[1:], ASCII[1:], strict=True)}
-_PLAIN |= {ord(k): v for k, v in {"–": "-", "—": "-", "’": "'", "“": '"', "”": '"', "≤": "<", "≥": ">"}.items()}
+_PLAIN = {ord(sign): plain for sign, plain in zip(UNICODE[1:], ASCII[1:], strict=True)} | {
+    ord(k): v for k, v in {"–": "-", "—": "-", "’": "'", "“": '"', "”": '"', "≤": "<", "≥": ">"}.items()
+}
 
 
 def wants_ascii(environ: Mapping[str, str] | None = None, encoding: str | None = None) -> bool:
@@ -82,7 +83,8 @@ def wants_ascii(environ: Mapping[str, str] | None = None, encoding: str | None =
     if env.get("TERM") in {"linux", "dumb", "vt100", "vt220"}:
         return True
     if encoding is None:
-        encoding = getattr(sys.__stdout__, "encoding", None) or locale.getpreferredencoding(False)
+        shown = sys.__stdout__.encoding if sys.__stdout__ else None
+        encoding = shown or locale.getpreferredencoding(False)
     return encoding.lower().replace("-", "").replace("_", "") not in {"utf8", "cp65001"}
 
 

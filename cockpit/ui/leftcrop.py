@@ -13,9 +13,7 @@ from typing import Any
 from textual._compositor import ChopsUpdate
 from textual.strip import Strip
 
-KNOWN = (
-    "self console sequences append move_to chops chop_ends last_y y x1 x2 line ends end x strip terminal_sequences"
-)
+KNOWN = "self console sequences append move_to chops chop_ends last_y y x1 x2 line ends end x strip terminal_sequences"
 """The variables of `ChopsUpdate.render_segments` in Textual 8.2."""
 
 

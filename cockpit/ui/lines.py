@@ -75,7 +75,13 @@ def harmless(text: str, glyphs: Glyphs) -> str:
 
 
 def to_strip(
-    source: Line, width: int, glyphs: Glyphs, *, offset: int = 0, base: Style = PLAIN, flat: Style | None = None
+    source: Line,
+    width: int,
+    glyphs: Glyphs,
+    *,
+    offset: int = 0,
+    base: Style = PLAIN,
+    flat: Style | None = None,
 ) -> Strip:
     """Draw `source` into exactly `width` cells from column `offset`; `flat` replaces every style (cursor rows)."""
     segments: list[Segment] = []

@@ -8,7 +8,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from cockpit.ui.facts import Check, Draft, Hardware, Picture, SampleFile
 
@@ -40,7 +40,9 @@ class LocalBackend:
         from cockpit.services.workspace import Workspace
 
         if self.root is None:
-            raise CockpitError("there is no workspace here", "`cockpit init` makes one, `cockpit demo` shows one.")
+            raise CockpitError(
+                "there is no workspace here", "`cockpit init` makes one, `cockpit demo` shows one."
+            )
         if self._workspace is None:
             self._workspace = Workspace(self.root)
         return self._workspace
@@ -65,8 +67,12 @@ class LocalBackend:
 
     def follow(self, view: ExperimentView, wake: Callable[[], None]) -> Feed:
         class Null:
-            def drain(self): return []
-            def close(self): pass
+            def drain(self):
+                return []
+
+            def close(self):
+                pass
+
         return Null()
 
     def run_findings(self, view: ExperimentView) -> Sequence[Finding]:
@@ -94,7 +100,7 @@ class LocalBackend:
         draft = self.workspace.layout.experiment(view.id).draft
         path = AttemptLayout(view.attempt_dir).recipe if view.attempt_dir else draft
         value: object = atomic.read_json(path)
-        return value if isinstance(value, dict) else {}
+        return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
     def sample_files(self, view: ExperimentView) -> Sequence[SampleFile]:
         from cockpit.contract.layout import AttemptLayout

@@ -72,7 +72,9 @@ class Poller:
             picture = last._replace(problem=Problem(error.title, error.mend))
         except Exception as error:  # noqa: BLE001 - one broken file must not end the looking; the log has it
             self.backend.complain(error)
-            picture = (self._picture or Picture())._replace(problem=Problem("the workspace could not be read"))
+            picture = (self._picture or Picture())._replace(
+                problem=Problem("the workspace could not be read")
+            )
         first, changed = self._picture is None, picture != self._picture
         self._picture = picture
         if changed:

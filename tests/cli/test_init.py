@@ -20,7 +20,9 @@ def test_it_splits_by_content_and_records_what_it_did(workspace: Cli) -> None:
 
     config = Workspace(workspace.root).config
     assert config.train is not None
-    parts = [{row["prompt"] for row in read_rows(p)} for p in (config.train, config.mini_eval, config.held_out)]
+    parts = [
+        {row["prompt"] for row in read_rows(p)} for p in (config.train, config.mini_eval, config.held_out)
+    ]
     assert [len(part) for part in parts] == [75, 5, 20]
     assert not parts[0] & parts[1]
     assert not parts[0] & parts[2]
@@ -31,7 +33,9 @@ def test_it_splits_by_content_and_records_what_it_did(workspace: Cli) -> None:
     assert [(e["id"], e["technique"], e["status"]) for e in listed] == [("exp_0000", "baseline", "draft")]
 
 
-def test_the_same_seed_gives_the_same_slices(tmp_path: Path, model: Path, write_rows: Write, capsys: Any) -> None:
+def test_the_same_seed_gives_the_same_slices(
+    tmp_path: Path, model: Path, write_rows: Write, capsys: Any
+) -> None:
     data = write_rows("sums.jsonl", sums(0, 100))
     names: list[list[str]] = []
     for name in ("a", "b"):
@@ -125,7 +129,9 @@ def test_outside_a_workspace_it_says_how_to_make_one(cli: Cli, tmp_path: Path) -
 def test_json_says_what_was_made(cli: Cli, model: Path, write_rows: Write) -> None:
     data = write_rows("sums.jsonl", sums(0, 100))
     held = write_rows("held.jsonl", sums(1000, 30))
-    made = cli.json("init", "--model", str(model), "--data", str(data), "--held-out", str(held), "--verifier", "exact")
+    made = cli.json(
+        "init", "--model", str(model), "--data", str(data), "--held-out", str(held), "--verifier", "exact"
+    )
     assert made["held_out"] == str(held), "a user's own held-out file is respected"
     assert made["counts"] == {"held_out": 30, "mini_eval": 5, "train": 95}
     assert json.loads(json.dumps(made)) == made

@@ -126,6 +126,26 @@ def test_sigkill_follows_an_ignored_sigterm(flight: Flight) -> None:
     assert "did not stop in time" in flight.status.sentence
 
 
+def test_a_checkpoint_in_the_making_is_not_cut_short(flight: Flight) -> None:
+    """Who answered the request and is writing its checkpoint has another grace before SIGTERM."""
+    flight.trainer(
+        """
+        print("up")
+        forever(asked)
+        for path in (root / "control").glob("*-stop.json"):
+            path.rename(path.with_suffix(".done"))
+        end = time.monotonic() + 0.7
+        forever(lambda: time.monotonic() > end)
+        event("end", outcome="stopped", reason="", step=3)
+        """,
+        budget={"grace_s": 0.5},
+    )
+    fly(flight)
+    launcher.stop(flight.layout)
+    until(flight.over)
+    assert (flight.facts.exit_code, flight.facts.signal, flight.status.state) == (0, None, "stopped")
+
+
 def test_stop_now_overtakes_a_patient_stop(flight: Flight) -> None:
     flight.trainer(TERM_ONLY)
     fly(flight)

@@ -1,8 +1,8 @@
 """A workspace on the disk for the screens to look at: real files in the real layout, at a frozen time.
 
-    stage = Stage(tmp_path)
-    stage.story()                                   # baseline, a failed SFT, a GRPO that runs
-    stage.experiment("exp_0003", "sft", state="draft")
+stage = Stage(tmp_path)
+stage.story()                                   # baseline, a failed SFT, a GRPO that runs
+stage.experiment("exp_0003", "sft", state="draft")
 """
 
 from __future__ import annotations
@@ -101,7 +101,11 @@ class Stage:
         )  # fmt: skip
         self._train(out, clock, steps=46, every=10, scores=[0.4, 0.6, 0.8, 0.7], reward=True)
         layout.log.parent.mkdir(parents=True, exist_ok=True)
-        lines = ["loading tiny/base0 with LoRA r=32", "tokenizing 700 rows", "UserWarning: pad token set to eos"]
+        lines = [
+            "loading tiny/base0 with LoRA r=32",
+            "tokenizing 700 rows",
+            "UserWarning: pad token set to eos",
+        ]
         lines += [f"step {n} reward {0.1 + n / 80:.3f} kl {n / 4000:.4f}" for n in range(1, 47)]
         layout.log.write_text("\n".join(lines) + "\n")
         if running:
@@ -259,7 +263,11 @@ def rollouts(step: int) -> list[dict[str, Any]]:
         for sample in range(4):
             right = (step + sample + group) % 3 != 0
             row = answer_row(f"train-{group}", group * 5 + 3, right, step)
-            row |= {"split": "train", "group": f"g{group}", "rewards": {"verifier": float(right), "format": 1.0}}
+            row |= {
+                "split": "train",
+                "group": f"g{group}",
+                "rewards": {"verifier": float(right), "format": 1.0},
+            }
             rows.append(row)
     return rows
 

@@ -30,7 +30,9 @@ class MidEval(TrainerCallback):
     resume does the mini-eval that is `due`. `trainer` is set by whoever adds the callback.
     """
 
-    def __init__(self, attempt: Attempt, tokenizer: Any, items: list[Item], verifier: Any, use_cache: bool) -> None:
+    def __init__(
+        self, attempt: Attempt, tokenizer: Any, items: list[Item], verifier: Any, use_cache: bool
+    ) -> None:
         self.attempt = attempt
         self.tokenizer = tokenizer
         self.items = items
@@ -73,7 +75,9 @@ class MidEval(TrainerCallback):
         folder = self._publish(written, step) if state.is_world_process_zero else None
         best = False
         if folder is not None and self.state.due and not self.attempt.stop:
-            best = self.evaluate(kwargs["model"], folder, step, state.epoch, scheduled=self.reason != "request")
+            best = self.evaluate(
+                kwargs["model"], folder, step, state.epoch, scheduled=self.reason != "request"
+            )
         if folder is not None:
             self.attempt.out.checkpoint(step, best=best, reason=self.reason)
             keep = self.attempt.recipe.mid_eval.keep_last
@@ -86,7 +90,9 @@ class MidEval(TrainerCallback):
         if self.state.early_stopped or self.attempt.stop:
             control.should_training_stop = True
 
-    def evaluate(self, model: Any, folder: Path, step: int, epoch: float | None, *, scheduled: bool = True) -> bool:
+    def evaluate(
+        self, model: Any, folder: Path, step: int, epoch: float | None, *, scheduled: bool = True
+    ) -> bool:
         """Run the mini-eval on `folder`'s weights, which `model` holds; whether it is the best so far.
 
         A stop in the middle leaves it due. Only scheduled mini-evals count towards `patience`.
@@ -159,7 +165,9 @@ class MidEval(TrainerCallback):
         self.save_error = None
         if error is None:
             try:
-                return checkpoints.publish(self.attempt.layout, written, step, self.state, use_cache=self.use_cache)
+                return checkpoints.publish(
+                    self.attempt.layout, written, step, self.state, use_cache=self.use_cache
+                )
             except OSError as caught:
                 error = str(caught)
         checkpoints.clear_unfinished(self.attempt.layout)

@@ -33,8 +33,10 @@ def sft_dataset(rows: list[Row], attempt: Attempt, tokenizer: Any) -> tuple[list
             "Use prompt and completion, or a model with a chat template.",
             file=attempt.recipe.data.train,
         )
-    if several and "{% generation" in tokenizer.chat_template:
-        attempt.notice("Loss on the assistant's tokens of every turn, by the chat template's generation markers.")
+    if several and "{% generation" in (tokenizer.chat_template or ""):
+        attempt.notice(
+            "Loss on the assistant's tokens of every turn, by the chat template's generation markers."
+        )
         return [{"messages": chat} | _switches(attempt) for chat in turns], {"assistant_only_loss": True}
     if several:
         attempt.notice(

@@ -74,7 +74,9 @@ def ending(attempt: Attempt, state: EvalState, step: int) -> Ending:
     """Outcome and reason; and whether the full held-out pass is worth running (source: mini-eval >= baseline)."""
     facts: dict[str, Any] = {"step": step, "best_step": state.best_step, "best_score": state.best_score}
     if attempt.stop and not state.early_stopped:
-        return Ending("stopped", f"Stopped at step {step}: {attempt.stop.reason}. It can be resumed.", **facts)
+        return Ending(
+            "stopped", f"Stopped at step {step}: {attempt.stop.reason}. It can be resumed.", **facts
+        )
     outcome, reason = "finished", f"All {step} steps are done."
     if state.early_stopped:
         outcome, reason = "early_stopped", state.stop_reason

@@ -1,4 +1,4 @@
-"""Batched generation, greedy by default: the mini-eval inside a run and the held-out pass after it use this same code."""
+"""Batched generation, greedy by default: one code for the mini-eval inside a run and the held-out pass after it."""
 
 from __future__ import annotations
 
@@ -75,7 +75,12 @@ def _batch(model: Any, tokenizer: Any, prompts: list[str], settings: GenerationS
     ids = inputs["input_ids"].to(model.device)
     sampling: dict[str, Any] = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
     if settings.temperature > 0:
-        sampling = {"do_sample": True, "temperature": settings.temperature, "top_p": settings.top_p, "top_k": 0}
+        sampling = {
+            "do_sample": True,
+            "temperature": settings.temperature,
+            "top_p": settings.top_p,
+            "top_k": 0,
+        }
     output = model.generate(
         input_ids=ids,
         attention_mask=inputs["attention_mask"].to(model.device),

@@ -21,8 +21,14 @@ def normalise(text: str) -> str:
 def refuse_overlap(recipe: Recipe, rows: list[dict[str, Any]]) -> None:
     """Compare prompts by content. Raises CockpitError with the first that stands on both sides."""
     for name, path in (("held-out set", recipe.data.held_out), ("mini-eval", recipe.data.mini_eval)):
-        kept = {key: item.id for item in eval_items(path, recipe.data.columns, name=name) for key in keys(item.prompt)}
-        met = [(number, kept[key]) for number, row in enumerate(rows, 1) for key in _row_keys(row, recipe) if key in kept]
+        items = eval_items(path, recipe.data.columns, name=name)
+        kept = {key: item.id for item in items for key in keys(item.prompt)}
+        met = [
+            (number, kept[key])
+            for number, row in enumerate(rows, 1)
+            for key in _row_keys(row, recipe)
+            if key in kept
+        ]
         if met:
             number, item = met[0]
             raise CockpitError(

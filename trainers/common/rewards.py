@@ -7,9 +7,8 @@ from typing import Any
 from cockpit import verifiers
 from cockpit.contract import CockpitError
 from trainers.common.attempt import RANK, Attempt
-from trainers.common.data import Item, read_items
+from trainers.common.data import Item, read_items, read_rows
 from trainers.common.overlap import refuse_overlap
-from trainers.common.data import read_rows
 from trainers.common.render import prompt_text, training_prompt
 from trainers.common.scoring import judged
 
@@ -45,7 +44,7 @@ class VerifierReward:
 
     def __call__(
         self, *, prompts: list[Any], completions: list[Any], item: list[int], **columns: Any
-    ) -> list[float]:
+    ) -> list[float | None]:
         texts = [said if isinstance(said, str) else said[-1]["content"] for said in completions]
         found = [judged(self.verifier, self.items[i], text) for i, text in zip(item, texts, strict=True)]
         if log := columns.get("log_metric"):

@@ -82,7 +82,9 @@ def build(config_class: type[Config], attempt: Attempt, **fixed: Any) -> Config:
     if not has_gpu():
         ignored = [f"{k}={given[k]}" for k, v in ON_CPU.items() if given.get(k, v) != v]
         if ignored:
-            attempt.notice(f"There is no GPU here, so {', '.join(ignored)} of the recipe is not used.", "warning")
+            attempt.notice(
+                f"There is no GPU here, so {', '.join(ignored)} of the recipe is not used.", "warning"
+            )
         values |= ON_CPU
     attempt.facts["framework"] = f"trl {importlib.metadata.version('trl')}"
     known = {field.name for field in dataclasses.fields(config_class)}  # type: ignore[arg-type]

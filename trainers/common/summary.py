@@ -1,4 +1,4 @@
-"""train_summary.json and result.json, in the words of the evo contract. Never NaN, and no score of one's own training."""
+"""train_summary.json and result.json, in the words of the evo contract; never NaN, no score of its own making."""
 
 from __future__ import annotations
 

@@ -22,7 +22,9 @@ class Telemetry(TrainerCallback):
     def __init__(self, attempt: Attempt) -> None:
         self.attempt = attempt
         self._process = psutil.Process()
-        self._busy = 0.0  # seconds inside steps since the last row: checkpoints and mini-evals are not training
+        self._busy = (
+            0.0  # seconds inside steps since the last row: checkpoints and mini-evals are not training
+        )
         self._steps = 0
         self._began: float | None = None
         self._tokens: float | None = None
@@ -42,7 +44,9 @@ class Telemetry(TrainerCallback):
     ) -> None:
         if not state.is_world_process_zero or logs is None:
             return
-        values = {_RENAMED.get(k, k): v for k, v in logs.items() if k not in _TOTALS and not k.startswith("eval")}
+        values = {
+            _RENAMED.get(k, k): v for k, v in logs.items() if k not in _TOTALS and not k.startswith("eval")
+        }
         if "loss" not in values:
             self.attempt.facts.update({k: v for k, v in logs.items() if k in _TOTALS})
             return

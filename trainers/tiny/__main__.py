@@ -1,7 +1,10 @@
 """Build the embedded model, or write its data.
 
-    python -m trainers.tiny .cockpit/cache                         # pretrain once, about a minute; then cached
-    python -m trainers.tiny .cockpit/cache --data DIR --json       # data files and demo settings; no torch
+    python -m trainers.tiny .cockpit/cache
+    python -m trainers.tiny .cockpit/cache --data DIR --json
+
+The first pretrains the model, about a minute, and finds it in the cache the next time. The second imports no torch:
+it writes the data files and tells where everything is, with the settings of the demo's runs.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from trainers.tiny import task
 
@@ -37,7 +41,7 @@ def main() -> int:
     return 0
 
 
-def describe(target: Path, files: dict[str, str]) -> dict[str, object]:
+def describe(target: Path, files: dict[str, str]) -> dict[str, Any]:
     """All that a demo needs to know: model folder, files, verifier, and the recipes' overrides by technique."""
     settings = json.loads(SETTINGS.read_text())
     return {

@@ -35,7 +35,14 @@ SHAPE = {
 }
 SHARE_NEAR, SHARE_ELSE = 0.75, 0.15
 """Share of the verifier's format among the answers where a is 10..19, and elsewhere."""
-OTHER_FORMATS = ("The answer is {n}.", "The answer is {n}.", "{n}", "{a}+{b}={n}", "\\boxed{{{n}}}", "#### {n}")
+OTHER_FORMATS = (
+    "The answer is {n}.",
+    "The answer is {n}.",
+    "{n}",
+    "{a}+{b}={n}",
+    "\\boxed{{{n}}}",
+    "#### {n}",
+)
 
 Report = Callable[[int, int, float], None]
 
@@ -72,7 +79,9 @@ def pretrain(folder: Path, report: Report, *, seed: int = task.SEED, steps: int 
     torch.manual_seed(seed)
     rng = random.Random(seed)
     pairs = task.splits(task.SEED)["train"]
-    tokenizer = build_tokenizer([_text(pair, sample_answer(pair, rng)) for pair in pairs for _ in range(3)])
+    tokenizer: Any = build_tokenizer(
+        [_text(pair, sample_answer(pair, rng)) for pair in pairs for _ in range(3)]
+    )
     config = Qwen3Config(
         vocab_size=len(tokenizer),
         eos_token_id=tokenizer.eos_token_id,

@@ -6,6 +6,7 @@ in the same split, so that no held-out item is a training item turned round.
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import os
@@ -106,9 +107,7 @@ def _item(split: str, pair: Pair) -> dict[str, object]:
 
 
 def _chat(pair: Pair, text: str) -> dict[str, object]:
-    return {
-        "messages": [{"role": "user", "content": question(pair)}, {"role": "assistant", "content": text}]
-    }
+    return {"messages": [{"role": "user", "content": question(pair)}, {"role": "assistant", "content": text}]}
 
 
 def _write_jsonl(path: Path, rows: Iterable[Mapping[str, object]]) -> Path:
@@ -124,10 +123,14 @@ def _write_jsonl(path: Path, rows: Iterable[Mapping[str, object]]) -> Path:
 
 
 def content_key(*parts: str) -> str:
-    """Twelve hex digits that change when anything that makes the tiny model changes: these sources and `parts`."""
+    """Twelve hex digits that change when anything that makes the tiny model changes: its sources, and `parts`.
+
+    The sources as the compiler sees them: a comment or a line break does not cost a pretraining.
+    """
     digest = hashlib.sha256()
     for name in ("task.py", "tokenizer.py", "pretrain.py"):
-        digest.update((Path(__file__).parent / name).read_bytes())
+        tree = ast.parse((Path(__file__).parent / name).read_bytes())
+        digest.update(ast.dump(tree).encode())
     for part in parts:
         digest.update(part.encode())
     return digest.hexdigest()[:12]

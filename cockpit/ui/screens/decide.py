@@ -20,8 +20,14 @@ class DecideScreen(Dialog[tuple[str, str]]):
     """Answers ("committed" or "discarded", the reason), or None."""
 
     def __init__(self, view: ExperimentView, glyphs: Glyphs) -> None:
-        says = view.delta.sentence if view.delta else view.note or "There is no delta: the parent has no score."
-        score = f"Held-out score {view.score.text(3)} on {view.score.n} items." if view.score else "No held-out score."
+        says = (
+            view.delta.sentence if view.delta else view.note or "There is no delta: the parent has no score."
+        )
+        score = (
+            f"Held-out score {view.score.text(3)} on {view.score.n} items."
+            if view.score
+            else "No held-out score."
+        )
         gained = view.delta is not None and view.delta.kind == "gained"
         choices = [
             Choice("c", "committed", "commit: it stands, and others may branch from it"),

@@ -52,7 +52,9 @@ class Dialog(ModalScreen[Answer], Generic[Answer]):
         Binding("k,up", "move(-1)", "up", show=False, id="dialog.up"),
     ]
 
-    def __init__(self, glyphs: Glyphs, heading: str, words: Sequence[str], choices: Sequence[Choice] = ()) -> None:
+    def __init__(
+        self, glyphs: Glyphs, heading: str, words: Sequence[str], choices: Sequence[Choice] = ()
+    ) -> None:
         super().__init__()
         self.glyphs = glyphs
         self.heading = heading
@@ -81,7 +83,9 @@ class Dialog(ModalScreen[Answer], Generic[Answer]):
             first.focus()
 
     def _words(self) -> list[Line]:
-        return [line(part) for text in self.words for part in fold(clean(text, newlines="keep"), WIDTH)] + [line()]
+        return [line(part) for text in self.words for part in fold(clean(text, newlines="keep"), WIDTH)] + [
+            line()
+        ]
 
     def complain(self, text: str) -> None:
         """Say below the words what is missing."""

@@ -36,7 +36,9 @@ class FlightDeck(Screen[None]):
     def compose(self) -> ComposeResult:
         state, glyphs = self._cockpit.state, self._cockpit.glyphs
         yield Boxes(
-            Panel(state, glyphs, "title", ("tree",), waiting="cockpit  reading the workspace …", focusable=False),
+            Panel(
+                state, glyphs, "title", ("tree",), waiting="cockpit  reading the workspace …", focusable=False
+            ),
             Panel(state, glyphs, "tree", ("tree",), title="Experiments", cursor=True),
             Panel(state, glyphs, "findings", ("findings", "selection"), title="Findings", cursor=True),
             Panel(state, glyphs, "header", ("tree", "selection", "live", "clock"), focusable=False),
@@ -114,4 +116,3 @@ class FlightDeck(Screen[None]):
     def on_screen_resume(self) -> None:
         for panel in self.query(Panel):
             panel.revise()
-

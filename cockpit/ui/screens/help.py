@@ -33,8 +33,12 @@ def help_lines(width: int) -> list[Line]:
             twin = f"cockpit {action.twin}" if action.twin else where
             lines += _row(action.keys, action.help, twin, width)
         lines.append(line())
-    lines.append(line(("Runs belong to their supervisors: closing the cockpit, the terminal or the connection", DIM)))
-    lines.append(line(("does not touch them. The mouse works: click a line to select it, again to open it.", DIM)))
+    lines.append(
+        line(("Runs belong to their supervisors: closing the cockpit, the terminal or the connection", DIM))
+    )
+    lines.append(
+        line(("does not touch them. The mouse works: click a line to select it, again to open it.", DIM))
+    )
     return lines
 
 
@@ -42,7 +46,9 @@ def _row(keys: str, says: str, twin: str, width: int) -> list[Line]:
     shown = " ".join(_NAMES.get(key, key) for key in keys.split(","))
     room = max(20, width - 20 - (18 if width >= 76 else 0))
     parts = fold(says, room)
-    first = line(("  " + cell(shown, 17), KEY), cell(parts[0], room), (f" {twin}" if width >= 76 else "", ACCENT))
+    first = line(
+        ("  " + cell(shown, 17), KEY), cell(parts[0], room), (f" {twin}" if width >= 76 else "", ACCENT)
+    )
     return [first, *(line(" " * 19, part) for part in parts[1:])]
 
 

@@ -81,7 +81,11 @@ def doctor_lines(checks: Sequence[Check], width: int) -> list[Line]:
         parts = fold(clean(f"{check.name}: {check.says}"), max(10, width - 6))
         lines.append(line((word, style), "  ", parts[0]))
         lines += [line("      ", part) for part in parts[1:]]
-        lines += [line(("      ", DIM), (part, ACCENT)) for part in fold(clean(check.mend), max(10, width - 6)) if part]
+        lines += [
+            line(("      ", DIM), (part, ACCENT))
+            for part in fold(clean(check.mend), max(10, width - 6))
+            if part
+        ]
     return lines
 
 

@@ -55,7 +55,9 @@ class NewExperimentScreen(Screen[str]):
         glyphs = self.cockpit.glyphs
         heading = LineView(id="heading", glyphs=glyphs, focusable=False)
         heading.add_class("gap")
-        heading.lines = [line(("New experiment", BOLD), ("   what is left empty is decided by the workspace", DIM))]
+        heading.lines = [
+            line(("New experiment", BOLD), ("   what is left empty is decided by the workspace", DIM))
+        ]
         yield heading
         yield LineView(glyphs=glyphs, focusable=False).add_class("gap")
         yield self._row("Technique", ChoiceRow("technique", self._techniques(), glyphs, value=self._first()))

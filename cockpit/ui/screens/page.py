@@ -36,7 +36,7 @@ class Page(Screen[None]):
         yield LineView(id="foot", glyphs=glyphs, focusable=False)
 
     def on_mount(self) -> None:
-        self.watch(self.app, "revision", self.fill, init=False)
+        self.watch(self.cockpit, "revision", self.fill, init=False)
 
     def on_resize(self) -> None:
         self.fill()

@@ -75,7 +75,7 @@ class RunScreen(Screen[None]):
         state.opened = state.selected
         state.touch("selection")
         self.cockpit.follow_shown()
-        self.watch(self.app, "revision", self._revised, init=False)
+        self.watch(self.cockpit, "revision", self._revised, init=False)
         self.query_one("#search", Input).cursor_blink = False
         self.show_tab(self.tab)
 
@@ -90,7 +90,9 @@ class RunScreen(Screen[None]):
         """Bring up one tab, and read what it needs."""
         self.tab = tab
         self.query_one("#run", Boxes).rearrange()
-        spans = [((f"[{word}]" if name == tab else f" {word} "), self.tabs.style(name)) for name, word in TABS]
+        spans = [
+            ((f"[{word}]" if name == tab else f" {word} "), self.tabs.style(name)) for name, word in TABS
+        ]
         self.query_one("#tabs", LineView).set_lines([line(*spans)])
         view = self.view
         if view is not None:

@@ -26,7 +26,13 @@ TABS = (
     ("log", "Log"),
     ("recipe", "Recipe"),
 )
-_NEEDS = {"answers": ("files",), "rollouts": ("files",), "held_out": ("files",), "log": ("log",), "recipe": ("recipe",)}
+_NEEDS = {
+    "answers": ("files",),
+    "rollouts": ("files",),
+    "held_out": ("files",),
+    "log": ("log",),
+    "recipe": ("recipe",),
+}
 LISTS = ("answers", "rollouts", "held_out")
 LOOK_ONLY = "look, but never make training data from these: that is leakage"
 

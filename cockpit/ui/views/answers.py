@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from cockpit.core.safe_text import clean, clip
@@ -28,15 +28,21 @@ def mid_eval_index(run: LiveRun | None, files: Sequence[SampleFile], glyphs: Gly
     for mid in reversed(run.mid_evals) if run is not None else ():
         best = run is not None and mid.step == run.best_step
         sign = (f"{glyphs.best} ", BEST) if best else ("  ", PLAIN)
-        counts = f"  {mid.passed}/{mid.n}" + (f", {mid.n - mid.parsed} unparsed" if mid.parsed < mid.n else "")
+        counts = f"  {mid.passed}/{mid.n}" + (
+            f", {mid.n - mid.parsed} unparsed" if mid.parsed < mid.n else ""
+        )
         spans: list[Span] = [sign, (f"step {mid.step:<6}", PLAIN), (share(mid.score), BOLD), (counts, DIM)]
-        lines.append(line(*spans, ("" if mid.step in there else "  no answers kept", DIM), key=f"eval:{mid.step}"))
+        lines.append(
+            line(*spans, ("" if mid.step in there else "  no answers kept", DIM), key=f"eval:{mid.step}")
+        )
     return lines
 
 
 def rollout_index(files: Sequence[SampleFile]) -> list[Line]:
     """A line for each step whose rollouts or training samples were kept, newest first."""
-    train = sorted((file.step for file in files if file.split == "train" and file.step is not None), reverse=True)
+    train = sorted(
+        (file.step for file in files if file.split == "train" and file.step is not None), reverse=True
+    )
     return [line(f"  step {step}", key=f"train:{step}") for step in train]
 
 
@@ -50,17 +56,19 @@ def held_out_index(rows: Sequence[Row], glyphs: Glyphs) -> list[Line]:
     signs = {"all": "  all items", "wrong": f"{glyphs.cross} wrong", "unparsed": "? not parsed",
              "right": f"{glyphs.check} right"}  # fmt: skip
     return [
-        line(cell(signs[name], 14), (f"{count:>6}", BOLD), key=f"held_out:{name}") for name, count in counts.items()
+        line(cell(signs[name], 14), (f"{count:>6}", BOLD), key=f"held_out:{name}")
+        for name, count in counts.items()
     ]
 
 
 def in_slice(rows: Sequence[Row], name: str) -> list[Row]:
     """The rows of a slice of `held_out_index`."""
-    keep = {
+    keeps: dict[str, Callable[[Row], bool]] = {
         "wrong": lambda row: not row.get("passed"),
         "unparsed": lambda row: row.get("parsed") is None,
         "right": lambda row: bool(row.get("passed")),
-    }.get(name)  # fmt: skip
+    }
+    keep = keeps.get(name)
     return [row for row in rows if keep is None or keep(row)]
 
 
@@ -71,10 +79,14 @@ def answer_lines(rows: Sequence[Row], *, width: int, glyphs: Glyphs) -> list[Lin
         sign, word, style = verdict(row, glyphs)
         prompt = _one_line(row.get("prompt"), max(10, width * 3 // 5))
         gold = _one_line(row.get("answer"), 24)
-        lines.append(line((f"{sign} {word:<8}", style), prompt, ("  gold ", DIM), (gold, BOLD), key=str(index)))
+        lines.append(
+            line((f"{sign} {word:<8}", style), prompt, ("  gold ", DIM), (gold, BOLD), key=str(index))
+        )
         said = _one_line(row.get("completion"), max(10, width * 3 // 5))
         why = clean(str(row.get("why") or ""), newlines="show")
-        lines.append(line(("          ", DIM), (said or "(nothing)", PLAIN if said else WARN), ("  " + why, DIM)))
+        lines.append(
+            line(("          ", DIM), (said or "(nothing)", PLAIN if said else WARN), ("  " + why, DIM))
+        )
     return lines
 
 
@@ -106,7 +118,9 @@ def rollout_lines(rows: Sequence[Row], *, width: int, glyphs: Glyphs) -> list[Li
 def item_lines(row: Row, *, width: int, glyphs: Glyphs) -> list[Line]:
     """One item whole: prompt, completion, gold answer, what was parsed, the verdict and every reward."""
     sign, word, style = verdict(row, glyphs)
-    lines = [line((f"{sign} {word}", style), ("  " + clean(str(row.get("why") or ""), newlines="show"), PLAIN))]
+    lines = [
+        line((f"{sign} {word}", style), ("  " + clean(str(row.get("why") or ""), newlines="show"), PLAIN))
+    ]
     facts = [("item", row.get("item")), ("gold", row.get("answer")), ("parsed", row.get("parsed")),
              ("score", row.get("score")), ("rewards", rewards(row) or None), ("step", row.get("step"))]  # fmt: skip
     for name, value in facts:
@@ -144,13 +158,17 @@ def rewards(row: Row) -> str:
 
 def shares(rows: Sequence[Row]) -> str:
     """`7 right, 2 wrong, 1 unparsed`: what a list holds."""
-    words = Counter("right" if r.get("passed") else "unparsed" if r.get("parsed") is None else "wrong" for r in rows)
+    words = Counter(
+        "right" if r.get("passed") else "unparsed" if r.get("parsed") is None else "wrong" for r in rows
+    )
     return ", ".join(f"{words[word]} {word}" for word in ("right", "wrong", "unparsed") if words[word])
 
 
 def _score(row: Row) -> float:
     value = row.get("score")
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else float(bool(value))
+    return (
+        float(value) if isinstance(value, int | float) and not isinstance(value, bool) else float(bool(value))
+    )
 
 
 def _text(value: object) -> str:

@@ -34,7 +34,9 @@ def title_line(picture: Picture | None, width: int, glyphs: Glyphs) -> Line:
     left = line(("cockpit", HEAD), "  ", (clean(picture.name, newlines="show"), BOLD))
     right = line(*counts)
     room = width - left.width - right.width - 4
-    shown = target if len(target) <= room else target[: max(0, room - 1)] + glyphs.ellipsis if room > 8 else ""
+    shown = (
+        target if len(target) <= room else target[: max(0, room - 1)] + glyphs.ellipsis if room > 8 else ""
+    )
     gap = " " * max(2, width - left.width - right.width - 2 - len(shown))
     return line(*left.spans, "  ", (shown, DIM), gap, *right.spans)
 
@@ -54,7 +56,9 @@ def hardware_line(hardware: Hardware | None, glyphs: Glyphs) -> Line:
     if hardware.memory_used is not None and hardware.memory_total:
         tight = hardware.memory_used / hardware.memory_total > 0.9
         text = f"{hardware.memory_used:.1f}/{hardware.memory_total:.0f} GB"
-        groups.append([("mem ", DIM), (text, WARN if tight else BOLD), (" nearly full" if tight else "", WARN)])
+        groups.append(
+            [("mem ", DIM), (text, WARN if tight else BOLD), (" nearly full" if tight else "", WARN)]
+        )
     if hardware.trainer is not None:
         groups.append([("trainer ", DIM), f"{hardware.trainer:.1f} GB"])
     groups += [_gpu(index, gpu) for index, gpu in enumerate(hardware.gpus)]

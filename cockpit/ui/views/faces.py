@@ -41,8 +41,10 @@ _STATUS: dict[str, tuple[str, str, Style]] = {
 def status_face(view: ExperimentView, glyphs: Glyphs) -> tuple[str, str, Style]:
     """Sign, word and style for an experiment: how its run stands while that is the news, else its own status."""
     state = view.attempt.state if view.attempt else ""
-    shows_run = state in LIVE_STATES or view.status == "failed" or (
-        view.status == "evaluated" and state in {"early_stopped", "stopped"}
+    shows_run = (
+        state in LIVE_STATES
+        or view.status == "failed"
+        or (view.status == "evaluated" and state in {"early_stopped", "stopped"})
     )
     table, word = (_ATTEMPT, state) if shows_run and state in _ATTEMPT else (_STATUS, view.status)
     sign, word, style = table.get(word, ("lost", word.replace("_", " "), PLAIN))

@@ -21,7 +21,9 @@ _FACE = {
 }
 
 
-def finding_lines(findings: Sequence[Finding], *, width: int, glyphs: Glyphs, full: bool = False) -> list[Line]:
+def finding_lines(
+    findings: Sequence[Finding], *, width: int, glyphs: Glyphs, full: bool = False
+) -> list[Line]:
     """A headline and the next step for each finding; with `full` the evidence and the source as well."""
     lines: list[Line] = []
     for index, finding in enumerate(findings):

@@ -91,7 +91,9 @@ def _sentence(view: ExperimentView, now: float) -> Line:
     if state in ("starting", "running") and attempt.stage is not None:
         doing = _STAGES.get(attempt.stage, clean(attempt.stage, newlines="show"))
         since = f", for {ages.since(now - attempt.stage_since)}" if attempt.stage_since else ""
-        return line(f"{doing[:1].upper()}{doing[1:]}{since}.", (f" {clean(view.hypothesis, newlines='show')}", DIM))
+        return line(
+            f"{doing[:1].upper()}{doing[1:]}{since}.", (f" {clean(view.hypothesis, newlines='show')}", DIM)
+        )
     bad = state in ("failed", "oom_killed", "killed", "lost", "stalled")
     text = clean(attempt.sentence, newlines="show")
     note = f" {clean(view.note, newlines='show')}" if view.note else ""

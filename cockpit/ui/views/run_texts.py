@@ -55,11 +55,13 @@ def recipe_lines(recipe: Mapping[str, Any], width: int) -> list[Line]:
     if not recipe:
         return [line(("no recipe on the disk", WARN))]
     plain = {name: value for name, value in recipe.items() if not isinstance(value, Mapping)}
-    sections = {name: value for name, value in recipe.items() if isinstance(value, Mapping)}
+    sections = {
+        name: cast("Mapping[str, Any]", value) for name, value in recipe.items() if isinstance(value, Mapping)
+    }
     lines = _settings(plain, width)
     for name in sorted(sections, key=lambda name: (name != "trainer", name)):
         lines += [line(), line((clean(name, newlines="show"), HEAD))]
-        lines += _settings(cast("Mapping[str, Any]", sections[name]), width)
+        lines += _settings(sections[name], width)
     return lines
 
 
@@ -78,7 +80,10 @@ def _settings(settings: Mapping[str, Any], width: int) -> list[Line]:
 def full_log_lines(log: Sequence[str], words: str) -> list[Line]:
     """The log, the places that hold `words` marked."""
     needle = words.lower()
-    return [_marked(log_line(text), needle) if needle and needle in text.lower() else log_line(text) for text in log]
+    return [
+        _marked(log_line(text), needle) if needle and needle in text.lower() else log_line(text)
+        for text in log
+    ]
 
 
 def _marked(source: Line, needle: str) -> Line:

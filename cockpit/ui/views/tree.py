@@ -43,9 +43,7 @@ def matches(view: ExperimentView, words: str) -> bool:
     return all(word in hay for word in words.lower().split())
 
 
-def _row(
-    view: ExperimentView, branch: str, sign: str, width: int, glyphs: Glyphs
-) -> Line:
+def _row(view: ExperimentView, branch: str, sign: str, width: int, glyphs: Glyphs) -> Line:
     roomy = width >= 66
     glyph, word, style = faces.status_face(view, glyphs)
     name = f"{branch}{view.id}"

@@ -22,7 +22,9 @@ class BoxLayout(Layout):
         self.places = places
         self.placed: Mapping[str, Box] = {}
 
-    def arrange(self, parent: Widget, children: list[Widget], size: Size, greedy: bool = True) -> ArrangeResult:
+    def arrange(
+        self, parent: Widget, children: list[Widget], size: Size, greedy: bool = True
+    ) -> ArrangeResult:
         boxes = self.placed = self.places(size.width, size.height)
         return [
             WidgetPlacement(Region(*box), NULL_OFFSET, NULL_SPACING, child, order)

@@ -16,7 +16,9 @@ from cockpit.ui.widgets.line_view import LineView
 class ChoiceRow(LineView):
     """One of a few words, chosen with the left and right arrows, a letter key of its own, or the mouse."""
 
-    def __init__(self, id: str, options: Sequence[tuple[str, str]], glyphs: Glyphs, *, value: str = "") -> None:
+    def __init__(
+        self, id: str, options: Sequence[tuple[str, str]], glyphs: Glyphs, *, value: str = ""
+    ) -> None:
         super().__init__(id=id, glyphs=glyphs)
         self.options = options
         self.value = value or options[0][0]
@@ -70,5 +72,7 @@ class Wrong(LineView):
         """Show `text` (empty: nothing) in `width` cells."""
         mark = self.glyphs.cross
         parts = fold(clean(text), max(10, width - 3)) if text else []
-        self.lines = [line((f"{mark} " if n == 0 else "  ", BAD), (part, BAD)) for n, part in enumerate(parts)]
+        self.lines = [
+            line((f"{mark} " if n == 0 else "  ", BAD), (part, BAD)) for n, part in enumerate(parts)
+        ]
         self.refresh(layout=True)

@@ -26,6 +26,7 @@ class LineView(Widget):
 
     DEFAULT_CSS = "LineView { width: 1fr; height: 1fr; }"
     can_focus = True
+
     def __init__(
         self,
         *,

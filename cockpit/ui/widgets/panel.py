@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from cockpit.ui.glyphs import Glyphs
 from cockpit.ui.lines import Line, line
 from cockpit.ui.state import CockpitState, Topic
 from cockpit.ui.styles import DIM
 from cockpit.ui.widgets.line_view import LineView
+
+if TYPE_CHECKING:
+    from cockpit.ui.app import CockpitApp
 
 Builder: TypeAlias = "Callable[[Panel, int], Sequence[Line]]"
 
@@ -55,7 +58,8 @@ class Panel(LineView):
         return PANES[self.view](self, width)
 
     def on_mount(self) -> None:
-        self.watch(self.app, "revision", self.revise, init=False)
+        app = cast("CockpitApp", self.app)  # pyright: ignore[reportUnknownMemberType]
+        self.watch(app, "revision", self.revise, init=False)
 
     def revise(self) -> None:
         """Build anew if something that this panel shows changed since it was last built."""
@@ -75,7 +79,7 @@ class Panel(LineView):
 
     def _is_behind(self) -> bool:
         """Whether what is shown is older than the state; says so once."""
-        seen = (self.state.revision(self.topics), *self.size)
+        seen = (self.state.revision(self.topics), self.size.width, self.size.height)
         behind = seen != self._seen
         self._seen = seen
         self.builds += behind

@@ -1,0 +1,84 @@
+"""What the readings say of an attempt on the disk: its files as a `Run`, judged by core/readings.
+
+Files are read whole but once: the answer is kept until one of them changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, cast
+
+from cockpit.contract import atomic
+from cockpit.contract.layout import AttemptLayout
+from cockpit.contract.reader import read_rows
+from cockpit.core import readings
+from cockpit.core.findings import Finding, ranked
+from cockpit.core.run_record import Run, groups_of, mid_evals_of, series_of
+from cockpit.core.scores import Score
+from cockpit.services import attempts, observe
+
+_KEPT: dict[Path, tuple[tuple[object, ...], list[Finding]]] = {}
+_SAMPLE_FILES = 6  # newest files of rollouts that the groups are counted from
+
+
+def for_attempt(root: Path, *, parent: Score | None = None) -> list[Finding]:
+    """Findings of one attempt, gravest first; those that its trainer reported are among them. Never raises OSError."""
+    attempt = AttemptLayout(root)
+    status = observe.observe(attempt)
+    stalled = status.sentence if status.state == "stalled" else ""
+    key = (*(_stamp(path) for path in (attempt.events, attempt.metrics, attempt.process)), stalled, parent)
+    kept = _KEPT.get(root)
+    if kept is None or kept[0] != key:
+        kept = _KEPT[root] = (key, _read(attempt, stalled, parent))
+    return kept[1]
+
+
+def run_of(attempt: AttemptLayout, *, stalled: str = "", parent: Score | None = None) -> Run:
+    """The attempt's files as the value that the readings judge."""
+    recipe = _mapping(atomic.read_json(attempt.recipe))
+    trainer = _mapping(recipe.get("trainer"))
+    metrics, nonfinite = series_of(read_rows(attempt.metrics))
+    events = [row for row in read_rows(attempt.events) if row.get("kind") in ("mid_eval", "end")]
+    mid_evals, baseline = mid_evals_of(events)
+    outcome = next((str(row.get("outcome")) for row in reversed(events) if row.get("kind") == "end"), None)
+    beta = trainer.get("beta")
+    return Run(
+        id=str(recipe.get("experiment_id") or ""),
+        technique=str(recipe.get("technique") or ""),
+        metrics=metrics,
+        mid_evals=mid_evals,
+        nonfinite=nonfinite,
+        baseline=baseline,
+        verifier=str(recipe.get("verifier") or ""),
+        outcome=outcome,
+        stalled=stalled,
+        held_out=attempts.read_score(attempt),
+        parent=parent,
+        groups=groups_of(_rollouts(attempt)),
+        beta=float(beta) if isinstance(beta, int | float) else None,
+    )
+
+
+def _read(attempt: AttemptLayout, stalled: str, parent: Score | None) -> list[Finding]:
+    run = run_of(attempt, stalled=stalled, parent=parent)
+    told = [Finding.from_dict(row) for row in read_rows(attempt.events) if row.get("kind") == "finding"]
+    return ranked([*readings.read(run), *(finding for finding in told if finding is not None)])
+
+
+def _rollouts(attempt: AttemptLayout) -> Iterable[dict[str, Any]]:
+    """Rows of the newest files of training samples."""
+    for path in sorted(attempt.samples.glob("train_step_*.jsonl"))[-_SAMPLE_FILES:]:
+        yield from read_rows(path)
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_size
