@@ -21,8 +21,8 @@ def print_json(value: object) -> None:
 def plain(value: object) -> Any:
     """`value` as dicts, lists and scalars."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        names: list[str] = [f.name for f in dataclasses.fields(value)]  # pyright: ignore[reportUnknownArgumentType]
-        return {name: plain(getattr(value, name)) for name in names}
+        fields: Any = dataclasses.fields(value)
+        return {f.name: plain(getattr(value, f.name)) for f in fields}
     if isinstance(value, dict):
         return {str(k): plain(v) for k, v in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
     if isinstance(value, list | tuple | set | frozenset):
