@@ -60,7 +60,13 @@ class Feeds:
         self._open.clear()
 
     def _fold(self, run: LiveRun, batch: Batch) -> None:
-        raise NotImplementedError
+        run.fold(batch)
+        if batch.rows or batch.preview or batch.metrics_restarted or batch.whole:
+            self.state.touch("charts", "live")
+        if batch.events or batch.events_restarted or batch.malformed or batch.gone is not None:
+            self.state.touch("charts", "live")
+        if batch.log or batch.log_restarted or batch.partial is not None:
+            self.state.touch("log")
 
     def _forget(self, wanted: Iterable[str]) -> None:
         spare = [id_ for id_ in self.state.live if id_ not in set(wanted)]

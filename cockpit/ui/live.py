@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from cockpit.core.series import SeriesTable
+    from cockpit.services.follower import Batch
+    from cockpit.services.metric_rows import Rows
 
 LOG_LINES = 2000
 """Lines of the log that a screen keeps; the log pane of the run screen reads further back from the file."""
@@ -47,14 +49,21 @@ class LiveRun:
         self.restart()
 
     def restart(self) -> None:
-        """Nothing is known yet, or the files were truncated or replaced: forget what they said."""
+        """Nothing is known yet."""
         self.series: SeriesTable | None = None
+        self.last_time: float | None = None
+        """Epoch seconds of the newest event or metric: the age of what is shown."""
+        self.malformed = 0
+        self.gone = False
+        """The attempt's folder was deleted; what is shown is what was read before."""
+        self.forget_events()
+        self.forget_log()
+
+    def forget_events(self) -> None:
+        """The events were truncated or replaced: what they said is void."""
         self.mid_evals = deque[MidEval](maxlen=EVENTS)
         self.checkpoints = deque[Checkpoint](maxlen=EVENTS)
         self.notices = deque[Notice](maxlen=200)
-        self.log = deque[str](maxlen=LOG_LINES)
-        self.log_count = 0
-        """Log lines seen so far, the dropped ones among them."""
         self.stage = ""
         self.stage_since: float | None = None
         self.baseline: float | None = None
@@ -62,11 +71,55 @@ class LiveRun:
         self.best_score: float | None = None
         self.held_out: Mapping[str, Any] | None = None
         self.end: Mapping[str, Any] | None = None
-        self.last_time: float | None = None
-        """Epoch seconds of the newest event or metric: the age of what is shown."""
-        self.malformed = 0
-        self.gone = False
-        """The attempt's folder was deleted; what is shown is what was read before."""
+
+    def forget_log(self) -> None:
+        """The log was truncated or replaced."""
+        self.log = deque[str](maxlen=LOG_LINES)
+        self.log_count = 0
+        """Log lines seen so far, the dropped ones among them."""
+        self.log_partial = ""
+        """The line that is being written, a progress bar for one."""
+
+    def fold(self, batch: Batch) -> None:
+        """Take what one look at the files brought."""
+        if batch.gone is not None:
+            self.gone = batch.gone
+        self.malformed += batch.malformed
+        if batch.metrics_restarted and self.series is not None:
+            self.series.clear()
+        if batch.events_restarted:
+            self.forget_events()
+        if batch.log_restarted:
+            self.forget_log()
+        for event in batch.events:
+            self.fold_event(event)
+        self._fold_rows(batch)
+        self.log.extend(batch.log)
+        self.log_count += len(batch.log)
+        if batch.partial is not None:
+            self.log_partial = batch.partial
+
+    def _fold_rows(self, batch: Batch) -> None:
+        if batch.preview is not None and not self.table().rows:
+            self.table().preview(batch.preview.steps, batch.preview.columns)
+        if batch.rows is not None:
+            self.table().extend(batch.rows.steps, batch.rows.columns, batch.rows.times)
+            self._note_time(batch.rows)
+        if batch.whole and self.series is not None:
+            self.series.end_preview()
+
+    def table(self) -> SeriesTable:
+        """The series; made with the first thing to put in, since numpy costs time that the first frame hasn't."""
+        if self.series is None:
+            from cockpit.core.series import SeriesTable
+
+            self.series = SeriesTable()
+        return self.series
+
+    def _note_time(self, rows: Rows) -> None:
+        newest = float(rows.times[-1]) if len(rows.times) else 0.0
+        if 0.0 < newest < float("inf"):
+            self.last_time = max(self.last_time or 0.0, newest)
 
     def latest(self) -> dict[str, float]:
         """The newest logged value of every series, by name."""
@@ -96,6 +149,8 @@ def _whole(value: object) -> int:
 
 def _stage(run: LiveRun, event: Mapping[str, Any]) -> None:
     name = str(event.get("name", ""))
+    if name != "done":
+        run.end = None  # it was resumed
     if name != run.stage:
         run.stage, run.stage_since = name, _number(event.get("time"))
 

@@ -14,6 +14,7 @@ from cockpit.ui.facts import Check, Draft, Hardware, Picture, SampleFile
 
 if TYPE_CHECKING:
     from cockpit.core.findings import Finding
+    from cockpit.core.scores import Score
     from cockpit.services.hardware import Hardware as Looker
     from cockpit.services.workspace import ExperimentView, Workspace
     from cockpit.ui.backend import Feed
@@ -66,17 +67,22 @@ class LocalBackend:
             )
 
     def follow(self, view: ExperimentView, wake: Callable[[], None]) -> Feed:
-        class Null:
-            def drain(self):
-                return []
+        from cockpit.services.follower import Follower
 
-            def close(self):
-                pass
-
-        return Null()
+        assert view.attempt_dir is not None, "only an attempt has files to follow"
+        return Follower(view.attempt_dir, wake)
 
     def run_findings(self, view: ExperimentView) -> Sequence[Finding]:
-        return ()
+        from cockpit.services import findings
+
+        if view.attempt_dir is None:
+            return ()
+        return findings.for_attempt(view.attempt_dir, parent=self._parent_score(view))
+
+    def _parent_score(self, view: ExperimentView) -> Score | None:
+        with self._lock:
+            experiments = self.workspace.experiments()
+        return next((parent.score for parent in experiments if parent.id == view.parent), None)
 
     def hardware(self, view: ExperimentView | None) -> Hardware:
         from cockpit.ui.rounding import rounded
@@ -89,7 +95,9 @@ class LocalBackend:
         return self._shown
 
     def doctor(self) -> Sequence[Check]:
-        return ()
+        from cockpit.services import doctor
+
+        return [Check(seen.name, seen.level, seen.says, seen.mend) for seen in doctor.checks(self.root)]
 
     # -- one run -------------------------------------------------------------------------------------------------
 
