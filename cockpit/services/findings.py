@@ -5,7 +5,8 @@ Files are read whole but once: the answer is kept until one of them changes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -58,6 +59,11 @@ def run_of(attempt: AttemptLayout, *, stalled: str = "", parent: Score | None = 
         groups=groups_of(_rollouts(attempt)),
         beta=float(beta) if isinstance(beta, int | float) else None,
     )
+
+
+def edited(run: Run, known: Mapping[str, Any]) -> Run:
+    """The run with what is known better than its files say; None leaves a field alone."""
+    return replace(run, **{name: value for name, value in known.items() if value is not None})
 
 
 def _read(attempt: AttemptLayout, stalled: str, parent: Score | None) -> list[Finding]:
