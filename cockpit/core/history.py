@@ -193,7 +193,7 @@ class _Fields:
             raise self.wrong(
                 "spot_check", f"{_shown(value)} is none", 'It is "matched", "mismatched" or null.'
             )
-        return cast("SpotCheck | None", value)
+        return value
 
     def _score(self, notes: list[str]) -> Score | None:
         value, n, items = self._share("held_out_score"), self._count("n_items"), self._items()
@@ -252,8 +252,8 @@ class _Fields:
             )
         return {name: self._slice(name, pair) for name, pair in cast("dict[str, Any]", value).items()}
 
-    def _slice(self, name: str, pair: object) -> Score:
-        parts = cast("Sequence[Any]", pair) if isinstance(pair, list) else ()
+    def _slice(self, name: str, pair: Any) -> Score:
+        parts: Sequence[Any] = cast("list[Any]", pair) if isinstance(pair, list) else ()
         if (
             len(parts) != 2
             or not all(isinstance(part, int | float) and not isinstance(part, bool) for part in parts)
@@ -262,7 +262,9 @@ class _Fields:
             or parts[1] != int(parts[1])
         ):
             raise self.wrong(
-                "slices", f"{name!r} must be [score 0..1, items], got {_shown(pair)}", "Write [0.4, 50]."
+                "slices",
+                f"{name!r} must be [score 0..1, items], got {_shown(self.values['slices'][name])}",
+                "Write [0.4, 50].",
             )
         return Score.of(float(parts[0]), int(parts[1]))
 

@@ -128,9 +128,9 @@ def _move(ws: Workspace, view: ExperimentView, chance: float | None, verifier: M
 
 def spot_check_of(record: Mapping[str, Any]) -> SpotCheck | None:
     """What the experiment's record says of its spot check."""
-    value = record.get("spot_check")
-    verdict = _mapping(value).get("verdict") if isinstance(value, dict) else value
-    return cast("SpotCheck", verdict) if verdict in ("matched", "mismatched") else None
+    value: object = record.get("spot_check")
+    verdict: object = _mapping(value).get("verdict", value)
+    return verdict if verdict in ("matched", "mismatched") else None
 
 
 def _mapping(value: object) -> dict[str, Any]:
