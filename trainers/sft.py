@@ -23,13 +23,14 @@ def train(attempt: Attempt) -> Ending:
     from trainers.common.demonstrations import sft_dataset
     from trainers.common.flight import fly
     from trainers.common.overlap import training_rows
+    from trainers.common.selection import learnable
 
     recipe = attempt.recipe
 
     attempt.stage("loading", recipe.model.name_or_path)
     rows = training_rows(recipe)
     tokenizer = loading.load_tokenizer(recipe)
-    examples, needed = sft_dataset(rows, attempt, tokenizer)
+    examples, needed = sft_dataset(learnable(rows, attempt), attempt, tokenizer)
     config = settings.build(SFTConfig, attempt, **needed)
     model = loading.load_model(recipe, training=True)
 

@@ -67,12 +67,50 @@ def read_as(
         found = {ours: theirs for ours in wanted if (theirs := _reading(ours, full, given)) is not None}
         if len(found) == len(wanted):
             return {**given, **{theirs: ours for ours, theirs in found.items() if theirs != ours}}
+    reading = _by_shape(rows, need, given, full)
+    if reading is not None:
+        return reading
     asked = " or ".join(" + ".join(wanted) for wanted in choices)
     raise CockpitError(
         f"no column set that {need} can use: it has {_listed(counts, len(rows))}",
         f"It needs {asked} in every row; name yours under data.columns.",
         file=file or None,
     )
+
+
+# Other shapes (core/shapes) that a technique's trainer turns into what it needs.
+_SHAPES: dict[str, tuple[str, ...]] = {
+    "sft": ("messages", "sharegpt", "prompt-completion", "alpaca", "preference", "labelled", "question-answer",
+            "trajectories", "text"),
+    "dpo": ("preference", "labelled", "trajectories"),
+    "kto": ("labelled", "preference", "trajectories"),
+    "ppo": ("question-answer", "prompts", "prompt-completion", "alpaca", "messages", "sharegpt"),
+    "rft": ("question-answer", "prompt-completion", "alpaca", "messages", "sharegpt", "trajectories"),
+    "items": ("question-answer", "prompt-completion", "alpaca", "messages", "sharegpt"),
+}  # fmt: skip
+_SHAPES["orpo"] = _SHAPES["reward"] = _SHAPES["dpo"]
+_OPTIONAL = ("input", "system", "history", "passed", "group", "trainable", "choices", "tests")
+_SAMPLED = 500  # rows that tell a shape
+
+
+def _by_shape(
+    rows: Sequence[Mapping[str, Any]], need: str, given: Mapping[str, str], full: set[str]
+) -> dict[str, str] | None:
+    """The columns of any other shape that the technique can use, by what they hold; None where it can use none.
+
+    `full`: the columns that hold something in every row; what a row needs must be among them.
+    """
+    from cockpit.core.shapes import recognise
+
+    named = [{given.get(name, name): value for name, value in row.items()} for row in rows[:_SAMPLED]]
+    reading = recognise(named)
+    if reading.shape not in _SHAPES.get(need, _SHAPES["items"]):
+        return None
+    back = {ours: theirs for theirs, ours in given.items()}
+    found = {back.get(column, column): role for role, column in reading.columns.items()}
+    if any(theirs not in full for theirs, role in found.items() if role not in _OPTIONAL):
+        return None
+    return {**given, **{theirs: ours for theirs, ours in found.items() if theirs != ours or theirs in given}}
 
 
 def _reading(ours: str, full: set[str], given: Mapping[str, str]) -> str | None:

@@ -226,8 +226,11 @@ def prompt_keys(row: Mapping[str, Any], given: Mapping[str, str] | None = None) 
     prompt = meaning.prompt_text(row, given)
     if prompt:
         texts.append(prompt)
+    if not texts:  # a pair whose prompt is what both sides begin with
+        sides = [meaning.as_messages(meaning.value(row, side, given)) for side in ("chosen", "rejected")]
+        texts = [turn["content"] for chat in sides for turn in chat if turn["role"] == "user"]
     if not texts:
-        plain = meaning.value(row, "text", given)
+        plain = meaning.value(row, "text", given) or meaning.value(row, "chosen", given)
         texts = [str(plain), *str(plain).splitlines()] if plain is not None else []
     return list(dict.fromkeys(key for text in texts if (key := meaning.normalise_text(text))))
 

@@ -36,7 +36,9 @@ class SilentWriter(AttemptWriter):
 
 @dataclass
 class Attempt:
-    """What a trainer is given. `facts` gathers what train_summary.json will tell (tokens, trackers, …)."""
+    """What a trainer is given. `facts` gathers what train_summary.json will tell (tokens, trackers, …), `gauges`
+    numbers that stand in every row of metrics.jsonl beside what TRL logs.
+    """
 
     layout: AttemptLayout
     recipe: Recipe
@@ -45,6 +47,7 @@ class Attempt:
     resume: bool = False
     began: float = field(default_factory=time.monotonic)
     facts: dict[str, Any] = field(default_factory=dict)
+    gauges: dict[str, float] = field(default_factory=dict)
 
     def stage(self, name: Stage, detail: str = "") -> None:
         """Report a stage, unless the run was asked to stop meanwhile. Raises Stopped."""

@@ -21,6 +21,16 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "prompt": ("prompt", "question", "instruction", "problem", "query"),
     "completion": ("completion", "response", "output"),
     "answer": ("answer", "gold", "solution", "target", "ground_truth"),
+    "chosen": ("chosen", "chosen_response", "preferred"),
+    "rejected": ("rejected", "rejected_response", "dispreferred"),
+    "label": ("label", "kto_tag", "desirable"),
+    "reward": ("reward",),
+    "passed": ("passed",),
+    "group": ("group_id",),
+    "trainable": ("trainable",),
+    "policy_id": ("policy_id",),
+    "system": ("system",),
+    "history": ("history",),
     "text": ("text",),
     "id": ("id", "item_id", "uid"),
 }
@@ -102,7 +112,31 @@ def column(row: Mapping[str, Any], name: str, columns: Mapping[str, str]) -> Any
 
 
 def prompt_of(row: Mapping[str, Any], columns: Mapping[str, str]) -> Prompt | None:
-    """The prompt: a text, or messages; Alpaca's `input` is put below its instruction."""
+    """The prompt: a text, or messages; Alpaca's `input` is put below its instruction, a system prompt and
+    LLaMA-Factory's `history` (pairs of what was asked and said) before it.
+    """
+    prompt = _asked(row, columns)
+    before = _said_before(row, columns)
+    if prompt is None or not before:
+        return prompt
+    return [*before, *([{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt)]
+
+
+def _said_before(row: Mapping[str, Any], columns: Mapping[str, str]) -> list[Message]:
+    system, history = column(row, "system", columns), column(row, "history", columns)
+    turns: list[Message] = []
+    if isinstance(system, str) and system.strip():
+        turns.append({"role": "system", "content": system})
+    for pair in history if isinstance(history, list) else []:
+        if isinstance(pair, list | tuple) and len(pair) == 2:
+            turns += [
+                {"role": "user", "content": str(pair[0])},
+                {"role": "assistant", "content": str(pair[1])},
+            ]
+    return turns
+
+
+def _asked(row: Mapping[str, Any], columns: Mapping[str, str]) -> Prompt | None:
     prompt = column(row, "prompt", columns)
     if prompt is None:
         chat = messages_of(row, columns)
@@ -113,7 +147,7 @@ def prompt_of(row: Mapping[str, Any], columns: Mapping[str, str]) -> Prompt | No
         return chat or None
     if isinstance(prompt, list):
         return as_messages(prompt)
-    extra = row.get("input") if "instruction" in row else None
+    extra = column(row, "input", columns) if "instruction" in row or "input" in columns.values() else None
     return f"{prompt}\n\n{extra}" if extra else str(prompt)
 
 

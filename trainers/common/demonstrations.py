@@ -26,6 +26,7 @@ def sft_dataset(rows: list[Row], attempt: Attempt, tokenizer: Any) -> tuple[list
             file=attempt.recipe.data.train,
         )
     turns = [chat for chat in chats if chat is not None]
+    masks = [_mask(row, chat, attempt) for row, chat in zip(rows, turns, strict=True)]
     several = any(sum(turn["role"] == "assistant" for turn in chat) > 1 for chat in turns)
     if tokenizer.chat_template is None and any(len(chat) > 2 for chat in turns):
         raise CockpitError(
@@ -33,16 +34,30 @@ def sft_dataset(rows: list[Row], attempt: Attempt, tokenizer: Any) -> tuple[list
             "Use prompt and completion, or a model with a chat template.",
             file=attempt.recipe.data.train,
         )
-    if several and "{% generation" in (tokenizer.chat_template or ""):
+    masked = any(mask is not None for mask in masks)
+    if masked:
+        attempt.notice("Loss on the messages that `trainable` names: each became a row of its own.")
+    elif several and "{% generation" in (tokenizer.chat_template or ""):
         attempt.notice(
             "Loss on the assistant's tokens of every turn, by the chat template's generation markers."
         )
         return [{"messages": chat} | _switches(attempt) for chat in turns], {"assistant_only_loss": True}
-    if several:
+    if several and not masked:
         attempt.notice(
             "The chat template has no generation markers, so each of the assistant's turns became a row of its own."
         )
-    return [_pair(tokenizer, chat, cut, attempt) for chat in turns for cut in _answers(chat)], {}
+    return [
+        _pair(tokenizer, chat, cut, attempt)
+        for chat, mask in zip(turns, masks, strict=True)
+        for cut in _answers(chat)
+        if mask is None or mask[cut]
+    ], {}
+
+
+def _mask(row: Row, chat: list[Message], attempt: Attempt) -> list[bool] | None:
+    """Which messages are learnt (a scored trajectory's `trainable`); None where the row leaves it to us."""
+    mask = column(row, "trainable", attempt.recipe.data.columns)
+    return [bool(value) for value in mask] if isinstance(mask, list) and len(mask) >= len(chat) else None
 
 
 def _conversation(row: Row, number: int, attempt: Attempt) -> list[Message] | None:

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cockpit.contract import CockpitError, Recipe
-from trainers.common.data import Prompt, eval_items, messages_of, prompt_of, read_rows
+from trainers.common.data import Prompt, column, eval_items, messages_of, prompt_of, read_rows
+from trainers.common.examples import read_example
 
 _BLANKS = re.compile(r"\s+")
 
@@ -52,6 +53,10 @@ def _row_keys(row: Mapping[str, Any], recipe: Recipe) -> Iterable[str]:
     prompt = chat if chat is not None else prompt_of(row, columns)
     if prompt is not None:
         return keys(prompt)
+    chosen, rejected = column(row, "chosen", columns), column(row, "rejected", columns)
+    if chosen is not None and rejected is not None:
+        shared = read_example(dict(row), 0, recipe).prompt  # pairs whose prompt is what both sides begin with
+        return keys(shared) if shared is not None else ()
     # Plain text: an item that was pasted in stands on lines of its own, or is the whole text.
     text = str(row.get("text") or "")
     return {normalise(text)} | {normalise(line) for line in text.splitlines() if line.strip()}

@@ -50,7 +50,11 @@ class Telemetry(TrainerCallback):
         if "loss" not in values:
             self.attempt.facts.update({k: v for k, v in logs.items() if k in _TOTALS})
             return
-        values |= self._resources() | {k: v for k, v in self._pace(values).items() if k not in values}
+        values |= (
+            self.attempt.gauges
+            | self._resources()
+            | {k: v for k, v in self._pace(values).items() if k not in values}
+        )
         self.attempt.facts.update(steps=state.global_step, tokens=values.get("num_tokens"))
         self.attempt.out.metrics(state.global_step, values)
         shown = "  ".join(f"{k} {values[k]:.4g}" for k in _SHOWN if isinstance(values.get(k), int | float))

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from trainers.tiny import task
+from trainers.tiny.more_data import write_more
 
 SETTINGS = Path(__file__).parent / "demo_settings.json"
 
@@ -33,7 +34,7 @@ def main() -> int:
     args = parser.parse_args()
     target = model_folder(args.cache_dir)
     if args.data is not None:
-        facts = describe(target, task.write_data(args.data))
+        facts = describe(target, task.write_data(args.data) | write_more(args.data))
         print(json.dumps(facts) if args.json else "\n".join(facts["files"].values()))
         return 0
     built = build(target)

@@ -1,0 +1,49 @@
+"""Learning from a yes or no an answer with TRL's KTOTrainer, LoRA or full weights.
+
+    python -m trainers.kto .cockpit/experiments/exp_0003/attempts/001
+    python -m trainers.kto .cockpit/experiments/exp_0003/attempts/001 --resume
+
+`trainer` holds KTOConfig's own field names. The KL is estimated within a batch, so that batches of fewer than about
+eight rows say little; with far more yes than no (or the other way round) set desirable_weight or undesirable_weight.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from trainers.common.attempt import Attempt, run
+from trainers.common.ending import Ending
+
+
+def train(attempt: Attempt) -> Ending:
+    attempt.stage("importing")
+    from datasets import Dataset
+    from trl import KTOConfig, KTOTrainer
+
+    from trainers.common import loading, settings
+    from trainers.common.flight import fly
+    from trainers.common.overlap import training_rows
+    from trainers.common.preferences import label_dataset
+
+    recipe = attempt.recipe
+
+    attempt.stage("loading", recipe.model.name_or_path)
+    rows = training_rows(recipe)
+    tokenizer = loading.load_tokenizer(recipe)
+    examples = label_dataset(rows, attempt, tokenizer)
+    config = settings.build(KTOConfig, attempt)
+    model = loading.load_model(recipe, training=True)
+
+    attempt.stage("tokenizing", f"{len(examples)} labelled answers")
+    trainer = KTOTrainer(
+        model=model,
+        args=config,
+        train_dataset=Dataset.from_list(examples),
+        processing_class=tokenizer,
+        peft_config=loading.lora(recipe, model),
+    )
+    return fly(trainer, attempt, tokenizer)
+
+
+if __name__ == "__main__":
+    sys.exit(run("kto", train))

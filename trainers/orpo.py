@@ -1,0 +1,49 @@
+"""Odds-ratio preference optimisation on pairs with TRL's ORPOTrainer, LoRA or full weights.
+
+    python -m trainers.orpo .cockpit/experiments/exp_0003/attempts/001
+    python -m trainers.orpo .cockpit/experiments/exp_0003/attempts/001 --resume
+
+One stage instead of SFT and DPO: the loss of the better answer plus `beta` times the odds ratio; no reference model.
+`trainer` holds ORPOConfig's own field names.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from trainers.common.attempt import Attempt, run
+from trainers.common.ending import Ending
+
+
+def train(attempt: Attempt) -> Ending:
+    attempt.stage("importing")
+    from datasets import Dataset
+    from trl.experimental.orpo import ORPOConfig, ORPOTrainer
+
+    from trainers.common import loading, settings
+    from trainers.common.flight import fly
+    from trainers.common.overlap import training_rows
+    from trainers.common.preferences import pairs_of, preference_dataset
+
+    recipe = attempt.recipe
+
+    attempt.stage("loading", recipe.model.name_or_path)
+    rows = training_rows(recipe)
+    tokenizer = loading.load_tokenizer(recipe)
+    examples = preference_dataset(attempt, pairs_of(rows, attempt), tokenizer)
+    config = settings.build(ORPOConfig, attempt, remove_unused_columns=False)
+    model = loading.load_model(recipe, training=True)
+
+    attempt.stage("tokenizing", f"{len(examples)} pairs")
+    trainer = ORPOTrainer(
+        model=model,
+        args=config,
+        train_dataset=Dataset.from_list(examples),
+        processing_class=tokenizer,
+        peft_config=loading.lora(recipe, model),
+    )
+    return fly(trainer, attempt, tokenizer)
+
+
+if __name__ == "__main__":
+    sys.exit(run("orpo", train))

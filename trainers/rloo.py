@@ -1,0 +1,56 @@
+"""Reinforcement learning from a verifier with TRL's RLOOTrainer, LoRA or full weights.
+
+    python -m trainers.rloo .cockpit/experiments/exp_0004/attempts/001
+    python -m trainers.rloo .cockpit/experiments/exp_0004/attempts/001 --resume
+
+The reward is the recipe's verifier, format included: what scores the held-out set is what is trained for.
+A completion is compared with the others to its prompt (leave one out); the KL is part of the reward. The logged loss is
+always about 0: look at the reward. `trainer` holds RLOOConfig's own names; (batch x accumulation) must divide by
+num_generations.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from trainers.common.attempt import Attempt, run
+from trainers.common.ending import Ending
+
+
+def train(attempt: Attempt) -> Ending:
+    attempt.stage("importing")
+    from datasets import Dataset
+    from trl import RLOOConfig, RLOOTrainer
+
+    from trainers.common import loading, settings
+    from trainers.common.flight import fly
+    from trainers.common.render import template_switches
+    from trainers.common.rewards import VerifierReward, rl_dataset
+
+    recipe = attempt.recipe
+
+    attempt.stage("loading", recipe.model.name_or_path)
+    tokenizer = loading.load_tokenizer(recipe)
+    examples, items = rl_dataset(attempt, tokenizer)
+    config = settings.build(
+        RLOOConfig,
+        attempt,
+        max_completion_length=recipe.trainer.get("max_completion_length", recipe.generation.max_new_tokens),
+        chat_template_kwargs=template_switches(recipe) or None,
+    )
+    model = loading.load_model(recipe, training=True)
+
+    attempt.stage("tokenizing", f"{len(examples)} prompts")
+    trainer = RLOOTrainer(
+        model=model,
+        args=config,
+        reward_funcs=VerifierReward(attempt, items, tokenizer),
+        train_dataset=Dataset.from_list(examples),
+        processing_class=tokenizer,
+        peft_config=loading.lora(recipe, model),
+    )
+    return fly(trainer, attempt, tokenizer)
+
+
+if __name__ == "__main__":
+    sys.exit(run("rloo", train))
