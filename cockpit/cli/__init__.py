@@ -40,6 +40,7 @@ COMMANDS: dict[str, Command] = {
     "status": Command("look", "what runs now (--tmux: one short line)", "look"),
     "show": Command("look", "one experiment: recipe, scores, findings, answers", "look"),
     "logs": Command("look", "a run's log (-f follows)", "look"),
+    "gc": Command("gc", "checkpoints that nobody needs any more (a dry run first)", "look"),
     "findings": Command("judge", "what the diagnostics say", "look"),
     "judge": Command("judge", "the diagnostics on a history from elsewhere", "look"),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import time
 from typing import Any
 
@@ -11,6 +12,8 @@ from cockpit.cli.output import print_json, say, table
 from cockpit.cli.place import workspace
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
+from cockpit.core.listing import parse
+from cockpit.services.listed import fields_of
 from cockpit.services.workspace import ExperimentView, Workspace
 
 
@@ -18,6 +21,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     command = parser.prog.split()[-1]
     if command in ("show", "logs"):
         parser.add_argument("experiment", metavar="EXP", help="exp_0003, or just 3")
+    if command == "ls":
+        parser.add_argument(
+            "words",
+            nargs="*",
+            help="filter and order: technique:grpo 'score>0.4' status:committed sort:-score",
+        )
     if command == "status":
         parser.add_argument("--tmux", action="store_true", help="one short line for tmux's status-right")
     if command == "logs":
@@ -103,9 +112,13 @@ def _why(view: ExperimentView) -> str:
 
 
 def _ls(ws: Workspace, options: argparse.Namespace) -> int:
-    views = ws.experiments()
+    listing = parse(" ".join(shlex.quote(word) for word in options.words))
+    everything = ws.experiments()
+    views = listing.apply(everything, lambda view: fields_of(view, ws.clock()))
     if options.json:
         print_json({"workspace": str(ws.root), "experiments": [as_dict(view) for view in views]})
+    elif everything and not views:
+        say(f"None of the {len(everything)} experiments match.")
     elif not views:
         say("No experiments yet. `cockpit new sft --hypothesis …` makes one.")
     else:

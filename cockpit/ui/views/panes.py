@@ -37,6 +37,8 @@ def experiments(panel: Panel, width: int) -> Sequence[Line]:
     if not picture.experiments:
         return [*problem, *_face(faces.EMPTY, width)]
     panel.cursor = state.selected
+    if wrong := tree.listing_problem(state.words):
+        problem = [*problem, line((wrong, WARN))]
     rows = tree.tree_lines(picture.experiments, width=width, glyphs=panel.glyphs, marked=state.marked,
                            pinned=state.pinned, words=state.words)  # fmt: skip
     return [*problem, *(rows or [line((f"none holds “{state.words}”; esc drops the filter", DIM))])]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
+from cockpit.contract.errors import CockpitError
+from cockpit.core.listing import parse
 from cockpit.core.safe_text import clean
 from cockpit.ui.glyphs import Glyphs
 from cockpit.ui.lines import Line, Span, cell, line
@@ -25,22 +27,39 @@ def tree_lines(
     pinned: str | None = None,
     words: str = "",
 ) -> list[Line]:
-    """Lines for `views` (parents before children) in `width` cells; only those that hold all of `words`."""
-    branches = _branches(views, glyphs)
+    """Lines for `views` (parents before children) in `width` cells; only those that `words` (core/listing) keep."""
+    listed, flat = in_listing(views, words)
+    branches = {} if flat else _branches(views, glyphs)
     lines: list[Line] = []
-    for view in views:
-        if words and not matches(view, words):
-            continue
+    for view in listed:
         sign = glyphs.pin if view.id == pinned else glyphs.mark if view.id in marked else " "
-        lines.append(_row(view, branches[view.id], sign, width, glyphs))
+        lines.append(_row(view, branches.get(view.id, ""), sign, width, glyphs))
     return lines
 
 
-def matches(view: ExperimentView, words: str) -> bool:
-    """Whether every word is somewhere in what the line says, in any case."""
-    state = view.attempt.state if view.attempt else ""
-    hay = " ".join((view.id, faces.technique(view), view.status, state, view.hypothesis, view.note)).lower()
-    return all(word in hay for word in words.lower().split())
+def in_listing(views: Sequence[ExperimentView], words: str) -> tuple[Sequence[ExperimentView], bool]:
+    """Those that the filter words keep, and whether they stand in an order of their own, without branches.
+
+    Words that mean nothing (somebody may be typing still) keep everything.
+    """
+    if not words.strip():
+        return views, False
+    from cockpit.services.listed import fields_of
+
+    try:
+        listing = parse(words)
+    except CockpitError:
+        return views, False
+    return listing.apply(views, fields_of), bool(listing.order)
+
+
+def listing_problem(words: str) -> str:
+    """What is wrong with the filter words, in a sentence; empty where nothing is."""
+    try:
+        parse(words)
+    except CockpitError as error:
+        return str(error)
+    return ""
 
 
 def _row(view: ExperimentView, branch: str, sign: str, width: int, glyphs: Glyphs) -> Line:
