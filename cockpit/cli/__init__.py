@@ -29,6 +29,7 @@ COMMANDS: dict[str, Command] = {
     "init": Command("init", "make a workspace: model, data, verifier", "start"),
     "doctor": Command("doctor", "what this machine has and lacks", "start"),
     "new": Command("new", "a new experiment: technique, hypothesis, settings", "move"),
+    "sweep": Command("sweep", "sibling experiments, one for each value of a setting", "move"),
     "launch": Command("fly", "start an experiment's run; it outlives the terminal", "move"),
     "stop": Command("fly", "end a run, with a checkpoint to resume from", "move"),
     "resume": Command("fly", "go on from the last checkpoint", "move"),
@@ -40,6 +41,7 @@ COMMANDS: dict[str, Command] = {
     "status": Command("look", "what runs now (--tmux: one short line)", "look"),
     "show": Command("look", "one experiment: recipe, scores, findings, answers", "look"),
     "logs": Command("look", "a run's log (-f follows)", "look"),
+    "queue": Command("queue", "what waits to be launched, and for what", "look"),
     "gc": Command("gc", "checkpoints that nobody needs any more (a dry run first)", "look"),
     "findings": Command("judge", "what the diagnostics say", "look"),
     "judge": Command("judge", "the diagnostics on a history from elsewhere", "look"),
@@ -79,7 +81,7 @@ def _guarded(module: str, parser: argparse.ArgumentParser, words: Sequence[str],
 
     handler = import_module(module)
     handler.arguments(parser)
-    options = parser.parse_args(words)
+    options = parser.parse_intermixed_args(words)  # settings and options in any order
     options.command = name
     try:
         return int(handler.run(options))

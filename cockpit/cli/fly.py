@@ -20,6 +20,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             "--reason", metavar="TEXT", help="start against a gate's advice; goes to methodlog.md"
         )
+        parser.add_argument("--queue", action="store_true", help="start it when its turn and its GPUs come")
     parser.add_argument("--wait", action="store_true", help="until it ended; the exit code says how")
 
 
@@ -28,7 +29,11 @@ def run(options: argparse.Namespace) -> int:
 
     ws = workspace(options)
     view = ws.experiment(options.experiment)
-    if options.command == "launch":
+    if options.command == "launch" and options.queue:
+        from cockpit.services import queue
+
+        queue.add(ws, view.id, reason=options.reason)
+    elif options.command == "launch":
         flight.launch(ws, view.id, reason=options.reason)
     elif options.command == "resume":
         flight.resume(ws, view.id)

@@ -125,6 +125,12 @@ class Resources(_Section):
 
     cuda_visible_devices: str | None = None
     """Which GPUs the trainer sees (`0`, `0,1`, empty string for none); null leaves the environment's."""
+    gpus: int | None = Field(None, ge=0)
+    """How many GPUs it needs; null is one (none on a box that has none)."""
+    gpu_memory_gib: float | None = Field(None, gt=0)
+    """GiB that it needs on each; a GPU with less free is not given to it."""
+    share_gpu: bool = False
+    """Whether it may run beside another run on one GPU, if that one allows it too."""
     omp_num_threads: int | None = Field(None, ge=1)
     """Threads of a CPU run; null lets the launcher choose."""
     python: str | None = None

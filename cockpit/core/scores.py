@@ -179,8 +179,11 @@ def _differences(child: str, parent: str) -> str:
     return ", ".join(f"{name} {old.get(name)}, now {new.get(name)}" for name in names[:3])
 
 
-def compare(child: Score, parent: Score) -> Delta:
+def compare(child: Score, parent: Score, *, tried: int = 1) -> Delta:
     """Judge the difference of two scores.
+
+    `tried`: how many settings of one sweep were scored on the same items; the best of several is lucky more often,
+    so each must clear the 5 % divided by their number (Bonferroni).
 
     Paired items give McNemar's exact test (0/1 scores) or a paired bootstrap (graded); without them the two
     are treated as independent, which is the more careful reading.
@@ -190,9 +193,12 @@ def compare(child: Score, parent: Score) -> Delta:
     if reason:
         return Delta("incomparable", difference, -1.0, 1.0, 1.0, 0, f"Not compared: {reason}.")
     test = _paired(child, parent) or _unpaired(child, parent)
-    kind = _kind(test)
+    kind = _kind(test, ALPHA / max(1, tried))
+    sentence = _sentence(kind, test)
+    if tried > 1 and test.p < ALPHA:
+        sentence += f" One of {tried} settings tried, so p is judged at {ALPHA / tried:.2g}."
     return Delta(
-        kind, test.value, test.lo, test.hi, test.p, test.n, _sentence(kind, test), test.wins, test.losses,
+        kind, test.value, test.lo, test.hi, test.p, test.n, sentence, test.wins, test.losses,
         test.needed if kind == "too_few" else None,
     )  # fmt: skip
 
@@ -228,8 +234,8 @@ def _unpaired(child: Score, parent: Score) -> _Test:
     return _Test(child.value - parent.value, lo, hi, p, min(child.n, parent.n), needed)
 
 
-def _kind(test: _Test) -> Kind:
-    if test.p < ALPHA and test.value != 0:
+def _kind(test: _Test, alpha: float) -> Kind:
+    if test.p < alpha and test.value != 0:
         return "gained" if test.value > 0 else "lost"
     return "level" if test.lo > -LEVEL_MARGIN and test.hi < LEVEL_MARGIN else "too_few"
 

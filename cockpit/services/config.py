@@ -18,7 +18,15 @@ _SECTIONS: dict[str, tuple[str, ...]] = {
     "generation": ("max_new_tokens", "temperature", "top_p", "batch_size", "enable_thinking"),
     "mid_eval": ("every_steps", "every_epochs", "patience", "min_delta", "early_stop", "keep_last"),
     "budget": ("seconds", "attempts", "grace_s"),
-    "resources": ("cuda_visible_devices", "omp_num_threads", "python", "env"),
+    "resources": (
+        "cuda_visible_devices",
+        "gpus",
+        "gpu_memory_gib",
+        "share_gpu",
+        "omp_num_threads",
+        "python",
+        "env",
+    ),
 }
 _REQUIRED = (
     ("model", "name_or_path"),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import BASELINE_ID, AttemptLayout
 from cockpit.core.methodlog import Entry
-from cockpit.services import attempts, drafts, journal, launcher, observe
+from cockpit.services import attempts, claims, drafts, journal, launcher, observe
 from cockpit.services.workspace import ExperimentView, Workspace
 
 if TYPE_CHECKING:
@@ -63,7 +63,9 @@ def draft_baseline(ws: Workspace) -> ExperimentView:
     return ws.experiment(BASELINE_ID)
 
 
-def launch(ws: Workspace, experiment_id: str, *, reason: str | None = None) -> ExperimentView:
+def launch(
+    ws: Workspace, experiment_id: str, *, reason: str | None = None, queued: bool = False
+) -> ExperimentView:
     """Start the experiment's run. Raises CockpitError where a gate is closed; `reason` opens those that may be.
 
     Never opened: data that changed since the recipe was made, held-out items in the training data.
@@ -84,18 +86,21 @@ def launch(ws: Workspace, experiment_id: str, *, reason: str | None = None) -> E
     mid_eval = recipe.mid_eval.model_copy(update={"baseline": baseline.value if baseline else None})
     recipe = recipe.model_copy(update={"attempt": number, "mid_eval": mid_eval})
     attempt = layout.attempt(number)
-    try:
-        attempt.root.mkdir(parents=True)
-    except FileExistsError as error:
-        raise CockpitError(f"{view.id} is being launched right now", "Look at it in a moment.") from error
-    recipe.dump(attempt.recipe)
-    launcher.launch(attempt)
+    with claims.hold(claims.need_of(recipe), queued=queued) as held:
+        try:
+            attempt.root.mkdir(parents=True)
+        except FileExistsError as error:
+            raise CockpitError(f"{view.id} is being launched right now", "Look at it in a moment.") from error
+        held.pinned(recipe).dump(attempt.recipe)
+        launcher.launch(attempt)
+        held.record(attempt.root, f"{view.id} of {ws.root.name}")
     return ws.experiment(view.id)
 
 
 def resume(ws: Workspace, experiment_id: str) -> ExperimentView:
     """Go on from the newest checkpoint. Raises CockpitError."""
-    launcher.resume(_settled(ws, experiment_id))
+    attempt = _settled(ws, experiment_id)
+    _with_room(ws, experiment_id, attempt, lambda: launcher.resume(attempt))
     return ws.experiment(experiment_id)
 
 
@@ -112,7 +117,7 @@ def score(ws: Workspace, experiment_id: str) -> ExperimentView:
     attempt = _settled(ws, experiment_id)
     if view.technique != "baseline" and not attempt.best.exists():
         raise CockpitError(f"{view.id} has no checkpoint to score", f"`cockpit logs {view.id}` may say why.")
-    launcher.launch(attempt, module="trainers.evaluate")
+    _with_room(ws, view.id, attempt, lambda: launcher.launch(attempt, module="trainers.evaluate"))
     return ws.experiment(view.id)
 
 
@@ -178,6 +183,17 @@ def _settled(ws: Workspace, experiment_id: str) -> AttemptLayout:
     if not attempts.is_live(observe.observe(attempt)) and attempt.process.exists():
         launcher.wait(attempt, CLOSING_S)
     return attempt
+
+
+def _with_room(
+    ws: Workspace, experiment_id: str, attempt: AttemptLayout, start: Callable[[], object]
+) -> None:
+    """Start a process of an attempt that has its recipe (and so its GPUs) already."""
+    from cockpit.contract.recipe import Recipe
+
+    with claims.hold(claims.need_of(Recipe.load(attempt.recipe))) as held:
+        start()
+        held.record(attempt.root, f"{experiment_id} of {ws.root.name}")
 
 
 def _baseline_attempt(ws: Workspace) -> AttemptLayout:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -62,6 +63,10 @@ class ExperimentView:
     decision: Decision | None = None
     children: tuple[str, ...] = ()
     depth: int = 0
+    sweep: str = ""
+    """The sweep that it belongs to; its siblings carry the same name."""
+    queued: int = 0
+    """Its place in the line of those that wait to be launched, from 1; 0 where it doesn't wait."""
     note: str = ""
     """Why there is no score, or anything else that needs a sentence."""
 
@@ -107,7 +112,7 @@ class Workspace:
     def experiments(self) -> list[ExperimentView]:
         """Every experiment, parents before children, with deltas against the parents."""
         views = [view for id_ in self.experiment_ids() if (view := self._view(id_)) is not None]
-        return _as_tree(_with_deltas(views))
+        return _as_tree(_with_deltas(_with_places(views, queue_files(self.layout))))
 
     def experiment(self, experiment_id: str) -> ExperimentView:
         """One experiment; `exp_3`, `3` and `exp_0003` name the same. Raises CockpitError if it isn't there."""
@@ -222,8 +227,14 @@ def _read_view(layout: ExperimentLayout, attempt: AttemptLayout | None, now: flo
         best_step=facts.best_step if facts else None,
         attempts=int(attempt.root.name) if attempt else 0,
         decision=decision,
+        sweep=_sweep(record),
         note=facts.note if facts else "",
     )
+
+
+def _sweep(record: Mapping[str, Any]) -> str:
+    value: object = record.get("sweep")
+    return str(cast("dict[str, Any]", value).get("id", "")) if isinstance(value, dict) else ""
 
 
 def _decision(value: object) -> Decision | None:
@@ -248,13 +259,45 @@ def _status(record: Mapping[str, Any], facts: attempts.AttemptFacts | None, deci
     return "failed"
 
 
+def queue_folder(layout: WorkspaceLayout) -> Path:
+    """Where those that wait to be launched stand in line, a file each."""
+    return layout.private / "queue"
+
+
+def queue_files(layout: WorkspaceLayout) -> list[Path]:
+    """Their files, the first in line first."""
+    try:
+        names = os.listdir(queue_folder(layout))
+    except OSError:
+        return []
+    return [queue_folder(layout) / n for n in sorted(names) if n.endswith(".json") and n[0].isdigit()]
+
+
+def _with_places(views: list[ExperimentView], line: list[Path]) -> list[ExperimentView]:
+    """Say of drafts that wait where in line they stand, and for what."""
+    if not line:
+        return views
+    places = {path.stem.partition("-")[2]: (number, path) for number, path in enumerate(line, 1)}
+    result: list[ExperimentView] = []
+    for view in views:
+        if view.id in places and view.attempt is None:
+            number, path = places[view.id]
+            value: Any = atomic.read_json(path)
+            why = str(cast("dict[str, Any]", value).get("why") or "") if isinstance(value, dict) else ""
+            note = f"queued: {why}" if number == 1 and why else f"queued: number {number} in line"
+            view = replace(view, queued=number, note=note)
+        result.append(view)
+    return result
+
+
 def _with_deltas(views: Iterable[ExperimentView]) -> list[ExperimentView]:
     by_id = {view.id: view for view in views}
+    scored = Counter(view.sweep for view in by_id.values() if view.sweep and view.score is not None)
     result: list[ExperimentView] = []
     for view in by_id.values():
         parent = by_id.get(view.parent or "")
         if view.score is not None and parent is not None and parent.score is not None:
-            view = replace(view, delta=compare(view.score, parent.score))
+            view = replace(view, delta=compare(view.score, parent.score, tried=scored[view.sweep] or 1))
         result.append(view)
     return result
 

@@ -123,7 +123,13 @@ def test_a_deleted_attempt_is_no_crash(workspace: Cli, loop: Loop) -> None:
 
     workspace.json("new", "custom", "--command", loop(3))
     workspace("launch", "1", "--wait")
-    shutil.rmtree(Workspace(workspace.root).layout.experiment("exp_0001").root)
+    folder = Workspace(workspace.root).layout.experiment("exp_0001").root
+
+    def gone() -> bool:  # its supervisor may be writing its last word
+        shutil.rmtree(folder, ignore_errors=True)
+        return not folder.exists()
+
+    until(gone)
     assert [e["id"] for e in workspace.json("ls")["experiments"]] == ["exp_0000"]
 
 

@@ -1,0 +1,14 @@
+"""What every test must not touch: the user's own state and caches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _own_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:  # pyright: ignore[reportUnusedFunction]
+    """Claims on GPUs lie in the user's state folder; a test's runs must not meet those of the machine."""
+    state: Path = tmp_path_factory.mktemp("state")
+    monkeypatch.setenv("COCKPIT_STATE", str(state))
