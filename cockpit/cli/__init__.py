@@ -43,6 +43,7 @@ COMMANDS: dict[str, Command] = {
     "logs": Command("look", "a run's log (-f follows)", "look"),
     "queue": Command("queue", "what waits to be launched, and for what", "look"),
     "gc": Command("gc", "checkpoints that nobody needs any more (a dry run first)", "look"),
+    "watch": Command("watch", "runs that others made: Trainer, TensorBoard, MLflow, wandb", "look"),
     "findings": Command("judge", "what the diagnostics say", "look"),
     "judge": Command("judge", "the diagnostics on a history from elsewhere", "look"),
 }

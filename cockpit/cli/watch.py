@@ -1,0 +1,96 @@
+"""`cockpit watch PATH`: runs that others made, live and read-only, with the readings applied to them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from cockpit.cli import FAILED, OK
+from cockpit.cli.output import print_json, say
+from cockpit.contract.errors import CockpitError
+from cockpit.contract.layout import AttemptLayout
+from cockpit.services.workspace import ExperimentView, Workspace
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "place",
+        metavar="PATH",
+        help="a Trainer's folder, TensorBoard events, mlflow.db, an MLflow address, *.wandb",
+    )
+    parser.add_argument(
+        "--once", action="store_true", help="print one snapshot instead of opening the screens"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    if (Path(options.place) / "cockpit.toml").is_file():
+        raise CockpitError(
+            f"{options.place} is a workspace of the cockpit's own", f"`cockpit --dir {options.place}`."
+        )
+    from cockpit.services.foreign import find
+    from cockpit.services.foreign.mirror import Mirror
+
+    mirror = Mirror(find(options.place), options.place)
+    try:
+        mirror.poll()
+        ws = Workspace(mirror.root)
+        if options.json or options.once or not sys.stdout.isatty():
+            return _snapshot(ws, options)
+        from cockpit.ui.watched import run as open_screens
+
+        mirror.start()
+        return open_screens(mirror.root, options.place)
+    finally:
+        mirror.close()
+
+
+def _snapshot(ws: Workspace, options: argparse.Namespace) -> int:
+    from cockpit.services import findings
+
+    rows = [(view, findings.for_attempt(view.attempt_dir)) for view in ws.experiments() if view.attempt_dir]
+    if options.json:
+        runs = [
+            _as_dict(view) | {"findings": [finding.as_dict() for finding in found]} for view, found in rows
+        ]
+        print_json({"place": options.place, "runs": runs})
+        return OK
+    for view, found in rows:
+        say(f"{view.hypothesis}  {view.technique}  {view.attempt.sentence if view.attempt else ''}")
+        for name, (step, value) in sorted(_latest(view).items()):
+            say(f"    {name:<32} {value:.5g}  (step {step})")
+        for finding in found:
+            say(f"  ! {finding.headline}\n      next: {finding.next_step}")
+    return FAILED if any(view.status == "failed" for view, _ in rows) else OK
+
+
+def _as_dict(view: ExperimentView) -> dict[str, Any]:
+    assert view.attempt_dir is not None
+    from cockpit.contract import atomic
+
+    recipe: Any = atomic.read_json(AttemptLayout(view.attempt_dir).recipe) or {}
+    return {
+        "name": view.hypothesis,
+        "kind": recipe.get("watched", {}).get("kind"),
+        "place": recipe.get("watched", {}).get("place"),
+        "technique": view.technique,
+        "state": view.attempt.state if view.attempt else None,
+        "step": view.attempt.step if view.attempt else None,
+        "settings": recipe.get("trainer", {}),
+        "metrics": {name: {"step": step, "value": value} for name, (step, value) in _latest(view).items()},
+    }
+
+
+def _latest(view: ExperimentView) -> dict[str, tuple[int, float]]:
+    """The newest finite value of every metric."""
+    from cockpit.contract.reader import read_rows
+
+    assert view.attempt_dir is not None
+    newest: dict[str, tuple[int, float]] = {}
+    for row in read_rows(AttemptLayout(view.attempt_dir).metrics):
+        for name, value in row.items():
+            if name not in ("step", "time", "nonfinite") and isinstance(value, int | float):
+                newest[name] = (int(row["step"]), float(value))
+    return newest

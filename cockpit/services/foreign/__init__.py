@@ -1,0 +1,10 @@
+"""Runs that others made, read from the outside: a Hugging Face Trainer's folder, TensorBoard, MLflow, wandb offline.
+
+runs = find(path)                    # what is there
+for run in runs: run.poll()          # what is new since the last poll; never writes, never raises OSError
+"""
+
+from cockpit.services.foreign.find import find
+from cockpit.services.foreign.record import ForeignRun, Row, Update
+
+__all__ = ["ForeignRun", "Row", "Update", "find"]

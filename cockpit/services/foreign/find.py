@@ -1,0 +1,85 @@
+"""What a path holds: which kind of run, and how many."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from cockpit.contract.errors import CockpitError
+from cockpit.services.foreign import mlflow
+from cockpit.services.foreign.hf import STATE, TrainerRun, newest_state
+from cockpit.services.foreign.record import ForeignRun
+from cockpit.services.foreign.tensorboard import PATTERN, TensorBoardRun
+from cockpit.services.foreign.wandb import WandbRun
+
+_DEEP = 4
+_MOST = 500
+_LOOKED_FOR = (
+    "a Trainer's output folder, TensorBoard event files, mlflow.db or mlruns/, an MLflow address, "
+    "or run-*.wandb"
+)
+
+
+def find(place: str) -> list[ForeignRun]:
+    """Every run at `place`: a file, a folder, `sqlite:///…`, `http(s)://…`. Raises CockpitError: what it may be."""
+    if place.startswith(("http://", "https://")):
+        return _some(mlflow.Server(place).runs(), place)
+    path = Path(place.removeprefix("sqlite:///").removeprefix("file://")).expanduser()
+    path = Path("/") / path if place.startswith("sqlite:////") else path
+    if not path.exists():
+        raise CockpitError(f"there is nothing at {place}", f"Name {_LOOKED_FOR}.")
+    return _some(_file(path) if path.is_file() else _folder(path), place)
+
+
+def _some(runs: Sequence[ForeignRun], place: str) -> list[ForeignRun]:
+    if not runs:
+        raise CockpitError(f"no run was found at {place}", f"Name {_LOOKED_FOR}.")
+    return list(runs)[:_MOST]
+
+
+def _file(path: Path) -> Sequence[ForeignRun]:
+    if path.suffix == ".wandb":
+        return [WandbRun(path, path.stem)]
+    if path.suffix in (".db", ".sqlite", ".sqlite3"):
+        return mlflow.sqlite_runs(path)
+    if path.name == STATE:
+        return [TrainerRun(path.parent, path.parent.name)]
+    if ".tfevents." in path.name:
+        return [TensorBoardRun(path.parent, path.parent.name)]
+    return []
+
+
+def _folder(root: Path) -> Sequence[ForeignRun]:
+    runs: list[ForeignRun] = []
+    claimed: set[Path] = set()
+    base = len(root.parts)
+    for folder, names, files in os.walk(root):
+        here = Path(folder)
+        names[:] = sorted(n for n in names if not n.startswith(".") and len(here.parts) - base < _DEEP)
+        if any(parent in claimed for parent in here.parents):
+            continue
+        found = _one(here, files, root)
+        if found:
+            claimed.add(here)
+            runs += found
+        if len(runs) >= _MOST:
+            break
+    return runs
+
+
+def _one(here: Path, files: Sequence[str], root: Path) -> list[ForeignRun]:
+    """What one folder holds. A Trainer's folder comes before the event files that it wrote beside it."""
+    name = str(here.relative_to(root)) if here != root else here.resolve().name
+    if newest_state(here) is not None and not here.name.startswith("checkpoint-"):
+        return [TrainerRun(here, name)]
+    if "mlflow.db" in files:
+        return list(mlflow.sqlite_runs(here / "mlflow.db"))
+    if "meta.yaml" in files and list(here.glob("*/meta.yaml")):
+        return list(mlflow.file_runs(here.parent))
+    found: list[ForeignRun] = [
+        WandbRun(here / f, f.removesuffix(".wandb")) for f in sorted(files) if f.endswith(".wandb")
+    ]
+    if not found and next(here.glob(PATTERN), None) is not None:
+        found = [TensorBoardRun(here, name)]
+    return found

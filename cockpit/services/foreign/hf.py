@@ -1,0 +1,151 @@
+"""A Hugging Face Trainer's output folder: `trainer_state.json` of the newest checkpoint, TRL's completion tables."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any, cast
+
+from cockpit.contract.errors import CockpitError
+from cockpit.services import datasets
+from cockpit.services.foreign.record import Row, Update, metric, number
+
+STATE = "trainer_state.json"
+_CHECKPOINT = re.compile(r"checkpoint-(\d+)")
+_SHOWN_ROWS = 256
+_TOTALS = ("train_runtime", "train_samples_per_second", "train_steps_per_second", "total_flos", "train_loss")
+
+
+class TrainerRun:
+    """One output folder; `trainer_state.json` is written with each checkpoint, so the run is seen as of the last."""
+
+    kind = "trainer"
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.folder, self.name, self.place = folder, name, str(folder)
+        self.settings: dict[str, Any] = {}
+        self._seen: tuple[Path, int] | None = None
+        self._count = 0
+        self._last_step = -1
+        self._tables: set[str] = set()
+
+    def poll(self) -> Update:
+        update = Update()
+        path = newest_state(self.folder)
+        if path is None:
+            return update
+        self._settings(path.parent)
+        try:
+            stamp = path.stat().st_mtime_ns
+            if self._seen != (path, stamp):
+                state: Any = json.loads(path.read_bytes())
+                self._seen = (path, stamp)
+                self._history(cast("dict[str, Any]", state), stamp / 1e9, update)
+        except (OSError, ValueError):
+            return update  # being written: the next poll sees it whole
+        self._completions(update)
+        return update
+
+    def _history(self, state: dict[str, Any], when: float, update: Update) -> None:
+        history = cast("list[dict[str, Any]]", state.get("log_history") or [])
+        steps = [int(row.get("step") or 0) for row in history]
+        if len(history) < self._count or (self._count and steps[self._count - 1] != self._last_step):
+            update.restarted, self._count = True, 0
+        for entry in history[self._count :]:
+            values = {
+                metric(name): found
+                for name, value in entry.items()
+                if name != "step" and name not in _TOTALS and (found := number(value)) is not None
+            }
+            if values:
+                update.rows.append(Row(int(entry.get("step") or 0), when, values))
+        self._count = len(history)
+        self._last_step = steps[-1] if steps else -1
+        done, most = state.get("global_step"), state.get("max_steps")
+        if isinstance(done, int) and isinstance(most, int) and 0 < most <= done:
+            update.state = "finished"
+
+    def _settings(self, folder: Path) -> None:
+        if self.settings:
+            return
+        for place in (self.folder, folder):
+            config = place / "config.json"
+            adapter = place / "adapter_config.json"
+            for path in (adapter, config):
+                try:
+                    value: Any = json.loads(path.read_bytes())
+                except (OSError, ValueError):
+                    continue
+                named = value.get("base_model_name_or_path") or value.get("_name_or_path")
+                self.settings.setdefault("model", str(named or ""))
+                if path == adapter:
+                    self.settings.setdefault("lora_rank", value.get("r"))
+
+    def _completions(self, update: Update) -> None:
+        """TRL's `log_completions` tables: step, prompt, completion, a column for each reward, advantage."""
+        for path in sorted((self.folder / "completions").glob("completions_*.parquet")):
+            if path.name in self._tables:
+                continue
+            try:
+                rows = [
+                    row for (_, row), _ in zip(datasets.iter_rows(path), range(_SHOWN_ROWS), strict=False)
+                ]
+            except CockpitError:
+                continue  # half-written, or no reader for it here
+            self._tables.add(path.name)
+            for row in rows:
+                step = int(number(row.get("step")) or 0)
+                update.samples.setdefault(step, []).append(_sample(row, step))
+
+
+def newest_state(folder: Path) -> Path | None:
+    """The newest `trainer_state.json`: of the checkpoint with the highest step, or the folder's own at the end."""
+    own = folder / STATE
+    found: list[tuple[int, Path]] = []
+    try:
+        for place in folder.iterdir():
+            match = _CHECKPOINT.fullmatch(place.name)
+            if match and (place / STATE).is_file():
+                found.append((int(match[1]), place / STATE))
+    except OSError:
+        return None
+    newest = max(found, default=None)
+    if own.is_file() and (newest is None or own.stat().st_mtime >= newest[1].stat().st_mtime):
+        return own
+    return newest[1] if newest else None
+
+
+def _sample(row: dict[str, Any], step: int) -> dict[str, Any]:
+    known = {"step", "prompt", "completion", "advantage"}
+    rewards = {
+        name: found
+        for name, value in row.items()
+        if name not in known and (found := number(value)) is not None
+    }
+    total = sum(rewards.values())
+    return {
+        "item": str(row.get("prompt"))[:80],
+        "split": "train",
+        "step": step,
+        "prompt": _text(row.get("prompt")),
+        "completion": _text(row.get("completion")),
+        "rewards": rewards,
+        "advantage": number(row.get("advantage")),
+        "group": str(row.get("prompt"))[:200],
+        "score": total,
+        "parsed": "",
+        "passed": total > 0,
+        "why": "",
+        "answer": None,
+    }
+
+
+def _text(value: object) -> str:
+    """A prompt or completion that may be a list of chat messages."""
+    if isinstance(value, list):
+        parts = [
+            cast("dict[str, Any]", part) for part in cast("list[object]", value) if isinstance(part, dict)
+        ]
+        return "\n".join(str(part.get("content", "")) for part in parts)
+    return "" if value is None else str(value)

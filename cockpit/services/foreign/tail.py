@@ -1,0 +1,44 @@
+"""New bytes of a growing binary file, a bounded block at a time."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+BLOCK = 4_194_304
+
+
+class ByteTail:
+    """`read()` gives what is new; what the caller could not use yet is handed back with `keep`."""
+
+    def __init__(self, path: Path, block: int = BLOCK) -> None:
+        self.path = path
+        self.offset = 0
+        self.restarted = False
+        self._block = block
+        self._rest = b""
+        self._inode: tuple[int, int] | None = None
+
+    def read(self) -> bytes:
+        """The kept rest and the next block; empty where nothing is new. `restarted` says that the file was replaced."""
+        self.restarted = False
+        try:
+            with self.path.open("rb") as handle:
+                stat = os.fstat(handle.fileno())
+                inode = (stat.st_dev, stat.st_ino)
+                if self._inode is not None and (inode != self._inode or stat.st_size < self.offset):
+                    self.offset, self._rest, self.restarted = 0, b"", True
+                self._inode = inode
+                handle.seek(self.offset)
+                block = handle.read(self._block)
+        except OSError:
+            return b""
+        if not block:
+            return b""
+        self.offset += len(block)
+        data, self._rest = self._rest + block, b""
+        return data
+
+    def keep(self, rest: bytes) -> None:
+        """Half a record: it comes again before the next block."""
+        self._rest = rest

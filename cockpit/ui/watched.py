@@ -1,0 +1,54 @@
+"""The screens on runs that are only watched: everything can be looked at, nothing can be moved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NoReturn
+
+from cockpit.contract.errors import CockpitError
+from cockpit.ui import leftcrop
+from cockpit.ui.app import CockpitApp
+from cockpit.ui.facts import Draft
+from cockpit.ui.local_backend import LocalBackend
+
+
+class WatchingBackend(LocalBackend):
+    """Looks like any other; every move is refused with a sentence."""
+
+    def __init__(self, root: Path, place: str) -> None:
+        super().__init__(root)
+        self.place = place
+
+    def launch(self, experiment_id: str, reason: str | None = None) -> str:
+        self._refuse()
+
+    def resume(self, experiment_id: str) -> str:
+        self._refuse()
+
+    def stop(self, experiment_id: str, *, now: bool) -> str:
+        self._refuse()
+
+    def score(self, experiment_id: str) -> str:
+        self._refuse()
+
+    def decide(self, experiment_id: str, status: str, reason: str) -> str:
+        self._refuse()
+
+    def new(self, draft: Draft) -> str:
+        self._refuse()
+
+    def check(self, draft: Draft) -> Mapping[str, str]:
+        self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise CockpitError(
+            f"the runs of {self.place} are watched, not flown from here", "Act where they were started."
+        )
+
+
+def run(root: Path, place: str) -> int:
+    """Open the screens on a mirror of `place` and give the exit code."""
+    leftcrop.install()
+    code = CockpitApp(WatchingBackend(root, place)).run()
+    return int(code or 0)
