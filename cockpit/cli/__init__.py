@@ -27,6 +27,8 @@ class Command:
 COMMANDS: dict[str, Command] = {
     "demo": Command("demo", "the whole story on a tiny model, in minutes", "start"),
     "init": Command("init", "make a workspace: model, data, verifier", "start"),
+    "inspect": Command("inspect", "look at a data file: shape, lengths, oddities, answer formats", "start"),
+    "advise": Command("advise", "which technique fits the reward that you have, and why", "start"),
     "doctor": Command("doctor", "what this machine has and lacks", "start"),
     "new": Command("new", "a new experiment: technique, hypothesis, settings", "move"),
     "sweep": Command("sweep", "sibling experiments, one for each value of a setting", "move"),
