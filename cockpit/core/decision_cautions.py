@@ -52,7 +52,7 @@ def _verifier_named(facts: Facts, end: End, answers: Answers) -> str:
 
 def _verifier_rejects(facts: Facts, end: End, answers: Answers) -> str:
     accepted = facts.gold_accepted
-    if facts.verifier is None or accepted is None:
+    if facts.verifier in (None, "f1") or accepted is None:
         return ""
     if facts.verifier_reads is False and facts.verifier == "exact":
         return (
@@ -66,8 +66,17 @@ def _verifier_rejects(facts: Facts, end: End, answers: Answers) -> str:
     return f"The verifier {facts.verifier} rejects {1 - accepted:.1%} of the gold answers: no model could solve these."
 
 
+def _proxy(facts: Facts, end: End, answers: Answers) -> str:
+    if facts.verifier != "f1":
+        return ""
+    return (
+        "The verifier f1 counts the words in common with a reference answer: it shows that the model moves, not that "
+        "an answer is good. Read some answers before you trust a gain, and never use it as a reward."
+    )
+
+
 def _unusable_verifier(facts: Facts, end: End, answers: Answers) -> str:
-    if facts.verifier is None or end.technique in (*ONLINE, None):
+    if facts.verifier in (None, "f1") or end.technique in (*ONLINE, None):
         return ""
     if facts.shape in ("preference", "labelled") and not facts.gold_answers:
         return (
@@ -185,6 +194,7 @@ CAUTIONS: tuple[Caution, ...] = (
         _stuck_at_zero, 'source text, diagnostic "Stuck at 0 on a verifiable benchmark after 2+ SFT runs"'
     ),
     Caution(_verifier_rejects, TRUST),
+    Caution(_proxy, TRUST),
     Caution(_unusable_verifier, TRUST),
     Caution(_verifier_named, TRUST),
     Caution(_rl_from_base, NOT_A_LAW),

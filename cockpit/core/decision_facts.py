@@ -49,6 +49,8 @@ class Facts:
         """Whether the named verifier can judge this data: it accepts most gold answers. None where that is open."""
         if self.verifier is None:
             return None
+        if self.verifier == "f1":
+            return False  # words in common with a reference: a proxy, which decides nothing
         if self.long_answers and self.verifier == "exact":
             return False  # nobody reproduces a page word for word
         if self.gold_accepted is None:

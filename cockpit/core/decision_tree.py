@@ -133,6 +133,8 @@ def _see_spread(facts: Facts) -> Seen | None:
 
 
 def _see_checker(facts: Facts) -> Seen | None:
+    if facts.verifier == "f1":
+        return Seen("no", "the verifier f1 only counts words in common with a reference")
     if facts.verifier_reads is False:
         return Seen("no", f"the verifier {facts.verifier} can't read this data's answers")
     return None

@@ -6,7 +6,7 @@ import csv
 import hashlib
 import json
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -241,13 +241,15 @@ def split(
     *,
     seed: int = 0,
     given: Mapping[str, str] | None = None,
+    group: Callable[[Mapping[str, Any]], str | None] | None = None,
 ) -> dict[str, list[Row]]:
     """Split off slices of exactly these sizes; what is left is `train`.
 
-    Rows that ask the same thing always land in the same slice, so nothing leaks by a repeated prompt; the
-    same rows and seed give the same slices. Raises CockpitError where the rows do not suffice.
+    Rows that ask the same thing (or share a user's turn, or `group`) always land in the same slice, so nothing
+    leaks by a repeated prompt; the same rows and seed give the same slices. Raises CockpitError where the rows do
+    not suffice.
     """
-    groups = _groups(rows, given)
+    groups = _groups(rows, given, group)
     random.Random(seed).shuffle(groups)
     wanted = sum(sizes.values())
     if wanted >= len(rows):
@@ -263,13 +265,38 @@ def split(
 
 
 def _groups(
-    rows: Sequence[Mapping[str, Any]], given: Mapping[str, str] | None
+    rows: Sequence[Mapping[str, Any]],
+    given: Mapping[str, str] | None,
+    group: Callable[[Mapping[str, Any]], str | None] | None,
 ) -> list[list[Mapping[str, Any]]]:
-    by_prompt: dict[str, list[Mapping[str, Any]]] = {}
+    """Rows that share any key, directly or by way of others, sorted so that the file's order does not matter."""
+    leader: dict[str, str] = {}
+
+    def find(key: str) -> str:
+        while leader[key] != key:
+            leader[key] = leader[leader[key]]
+            key = leader[key]
+        return key
+
+    first_keys: list[str] = []
     for row in rows:
-        key = meaning.normalise_text(meaning.prompt_text(row, given) or meaning.full_text(row, given))
-        by_prompt.setdefault(key or json.dumps(row, sort_keys=True, default=str), []).append(row)
-    return [by_prompt[key] for key in sorted(by_prompt)]  # sorted: the file's order does not matter
+        keys = prompt_keys(row, given)
+        extra = group(row) if group else None
+        keys = [*keys, *([extra] if extra else [])] or [json.dumps(row, sort_keys=True, default=str)]
+        for key in keys:
+            leader.setdefault(key, key)
+            one, other = sorted((find(keys[0]), find(key)))
+            leader[other] = one
+        first_keys.append(keys[0])
+    together: dict[str, list[Mapping[str, Any]]] = {}
+    for key, row in zip(first_keys, rows, strict=True):
+        together.setdefault(find(key), []).append(row)
+    return [
+        sorted(together[key], key=lambda row: json.dumps(row, sort_keys=True, default=str))
+        if len(together[key]) > 1
+        else together[key]
+        for key in sorted(together)
+    ]
 
 
 def _take(

@@ -17,13 +17,10 @@ from cockpit.core import rows as meaning
 from cockpit.core.methodlog import Entry
 from cockpit.core.rows import Row
 from cockpit.services import config, datasets, journal
+from cockpit.services import slices as slicing
 from cockpit.services.workspace import Workspace
 from cockpit.verifiers import load as load_verifier
 from cockpit.verifiers import selfcheck
-
-MINI_ITEMS = 10
-HELD_OUT_ITEMS = 200  # enough that a gain of 0.1 is seen outside the noise
-HELD_OUT_SHARE = 0.2  # of a small file
 
 
 @dataclass(slots=True)
@@ -64,7 +61,9 @@ def init(
     model = check_model(model)
     load_verifier_clearly(verifier)
     made = Made(root, model, verifier, str(train.resolve()), "", "", {})
-    slices = _slices(train, held_out, mini_eval, seed, made)
+    apart = slicing.make(train, held_out, mini_eval, seed=seed)
+    slices = apart.rows
+    made.says += apart.says
     _check_items(slices["held_out"], verifier, made, held_out or train)
     root.mkdir(parents=True, exist_ok=True)
     paths = _write_slices(layout, slices, train, held_out, mini_eval)
@@ -108,48 +107,6 @@ def load_verifier_clearly(spec: str) -> Any:
         return load_verifier(spec)
     except ValueError as error:
         raise CockpitError(f"--verifier {spec!r}: {error}") from error
-
-
-def _slices(
-    train: Path, held_out: Path | None, mini_eval: Path | None, seed: int, made: Made
-) -> dict[str, list[Row]]:
-    rows = datasets.load_rows(train)
-    given: dict[str, list[Row]] = {}
-    for name, path in (("held_out", held_out), ("mini_eval", mini_eval)):
-        if path is not None:
-            given[name] = datasets.load_rows(path)
-            datasets.read_as(path, "items")
-            _refuse_overlap(rows, given[name], train, path, name)
-    sizes = {name: size for name, size in _sizes(len(rows)).items() if name not in given}
-    if not sizes:
-        return {**given, "train": rows}
-    datasets.read_as(train, "items")
-    split = datasets.split(rows, sizes, seed=seed)
-    for name, size in sizes.items():
-        made.says.append(f"Set {size} rows of {train.name} apart as {name.replace('_', '-')} (seed {seed}).")
-    return {**given, **split}
-
-
-def _sizes(rows: int) -> dict[str, int]:
-    if rows < 20:
-        raise CockpitError(
-            f"{rows} rows are too few to set a held-out set apart and train on the rest",
-            "Give at least 20, or a held-out file and a mini-eval file of their own.",
-        )
-    held_out = min(HELD_OUT_ITEMS, max(5, int(rows * HELD_OUT_SHARE)))
-    return {"held_out": held_out, "mini_eval": min(MINI_ITEMS, max(5, rows // 20))}
-
-
-def _refuse_overlap(rows: list[Row], items: list[Row], train: Path, path: Path, name: str) -> None:
-    met = datasets.overlap_exact(rows, items)
-    if met:
-        first = met[0]
-        raise CockpitError(
-            f"{len(met)} training row(s) ask what the {name.replace('_', '-')} set asks: the first is row "
-            f"{first.train_row + 1} of {train}, item {first.held_out_row + 1} here: {first.text[:80]!r}",
-            "Take them out of the training data: a score on items that were trained on says nothing.",
-            file=path,
-        )
 
 
 def _check_items(items: list[Row], verifier: str, made: Made, file: Path) -> None:

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from cockpit.contract.errors import CockpitError
-from cockpit.verifiers import formats, numbers
+from cockpit.verifiers import formats, numbers, overlap
 from cockpit.verifiers.patterns import ChoiceFormat, PatternTimeout, RegexFormat
 from cockpit.verifiers.verdict import Verdict
 
 # Raise this whenever any verdict can change, so that scores of before and after are not compared.
 CODE_VERSION = 1
 GOLD_KEY = "answer"
-NAMES = ("exact", "tagged:TAG", "regex:PATTERN", "numeric", "boxed", "hashes", "choice[:LETTERS]")
+NAMES = ("exact", "tagged:TAG", "regex:PATTERN", "numeric", "boxed", "hashes", "choice[:LETTERS]", "f1")
 _SHOWN = 60
 
 
@@ -57,7 +57,10 @@ class Verifier:
         return bare_answer(str(value), self.format)
 
     def __call__(self, completion: str, item: Mapping[str, Any]) -> Verdict:
-        """Judge `completion`: 1.0 where an answer of the wanted form equals the item's gold answer, else 0.0."""
+        """Judge `completion`: 1.0 where an answer of the wanted form equals the item's gold answer, else 0.0.
+
+        `f1` alone gives shares in between: the words in common.
+        """
         gold = self.gold(item)
         try:
             found = self.format.find(completion)
@@ -65,6 +68,9 @@ class Verifier:
             return Verdict(0.0, False, None, str(error))
         if found is None:
             return Verdict(0.0, False, None, self._why_unparsed(completion))
+        if isinstance(self.format, overlap.OverlapFormat):
+            score = overlap.f1(found.answer, gold)
+            return Verdict(score, True, found.answer, f"{score:.0%} of the words in common", found.span)
         if self._same(found.answer, gold):
             return Verdict(1.0, True, found.answer, f"found {_short(found.answer)}, as wanted", found.span)
         why = f"found {_short(found.answer)}, wanted {_short(gold)}"
@@ -92,7 +98,7 @@ class Verifier:
 def bare_answer(gold: str, own: formats.Format) -> str:
     """Take a gold answer out of its wrapping: the verifier's own form, then `#### N`, then a box, else as it is."""
     text = gold.strip()
-    if isinstance(own, formats.ExactFormat):
+    if isinstance(own, formats.ExactFormat | overlap.OverlapFormat):
         return text
     if isinstance(own, formats.NumericFormat) and numbers.parse(text) is not None:
         return text
@@ -165,6 +171,7 @@ _BUILDERS: dict[str, Callable[[str], formats.Format]] = {
     "boxed": _plain(formats.BoxedFormat),
     "hashes": _plain(formats.HashesFormat),
     "choice": _choice,
+    "f1": _plain(overlap.OverlapFormat),
 }
 
 

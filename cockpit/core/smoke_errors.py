@@ -1,0 +1,29 @@
+"""What an error text is about: memory, or number formats that don't agree. PyTorch's own words."""
+
+from __future__ import annotations
+
+import re
+
+_MEMORY = re.compile(
+    r"out of memory|can't allocate memory|cannot allocate memory|OutOfMemoryError|MemoryError"
+    r"|CUBLAS_STATUS_ALLOC_FAILED",
+    re.IGNORECASE,
+)
+_DTYPE = re.compile(
+    r"expected (?:scalar type|m1 and m2 to have the same dtype|mat1 and mat2 to have the same dtype)"
+    r"|must have the same dtype|should be the same|found dtype|but found (?:Half|BFloat16|Float|Double)"
+    r"|not implemented for '(?:Half|BFloat16|Byte|Char)'|unsupported (?:scalar|dtype)"
+    r"|Attempting to unscale FP16 gradients"
+    r"|dtype mismatch|bf16/gpu|Your setup doesn't support bf16",
+    re.IGNORECASE,
+)
+
+
+def is_memory(text: str) -> bool:
+    """Whether this error says that memory ran out."""
+    return _MEMORY.search(text) is not None
+
+
+def is_dtype(text: str) -> bool:
+    """Whether this error says that number formats don't agree."""
+    return _DTYPE.search(text) is not None
