@@ -230,8 +230,9 @@ def _no_step(facts: SmokeFacts) -> Red | None:
 def _no_checkpoint(facts: SmokeFacts) -> Red | None:
     if facts.checkpoint and facts.checkpoint_bytes > 0:
         return None
-    fell = len(facts.losses) > 1 and facts.losses[-1] < FELL * facts.losses[0]
-    loss = f" although the loss fell from {facts.losses[0]:.3g} to {facts.losses[-1]:.3g}" if fell else ""
+    losses = list(facts.losses)
+    fell = len(losses) > 1 and losses[-1] < FELL * losses[0]
+    loss = f" although the loss fell from {losses[0]:.3g} to {losses[-1]:.3g}" if fell else ""
     what = "no weights in the checkpoint" if facts.checkpoint else "no checkpoint"
     return (
         "checkpoint",
