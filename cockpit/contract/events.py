@@ -30,6 +30,7 @@ OUTCOMES: tuple[Outcome, ...] = ("finished", "early_stopped", "stopped", "failed
 # kind -> the fields that a reader may count on (others may be there as well)
 KINDS: dict[str, tuple[str, ...]] = {
     "stage": ("name", "detail"),
+    "plan": ("steps",),  # optimizer steps that the whole run will have, once that is known
     "notice": ("level", "text"),
     "mid_eval": ("step", "score", "passed", "parsed", "n", "best", "best_score", "best_step", "since_best"),
     "checkpoint": ("step", "path", "best", "reason"),

@@ -58,6 +58,7 @@ class Figure:
         self._axes: tuple[object, Grid] | None = None
         self.frame: Frame | None = None
         self.x_range: Range | None = None
+        self._newest = 0.0
 
     def paint(
         self,
@@ -74,9 +75,10 @@ class Figure:
         extents += [(mark.x, mark.x) for mark in marks]
         if not extents or width < 2 or height < 1:
             return None
+        extents += [view.reach] if view.reach is not None else []
         x_limits = plot.x_range((min(e[0] for e in extents), max(e[1] for e in extents)), view)
         frame, curves, limits, ticks = self._fit(width, height, lines, levels, marks, x_limits, view)
-        self.frame, self.x_range = frame, x_limits
+        self.frame, self.x_range, self._newest = frame, x_limits, max(e[1] for e in extents)
         grid = self._with_axes(frame, x_limits, limits, ticks, view)
         stage = Stage(grid, frame, x_limits, limits, view, len(self._edges) - 1)
         _paint_plot(stage, curves, levels, marks, self._level_places)
@@ -92,6 +94,20 @@ class Figure:
             return None
         x0, x1 = self.x_range
         return x0 + (x1 - x0) * (place + 0.5) / self.frame.plot_width
+
+    def moved_step(self, step: float | None, columns: int) -> float | None:
+        """The step `columns` cells to the right of `step`; from None, in at the newest value for a move to the left,
+        at the first column for one to the right. None outside the plot.
+        """
+        if self.frame is None or self.x_range is None or self.frame.plot_width < 1:
+            return None
+        x0, x1 = self.x_range
+        width = self.frame.plot_width
+        if step is not None:
+            place = math.floor((step - x0) / (x1 - x0) * width) + columns
+        else:
+            place = 0 if columns > 0 else math.floor((self._newest - x0) / (x1 - x0) * width)
+        return self.column_step(self.frame.gutter + min(place, width - (step is None)))
 
     # -- numbers
 

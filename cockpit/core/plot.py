@@ -92,6 +92,7 @@ class View:
     `window`: x range, None for all of it. `x_end`: where the run will end, if that is known. `live`: the run may
     grow, so the axis ends at a round number ahead of it. `y_limits`: None for what the values need.
     `smoothing`: 0 (off) to below 1, TensorBoard's weight. `clip`: leave outliers out of the y range.
+    `reach`: steps that the x axis spans at least, so that charts beside each other show the same ones.
     """
 
     window: Range | None = None
@@ -104,6 +105,7 @@ class View:
     cursor: float | None = None
     ascii: bool = False
     mono: bool = False
+    reach: Range | None = None
 
 
 @dataclass(frozen=True, slots=True)

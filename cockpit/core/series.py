@@ -370,8 +370,8 @@ class SeriesColumn:
     def last(self) -> tuple[float, float] | None:
         return self.table.last(self.name)
 
-    def nearest(self, step: float) -> tuple[float, float] | None:
-        return self.table.nearest(self.name, step)
+    def nearest(self, x: float) -> tuple[float, float] | None:
+        return self.table.nearest(self.name, x)
 
     def reduce(self, edges: Floats) -> Columns:
         return self.table.reduce(self.name, edges)

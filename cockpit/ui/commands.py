@@ -11,6 +11,7 @@ from textual.widget import Widget
 from cockpit.contract.errors import CockpitError
 from cockpit.ui.messages import ActionFailed, ActionSucceeded
 from cockpit.ui.views import faces
+from cockpit.ui.widgets.charts_pane import ChartsPane
 from cockpit.ui.widgets.line_view import LineView
 
 if TYPE_CHECKING:
@@ -34,15 +35,15 @@ class Commands:
 
     # -- moving --------------------------------------------------------------------------------------------------
 
-    def _list(self) -> LineView | None:
+    def _list(self) -> LineView | ChartsPane | None:
         focused: Widget | None = self.app.focused
-        if isinstance(focused, LineView):
+        if isinstance(focused, LineView | ChartsPane):
             return focused
         return next(
             (view for view in self.app.screen.query(LineView) if view.can_focus and view.display), None
         )
 
-    def _move(self, act: Callable[[LineView], None]) -> None:
+    def _move(self, act: Callable[[LineView | ChartsPane], None]) -> None:
         view = self._list()
         if view is not None:
             act(view)
@@ -152,7 +153,8 @@ class Commands:
 
     def zoom(self) -> None:
         state = self.app.state
-        state.zoomed = None if state.zoomed else "first"
+        pane = self.app.screen.query(ChartsPane).first() if self.app.screen.query(ChartsPane) else None
+        state.zoomed = None if state.zoomed or pane is None else pane.chosen
         self._charts()
 
     def range_in(self) -> None:

@@ -51,6 +51,7 @@ class LiveRun:
     def restart(self) -> None:
         """Nothing is known yet."""
         self.series: SeriesTable | None = None
+        """The metrics."""
         self.last_time: float | None = None
         """Epoch seconds of the newest event or metric: the age of what is shown."""
         self.malformed = 0
@@ -62,6 +63,11 @@ class LiveRun:
     def forget_events(self) -> None:
         """The events were truncated or replaced: what they said is void."""
         self.mid_evals = deque[MidEval](maxlen=EVENTS)
+        self.evals: SeriesTable | None = None
+        """The scores of the mini-evals as a series."""
+        self.top_score = 0.0
+        """The best of them, whatever the trainer calls best."""
+        self.planned_steps: int | None = None
         self.checkpoints = deque[Checkpoint](maxlen=EVENTS)
         self.notices = deque[Notice](maxlen=200)
         self.stage = ""
@@ -116,6 +122,15 @@ class LiveRun:
             self.series = SeriesTable()
         return self.series
 
+    def add_score(self, step: int, score: float) -> None:
+        """Put a mini-eval's score (0..1) on its chart."""
+        if self.evals is None:
+            from cockpit.core.series import SeriesTable
+
+            self.evals = SeriesTable()
+        self.evals.append(step, {"mid-eval": score})
+        self.top_score = max(self.top_score, score)
+
     def _note_time(self, rows: Rows) -> None:
         newest = float(rows.times[-1]) if len(rows.times) else 0.0
         if 0.0 < newest < float("inf"):
@@ -163,9 +178,14 @@ def _mid_eval(run: LiveRun, event: Mapping[str, Any]) -> None:
     run.mid_evals.append(
         MidEval(score=score, best=bool(event.get("best")), items=str(event.get("items", "")), **fields)
     )
+    run.add_score(run.mid_evals[-1].step, score)
     run.baseline = _number(event.get("baseline")) if event.get("baseline") is not None else run.baseline
     run.best_score = _number(event.get("best_score"))
     run.best_step = _whole(event.get("best_step")) if event.get("best_step") is not None else run.best_step
+
+
+def _plan(run: LiveRun, event: Mapping[str, Any]) -> None:
+    run.planned_steps = _whole(event.get("steps")) or None
 
 
 def _checkpoint(run: LiveRun, event: Mapping[str, Any]) -> None:
@@ -194,6 +214,7 @@ def _end(run: LiveRun, event: Mapping[str, Any]) -> None:
 
 
 _FOLDS = {
+    "plan": _plan,
     "stage": _stage,
     "mid_eval": _mid_eval,
     "checkpoint": _checkpoint,

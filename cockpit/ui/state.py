@@ -41,6 +41,11 @@ class CockpitState:
         self.smoothing = 0.6
         """Weight of the past in the exponential moving average; 0 shows the raw line alone."""
         self.zoomed: str | None = None
+        """The chart that has the pane for itself."""
+        self.chart: str | None = None
+        """The chart that was chosen among those of the pane."""
+        self.cursor: float | None = None
+        """The step of the reading line: the charts tell their values there."""
         self.steps: int | None = None
         """Show only the newest so many steps; None shows all."""
         self._revisions: dict[str, int] = {}

@@ -30,6 +30,10 @@ class Telemetry(TrainerCallback):
         self._tokens: float | None = None
         self._peak_rss = 0
 
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if state.is_world_process_zero and state.max_steps > 0:
+            self.attempt.out.event("plan", steps=state.max_steps)
+
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._began = time.perf_counter()
 

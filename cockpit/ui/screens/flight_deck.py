@@ -116,3 +116,4 @@ class FlightDeck(Screen[None]):
     def on_screen_resume(self) -> None:
         for panel in self.query(Panel):
             panel.revise()
+        self.query_one(ChartsPane).revise()

@@ -119,7 +119,7 @@ class RunScreen(Screen[None]):
         if self.tab in ("answers", "rollouts", "held_out"):
             self.query_one("#detail" if step > 0 else "#index").focus()
         elif self.tab == "charts":
-            self.query_one(ChartsPane).move(step)
+            self.query_one(ChartsPane).scroll_columns(step)
         else:
             self.query_one("#text", LineView).scroll_columns(8 * step)
 
@@ -174,6 +174,7 @@ class RunScreen(Screen[None]):
     def on_screen_resume(self) -> None:
         for panel in self.query(Panel):
             panel.revise()
+        self.query_one(ChartsPane).revise()
 
     # -- search --------------------------------------------------------------------------------------------------
 

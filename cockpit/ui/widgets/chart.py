@@ -27,12 +27,13 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from cockpit.core.plot import Level, Line, Mark, View, one_cell_each, wrap
-from cockpit.ui.widgets.chart_inks import EMPTY, style_of
+from cockpit.ui.widgets.chart_inks import CHOSEN, EMPTY, style_of
 
 if TYPE_CHECKING:
     from cockpit.core.canvas import Grid
     from cockpit.core.figure import Figure
 
+_TITLE = 3  # core.canvas.Ink.TITLE
 JOIN = 8
 """Unchanged cells between two changed ones that are sent along: a cursor move and a colour cost as much."""
 
@@ -62,6 +63,8 @@ class Chart(Widget):
         self.levels: Sequence[Level] = ()
         self.marks: Sequence[Mark] = ()
         self.view = View()
+        self.chosen = False
+        """Whether its name is shown as the one under the cursor."""
         self._figure: Figure | None = None
         self._grid: Grid | None = None
         self._drawn: tuple[int, int] | None = None  # the size of what was drawn last; None: draw it anew
@@ -81,6 +84,18 @@ class Chart(Widget):
         if empty is not None and empty != self.empty:
             self.empty, self._drawn = empty, None
         self.redraw()
+
+    def choose(self, chosen: bool) -> None:
+        """Show the chart as the one under the cursor, or no longer."""
+        if chosen != self.chosen:
+            self.chosen = chosen
+            self.refresh(Region(0, 0, self.size.width, 1))
+
+    def next_step(self, cursor: float | None, columns: int) -> float | None:
+        """The step `columns` cells to the right of `cursor`; from None, in at the newest value (or the oldest, going
+        right). None where that leaves the plot: the reading line goes out.
+        """
+        return self._figure.moved_step(cursor, columns) if self._figure is not None else None
 
     def redraw(self) -> None:
         """Draw what changed since the last time; while out of sight, remember to do so when seen again."""
@@ -108,7 +123,12 @@ class Chart(Widget):
             self._grid, self._drawn = self._paint(), (width, height)
         if self._grid is None:
             return self._empty_line(y)
-        return Strip([Segment(text, style_of(ink)) for text, ink in self._grid.runs(y)], width)
+        pieces = [Segment(text, style_of(ink)) for text, ink in self._grid.runs(y)]
+        if y == 0 and self.chosen:
+            pieces = [
+                Segment(text, CHOSEN if ink == _TITLE else style_of(ink)) for text, ink in self._grid.runs(y)
+            ]
+        return Strip(pieces, width)
 
     def on_click(self, event: events.Click) -> None:
         spot = event.get_content_offset(self)

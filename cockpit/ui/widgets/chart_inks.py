@@ -35,3 +35,4 @@ def style_of(ink: int) -> Style:
 _LINE = tuple(Style(color=color) for color in _LINES)
 _RAW = tuple(Style(color=color, dim=True) for color in _LINES)
 EMPTY = Style(dim=True)
+CHOSEN = Style(bold=True, reverse=True)
