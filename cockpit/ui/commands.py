@@ -115,6 +115,9 @@ class Commands:
             self.app.push_screen(kind(self.app))
 
     def clear_filter(self) -> None:
+        if self.app.state.cursor is not None:
+            self.app.state.cursor = None
+            self._charts()
         if self.app.state.words:
             self.set_filter("")
 

@@ -132,7 +132,7 @@ class ChartsPane(Boxes):
         sign, style = (self.glyphs.cursor, BOLD) if self.has_focus else (self.glyphs.rule, DIM)
         head = f"{sign} {title} "
         self._title.set_lines(
-            [line((head, style), (self.glyphs.rule * max(0, self.size.width - len(head)), DIM))]
+            [line((head, style), (self.glyphs.rule * max(0, self.size.width - 1 - len(head)), DIM))]
         )
 
     # -- moving --------------------------------------------------------------------------------------------------
