@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import shlex
 import time
+from pathlib import Path
 from typing import Any
 
 from cockpit.cli import FAILED, OK
 from cockpit.cli.output import print_json, say, table
 from cockpit.cli.place import workspace
 from cockpit.contract.errors import CockpitError
-from cockpit.contract.layout import AttemptLayout
 from cockpit.core.listing import parse
 from cockpit.services.listed import fields_of
 from cockpit.services.workspace import ExperimentView, Workspace
@@ -185,23 +185,23 @@ def _logs(ws: Workspace, options: argparse.Namespace) -> int:
     from cockpit.services.logview import last_lines
 
     view = ws.experiment(options.experiment)
-    if view.attempt_dir is None:
+    log = ws.log_file(view)
+    if log is None:
         raise CockpitError(f"{view.id} has not run yet", f"Start it with `cockpit launch {view.id}`.")
-    log = AttemptLayout(view.attempt_dir).log
     lines = last_lines(log, max(0, options.lines))
     if options.json:
         print_json({"experiment": view.id, "log": str(log), "lines": lines})
         return OK
     for line in lines:
         say(line)
-    return _follow(ws, view.id, AttemptLayout(view.attempt_dir)) if options.follow else OK
+    return _follow(ws, view.id, log) if options.follow else OK
 
 
-def _follow(ws: Workspace, experiment_id: str, attempt: AttemptLayout) -> int:
+def _follow(ws: Workspace, experiment_id: str, log: Path) -> int:
     from cockpit.contract.reader import LineTail
 
-    tail = LineTail(attempt.log)
-    tail.offset = attempt.log.stat().st_size if attempt.log.exists() else 0
+    tail = LineTail(log)
+    tail.offset = log.stat().st_size if log.exists() else 0
     while True:
         lines = tail.read()
         for line in lines:

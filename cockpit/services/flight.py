@@ -40,6 +40,7 @@ def new(
     command: str | None = None,
 ) -> ExperimentView:
     """A new experiment as a draft, its recipe resolved and checked. Raises CockpitError; nothing is left then."""
+    ws.refuse_moves()
     wish = drafts.Wish(
         technique=technique,
         hypothesis=hypothesis,
@@ -52,12 +53,13 @@ def new(
     )
     recipe = drafts.resolve(ws, wish)
     recipe = drafts.write(ws, recipe, now=ws.clock())
-    journal.record(ws, _draft_entries(recipe))
+    journal.record(ws, draft_entries(recipe))
     return ws.experiment(recipe.experiment_id)
 
 
 def draft_baseline(ws: Workspace) -> ExperimentView:
     """`exp_0000`: the base model on the held-out set, before any training."""
+    ws.refuse_moves()
     recipe = drafts.resolve(ws, drafts.Wish(technique="baseline", hypothesis="the base model, untouched"))
     drafts.write(ws, recipe, now=ws.clock())
     return ws.experiment(BASELINE_ID)
@@ -70,6 +72,7 @@ def launch(
 
     Never opened: data that changed since the recipe was made, held-out items in the training data.
     """
+    ws.refuse_moves()
     view = ws.experiment(experiment_id)
     layout = ws.layout.experiment(view.id)
     _refuse_more_attempts(view)
@@ -99,6 +102,7 @@ def launch(
 
 def resume(ws: Workspace, experiment_id: str) -> ExperimentView:
     """Go on from the newest checkpoint. Raises CockpitError."""
+    ws.refuse_moves()
     attempt = _settled(ws, experiment_id)
     _with_room(ws, experiment_id, attempt, lambda: launcher.resume(attempt))
     return ws.experiment(experiment_id)
@@ -106,11 +110,13 @@ def resume(ws: Workspace, experiment_id: str) -> ExperimentView:
 
 def stop(ws: Workspace, experiment_id: str, *, now: bool = False) -> str:
     """Ask the run to end with a checkpoint (or, `now`, without); gives the sentence that says what will happen."""
+    ws.refuse_moves()
     return launcher.stop(_attempt(ws, experiment_id), now=now)
 
 
 def score(ws: Workspace, experiment_id: str) -> ExperimentView:
     """The full held-out pass on the best checkpoint, as a process of its own. Raises CockpitError."""
+    ws.refuse_moves()
     view = ws.experiment(experiment_id)
     if view.id == BASELINE_ID and view.attempt is None:
         return launch(ws, view.id)
@@ -137,6 +143,7 @@ def wait(ws: Workspace, experiment_id: str, tick: Tick, *, every_s: float = 0.5)
 
 def decide(ws: Workspace, experiment_id: str, status: str, reason: str) -> ExperimentView:
     """Commit or discard, with the reason in the log. Raises CockpitError."""
+    ws.refuse_moves()
     if not reason.strip():
         raise CockpitError("a decision needs its reason", "Give it in a line.")
     view = ws.decide(experiment_id, status, reason)
@@ -227,7 +234,7 @@ def _gate(ws: Workspace, view: ExperimentView, name: str, says: str, mend: str, 
     journal.record(ws, [entry])
 
 
-def _draft_entries(recipe: Recipe) -> list[Entry]:
+def draft_entries(recipe: Recipe) -> list[Entry]:
     id_ = recipe.experiment_id
     weights = f"LoRA r={recipe.peft.r}" if recipe.peft else "full weights"
     start = f", warm start from {recipe.model.warm_start_from}" if recipe.model.warm_start_from else ""

@@ -22,6 +22,7 @@ DONE = ("evaluated", "committed", "discarded", "failed")
 
 def record(ws: Workspace, entries: Iterable[Entry]) -> int:
     """Add what isn't there yet, dated today; gives the number of lines added. Raises CockpitError."""
+    ws.refuse_moves()
     path = ws.layout.methodlog
     with _alone(ws):
         try:
@@ -56,6 +57,8 @@ def note(ws: Workspace, text: str, *, experiment: str | None = None) -> bool:
 
 def catch_up(ws: Workspace) -> int:
     """Write the verdicts of runs that ended while nobody looked; safe to call at any time, adds nothing twice."""
+    if ws.read_only:
+        return 0
     entries: list[Entry] = []
     for view in ws.experiments():
         if view.status in DONE and view.attempt is not None:

@@ -74,6 +74,9 @@ class ExperimentView:
 class Workspace:
     """The folder with `cockpit.toml`, `methodlog.md` and `.cockpit/`. `clock` gives epoch seconds."""
 
+    read_only = False
+    """Whether somebody else makes the moves here; `refuse_moves` then says who."""
+
     def __init__(self, root: Path, *, clock: Callable[[], float] = time.time) -> None:
         self.root = root
         self.layout = WorkspaceLayout(root)
@@ -83,15 +86,24 @@ class Workspace:
 
     @classmethod
     def find(cls, start: Path | None = None) -> Workspace:
-        """The workspace at or above `start` (default: the current folder). Raises CockpitError if there is none."""
+        """The workspace at or above `start` (default: here), evo's among them. Raises CockpitError if none is."""
         here = (start or Path.cwd()).resolve()
         for folder in (here, *here.parents):
-            if WorkspaceLayout(folder).config.is_file():
-                return cls(folder)
+            if WorkspaceLayout(folder).config.is_file() or _is_evos(folder):
+                return cls.at(folder)
         raise CockpitError(
             f"no workspace at {here} or above it",
             "Make one with `cockpit init`, or see one with `cockpit demo`.",
         )
+
+    @classmethod
+    def at(cls, root: Path, *, clock: Callable[[], float] = time.time) -> Workspace:
+        """The workspace in `root`: evo's, read only, where the cockpit has none of its own there."""
+        if not _is_evos(root):
+            return Workspace(root, clock=clock)
+        from cockpit.services.evo_workspace import EvoWorkspace
+
+        return EvoWorkspace(root, clock=clock)
 
     @property
     def config(self) -> config.WorkspaceConfig:
@@ -112,7 +124,7 @@ class Workspace:
     def experiments(self) -> list[ExperimentView]:
         """Every experiment, parents before children, with deltas against the parents."""
         views = [view for id_ in self.experiment_ids() if (view := self._view(id_)) is not None]
-        return _as_tree(_with_deltas(_with_places(views, queue_files(self.layout))))
+        return arrange(_with_places(views, queue_files(self.layout)))
 
     def experiment(self, experiment_id: str) -> ExperimentView:
         """One experiment; `exp_3`, `3` and `exp_0003` name the same. Raises CockpitError if it isn't there."""
@@ -126,6 +138,13 @@ class Workspace:
     def attempt_dir(self, experiment_id: str) -> AttemptLayout | None:
         """The latest attempt's folder, or None while it is a draft."""
         return latest_attempt(self.layout.experiment(normal_id(experiment_id)))
+
+    def log_file(self, view: ExperimentView) -> Path | None:
+        """What the latest attempt prints; None before it ran."""
+        return AttemptLayout(view.attempt_dir).log if view.attempt_dir else None
+
+    def refuse_moves(self) -> None:
+        """Raise CockpitError where the cockpit may only look."""
 
     def method_log_lines(self) -> list[str]:
         """`methodlog.md` as it stands, without its machine marks."""
@@ -167,8 +186,7 @@ class Workspace:
         attempt = latest_attempt(layout)
         signature: Signature = (_stat(layout.record),)
         if attempt is not None:
-            files = (attempt.process, attempt.events, attempt.metrics, attempt.held_out / "score.json")
-            signature = (*signature, *(_stat(file) for file in files))
+            signature = (*signature, *signature_of(attempt))
         kept = self._views.get(experiment_id)
         if kept is not None and kept[0] == signature and not attempts.may_change_by_itself(kept[1].attempt):
             return kept[1]
@@ -176,6 +194,10 @@ class Workspace:
         if view is not None:
             self._views[experiment_id] = (signature, view)
         return view
+
+
+def _is_evos(folder: Path) -> bool:
+    return (folder / ".evo" / "meta.json").is_file() and not WorkspaceLayout(folder).experiments.is_dir()
 
 
 def normal_id(text: str) -> str:
@@ -191,6 +213,17 @@ def latest_attempt(layout: ExperimentLayout) -> AttemptLayout | None:
     except OSError:
         return None
     return layout.attempt(max(numbers)) if numbers else None
+
+
+def signature_of(attempt: AttemptLayout) -> Signature:
+    """What changes when an attempt's view may have."""
+    files = (attempt.process, attempt.events, attempt.metrics, attempt.held_out / "score.json")
+    return tuple(_stat(file) for file in files)
+
+
+def arrange(views: list[ExperimentView]) -> list[ExperimentView]:
+    """The tree: parents before children, each with its delta against its parent."""
+    return _as_tree(_with_deltas(views))
 
 
 def _stat(path: Path) -> tuple[int, int] | None:

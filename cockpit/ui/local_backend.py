@@ -45,7 +45,7 @@ class LocalBackend:
                 "there is no workspace here", "`cockpit init` makes one, `cockpit demo` shows one."
             )
         if self._workspace is None:
-            self._workspace = Workspace(self.root)
+            self._workspace = Workspace.at(self.root)
         return self._workspace
 
     # -- looking -------------------------------------------------------------------------------------------------
@@ -136,12 +136,10 @@ class LocalBackend:
         return [row for row in rows if row is not None][:limit]
 
     def log_lines(self, view: ExperimentView) -> Sequence[str]:
-        from cockpit.contract.layout import AttemptLayout
         from cockpit.services.observe import text_at_end
 
-        if view.attempt_dir is None:
-            return ()
-        return text_at_end(AttemptLayout(view.attempt_dir).log, LOG_BYTES).split("\n")
+        log = self.workspace.log_file(view)
+        return text_at_end(log, LOG_BYTES).split("\n") if log else ()
 
     # -- moves ---------------------------------------------------------------------------------------------------
 

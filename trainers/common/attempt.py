@@ -15,7 +15,7 @@ from typing import Any
 
 from cockpit.contract import AttemptLayout, AttemptWriter, CockpitError, Recipe
 from cockpit.contract.events import Stage
-from trainers.common import summary
+from trainers.common import evo, summary
 from trainers.common.ending import Ending, explain
 from trainers.common.signals import StopFlag, Stopped, hold
 
@@ -130,7 +130,8 @@ def finish(attempt: Attempt | None, out: AttemptWriter, ending: Ending) -> int:
     out.end(ending.outcome, ending.reason, **ending.fields())
     out.close()
     print(f"== {ending.outcome}: {ending.reason}", flush=True)
-    return 1 if ending.outcome in ("failed", "out_of_memory") else 0
+    failed = ending.outcome in ("failed", "out_of_memory") or (RANK == 0 and evo.unscored(out.layout))
+    return 1 if failed else 0
 
 
 def _become_evaluate(attempt: Attempt, checkpoint: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from cockpit import verifiers
 from cockpit.contract import CockpitError
-from trainers.common import checkpoints, trackers
+from trainers.common import checkpoints, evo, trackers
 from trainers.common.attempt import Attempt
 from trainers.common.callback import MidEval
 from trainers.common.checkpoints import EvalState
@@ -74,9 +74,8 @@ def ending(attempt: Attempt, state: EvalState, step: int) -> Ending:
     """Outcome and reason; and whether the full held-out pass is worth running (source: mini-eval >= baseline)."""
     facts: dict[str, Any] = {"step": step, "best_step": state.best_step, "best_score": state.best_score}
     if attempt.stop and not state.early_stopped:
-        return Ending(
-            "stopped", f"Stopped at step {step}: {attempt.stop.reason}. It can be resumed.", **facts
-        )
+        reason = f"Stopped at step {step}: {attempt.stop.reason}. It can be resumed."
+        return Ending("stopped", reason, **facts, score_checkpoint=_for_evo(attempt, state))
     outcome, reason = "finished", f"All {step} steps are done."
     if state.early_stopped:
         outcome, reason = "early_stopped", state.stop_reason
@@ -84,13 +83,23 @@ def ending(attempt: Attempt, state: EvalState, step: int) -> Ending:
         attempt.notice("No checkpoint was scored, so the full held-out pass is skipped.", "warning")
         return Ending(outcome, reason, **facts)
     baseline = attempt.recipe.mid_eval.baseline
-    if baseline is not None and state.best_score < baseline:
+    if baseline is not None and state.best_score < baseline and not evo.inside(attempt.layout):
         attempt.notice(
             f"The full held-out pass is skipped: the best mini-eval, {state.best_score:.3g} at step "
             f"{state.best_step}, is below the baseline's {baseline:.3g} on the same items."
         )
         return Ending(outcome, reason, **facts)
     return Ending(outcome, reason, **facts, score_checkpoint=attempt.layout.checkpoint(state.best_step).name)
+
+
+def _for_evo(attempt: Attempt, state: EvalState) -> str | None:
+    """A stop that evo asked for is answered with a score, of the best checkpoint or else the newest; else None."""
+    if not evo.inside(attempt.layout):
+        return None
+    if state.best_step is not None:
+        return attempt.layout.checkpoint(state.best_step).name
+    newest = checkpoints.newest(attempt.layout)
+    return newest.name if newest else None
 
 
 def _replace_printer(trainer: Any, *callbacks: Any) -> None:

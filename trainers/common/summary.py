@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cockpit.contract import atomic
+from trainers.common import evo
 
 if TYPE_CHECKING:
     from trainers.common.attempt import Attempt
@@ -20,30 +21,29 @@ def write_train_summary(attempt: Attempt, ending: Ending) -> None:
     """What was trained, how long and how it ended; outcome figures are the cockpit's to measure. Never raises."""
     recipe, facts = attempt.recipe, attempt.facts
     failed = ending.outcome in ("failed", "out_of_memory")
-    write(
-        attempt.layout.summary,
-        {
-            "method": recipe.technique,
-            "base": recipe.model.name_or_path,
-            "warm_start": recipe.model.warm_start,
-            "checkpoint": _best(attempt),
-            "hyperparams": _hyperparams(attempt),
-            "framework": facts.get("framework"),
-            "glue_ref": None,
-            "metrics_path": attempt.layout.metrics.name,
-            "steps": ending.step,
-            "tokens": facts.get("tokens"),
-            "wall_time_s": round(time.monotonic() - attempt.began, 1),
-            "early_stop_reason": ending.reason if ending.outcome == "early_stopped" else None,
-            "errors": [ending.reason] if failed else [],
-            "outcome": ending.outcome,
-            "reason": ending.reason,
-            "best_step": ending.best_step,
-            "best_mini_eval": ending.best_score,
-            "peak_rss_mb": facts.get("peak_rss_mb"),
-            "train_loss": facts.get("train_loss"),
-        },
-    )
+    told: dict[str, Any] = {
+        "method": recipe.technique,
+        "base": recipe.model.name_or_path,
+        "warm_start": recipe.model.warm_start,
+        "checkpoint": _best(attempt),
+        "hyperparams": _hyperparams(attempt),
+        "framework": facts.get("framework"),
+        "glue_ref": None,
+        "metrics_path": attempt.layout.metrics.name,
+        "steps": ending.step,
+        "tokens": facts.get("tokens"),
+        "wall_time_s": round(time.monotonic() - attempt.began, 1),
+        "early_stop_reason": ending.reason if ending.outcome == "early_stopped" else None,
+        "errors": [ending.reason] if failed else [],
+        "outcome": ending.outcome,
+        "reason": ending.reason,
+        "best_step": ending.best_step,
+        "best_mini_eval": ending.best_score,
+        "peak_rss_mb": facts.get("peak_rss_mb"),
+        "train_loss": facts.get("train_loss"),
+    }
+    write(attempt.layout.summary, told)
+    evo.publish_summary(attempt.layout, told)
 
 
 def write_result(attempt: Attempt, scored: Scored, checkpoint: Path | None) -> None:
@@ -63,6 +63,7 @@ def write_result(attempt: Attempt, scored: Scored, checkpoint: Path | None) -> N
             }
         ]
     write(attempt.layout.result, result)
+    evo.publish_result(attempt.layout, result, scored.rows)
 
 
 def weights_key(folder: Path) -> str:
