@@ -209,7 +209,7 @@ def _wanted(options: argparse.Namespace) -> Wanted:
     for name in _DATA:
         if getattr(options, name):
             wanted.data[name] = getattr(options, name)
-    wanted.overrides |= recipes.parse_overrides(options.set)
+    wanted.overrides |= _overrides(options.set)
     return wanted
 
 
@@ -229,8 +229,13 @@ def _from_file(path: Path) -> Wanted:
         model=_table(given, "model", path),
         data=_table(given, "data", path),
     )
-    wanted.overrides = recipes.parse_overrides(given)
+    wanted.overrides = _overrides(given)
     return wanted
+
+
+def _overrides(given: Mapping[str, Any] | Sequence[str]) -> dict[str, Any]:
+    """Under one name each, so that an option replaces what the file says: `trainer.x` is `x`."""
+    return {name.removeprefix("trainer."): value for name, value in recipes.parse_overrides(given).items()}
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -122,6 +122,7 @@ def _refuse_leak(recipe: Recipe) -> None:
 
 def write(ws: Workspace, recipe: Recipe, *, now: float) -> Recipe:
     """Give the recipe an id of its own and put the draft on the disk; two who draft at once get two ids."""
+    ws.refuse_moves()
     number = max((int(id_[4:]) for id_ in ws.experiment_ids()), default=-1) + 1
     ws.layout.experiments.mkdir(parents=True, exist_ok=True)
     while True:

@@ -52,14 +52,10 @@ class EvoAttempt:
         return read_object(self.root / "attempt_state.json")
 
 
-def find(start: Path) -> Path | None:
-    """The folder at or above `start` that is an evo workspace; evo's own home in `~/.evo` is none."""
-    own = {Path(os.environ.get("EVO_HOME") or Path.home() / HOME).resolve(), (Path.home() / HOME).resolve()}
-    here = start.resolve()
-    for folder in (here, *here.parents):
-        if (folder / HOME / "meta.json").is_file() and (folder / HOME).resolve() not in own:
-            return folder
-    return None
+def is_own_home(folder: Path) -> bool:
+    """Whether this `.evo` is evo's own home of a user, which is no workspace."""
+    homes = {Path.home() / HOME, Path(os.environ.get("EVO_HOME") or Path.home() / HOME)}
+    return folder.resolve() in {home.resolve() for home in homes}
 
 
 def active_run(root: Path) -> Path | None:

@@ -44,6 +44,7 @@ def add(ws: Workspace, experiment_id: str, *, reason: str | None = None) -> int:
 
     Queued already, it keeps its place.
     """
+    ws.refuse_moves()
     view = ws.experiment(experiment_id)
     if view.status not in ("draft", "smoked"):
         raise CockpitError(f"{view.id} is {view.status}: only a draft is queued", "Make a new experiment.")

@@ -197,7 +197,11 @@ class Workspace:
 
 
 def _is_evos(folder: Path) -> bool:
-    return (folder / ".evo" / "meta.json").is_file() and not WorkspaceLayout(folder).experiments.is_dir()
+    if not (folder / ".evo" / "meta.json").is_file() or WorkspaceLayout(folder).experiments.is_dir():
+        return False
+    from cockpit.services import evo
+
+    return not evo.is_own_home(folder / evo.HOME)
 
 
 def normal_id(text: str) -> str:
