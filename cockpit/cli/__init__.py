@@ -47,6 +47,7 @@ COMMANDS: dict[str, Command] = {
     "gc": Command("gc", "checkpoints that nobody needs any more (a dry run first)", "look"),
     "watch": Command("watch", "runs that others made: Trainer, TensorBoard, MLflow, wandb", "look"),
     "findings": Command("judge", "what the diagnostics say", "look"),
+    "overlap": Command("overlap", "is the held-out set in the training data, and where", "look"),
     "judge": Command("judge", "the diagnostics on a history from elsewhere", "look"),
 }
 

@@ -65,6 +65,11 @@ def _lines(place: Path) -> Iterator[tuple[int, Row]]:
             yield number, _row_of(_json_of(raw, place, number), place, number)
 
 
+def row_of_line(raw: bytes, place: Path, number: int) -> Row:
+    """One line of JSONL as a row. Raises CockpitError naming the line and what is wrong with it."""
+    return _row_of(_json_of(raw, place, number), place, number)
+
+
 def _json_of(raw: bytes, place: Path, number: int) -> object:
     try:
         return json.loads(raw.decode())  # bytes would be guessed to be UTF-16 now and then

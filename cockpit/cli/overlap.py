@@ -1,0 +1,134 @@
+"""`cockpit overlap TRAIN HELD_OUT`: is the held-out set in the training data, and where."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from cockpit.cli import FAILED, OK
+from cockpit.cli.output import print_json, say
+
+if TYPE_CHECKING:
+    from cockpit.core.overlap import Overlap
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "train", metavar="TRAIN", help="what is trained on: JSONL, JSON, CSV, Parquet, text, a folder"
+    )
+    parser.add_argument("held_out", metavar="HELD_OUT", help="what must not be in it")
+    parser.add_argument(
+        "--most", type=int, default=20, metavar="N", help="show the N most damning pairs (20)"
+    )
+    parser.add_argument("--limit", type=int, metavar="N", help="look at the first N training rows only")
+    parser.add_argument(
+        "--column",
+        action="append",
+        default=[],
+        metavar="THEIRS=OURS",
+        help="read a column as prompt, answer, text …",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    from cockpit.core.overlap import findings
+    from cockpit.services import overlap
+
+    columns = _columns(options.column)
+    began = time.monotonic()
+    found = overlap.compare(
+        options.train,
+        options.held_out,
+        train_columns=columns,
+        held_out_columns=columns,
+        progress=_progress(began) if sys.stderr.isatty() else None,
+        limit=options.limit,
+    )
+    seconds = time.monotonic() - began
+    told = findings(found, options.train)
+    if options.json:
+        print_json(
+            {
+                "train": options.train,
+                "held_out": options.held_out,
+                **found.as_dict(max(0, options.most)),
+                "findings": [finding.as_dict() for finding in told],
+                "seconds": round(seconds, 2),
+                "rows_per_s": round(found.rows / max(seconds, 1e-6)),
+            }
+        )
+    else:
+        say(as_text(found, options.train, options.held_out, max(0, options.most), seconds))
+    return FAILED if found.leaked else OK
+
+
+def _columns(given: list[str]) -> dict[str, str]:
+    from cockpit.contract.errors import CockpitError
+
+    made: dict[str, str] = {}
+    for pair in given:
+        theirs, equals, ours = pair.partition("=")
+        if not equals or not theirs or not ours:
+            raise CockpitError(f"--column {pair!r} is no THEIRS=OURS", "For instance --column frage=prompt.")
+        made[theirs] = ours
+    return made
+
+
+def _progress(began: float) -> Callable[[int], None]:
+    def tell(rows: int) -> None:
+        rate = rows / max(1e-6, time.monotonic() - began)
+        print(f"\r{rows:,} rows, {rate:,.0f} a second ", end="", file=sys.stderr, flush=True)
+
+    return tell
+
+
+def as_text(found: Overlap, train: str, held_out: str, most: int, seconds: float) -> str:
+    """The counts, then the pairs side by side, most damning first."""
+    from cockpit.core.overlap_match import SAYS
+
+    shown = found.as_dict(most)
+    n = found.tally.ngrams
+    lines = [
+        f"{found.rows:,} training rows of {train} beside {found.items:,} held-out items of {held_out} "
+        f"({seconds:.1f} s).",
+        f"  In the training data: {found.leaked} items: {shown['exact']} word for word, {shown['contained']} inside a "
+        f"longer text, {shown['near_duplicates']} but for a few words.",
+        f"  With other names or numbers: {shown['renamed']} items.",
+        "  Sharing a run of words with a training prompt: "
+        + ", ".join(f"{n[size]} items by {size} words" for size in sorted(n))
+        + " (phrases included).",
+    ]
+    for match in found.matches[:most]:
+        common = ", a common phrase" if match.common else ""
+        lines += [
+            "",
+            f"training line {match.train_line:,} ({match.part}) {SAYS[match.kind]} as held-out line "
+            f"{match.held_out_line:,}{common}",
+            f"  training  {_one_line(match.train_text)}",
+            f"  held-out  {_one_line(match.held_out_text)}",
+            f"  shared    {match.run} words: {_one_line(match.shared)}",
+        ]
+    if len(found.matches) > most:
+        lines += ["", f"… and {len(found.matches) - most:,} more pairs (--most)."]
+    if found.tally.phrases:
+        lines += ["", "Common phrases, which count for little:"]
+        lines += [f"  {rows:>8,} rows  {words}" for words, rows, _ in found.tally.phrases]
+    lines += ["", _verdict(found)]
+    return "\n".join(lines)
+
+
+def _verdict(found: Overlap) -> str:
+    if found.leaked:
+        return "The held-out set is in the training data: take those rows out before anything is trained or scored."
+    if found.lines("renamed"):
+        return "No held-out item is in the training data; look at the twins with other names or numbers."
+    return "No held-out item is in the training data."
+
+
+def _one_line(text: str) -> str:
+    from cockpit.core.safe_text import clip
+
+    return clip(" ".join(text.split()), 400)

@@ -1,0 +1,191 @@
+"""The numeric half of the overlap check: n-gram and MinHash-LSH indexes of a held-out set, scanned by batches of rows.
+
+Everything is vectorised over a batch of rows laid end to end, with a gap between texts that no window crosses. Memory
+is that of the held-out set and one batch, however many rows go by.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+SIZES = (8, 10, 13)
+"""n-grams as in the literature: 8 (PaLM), 10 (GPT-2 on), 13 (GPT-3)."""
+BANDS, ROWS = 20, 4  # of the LSH: a Jaccard of 0.6 is found with 94 %, 0.7 with 99.6 %
+PREFILTER = 0.55  # a row with a smaller share of known pairs can't reach a Jaccard of 0.6
+FEWEST = 4  # pairs of its own that a text must have to be called like another
+_PRIME = np.uint64(0x9E3779B97F4A7C15)
+
+U64 = NDArray[np.uint64]
+I64 = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+def mixed(ids: NDArray[Any]) -> U64:
+    """Spread ids over 64 bits (the finaliser of splitmix64)."""
+    x = ids.astype(np.uint64) * _PRIME
+    x ^= x >> np.uint64(30)
+    x *= np.uint64(0xBF58476D1CE4E5B9)
+    x ^= x >> np.uint64(27)
+    x *= np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+def windows(values: U64, n: int) -> U64:
+    """Hash every window of n neighbours (polynomial, modulo 2^64)."""
+    count = max(0, len(values) - n + 1)
+    hashed = values[:count].copy()
+    for k in range(1, n):
+        hashed *= _PRIME
+        hashed += values[k : k + count]
+    return hashed
+
+
+def whole(ids: NDArray[Any], n: int) -> Bools:
+    """Say which windows of n hold no unknown word and no gap."""
+    zeros = np.concatenate(([0], np.cumsum(ids == 0)))
+    if len(ids) < n:
+        return np.zeros(0, np.bool_)
+    return zeros[n:] == zeros[: len(zeros) - n]
+
+
+class Grams:
+    """The n-grams of the held-out texts: which items hold each, and in how many training rows each was met."""
+
+    def __init__(self, texts: list[I64], n: int) -> None:
+        self.n = n
+        hashes = [windows(mixed(ids), n)[whole(ids, n)] for ids in texts]
+        items = np.repeat(np.arange(len(texts)), [len(h) for h in hashes])
+        flat = np.concatenate(hashes) if hashes else np.empty(0, np.uint64)
+        self.keys, inverse = np.unique(flat, return_inverse=True)
+        pairs = np.unique(np.stack([inverse.astype(np.int64), items.astype(np.int64)]), axis=1)
+        self.items = pairs[1]
+        """Items by gram, flat; gram g holds `items[starts[g] : starts[g + 1]]`."""
+        self.starts = np.searchsorted(pairs[0], np.arange(len(self.keys) + 1))
+        self.met = np.zeros(len(self.keys), np.int64)
+        bits = max(16, int(len(self.keys) * 8).bit_length())
+        self._shift = np.uint64(64 - bits)
+        self._sieve = np.zeros(1 << bits, np.bool_)
+        self._sieve[(self.keys >> self._shift).astype(np.int64)] = True
+
+    def find(self, hashes: U64) -> I64:
+        """Return each hash's gram, -1 for none."""
+        found = np.full(len(hashes), -1, np.int64)
+        if not len(self.keys):
+            return found
+        maybe = np.flatnonzero(self._sieve[(hashes >> self._shift).astype(np.int64)])
+        at = np.minimum(np.searchsorted(self.keys, hashes[maybe]), len(self.keys) - 1)
+        same = self.keys[at] == hashes[maybe]
+        found[maybe[same]] = at[same]
+        return found
+
+    def items_met(self) -> I64:
+        """Return the items of which a gram was met, each once."""
+        return np.unique(self.items[np.repeat(self.met > 0, np.diff(self.starts))])
+
+    def holders(self) -> I64:
+        """Return for each gram how many items hold it."""
+        return np.diff(self.starts)
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """Windows of a batch that are n-grams of the held-out set: where each starts, and which gram it is."""
+
+    at: I64
+    gram: I64
+
+
+def find_grams(grams: Grams, ids: I64, values: U64, candidates: I64 | None = None) -> Hits:
+    """Find every window of `ids` that is a gram; `candidates` are the only starts to look at, where given."""
+    n = grams.n
+    if len(ids) < n:
+        return Hits(np.empty(0, np.int64), np.empty(0, np.int64))
+    if candidates is None:
+        at = np.flatnonzero(whole(ids, n))
+        hashes = windows(values, n)[at]
+    else:
+        at = candidates[candidates + n <= len(ids)]
+        hashes = values[at].copy()
+        clean = ids[at] != 0
+        for k in range(1, n):
+            hashes *= _PRIME
+            hashes += values[at + k]
+            clean &= ids[at + k] != 0
+        at, hashes = at[clean], hashes[clean]
+    gram = grams.find(hashes)
+    hit = gram >= 0
+    return Hits(at[hit], gram[hit])
+
+
+class MinHash:
+    """MinHash-LSH over pairs of neighbouring signs (Broder 1997; banding as in Leskovec et al., ch. 3)."""
+
+    def __init__(self, texts: list[I64], *, template: float, seed: int = 1) -> None:
+        """`template`: a pair in more texts than this is the task's wording and is left out."""
+        rng = np.random.default_rng(seed)
+        self._a = rng.integers(1, 1 << 63, BANDS * ROWS, dtype=np.uint64) | np.uint64(1)
+        self._b = rng.integers(0, 1 << 63, BANDS * ROWS, dtype=np.uint64)
+        self._known = Grams(texts, 2)
+        self._template = (
+            self._known.holders() > template if len(texts) > 2 else np.zeros(len(self._known.keys), np.bool_)
+        )
+        shingles = [self._own(windows(mixed(ids), 2)) for ids in texts]
+        usable = [k for k, own in enumerate(shingles) if len(own) >= FEWEST]
+        keys = self._bands([shingles[k] for k in usable])
+        owner = np.repeat(np.array(usable, np.int64), BANDS)
+        order = np.argsort(keys.ravel(), kind="stable")
+        self._keys, self._owner = keys.ravel()[order], owner[order]
+
+    def _own(self, values: U64) -> U64:
+        gram = self._known.find(values)
+        return values[~((gram >= 0) & self._template[gram])] if len(self._template) else values
+
+    def _bands(self, shingles: list[U64]) -> U64:
+        """One key a band for each set of shingles, the band's number in it."""
+        made = np.empty((len(shingles), BANDS), np.uint64)
+        if not shingles:
+            return made
+        flat = np.concatenate(shingles)
+        starts = np.concatenate(([0], np.cumsum([len(s) for s in shingles])[:-1])).astype(np.int64)
+        for band in range(BANDS):
+            key = np.full(len(shingles), band + 1, np.uint64)
+            for row in range(band * ROWS, (band + 1) * ROWS):
+                hashed = flat * self._a[row]
+                hashed += self._b[row]
+                key = key * _PRIME + np.minimum.reduceat(hashed ^ (hashed >> np.uint64(32)), starts)
+            made[:, band] = mixed(key)
+        return made
+
+    def candidates(self, ids: I64, starts: I64, lengths: I64) -> list[tuple[int, int]]:
+        """Return (text, item) pairs that are probably alike; texts lie in `ids` from `starts` on."""
+        if not len(self._keys) or len(ids) < 2:
+            return []
+        values = windows(mixed(ids), 2)
+        gram = self._known.find(values)
+        there = (gram >= 0) & whole(ids, 2)
+        template = (there & self._template[gram]) if len(self._template) else np.zeros(len(gram), np.bool_)
+        pairs = np.maximum(lengths - 1, 0)
+        own = _between(~template, starts, starts + pairs)
+        known = _between(there & ~template, starts, starts + pairs)
+        likely = np.flatnonzero((known >= PREFILTER * own) & (own >= FEWEST))
+        if not len(likely):
+            return []
+        slices = [slice(starts[k], starts[k] + pairs[k]) for k in likely]
+        keys = self._bands([values[part][~template[part]] for part in slices])
+        left = np.searchsorted(self._keys, keys, "left")
+        right = np.searchsorted(self._keys, keys, "right")
+        found: set[tuple[int, int]] = set()
+        for row, band in zip(*np.nonzero(right > left), strict=True):
+            for k in range(int(left[row, band]), int(right[row, band])):
+                found.add((int(likely[row]), int(self._owner[k])))
+        return sorted(found)
+
+
+def _between(flags: Bools, starts: I64, ends: I64) -> I64:
+    """Count the flags that are set in each stretch."""
+    counted = np.concatenate(([0], np.cumsum(flags)))
+    return counted[ends] - counted[starts]
