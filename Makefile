@@ -13,7 +13,7 @@ export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test fast check format bench screenshots setup clean
+.PHONY: demo test fast check format bench screenshots readme-demo setup clean
 
 demo: setup
 	$(BIN)/cockpit demo --dir $(DEMO_DIR)
@@ -39,6 +39,9 @@ bench: setup
 
 screenshots: setup
 	$(BIN)/python screenshots/make.py $(DEMO_DIR)
+
+readme-demo: setup
+	$(BIN)/python scripts/readme_demo.py $(DEMO_DIR)
 
 setup: $(STAMP)
 

@@ -11,13 +11,13 @@ itself into this program (--after-training).
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from cockpit.contract import AttemptWriter, CockpitError
+from cockpit.contract.atomic import read_json
 from trainers.common import summary
 from trainers.common.attempt import Attempt, finish, log_error, open_attempt
 from trainers.common.ending import Ending, explain
@@ -40,8 +40,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         attempt = open_attempt(root, "evaluate", out, stop)
         evaluate(attempt, args.checkpoint, announce=not args.after_training)
-        scored = Ending("finished", "The held-out set is scored.")
-        ending = ending_of_training(attempt) if args.after_training else scored
+        ending = ending_of_training(attempt)
     except BaseException as error:  # noqa: BLE001 - reported as the end, like in every trainer
         ending = explain(error, stop, attempt.recipe if attempt else None)
         log_error(error)
@@ -158,11 +157,10 @@ def choose_checkpoint(attempt: Attempt, wanted: str | None) -> Path | None:
 
 
 def ending_of_training(attempt: Attempt) -> Ending:
-    """How the training ended that this pass follows, from the summary that it left."""
-    try:
-        told = json.loads(attempt.layout.summary.read_bytes())
-    except (OSError, ValueError):
-        return Ending("finished", "Trained and scored.")
+    """How the training ended that this pass follows, from the summary that it left: scoring doesn't change that."""
+    told = read_json(attempt.layout.summary)
+    if not isinstance(told, dict) or told.get("outcome") not in ("finished", "early_stopped", "stopped"):
+        return Ending("finished", "The held-out set is scored.")
     return Ending(told["outcome"], told["reason"], told["steps"], told["best_step"], told["best_mini_eval"])
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from cockpit.cli import OK
 from cockpit.cli.look import as_dict, experiments_table
-from cockpit.cli.output import print_json, say
+from cockpit.cli.output import print_json, say, warn
+from cockpit.contract.errors import CockpitError
 from cockpit.services.workspace import ExperimentView, Workspace
 
 DEFAULT_DIR = "cockpit-demo"
@@ -31,13 +32,14 @@ def run(options: argparse.Namespace) -> int:
         demo.start_teller(root)
         return open_screens(root)
     began = time.monotonic()
-    if demo.teller_alive(root):
-        ws = _watch(root, demo)
-    elif options.json:
-        ws = demo.tell(root, _nothing, _nothing)
-    else:
-        with _Progress() as progress:
-            ws = demo.tell(root, progress.say, progress.tick)
+    with demo.sole_teller(root) as mine:
+        if not mine:
+            ws = _watch(root, demo)
+        elif options.json:
+            ws = demo.tell(root, _nothing, _nothing)
+        else:
+            with _Progress() as progress:
+                ws = demo.tell(root, progress.say, progress.tick)
     views = ws.experiments()
     if options.json:
         print_json(
@@ -61,9 +63,11 @@ def _nothing(_: Any) -> None:
 
 def _watch(root: Path, demo: Any) -> Workspace:
     """The story is being told by another process: wait for its end rather than tell it twice."""
-    say(f"The demo runs already in {root}; waiting for it.")
+    warn(f"The demo runs already in {root}; waiting for it.")
     while demo.teller_alive(root):
-        time.sleep(1.0)
+        time.sleep(0.5)
+    if error := demo.state(root).get("error"):
+        raise CockpitError(f"the demo ended early: {error}", "Run it again: it goes on where it was.")
     return Workspace.find(root)
 
 

@@ -7,15 +7,17 @@ short goes on where it was.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
@@ -162,17 +164,40 @@ def ws_new(ws: Workspace, move: Move, facts: Mapping[str, Any]) -> ExperimentVie
 
 
 def _flown(ws: Workspace, experiment_id: str, say: Say, tick: Tick) -> ExperimentView:
-    """Launch unless it ran already, wait, and refuse to go on from a failure."""
+    """Launch it, or go on with what was cut short; wait, and refuse to go on from a failure or a stop."""
     view = ws.experiment(experiment_id)
     if view.status in ("draft", "smoked"):
         flight.launch(ws, experiment_id)
-    elif view.status == "failed":
-        flight.resume(ws, experiment_id)
+    elif view.status == "failed" or _stopped(view):
+        _again(ws, view, say)
     view = flight.wait(ws, experiment_id, tick)
     if view.status == "failed":
         said = view.attempt.sentence if view.attempt else "it left no record"
         raise CockpitError(f"{experiment_id} failed: {said}", f"`cockpit logs {experiment_id}` has more.")
+    if _stopped(view):
+        raise CockpitError(f"{experiment_id} was stopped", "`cockpit demo` goes on from its checkpoint.")
     return view
+
+
+def _stopped(view: ExperimentView) -> bool:
+    return (
+        view.status == "evaluated"
+        and view.score is None
+        and view.attempt is not None
+        and (view.attempt.state == "stopped")
+    )
+
+
+def _again(ws: Workspace, view: ExperimentView, say: Say) -> None:
+    """Resume from the newest checkpoint; a run that never made one gets another attempt."""
+    attempt = ws.attempt_dir(view.id)
+    if attempt is not None and any(attempt.checkpoints.glob("step_*")):
+        say(f"{view.id} was cut short; it goes on from its newest checkpoint.")
+        flight.resume(ws, view.id)
+    elif view.technique == "baseline":
+        flight.score(ws, view.id)
+    else:
+        flight.launch(ws, view.id)
 
 
 def _state(root: Path, *, title: str, done: bool = False, error: str = "") -> None:
@@ -187,10 +212,32 @@ def state_file(root: Path) -> Path:
     return WorkspaceLayout(root).private / "demo.json"
 
 
+@contextmanager
+def sole_teller(root: Path) -> Generator[bool]:
+    """Be the one who tells the story into `root`; False where another process does. The kernel frees a dead one's."""
+    path = WorkspaceLayout(root).private / "demo.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        except OSError:
+            pass  # no locks on this file system: the launches themselves still refuse a second one
+        yield True
+
+
+def state(root: Path) -> dict[str, Any]:
+    """How far the story is: `title`, `done`, `error`; empty where none was begun."""
+    found: object = atomic.read_json(state_file(root))
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+
+
 def teller_alive(root: Path) -> bool:
     """Whether a process tells the story into `root` right now."""
-    state = atomic.read_json(state_file(root))
-    return isinstance(state, dict) and not state.get("done") and processes.is_me(state)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+    told = state(root)
+    return bool(told) and not told.get("done") and not told.get("error") and processes.is_me(told)
 
 
 def start_teller(root: Path) -> None:
