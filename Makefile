@@ -9,6 +9,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO_DIR ?= demo
+WORKERS ?= 2
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -18,11 +19,12 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 demo: setup
 	$(BIN)/cockpit demo --dir $(DEMO_DIR)
 
+# A file's tests stay in one worker: those of a trainer share its imports, and what they trained.
 test: setup check
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest tests -n $(WORKERS) --dist loadfile
 
 fast: setup
-	$(BIN)/python -m pytest tests -m "not ml and not fault"
+	$(BIN)/python -m pytest tests -n $(WORKERS) --dist loadfile -m "not ml and not fault and not slow"
 
 check: setup
 	$(BIN)/ruff check .

@@ -23,6 +23,7 @@ from typing import Any, SupportsFloat, cast
 from cockpit.contract import atomic
 from cockpit.contract.events import VERSION, CheckpointReason, Level, Outcome, Split, Stage
 from cockpit.contract.layout import AttemptLayout
+from cockpit.contract.reader import last_event
 
 _TAIL = 65536  # bytes looked at for the last sequence number: far more than a line of ours
 
@@ -78,8 +79,26 @@ class AttemptWriter:
         self._append(self.layout.metrics, row)
 
     def mid_eval(self, step: int, score: float, **fields: object) -> None:
-        """Report a mini-eval: `score` in 0..1, and the fields named in `events.KINDS["mid_eval"]`."""
+        """Report a mini-eval: `score` in 0..1, and what more is known of `events.KINDS["mid_eval"]`.
+
+        Where the caller doesn't say which one is the best, the highest score so far is, before a resume too.
+        """
+        if "best" not in fields:
+            fields = {**fields, **self._standing(step, score)}
         self.event("mid_eval", step=step, score=score, **fields)
+
+    def _standing(self, step: int, score: float) -> dict[str, object]:
+        before: Mapping[str, Any] = last_event(self.layout.events, "mid_eval") or {}
+        top = before.get("best_score")
+        if not isinstance(top, int | float) or score > top:
+            return {"best": True, "best_score": score, "best_step": step, "since_best": 0}
+        since = before.get("since_best")
+        return {
+            "best": False,
+            "best_score": top,
+            "best_step": before.get("best_step"),
+            "since_best": (since if isinstance(since, int) else 0) + 1,
+        }
 
     def checkpoint(self, step: int, *, best: bool = False, reason: CheckpointReason = "periodic") -> None:
         """Report that `checkpoints/step_NNNNNN` is there, whole; `best` also points `checkpoints/best` at it."""

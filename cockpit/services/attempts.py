@@ -37,7 +37,7 @@ def read(attempt: AttemptLayout, now: float) -> AttemptFacts:
     return AttemptFacts(
         status=status,
         score=score,
-        mini_best=_number(mid.get("best_score")),
+        mini_best=_number(mid.get("best_score", mid.get("score") if mid.get("best") else None)),
         mini_last=_number(mid.get("score")),
         mini_baseline=_number(mid.get("baseline")),
         best_step=cast("int | None", mid.get("best_step")),

@@ -57,8 +57,7 @@ def command(
         argv = [python, "-u", "-m", module or module_of(recipe), str(attempt)]
         own_trainer = False
     env = _environment(attempt, recipe, base_env, token=token, resume=resume)
-    if not own_trainer:
-        env |= _import_environment(python, base_env)
+    env |= _contract_environment(base_env) if own_trainer else _import_environment(python, base_env)
     return Command(tuple(argv), env, workspace_of(attempt), argv[0] if own_trainer else python)
 
 
@@ -130,9 +129,20 @@ def _import_environment(python: str, base: Mapping[str, str]) -> dict[str, str]:
     if home.name in ("site-packages", "dist-packages"):
         if _same_environment(python):
             return {"PYTHONSAFEPATH": "1"}
-        home = _doorway(home)  # another environment's libraries must not come along
+        home = _doorway(home, "cockpit", "trainers")  # another environment's libraries must not come along
     known = base.get("PYTHONPATH")
     return {"PYTHONPATH": f"{home}{os.pathsep}{known}" if known else str(home), "PYTHONSAFEPATH": "1"}
+
+
+def _contract_environment(base: Mapping[str, str]) -> dict[str, str]:
+    """So that a trainer of the user's own finds `cockpit.contract`, whichever Python runs it; after all of theirs."""
+    home = Path(cockpit.__file__).resolve().parent.parent
+    if home.name in ("site-packages", "dist-packages"):
+        home = _doorway(home, "cockpit")
+    known = base.get("PYTHONPATH")
+    if known and str(home) in known.split(os.pathsep):
+        return {}
+    return {"PYTHONPATH": f"{known}{os.pathsep}{home}" if known else str(home)}
 
 
 def _same_environment(python: str) -> bool:
@@ -140,15 +150,16 @@ def _same_environment(python: str) -> bool:
     return os.path.abspath(python) == os.path.abspath(sys.executable)
 
 
-def _doorway(home: Path) -> Path:
-    """A folder with links to our two packages alone."""
+def _doorway(home: Path, *names: str) -> Path:
+    """A folder with links to those of our packages alone."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = cache / "finetune-cockpit" / f"path-{cockpit.__version__}-{zlib.crc32(str(home).encode()):08x}"
+    key = f"{cockpit.__version__}-{zlib.crc32(str(home).encode()):08x}-{'-'.join(names)}"
+    folder = cache / "finetune-cockpit" / f"path-{key}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
         folder = Path(tempfile.mkdtemp(prefix="finetune-cockpit-"))
-    for name in ("cockpit", "trainers"):
+    for name in names:
         link = folder / name
         if not link.exists():
             link.unlink(missing_ok=True)

@@ -220,3 +220,14 @@ def test_a_loop_of_ones_own_needs_the_contract_alone(tmp_path: Path) -> None:
     attempt = AttemptLayout(tmp_path)
     assert len(rows(attempt.metrics)) == 3
     assert rows(attempt.events)[-1]["outcome"] == "finished"
+
+
+def test_the_writer_knows_which_mid_eval_is_the_best(tmp_path: Path) -> None:
+    for step, score in ((10, 0.2), (20, 0.5), (30, 0.5), (40, 0.1)):
+        AttemptWriter(tmp_path).mid_eval(step, score)  # a new one each time, as after a resume
+    rows = list(read_rows(tmp_path / "events.jsonl"))
+    assert [row["best"] for row in rows] == [True, True, False, False]
+    assert [row["since_best"] for row in rows] == [0, 0, 1, 2]
+    assert (rows[-1]["best_score"], rows[-1]["best_step"]) == (0.5, 20)
+    AttemptWriter(tmp_path).mid_eval(50, 0.05, best=True, best_step=50, best_score=0.05)
+    assert list(read_rows(tmp_path / "events.jsonl"))[-1]["best_score"] == 0.05, "what the caller says stands"

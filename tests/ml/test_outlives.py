@@ -1,0 +1,162 @@
+"""A real trainer outlives cockpit and supervisor; its own death costs what came after its last checkpoint."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cockpit.contract import AttemptLayout
+from cockpit.contract.reader import read_rows
+from cockpit.core.evidence import Pid
+from cockpit.services import flight, journal, launcher, observe, setup
+from cockpit.services.processes import alive, belonging
+from cockpit.services.record import read_facts
+from cockpit.services.workspace import Workspace
+from tests.ml.conftest import ROOT, Tiny
+
+pytestmark = pytest.mark.fault
+
+STEPS, EVERY = 40, 10
+
+
+def until(what: Callable[[], Any], within_s: float = 150.0) -> Any:
+    end = time.monotonic() + within_s
+    while not (value := what()):
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.02)
+    return value
+
+
+@pytest.fixture
+def ws(tiny: Tiny, tmp_path: Path) -> Iterator[Workspace]:
+    """A workspace on the tiny model with one SFT draft, exp_0001; no process of it outlives the test."""
+    setup.init(
+        tmp_path / "ws",
+        name="outlives",
+        model=str(tiny.model),
+        verifier=tiny.verifier,
+        train=Path(tiny.files["sft"]),
+        mini_eval=Path(tiny.files["mini_eval"]),
+        held_out=Path(tiny.files["held_out"]),
+        sections={
+            "generation": {"max_new_tokens": 16, "batch_size": 64},
+            "mid_eval": {"every_steps": EVERY, "every_epochs": 99.0, "patience": 9},
+            "resources": {"omp_num_threads": 1},
+        },
+    )
+    made = Workspace(tmp_path / "ws")
+    options = {"max_steps": STEPS, "per_device_train_batch_size": 64, "gradient_accumulation_steps": 1}
+    flight.new(made, "sft", lora=False, overrides={**options, "learning_rate": 1e-3, "max_length": 64})
+    yield made
+    for path in made.layout.experiments.glob("*/attempts/*/process.json"):
+        facts = read_facts(path)
+        for process in (facts.supervisor, facts.trainer) if facts else ():
+            if process is not None and process.pid != os.getpid() and alive(process):
+                os.kill(process.pid, signal.SIGKILL)
+        for row in belonging(facts.launch) if facts else ():
+            os.kill(row.pid, signal.SIGKILL)
+
+
+def attempt_of(ws: Workspace) -> AttemptLayout:
+    return ws.layout.experiment("exp_0001").attempt(1)
+
+
+def steps(attempt: AttemptLayout) -> list[int]:
+    return [row["step"] for row in read_rows(attempt.metrics) if "loss" in row]
+
+
+def kill(process: Pid | None) -> None:
+    assert process is not None
+    os.kill(process.pid, signal.SIGKILL)
+    until(lambda: not alive(process))
+
+
+def test_nothing_is_missing_after_cockpit_and_supervisor_were_killed(ws: Workspace) -> None:
+    attempt = attempt_of(ws)
+    launch = [sys.executable, "-m", "cockpit", "--dir", str(ws.root), "launch", "1", "--reason", "a test"]
+    with subprocess.Popen([*launch, "--wait"], cwd=ROOT, stdout=subprocess.DEVNULL) as cockpit:
+        until(lambda: len(steps(attempt)) >= 3)
+        cockpit.kill()
+    facts = read_facts(attempt.process)
+    assert facts is not None
+    assert alive(facts.supervisor)
+    kill(facts.supervisor)
+    assert alive(facts.trainer)
+    assert ws.experiment("1").status == "running"
+    until(lambda: not alive(facts.trainer))
+    assert steps(attempt) == list(range(1, STEPS + 1))
+    events = list(read_rows(attempt.events))
+    assert [row["seq"] for row in events] == list(range(1, len(events) + 1))
+    assert [row["step"] for row in events if row["kind"] == "mid_eval"] == [10, 20, 30, 40]
+    assert [row["kind"] for row in events][-1] == "end"
+    view = ws.experiment("1")
+    assert (view.status, view.attempt and view.attempt.state) == ("evaluated", "finished")
+    assert view.score is not None
+    assert view.score.n == 200
+    assert journal.catch_up(ws) >= 1, "the verdict that nobody was there to write"
+    assert journal.catch_up(ws) == 0
+
+
+def test_a_killed_trainer_goes_on_from_its_checkpoint(ws: Workspace) -> None:
+    attempt = attempt_of(ws)
+    flight.launch(ws, "exp_0001", reason="a test")
+    until(lambda: len(steps(attempt)) > EVERY)
+    facts = read_facts(attempt.process)
+    assert facts is not None
+    kill(facts.trainer)
+    until(lambda: not alive(facts.supervisor))
+    view = ws.experiment("1")
+    assert view.attempt is not None
+    assert (view.status, view.attempt.state) == ("failed", "killed")
+    assert "Killed from outside while training" in view.attempt.sentence
+    flight.resume(ws, "exp_0001")
+    launcher.wait(attempt, 150)
+    assert observe.observe(attempt).state == "finished"
+    assert sorted(set(steps(attempt))) == list(range(1, STEPS + 1))
+    assert ws.experiment("1").score is not None
+    assert "Resumed from step_0000" in attempt.events.read_text()
+
+
+def test_the_demo_told_to_its_end_although_its_teller_was_killed(tmp_path: Path, tiny: Tiny) -> None:
+    """The whole story: baseline, an SFT that fails and says why, a GRPO run that gains; killed once in the middle."""
+    root = tmp_path / "demo"
+    tell = [sys.executable, "-m", "cockpit", "demo", "--dir", str(root)]
+    grpo = Workspace(root).layout.experiment("exp_0002").attempt(1)
+    with subprocess.Popen([*tell, "--headless"], cwd=ROOT, stdout=subprocess.DEVNULL) as teller:
+        try:
+            until(lambda: len(steps(grpo)) >= 2 or teller.poll() is not None, 280)
+        finally:
+            teller.kill()
+    facts = read_facts(grpo.process)
+    assert facts is not None
+    assert alive(facts.trainer), "the run is not the teller's"
+    done = subprocess.run([*tell, "--json"], cwd=ROOT, capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stderr
+    told = {e["technique"]: e for e in json.loads(done.stdout)["experiments"]}
+    base, sft, gained = told["baseline"], told["sft"], told["grpo"]
+    assert [e["n_items"] for e in (base, sft, gained)] == [200] * 3
+    assert 0.2 < base["held_out_score"] < 0.7
+    assert (sft["held_out_score"], sft["state"], sft["status"]) == (0.0, "early_stopped", "discarded")
+    assert gained["interval"][0] > base["interval"][1]
+    assert (gained["delta_kind"], gained["status"]) == ("gained", "committed")
+    said = {
+        id_: [f.headline for f in flight.findings_of(Workspace(root), id_)]
+        for id_ in ("exp_0001", "exp_0002")
+    }
+    assert any("no answer parses any more" in line for line in said["exp_0001"])
+    assert said["exp_0002"] == [], "quiet on a healthy run"
+    assert steps(grpo) == list(range(1, steps(grpo)[-1] + 1))
+    log = (root / "methodlog.md").read_text()
+    marks = [line.partition("<!--")[2] for line in log.splitlines() if "<!-- k:" in line]
+    assert len(marks) == len(set(marks))
+    for text in ("sha256:", "exp_0001: sft", "committed: Gained", "discarded: Lost"):
+        assert text in log
