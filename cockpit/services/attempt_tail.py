@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import CHUNK, decode_line
+from cockpit.services.preview import LARGE, preview
 from cockpit.services.tails import BlockTail, LogTail
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class AttemptTail:
         self._events = BlockTail(self.layout.events, chunk=chunk)
         self._log = LogTail(self.layout.log, chunk=chunk)
         self._parser: RowParser | None = None
+        self._previewed = False
         self._gone = False
         self._behind = True
         self._skipped = 0
@@ -97,14 +99,19 @@ class AttemptTail:
         batch.size += 4 * len(block)
 
     def _read_metrics(self, batch: Batch) -> None:
+        if self._metrics.offset == 0 and not self._previewed:
+            self._previewed = True
+            batch.preview = self._preview()
+            if batch.preview is not None:  # shown before the first rows are read
+                self._metrics.size = LARGE
+                batch.size += 8 * len(batch.preview.steps) * (2 + len(batch.preview.columns))
+                return
         block = self._metrics.read()
         batch.metrics_restarted = self._metrics.restarted
+        if self._metrics.restarted:
+            self._parser, self._previewed = None, False
         if block:
-            from cockpit.services.metric_rows import RowParser
-
-            if self._parser is None or self._metrics.restarted:
-                self._parser = RowParser()
-            rows = self._parser.parse(block)
+            rows = self._parse_with().parse(block)
             batch.rows = rows if len(rows.steps) else None
             batch.malformed += rows.malformed
             batch.size += 8 * len(rows.steps) * (2 + len(rows.columns))
@@ -113,6 +120,21 @@ class AttemptTail:
         if self._behind and not self._metrics.more:
             self._behind = False
             batch.whole = True
+
+    def _preview(self) -> Rows | None:
+        try:
+            large = self.layout.metrics.stat().st_size >= LARGE
+        except OSError:
+            return None
+        return preview(self.layout.metrics, self._parse_with()) if large else None
+
+    def _parse_with(self) -> RowParser:
+        """The parser; numpy and msgspec are imported with the first line, not before."""
+        if self._parser is None:
+            from cockpit.services.metric_rows import RowParser
+
+            self._parser = RowParser()
+        return self._parser
 
     def _read_log(self, batch: Batch) -> None:
         batch.log = self._log.read()

@@ -1,6 +1,7 @@
 """What the readings say of an attempt on the disk: its files as a `Run`, judged by core/readings.
 
-Files are read whole but once: the answer is kept until one of them changes.
+The answer is kept until one of the files changes. Of a long file, the beginning and the newest part are read: a run
+of a million steps is judged as fast as one of ten thousand, and its middle is history.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from cockpit.core.scores import Score
 from cockpit.services import attempts, observe
 
 _KEPT: dict[Path, tuple[tuple[object, ...], list[Finding]]] = {}
+_METRICS = (131_072, 655_360)  # bytes at the beginning and at the end: some 8,000 rows
+_EVENTS = (1_048_576, 1_048_576)
 _SAMPLE_FILES = 6  # newest files of rollouts that the groups are counted from
 
 
@@ -39,8 +42,12 @@ def run_of(attempt: AttemptLayout, *, stalled: str = "", parent: Score | None = 
     """The attempt's files as the value that the readings judge."""
     recipe = _mapping(atomic.read_json(attempt.recipe))
     trainer = _mapping(recipe.get("trainer"))
-    metrics, nonfinite = series_of(read_rows(attempt.metrics))
-    events = [row for row in read_rows(attempt.events) if row.get("kind") in ("mid_eval", "end")]
+    metrics, nonfinite = series_of(observe.rows_at_ends(attempt.metrics, *_METRICS))
+    events = [
+        row
+        for row in observe.rows_at_ends(attempt.events, *_EVENTS)
+        if row.get("kind") in ("mid_eval", "end")
+    ]
     mid_evals, baseline = mid_evals_of(events)
     outcome = next((str(row.get("outcome")) for row in reversed(events) if row.get("kind") == "end"), None)
     beta = trainer.get("beta")
@@ -68,7 +75,8 @@ def edited(run: Run, known: Mapping[str, Any]) -> Run:
 
 def _read(attempt: AttemptLayout, stalled: str, parent: Score | None) -> list[Finding]:
     run = run_of(attempt, stalled=stalled, parent=parent)
-    told = [Finding.from_dict(row) for row in read_rows(attempt.events) if row.get("kind") == "finding"]
+    events = observe.rows_at_ends(attempt.events, *_EVENTS)
+    told = [Finding.from_dict(row) for row in events if row.get("kind") == "finding"]
     return ranked([*readings.read(run), *(finding for finding in told if finding is not None)])
 
 

@@ -27,6 +27,8 @@ LOOK_S = 1.0
 """A look at the files in any case, for file systems that tell nobody of changes (NFS)."""
 POLL_S = 0.25
 """Between two looks where no watch could be set."""
+SEEN_S, DRAW_S = 1.0, 0.05
+"""How long a preview may wait to be drained, and what drawing it takes at most."""
 _STEP_MS, _DEBOUNCE_MS = 50, 100
 _BREATH_S = 0.0002  # between two chunks: lets the screen's thread have the interpreter
 
@@ -80,6 +82,7 @@ class Follower:
             batch = self._tail.read()
             if batch:
                 self._offer(batch)
+                self._let_it_be_seen(batch)
             if self._tail.more:
                 time.sleep(_BREATH_S)
                 continue
@@ -91,6 +94,14 @@ class Follower:
             except OSError:  # no watches left, or the folder is gone
                 changes = None
                 self._stop.wait(self._poll_s)
+
+    def _let_it_be_seen(self, batch: Batch) -> None:
+        """After a preview, leave the processor to whoever draws it: the rest is read behind what is seen."""
+        if batch.preview is None:
+            return
+        with self._room:
+            self._room.wait_for(lambda: not self._waiting or self._stop.is_set(), SEEN_S)
+        self._stop.wait(DRAW_S)
 
     def _offer(self, batch: Batch) -> None:
         with self._room:

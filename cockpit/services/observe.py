@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from cockpit.contract import control
 from cockpit.contract.layout import AttemptLayout
-from cockpit.contract.reader import decode_line, last_event
+from cockpit.contract.reader import decode_line, last_event, read_rows
 from cockpit.core.evidence import Signs
 from cockpit.core.status import AttemptStatus, derive
 from cockpit.services.processes import liveness
@@ -57,6 +58,24 @@ def rows_at_end(path: Path, window: int) -> list[dict[str, Any]]:
     data, whole = _at_end(path, window)
     lines = data.split(b"\n")
     return [row for line in lines[0 if whole else 1 :] if line and (row := decode_line(line)) is not None]
+
+
+def rows_at_ends(path: Path, head: int, tail: int) -> Iterator[dict[str, Any]]:
+    """The well-formed lines of a file, in order; of one longer than `head + tail` bytes, those within its ends."""
+    try:
+        size = path.stat().st_size
+        if size > head + tail:
+            with path.open("rb") as handle:
+                lines = handle.read(head).split(b"\n")[:-1]
+        else:
+            lines = None
+    except OSError:
+        return
+    if lines is None:
+        yield from read_rows(path)
+        return
+    yield from (row for line in lines if line and (row := decode_line(line)) is not None)
+    yield from rows_at_end(path, tail)
 
 
 def text_at_end(path: Path, window: int) -> str:

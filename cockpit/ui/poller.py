@@ -22,6 +22,8 @@ LOOK_S, IDLE_LOOK_S = 1.0, 2.5
 """Seconds between two looks at the workspace while something runs, and while nothing does."""
 HARDWARE_S = 5.0
 FINDINGS_S = 4.0
+FINDINGS_SHARE = 100.0
+"""Judging a long run takes a while: it is done no oftener than takes 1 % of a core."""
 
 
 class Poller:
@@ -34,8 +36,10 @@ class Poller:
         shown: Callable[[], ExperimentView | None],
         *,
         clock: Callable[[], float] = time.monotonic,
+        cpu: Callable[[], float] = time.thread_time,
     ) -> None:
-        self.backend, self.post, self.shown, self.clock = backend, post, shown, clock
+        self.backend, self.post, self.shown, self.clock, self.cpu = backend, post, shown, clock, cpu
+        self._findings_pause = FINDINGS_S
         self._wake = threading.Event()
         self._stop = False
         self._picture: Picture | None = None
@@ -93,9 +97,11 @@ class Poller:
             if hardware is not None and hardware != self._hardware:
                 self._hardware = hardware
                 self.post(HardwareRead(hardware))
-        if view is not None and now - self._findings_at >= FINDINGS_S:
+        if view is not None and now - self._findings_at >= self._findings_pause:
             self._findings_at = now
+            began = self.cpu()
             findings = self._tried(self.backend.run_findings, view)
+            self._findings_pause = max(FINDINGS_S, FINDINGS_SHARE * (self.cpu() - began))
             if findings is not None and (view.id, findings) != self._findings:
                 self._findings = (view.id, findings)
                 self.post(FindingsRead(view.id, tuple(findings)))
