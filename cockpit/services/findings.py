@@ -26,10 +26,10 @@ _EVENTS = (1_048_576, 1_048_576)
 _SAMPLE_FILES = 6  # newest files of rollouts that the groups are counted from
 
 
-def for_attempt(root: Path, *, parent: Score | None = None) -> list[Finding]:
-    """Findings of one attempt, gravest first; those that its trainer reported are among them. Never raises OSError."""
+def for_attempt(root: Path, *, parent: Score | None = None, now: float | None = None) -> list[Finding]:
+    """Findings of one attempt as of `now` (epoch seconds), gravest first, its trainer's among them. No OSError."""
     attempt = AttemptLayout(root)
-    status = observe.observe(attempt)
+    status = observe.observe(attempt, now=now)
     stalled = status.sentence if status.state == "stalled" else ""
     key = (*(_stamp(path) for path in (attempt.events, attempt.metrics, attempt.process)), stalled, parent)
     kept = _KEPT.get(root)

@@ -32,16 +32,17 @@ class Action(NamedTuple):
     """What the selected experiment must be for it to be offered in the footer: draft, live, ended, any."""
 
 
-_MOVE, _RUN, _CHART, _VIEW = "Moving", "Experiment", "Charts", "Screens"
+MOVING = "Moving"
+_MOVE, _RUN, _CHART, _VIEW = MOVING, "Experiment", "Charts", "Screens"
 
 ACTIONS: tuple[Action, ...] = (
     Action("help", "question_mark,f1", "?", "help", "this list of keys", _VIEW, footer=1),
     Action("open", "enter", "enter", "open", "open the experiment, the finding, the item under the cursor", _MOVE,
-           footer=2, twin="show"),
+           EXPERIMENT, "show", 2, "any"),
     Action("back", "escape", "esc", "back", "close what is open; drop the filter", _MOVE, footer=3,
            scopes=frozenset({RUN, LIST})),
     Action("clear", "escape", "esc", "back", "drop the filter, go back to the tree", _MOVE, scopes=frozenset({DECK})),
-    Action("next_pane", "tab", "tab", "pane", "the next pane", _MOVE, footer=4, scopes=EXPERIMENT),
+    Action("next_pane", "tab", "tab", "pane", "the next pane", _MOVE, footer=4, scopes=EXPERIMENT, needs="any"),
     Action("previous_pane", "shift+tab", "shift+tab", "pane", "the pane before", _MOVE, scopes=EXPERIMENT),
     Action("down", "j,down", "j", "down", "down a line", _MOVE),
     Action("up", "k,up", "k", "up", "up a line", _MOVE),
@@ -51,7 +52,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("page_up", "pageup,ctrl+u,ctrl+b", "ctrl+u", "page", "up a page", _MOVE),
     Action("left", "left", "left", "left", "sideways to the left; the tab before", _MOVE),
     Action("right", "right", "right", "right", "sideways to the right; the next tab", _MOVE),
-    Action("filter", "slash", "/", "filter", "filter the list, search the log", _MOVE, footer=9),
+    Action("filter", "slash", "/", "filter", "filter the list, search the log", _MOVE, footer=9, needs="any"),
     Action("next_match", "n", "n", "next", "the next match of the search", _MOVE, scopes=frozenset({RUN})),
     Action("previous_match", "N", "N", "previous", "the match before", _MOVE, scopes=frozenset({RUN})),
     Action("launch", "l", "l", "launch", "start the draft's run; it outlives the terminal", _RUN, EXPERIMENT,
@@ -73,13 +74,36 @@ ACTIONS: tuple[Action, ...] = (
     Action("range_in", "plus,equals_sign", "+", "newer", "fewer steps: the newer half", _CHART, EXPERIMENT),
     Action("range_out", "minus", "-", "all", "more steps, up to the whole run", _CHART, EXPERIMENT),
     Action("findings", "f", "f", "findings", "all findings with their evidence", _VIEW, EXPERIMENT, "findings"),
-    Action("method_log", "m", "m", "method log", "the decisions of this workspace", _VIEW, EXPERIMENT, "ls", 8),
+    Action("method_log", "m", "m", "method log", "the decisions of this workspace", _VIEW, EXPERIMENT, "methodlog", 8),
     Action("doctor", "d", "d", "doctor", "what this machine has and lacks", _VIEW, EXPERIMENT, "doctor"),
     Action("palette", "ctrl+p,colon", "ctrl+p", "commands", "every action by name", _VIEW),
     Action("quit", "q", "q", "leave", "leave the cockpit; runs go on", _VIEW, footer=10),
 )  # fmt: skip
 
 BY_ID = {action.id: action for action in ACTIONS}
+
+
+_NAMES = {
+    "question_mark": "?",
+    "slash": "/",
+    "escape": "esc",
+    "plus": "+",
+    "equals_sign": "=",
+    "minus": "-",
+    "colon": ":",
+    "pagedown": "pgdn",
+    "pageup": "pgup",
+}
+
+
+def key_names(action: Action) -> str:
+    """All keys of an action as people name them: `j down`, `+ =`."""
+    return " ".join(_NAMES.get(key, key) for key in action.keys.split(","))
+
+
+def listed() -> list[Action]:
+    """The actions that a list of keys names: those that only mirror another one are left out."""
+    return [action for action in ACTIONS if action.id not in ("clear", "previous_pane")]
 
 
 def in_scope(scope: str) -> list[Action]:

@@ -42,10 +42,15 @@ class CockpitApp(App[int]):
     """Screens on one workspace. `clock` gives epoch seconds, `fps` caps how often live data redraw the screen."""
 
     TITLE = "cockpit"
-    ENABLE_COMMAND_PALETTE = True
-    COMMANDS: ClassVar = set()
+    ENABLE_COMMAND_PALETTE = False
+    """Ours is made of the one table of actions, and can be drawn in ASCII."""
     BINDINGS: ClassVar = []
-    CSS = "Toast { max-width: 76; } * { link-background: transparent; }"
+    CSS = """
+    Toast { width: 60; max-width: 90%; padding: 0 1; }
+    CockpitApp.-ascii Toast { border-left: ascii ansi_default; }
+    * { link-background: transparent; link-style: none; link-background-hover: transparent;
+        link-style-hover: underline; link-color: ansi_default; link-color-hover: ansi_default; }
+    """
 
     theme = Reactive("ansi-dark", init=False)
     """The terminal's own 16 colours. Set here, not in `__init__`: a change would parse all styles and paint twice."""
@@ -68,6 +73,7 @@ class CockpitApp(App[int]):
         self.clock = clock
         self.state = CockpitState(now=clock())
         self.cap = FrameCap(fps or frames_per_second())
+        self.set_class(self.glyphs.ascii, "-ascii")
         self.live = live
         """False in tests that look at the workspace themselves."""
 

@@ -87,7 +87,15 @@ class Commands:
         self._open_once(HelpScreen)
 
     def palette(self) -> None:
-        self.app.action_command_palette()
+        from cockpit.ui.screens.palette import PaletteScreen
+
+        def chosen(action_id: str | None) -> None:
+            if action_id is not None:
+                self.do(action_id)
+
+        scope = getattr(self.app.screen, "scope", None)
+        if isinstance(scope, str):
+            self.app.push_screen(PaletteScreen(scope, self.app.glyphs), chosen)
 
     def open(self) -> None:
         from cockpit.ui.screens.run import RunScreen
@@ -114,17 +122,24 @@ class Commands:
         if not isinstance(self.app.screen, kind):
             self.app.push_screen(kind(self.app))
 
-    def clear_filter(self) -> None:
-        if self.app.state.cursor is not None:
-            self.app.state.cursor = None
-            self._charts()
-        if self.app.state.words:
-            self.set_filter("")
+    def clear_reading(self) -> bool:
+        """Take the charts' reading line away; whether there was one."""
+        if self.app.state.cursor is None:
+            return False
+        self.app.state.cursor = None
+        self._charts()
+        return True
 
     def set_filter(self, words: str) -> None:
-        """Show only the experiments that hold all of `words`."""
-        self.app.state.words = words
-        self.app.state.touch("tree")
+        """List the experiments that `words` keep (core/listing); the selection moves to the first of them."""
+        from cockpit.ui.views.tree import in_listing
+
+        state = self.app.state
+        state.words = words
+        state.touch("tree")
+        left = [view.id for view in in_listing(state.picture.experiments if state.picture else (), words)[0]]
+        if left and state.selected not in left:
+            self.app.select(left[0])
         self.app.changed()
 
     # -- charts --------------------------------------------------------------------------------------------------

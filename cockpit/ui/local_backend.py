@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from cockpit.ui.facts import Check, Draft, Hardware, Picture, SampleFile
+from cockpit.ui.facts import Check, Draft, Hardware, Picture, Problem, SampleFile
 
 if TYPE_CHECKING:
     from cockpit.core.findings import Finding
@@ -27,8 +27,9 @@ _ROW_BYTES = 8_000_000
 class LocalBackend:
     """Services on this machine's files and processes. Every method but `follow` may block: threads call it."""
 
-    def __init__(self, root: Path | None) -> None:
+    def __init__(self, root: Path | None, *, clock: Callable[[], float] = time.time) -> None:
         self.root = root
+        self.clock = clock
         self._workspace: Workspace | None = None
         self._lock = threading.Lock()
         self._hardware: Looker | None = None
@@ -45,25 +46,31 @@ class LocalBackend:
                 "there is no workspace here", "`cockpit init` makes one, `cockpit demo` shows one."
             )
         if self._workspace is None:
-            self._workspace = Workspace.at(self.root)
+            self._workspace = Workspace.at(self.root, clock=self.clock)
         return self._workspace
 
     # -- looking -------------------------------------------------------------------------------------------------
 
     def look(self) -> Picture:
+        from cockpit.contract.errors import CockpitError
+
         if self.root is None:
             return Picture()
         workspace = self.workspace
         with self._lock:
-            config = workspace.config
-            return Picture(
+            picture = Picture(
                 root=self.root,
-                name=config.name,
-                model=config.model,
-                held_out=str(config.held_out),
-                verifier=config.verifier,
+                name=self.root.name,
                 experiments=tuple(workspace.experiments()),
                 method_log=tuple(workspace.method_log_lines()),
+            )
+            try:
+                config = workspace.config
+            except CockpitError as error:  # the runs can be looked at all the same
+                where = f"{Path(error.file).name}: " if error.file else ""
+                return picture._replace(problem=Problem(where + error.title, error.mend))
+            return picture._replace(
+                name=config.name, model=config.model, held_out=str(config.held_out), verifier=config.verifier
             )
 
     def follow(self, view: ExperimentView, wake: Callable[[], None]) -> Feed:
@@ -77,7 +84,7 @@ class LocalBackend:
 
         if view.attempt_dir is None:
             return ()
-        return findings.for_attempt(view.attempt_dir, parent=self._parent_score(view))
+        return findings.for_attempt(view.attempt_dir, parent=self._parent_score(view), now=self.clock())
 
     def _parent_score(self, view: ExperimentView) -> Score | None:
         with self._lock:

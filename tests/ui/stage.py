@@ -174,6 +174,49 @@ class Stage:
             "trainer": dict(RECIPE_TRAINER), "report_to": "none",
         }  # fmt: skip
 
+    def run(
+        self,
+        id_: str,
+        technique: str,
+        *,
+        steps: int,
+        ended_ago: float,
+        parent: str = "exp_0000",
+        end: tuple[str, str] | None = None,
+        passed: int | None = None,
+    ) -> AttemptLayout:
+        """A run whose last line is `ended_ago` seconds old; scored on the held-out set where `passed` is given."""
+        reward = technique == "grpo"
+        out, clock, layout = self.experiment(
+            id_, technique, parent=parent, lora=reward, ago=ended_ago + steps + 11,
+            hypothesis="the verifier as reward" if reward else "demonstrations",
+        )  # fmt: skip
+        self._train(out, clock, steps=steps, every=5, scores=[0.3, 0.5], reward=reward, step_s=1.0)
+        if end is not None:
+            out.end(end[0], end[1], step=steps, best_step=steps // 5 * 5)  # type: ignore[arg-type]
+        if passed is not None:
+            self.log(layout, f"step {steps}\n")
+            self.score(layout, passed, 200, 199, seed=int(id_[4:]))
+            self.process(layout, started=clock.now - steps, ended=clock.now, exit_code=0)
+        return layout
+
+    def log(self, layout: AttemptLayout, text: str) -> None:
+        layout.log.parent.mkdir(parents=True, exist_ok=True)
+        layout.log.write_text(text)
+
+    def decide(self, id_: str, status: str, reason: str) -> None:
+        """Commit or discard, as of a minute ago."""
+        path = self.layout.experiment(id_).record
+        record = json.loads(path.read_text())
+        record["decision"] = {"status": status, "reason": reason, "time": self.now - 60}
+        atomic.write_json(path, record)
+
+    def settle(self) -> None:
+        """Date every file to the frozen present, so that no silence is measured against the real clock."""
+        for path in self.root.rglob("*"):
+            if path.is_file() and path.stat().st_mtime > self.now:
+                os.utime(path, (self.now - 1, self.now - 1))
+
     def process(self, layout: AttemptLayout, *, started: float, **known: Any) -> None:
         """process.json: alive (as this very process) unless `ended` is given."""
         here = machine()
@@ -206,13 +249,22 @@ class Stage:
         )  # fmt: skip
 
     def _train(
-        self, out: AttemptWriter, clock: Ticking, *, steps: int, every: int, scores: list[float], reward: bool
+        self,
+        out: AttemptWriter,
+        clock: Ticking,
+        *,
+        steps: int,
+        every: int,
+        scores: list[float],
+        reward: bool,
+        step_s: float | None = None,
     ) -> None:
         for name, seconds in (("importing", 6), ("loading", 3), ("tokenizing", 1), ("training", 1)):
             out.stage(name)  # type: ignore[arg-type]
             clock.now += seconds
         best, best_step, since = -1.0, 0, 0
-        step_s = (self.now - 2 - clock.now) / steps if reward else 1.3
+        if step_s is None:
+            step_s = (self.now - 2 - clock.now) / steps if reward else 1.3
         for step in range(1, steps + 1):
             clock.now += step_s
             out.metrics(step, _metrics(step, reward))

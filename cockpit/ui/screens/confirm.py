@@ -23,8 +23,8 @@ class StopScreen(Dialog[str]):
             ["Leaving the cockpit (q) does not stop a run; this does."],
             [
                 Choice("g", "graceful", "finish the step, write a checkpoint, end: it can be resumed"),
-                Choice("n", "now", "end at once: what came after the last checkpoint is lost"),
-                Choice("esc", "none", "let it run"),
+                Choice("x", "now", "end at once: what came after the last checkpoint is lost"),
+                Choice("n", "none", "no, let it run (so does esc)"),
             ],
         )
 

@@ -17,7 +17,7 @@ from cockpit.core.safe_text import clean
 from cockpit.ui.glyphs import Glyphs
 from cockpit.ui.lines import Line, fold, line
 from cockpit.ui.messages import LineChosen
-from cockpit.ui.styles import BAD, BOLD, DIM, KEY
+from cockpit.ui.styles import BAD, BOLD, KEY
 from cockpit.ui.widgets.line_view import LineView
 
 Answer = TypeVar("Answer")
@@ -64,12 +64,12 @@ class Dialog(ModalScreen[Answer], Generic[Answer]):
     def compose(self) -> ComposeResult:
         with Vertical(id="box"):
             words = Words(id="words", glyphs=self.glyphs, focusable=False)
-            words.lines = [line((clean(self.heading, newlines="show"), BOLD)), line(), *self._words()]
+            words.lines = self._head()
             yield words
             yield from self.fields()
             if self.choices:
                 choices = Words(id="choices", glyphs=self.glyphs, cursor=True)
-                choices.lines = [_choice(choice) for choice in self.choices]
+                choices.lines = [self.choice_line(choice) for choice in self.choices]
                 choices.cursor = self.choices[0].id
                 yield choices
 
@@ -82,16 +82,26 @@ class Dialog(ModalScreen[Answer], Generic[Answer]):
         if first is not None:
             first.focus()
 
+    def choice_line(self, choice: Choice) -> Line:
+        """How a choice reads."""
+        return line((f" {choice.key:<5} ", KEY), choice.says, key=choice.id)
+
     def _words(self) -> list[Line]:
-        return [line(part) for text in self.words for part in fold(clean(text, newlines="keep"), WIDTH)] + [
-            line()
+        return [line(part) for text in self.words for part in fold(clean(text, newlines="keep"), WIDTH)]
+
+    def _head(self) -> list[Line]:
+        heading = fold(clean(self.heading, newlines="show"), WIDTH)
+        return [
+            *(line((part, BOLD)) for part in heading),
+            line(),
+            *self._words(),
+            *([line()] if self.words else []),
         ]
 
     def complain(self, text: str) -> None:
         """Say below the words what is missing."""
         words = self.query_one("#words", Words)
-        fresh = [line((clean(self.heading, newlines="show"), BOLD)), line(), *self._words()]
-        words.lines = [*fresh, *(line((part, BAD)) for part in fold(clean(text), WIDTH))]
+        words.lines = [*self._head(), *(line((part, BAD)) for part in fold(clean(text), WIDTH))]
         words.refresh(layout=True)
 
     def on_key(self, event: events.Key) -> None:
@@ -125,11 +135,3 @@ class Dialog(ModalScreen[Answer], Generic[Answer]):
     def answer(self, choice: str) -> None:
         """What a choice does."""
         raise NotImplementedError
-
-
-def _choice(choice: Choice) -> Line:
-    return line((f" {choice.key} ", KEY), f" {choice.says}", key=choice.id)
-
-
-def hint(text: str) -> Line:
-    return line((text, DIM))

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
-from textual.screen import Screen
 
+from cockpit.core.safe_text import clean
 from cockpit.ui import actions
-from cockpit.ui.lines import Line
+from cockpit.ui.lines import Line, line
+from cockpit.ui.screens.search import SearchScreen
+from cockpit.ui.styles import DIM
 from cockpit.ui.views import bars
 from cockpit.ui.widgets.line_view import LineView
 
@@ -17,22 +19,28 @@ if TYPE_CHECKING:
     from cockpit.ui.app import CockpitApp
 
 
-class Page(Screen[None]):
-    """A title, lines to scroll through, the keys."""
+class Page(SearchScreen):
+    """A title, blocks of lines to scroll through (a block is what the filter keeps or drops), the keys."""
 
+    scope = actions.LIST
     BINDINGS = actions.bindings(actions.LIST)
-    CSS_PATH = "page.tcss"
+    CSS_PATH: ClassVar = ["search.tcss", "page.tcss"]
     AUTO_FOCUS = "#body"
+    ASKS = "show only what holds these words; enter keeps them, esc drops them"
     heading: ClassVar[str] = ""
     cursor: ClassVar[bool] = False
+    newest_last: ClassVar[bool] = False
 
     def __init__(self, app: CockpitApp) -> None:
         super().__init__()
         self.cockpit = app
+        self._words = ""
 
     def compose(self) -> ComposeResult:
         glyphs = self.cockpit.glyphs
-        yield LineView(id="body", title=self.heading, glyphs=glyphs, cursor=self.cursor)
+        yield LineView(
+            id="body", title=self.heading, glyphs=glyphs, cursor=self.cursor, follow=self.newest_last
+        )
         yield LineView(id="foot", glyphs=glyphs, focusable=False)
 
     def on_mount(self) -> None:
@@ -46,10 +54,35 @@ class Page(Screen[None]):
         if not self.is_mounted or not self.size.area:
             return
         width = max(20, self.size.width - 2)
-        offered = actions.footer(actions.LIST, frozenset())
+        offered = actions.footer(actions.LIST, frozenset({"any"}))
         self.query_one("#foot", LineView).set_lines([bars.keys_line(offered, width)])
-        self.query_one("#body", LineView).set_lines(self.lines(width), title=self.heading)
+        found = [block for block in self.blocks(width) if self._holds(block)]
+        lines = [item for block in found for item in block]
+        none = [line((f"nothing holds “{self.words}”; esc drops the filter", DIM))]
+        title = f"{self.heading} /{self.words}" if self.words else self.heading
+        self.query_one("#body", LineView).set_lines(lines or none, title=clean(title, newlines="show"))
 
-    def lines(self, width: int) -> Sequence[Line]:
-        """The text, in `width` cells."""
+    def blocks(self, width: int) -> Sequence[Sequence[Line]]:
+        """The text in `width` cells, by what belongs together."""
         raise NotImplementedError
+
+    def _holds(self, block: Sequence[Line]) -> bool:
+        text = " ".join(item.plain for item in block).lower()
+        return all(word in text for word in self.words.lower().split())
+
+    # -- filter ----------------------------------------------------------------------------------------------------
+
+    @property
+    def words(self) -> str:
+        return self._words
+
+    def search(self, words: str) -> None:
+        self._words = words
+        self.fill()
+
+    def leave_search(self) -> None:
+        self.query_one("#body").focus()
+
+    def do_back(self) -> None:
+        if not self.drop_search():
+            self.cockpit.commands.back()

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
-from textual.screen import Screen
-from textual.widgets import Input
 
 from cockpit.ui import actions
 from cockpit.ui.deck_layout import Box
@@ -16,7 +14,10 @@ from cockpit.ui.facts import SampleFile
 from cockpit.ui.lines import Line, line
 from cockpit.ui.messages import LineChosen, LineHighlighted, RunFilesRead
 from cockpit.ui.run_reader import RunReader
+from cockpit.ui.screens.page import Page
 from cockpit.ui.screens.run_tabs import TABS, RunTabs
+from cockpit.ui.screens.search import SearchScreen
+from cockpit.ui.views.answers import item_lines
 from cockpit.ui.widgets.boxes import Boxes
 from cockpit.ui.widgets.charts_pane import ChartsPane
 from cockpit.ui.widgets.line_view import LineView
@@ -27,12 +28,14 @@ if TYPE_CHECKING:
     from cockpit.ui.app import CockpitApp
 
 
-class RunScreen(Screen[None]):
+class RunScreen(SearchScreen):
     """Tabs over one experiment, the one that was selected when it opened."""
 
+    scope = actions.RUN
     BINDINGS = actions.bindings(actions.RUN)
-    CSS_PATH = "run.tcss"
+    CSS_PATH: ClassVar = ["search.tcss", "run.tcss"]
     AUTO_FOCUS = ""
+    ASKS = "search the log; enter keeps the words (n, N go between matches), esc drops them"
 
     def __init__(self, app: CockpitApp, tab: str = "charts") -> None:
         super().__init__()
@@ -45,7 +48,7 @@ class RunScreen(Screen[None]):
         """Which line of the index the rows belong to."""
         self.log_text: Sequence[str] = ()
         self.recipe: Mapping[str, Any] = {}
-        self.words = ""
+        self._words = ""
         self.tabs = RunTabs(self)
 
     @property
@@ -65,10 +68,12 @@ class RunScreen(Screen[None]):
             places=self._places,
             id="run",
         )
-        yield Input(id="search", compact=True, placeholder="search the log; enter keeps, esc drops")
 
     def _places(self, width: int, height: int) -> Mapping[str, Box]:
-        return run_places(width, height, tab=self.tab)
+        from cockpit.ui.views import panes
+
+        header = len(panes.header_lines(self.cockpit.state, self.cockpit.glyphs, width - 1))
+        return run_places(width, height, tab=self.tab, header=max(3, header))
 
     def on_mount(self) -> None:
         state = self.cockpit.state
@@ -76,7 +81,6 @@ class RunScreen(Screen[None]):
         state.touch("selection")
         self.cockpit.follow_shown()
         self.watch(self.cockpit, "revision", self._revised, init=False)
-        self.query_one("#search", Input).cursor_blink = False
         self.show_tab(self.tab)
 
     def on_unmount(self) -> None:
@@ -89,7 +93,6 @@ class RunScreen(Screen[None]):
     def show_tab(self, tab: str) -> None:
         """Bring up one tab, and read what it needs."""
         self.tab = tab
-        self.query_one("#run", Boxes).rearrange()
         spans = [
             ((f"[{word}]" if name == tab else f" {word} "), self.tabs.style(name)) for name, word in TABS
         ]
@@ -98,8 +101,13 @@ class RunScreen(Screen[None]):
         if view is not None:
             for what in self.tabs.needs(tab):
                 self.reader.ask(what, view)
-        self.query_one(f"#{self.tabs.focus(tab)}").focus()
         self.fill()
+        self.query_one("#run", Boxes).rearrange()
+        self.query_one(f"#{self.tabs.focus(tab)}").focus()
+
+    def action_show_tab(self, tab: str) -> None:
+        """A click on a tab's name."""
+        self.show_tab(tab)
 
     def do_next_pane(self, step: int = 1) -> None:
         names = [name for name, _ in TABS]
@@ -162,9 +170,9 @@ class RunScreen(Screen[None]):
             self.tabs.open_item()
 
     def do_back(self) -> None:
-        if self.words:
-            self._search("")
-        elif self.focused is not None and self.focused.id == "detail":
+        if self.drop_search() or self.cockpit.commands.clear_reading():
+            return
+        if self.focused is not None and self.focused.id == "detail":
             self.query_one("#index").focus()
         elif self.cockpit.state.zoomed and self.tab == "charts":
             self.cockpit.commands.zoom()
@@ -178,35 +186,23 @@ class RunScreen(Screen[None]):
 
     # -- search --------------------------------------------------------------------------------------------------
 
+    @property
+    def words(self) -> str:
+        return self._words
+
     def do_filter(self) -> None:
         if self.tab != "log":
             self.show_tab("log")
-        self.add_class("-searching")
-        field = self.query_one("#search", Input)
-        field.value = self.words
-        field.focus()
+        super().do_filter()
 
-    def on_input_changed(self, event: Input.Changed) -> None:
-        if self.has_class("-searching"):
-            self._search(event.value)
-
-    def on_input_submitted(self) -> None:
-        self._end_search()
-
-    def key_escape(self) -> None:
-        if self.has_class("-searching"):
-            self._search("")
-            self._end_search()
-
-    def _end_search(self) -> None:
-        self.remove_class("-searching")
-        self.query_one("#text").focus()
-
-    def _search(self, words: str) -> None:
-        self.words = words
+    def search(self, words: str) -> None:
+        self._words = words
         self.fill()
         if words:
             self.tabs.to_match(0)
+
+    def leave_search(self) -> None:
+        self.query_one("#text").focus()
 
     def do_next_match(self) -> None:
         self.tabs.to_match(1)
@@ -215,16 +211,14 @@ class RunScreen(Screen[None]):
         self.tabs.to_match(-1)
 
 
-class ItemScreen(Screen[None]):
+class ItemScreen(Page):
     """One item whole."""
 
-    BINDINGS = actions.bindings(actions.LIST)
-    AUTO_FOCUS = "#item"
+    heading = "One item"
 
-    def __init__(self, app: CockpitApp, title: str, lines: Sequence[Line]) -> None:
-        super().__init__()
-        self.view = LineView(id="item", title=title, glyphs=app.glyphs)
-        self.view.lines = lines
+    def __init__(self, app: CockpitApp, row: Mapping[str, Any]) -> None:
+        super().__init__(app)
+        self.row = row
 
-    def compose(self) -> ComposeResult:
-        yield self.view
+    def blocks(self, width: int) -> Sequence[Sequence[Line]]:
+        return [[item] for item in item_lines(self.row, width=width, glyphs=self.cockpit.glyphs)]

@@ -45,7 +45,9 @@ class RunTabs:
         self._match = 0
 
     def style(self, tab: str) -> Style:
-        return BOLD if tab == self.screen.tab else DIM
+        """Bold for the one that is up; a click brings another one up."""
+        click = Style(meta={"@click": f"screen.show_tab({tab!r})"})
+        return (BOLD if tab == self.screen.tab else DIM) + click
 
     def needs(self, tab: str) -> Sequence[str]:
         return _NEEDS.get(tab, ())
@@ -134,9 +136,7 @@ class RunTabs:
             rows = answers.in_slice(rows, (self._list("index").cursor or ":").partition(":")[2])
         if cursor is None or not cursor.isdigit() or int(cursor) >= len(rows):
             return
-        row = rows[int(cursor)]
-        lines = answers.item_lines(row, width=screen.size.width - 1, glyphs=screen.cockpit.glyphs)
-        screen.cockpit.push_screen(ItemScreen(screen.cockpit, "One item; esc goes back", lines))
+        screen.cockpit.push_screen(ItemScreen(screen.cockpit, rows[int(cursor)]))
 
     # -- one text ------------------------------------------------------------------------------------------------
 

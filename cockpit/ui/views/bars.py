@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from rich.style import Style
+
 from cockpit.core.safe_text import clean
 from cockpit.ui.actions import Action
 from cockpit.ui.glyphs import Glyphs
@@ -27,7 +29,7 @@ def title_line(picture: Picture | None, width: int, glyphs: Glyphs) -> Line:
     total = len(picture.experiments)
     counts: list[Span | str] = [
         (f"{glyphs.running} {running} running" if running else faces.NOTHING_RUNS, LIVE if running else DIM),
-        (f" of {total}" if total else "", DIM),
+        (f" of {total}" if running else f", {total} experiments" if total > 1 else "", DIM),
     ]
     parts = (_tail(picture.model), _tail(picture.held_out), picture.verifier)
     target = f" {glyphs.times} ".join(clean(part, newlines="show") for part in parts if part)
@@ -93,7 +95,12 @@ def keys_line(actions: Sequence[Action], width: int) -> Line:
             break
         chosen.append(action)
     ordered = [a for a in actions if a in chosen or a in always]
-    return line(*join([[(a.shown, KEY), (f" {a.label}", DIM)] for a in ordered]))
+    return line(*join([[(a.shown, KEY + _press(a)), (f" {a.label}", DIM + _press(a))] for a in ordered]))
+
+
+def _press(action: Action) -> Style:
+    """A click on a key is that key."""
+    return Style(meta={"@click": f"app.do({action.id!r})"})
 
 
 def _cost(action: Action) -> int:

@@ -21,26 +21,32 @@ _FACE = {
 }
 
 
-def finding_lines(
+def finding_lines(findings: Sequence[Finding], *, width: int, glyphs: Glyphs) -> list[Line]:
+    """A headline and the next step for each finding."""
+    return [item for block in finding_blocks(findings, width=width, glyphs=glyphs) for item in block]
+
+
+def finding_blocks(
     findings: Sequence[Finding], *, width: int, glyphs: Glyphs, full: bool = False
-) -> list[Line]:
-    """A headline and the next step for each finding; with `full` the evidence and the source as well."""
-    lines: list[Line] = []
+) -> list[list[Line]]:
+    """The lines of each finding: headline, next step; with `full` the evidence, the rule and its source as well."""
+    blocks: list[list[Line]] = []
     for index, finding in enumerate(findings):
         sign, word, style = _FACE.get(finding.severity, ("info", finding.severity, PLAIN))
-        key = str(index)
         mark = getattr(glyphs, sign)
         headline = fold(f"{word}: {clean(finding.headline, newlines='show')}", max(8, width - 3))
-        lines.append(line((f"{mark} ", style), (headline[0], BOLD if style is DIM else style), key=key))
+        lines = [line((f"{mark} ", style), (headline[0], BOLD if style is DIM else style), key=str(index))]
         lines += [line(f"  {more}") for more in headline[1:]]
         if full:
             lines += _evidence(finding, width, glyphs)
         for number, step in enumerate(fold(clean(finding.next_step, newlines="show"), max(8, width - 5))):
             lines.append(line((f"  {glyphs.arrow} " if number == 0 else "    ", ACCENT), step))
         if full:
-            lines.append(line((f"  {finding.rule}; {clean(finding.source, newlines='show')}", DIM)))
+            source = f"{clean(finding.rule, newlines='show')}; {clean(finding.source, newlines='show')}"
+            lines += [line((f"  {part}", DIM)) for part in fold(source, max(8, width - 3))]
             lines.append(line())
-    return lines
+        blocks.append(lines)
+    return blocks
 
 
 def _evidence(finding: Finding, width: int, glyphs: Glyphs) -> list[Line]:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from cockpit.core.safe_text import clean
 from cockpit.ui import ages
 from cockpit.ui.glyphs import Glyphs
-from cockpit.ui.lines import Line, Span, join, line
+from cockpit.ui.lines import Line, Span, cell, fold, join, line
 from cockpit.ui.styles import BAD, BEST, BOLD, DIM, HEAD, LIVE, PLAIN, WARN
 from cockpit.ui.views import faces
-from cockpit.ui.views.scores import number, share
+from cockpit.ui.views.scores import delta_spans, number, score_spans, share
 
 if TYPE_CHECKING:
     from cockpit.services.workspace import ExperimentView
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 REWARD_FIRST = frozenset({"grpo", "rloo", "ppo"})
 """Techniques whose loss says little: their reward stands first."""
+SENTENCE_ROWS = 3
+"""Rows that a sentence may take; a log's last line may be long."""
 _STAGES = {
     "importing": "importing the training libraries",
     "loading": "loading the model",
@@ -34,19 +36,27 @@ def header_lines(
     run: LiveRun | None,
     latest: Mapping[str, float],
     *,
+    width: int,
     now: float,
     glyphs: Glyphs,
     pinned: bool = False,
     busy: str = "",
 ) -> list[Line]:
-    """Three lines: who and how it stands, the sentence, the numbers. `latest` holds the newest finite metrics."""
+    """Who and how it stands; the sentence, in up to three lines; the numbers. `latest` has the newest metrics."""
     if view is None:
         return []
     return [
         _who(view, run, now, glyphs, pinned, busy),
-        _sentence(view, now),
-        _numbers(view, run, latest, glyphs),
+        *_sentence(view, now, width, glyphs),
+        _numbers(view, run, latest, width, glyphs),
     ]
+
+
+def fitted(lines: list[Line], height: int, *, live: bool) -> list[Line]:
+    """As many of the header's lines as fit: of a live run the numbers stay, of another one the sentence."""
+    if len(lines) <= height:
+        return lines
+    return [*lines[: height - 1], lines[-1]] if live else lines[:height]
 
 
 def main_metric(technique: str) -> str:
@@ -83,29 +93,45 @@ def _who(
     return line(*join(groups, f" {glyphs.dot} "))
 
 
-def _sentence(view: ExperimentView, now: float) -> Line:
+def _sentence(view: ExperimentView, now: float, width: int, glyphs: Glyphs) -> list[Line]:
+    """What it does or why it ended, folded; the hypothesis or the note goes along where there is room for it."""
     attempt = view.attempt
+    hypothesis = clean(view.hypothesis, newlines="show")
     if attempt is None:
-        return line((clean(view.hypothesis, newlines="show"), DIM))
+        return [line((hypothesis or "a draft: l launches it", DIM))]
     state = attempt.state
-    if state in ("starting", "running") and attempt.stage is not None:
+    style, text, more = PLAIN, clean(attempt.sentence, newlines="show"), clean(view.note, newlines="show")
+    if state in ("starting", "running") and attempt.stage is not None and attempt.sure:
         doing = _STAGES.get(attempt.stage, clean(attempt.stage, newlines="show"))
         since = f", for {ages.since(now - attempt.stage_since)}" if attempt.stage_since else ""
-        return line(
-            f"{doing[:1].upper()}{doing[1:]}{since}.", (f" {clean(view.hypothesis, newlines='show')}", DIM)
-        )
-    bad = state in ("failed", "oom_killed", "killed", "lost", "stalled")
-    text = clean(attempt.sentence, newlines="show")
-    note = f" {clean(view.note, newlines='show')}" if view.note else ""
-    return line((text, BAD if bad else PLAIN), (note, DIM))
+        text, more = f"{doing[:1].upper()}{doing[1:]}{since}.", hypothesis
+    elif state in ("failed", "oom_killed", "killed", "lost", "stalled"):
+        style = BAD
+    parts = fold(text, width)
+    if len(parts) > SENTENCE_ROWS:
+        parts = [
+            *parts[: SENTENCE_ROWS - 1],
+            cell(" ".join(parts[SENTENCE_ROWS - 1 :]), width, ellipsis=glyphs.ellipsis),
+        ]
+    lines = [line((part, style)) for part in parts]
+    if more and len(lines) == 1:
+        lines[0] = line((text, style), (f" {more}", DIM))
+    return lines
 
 
-def _numbers(view: ExperimentView, run: LiveRun | None, latest: Mapping[str, float], glyphs: Glyphs) -> Line:
-    first = main_metric(view.technique)
-    order = [first, *(name for name in ("loss", "reward", "kl", "lr", "grad_norm") if name != first)]
-    groups: list[list[Span | str]] = [
-        [(f"{name} ", DIM), number(latest[name])] for name in order if name in latest
-    ][:4]
+def _numbers(
+    view: ExperimentView, run: LiveRun | None, latest: Mapping[str, float], width: int, glyphs: Glyphs
+) -> Line:
+    """The held-out score once there is one, the newest metrics while there is none, the mini-evals."""
+    groups: list[list[Span | str]] = []
+    if view.score is not None:
+        score = score_spans(view.score, wide=width >= 60, glyphs=glyphs)
+        delta = delta_spans(view.delta, glyphs)
+        groups.append([("held-out ", DIM), *score, *([" ", *delta] if delta else [])])
+    else:
+        first = main_metric(view.technique)
+        order = [first, *(name for name in ("loss", "reward", "kl", "lr", "grad_norm") if name != first)]
+        groups += [[(f"{name} ", DIM), number(latest[name])] for name in order if name in latest][:4]
     groups += _mid_eval(view, run, glyphs)
     if run is not None and run.malformed:
         groups.append([(f"{run.malformed} unreadable lines skipped", WARN)])

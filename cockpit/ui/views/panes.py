@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from rich.style import Style
 
+from cockpit.core.safe_text import clean
 from cockpit.ui import actions
+from cockpit.ui.glyphs import Glyphs
 from cockpit.ui.lines import Line, fold, line
 from cockpit.ui.styles import BAD, DIM, WARN
-from cockpit.ui.views import bars, faces, header, tree
+from cockpit.ui.views import bars, faces, header, method, tree
 from cockpit.ui.views.findings import finding_lines, no_findings
 from cockpit.ui.views.log import log_lines
 
@@ -24,36 +26,54 @@ def title(panel: Panel, width: int) -> Sequence[Line]:
     return [bars.title_line(panel.state.picture, width, panel.glyphs)]
 
 
+def problem(panel: Panel, width: int) -> Sequence[Line]:
+    """What is wrong with the workspace, and how to mend it."""
+    return problem_lines(panel.state, width)
+
+
+def problem_lines(state: CockpitState, width: int) -> list[Line]:
+    wrong = state.picture.problem if state.picture else None
+    if wrong is None:
+        return []
+    said = [line((part, BAD)) for part in fold(clean(wrong.title, newlines="show"), width)]
+    mend = fold(clean(wrong.mend, newlines="show"), width)
+    return said + [line((part, WARN)) for part in mend if part]
+
+
 def experiments(panel: Panel, width: int) -> Sequence[Line]:
     """The experiments as a tree; the cursor is the selection."""
     state = panel.state
     picture = state.picture
-    words = f" /{state.words}" if state.words else ""
+    words = f" /{clean(state.words, newlines='show')}" if state.words else ""
     marked = f", {len(state.marked)} selected" if state.marked else ""
     panel.title = f"Experiments{words}{marked}"
     if picture is None or picture.root is None:
         return _face(faces.NO_WORKSPACE, width)
-    problem = _problem(state, width)
     if not picture.experiments:
-        return [*problem, *_face(faces.EMPTY, width)]
+        return _face(faces.EMPTY, width)
     panel.cursor = state.selected
     if wrong := tree.listing_problem(state.words):
         problem = [*problem, line((wrong, WARN))]
     rows = tree.tree_lines(picture.experiments, width=width, glyphs=panel.glyphs, marked=state.marked,
                            pinned=state.pinned, words=state.words)  # fmt: skip
-    return [*problem, *(rows or [line((f"none holds “{state.words}”; esc drops the filter", DIM))])]
+    return rows or [line((f"none holds “{state.words}”; esc drops the filter", DIM))]
 
 
 def run_header(panel: Panel, width: int) -> Sequence[Line]:
     """How the shown experiment stands, its newest numbers and their age."""
-    state, run = panel.state, panel.state.shown_run
-    view = state.shown
+    view = panel.state.shown
+    lines = header_lines(panel.state, panel.glyphs, width)
+    return header.fitted(lines, panel.size.height, live=view is not None and faces.is_live(view))
+
+
+def header_lines(state: CockpitState, glyphs: Glyphs, width: int) -> list[Line]:
+    """The whole header of the shown experiment in `width` cells."""
+    view, run = state.shown, state.shown_run
     if view is None:
         return []
     latest = run.latest() if run else {}
-    lines = header.header_lines(view, run, latest, now=state.now, glyphs=panel.glyphs,
-                                pinned=state.pinned is not None, busy=state.busy.get(view.id, ""))  # fmt: skip
-    return lines if panel.size.height >= 3 else [lines[0], lines[2] if faces.is_live(view) else lines[1]]
+    return header.header_lines(view, run, latest, width=width, now=state.now, glyphs=glyphs,
+                               pinned=state.pinned is not None, busy=state.busy.get(view.id, ""))  # fmt: skip
 
 
 def findings(panel: Panel, width: int) -> Sequence[Line]:
@@ -63,6 +83,28 @@ def findings(panel: Panel, width: int) -> Sequence[Line]:
     if not found:
         return no_findings(panel.state.shown is not None)
     return finding_lines(found, width=width, glyphs=panel.glyphs)
+
+
+def found_lines(state: CockpitState, glyphs: Glyphs, width: int) -> list[Line]:
+    """What the findings would fill, to see how much room they need."""
+    return finding_lines(state.shown_findings(), width=width, glyphs=glyphs)
+
+
+def decided(panel: Panel, width: int) -> Sequence[Line]:
+    """The method log: what was decided for the workspace and for the shown experiment, newest last."""
+    state = panel.state
+    panel.title = f"Method log of {state.shown_id}" if state.shown_id else "Method log"
+    return method.entry_lines(_decisions(state), width)
+
+
+def newest(panel: Panel, width: int) -> Sequence[Line]:
+    """The newest of those, in a line."""
+    entries = _decisions(panel.state)
+    return [line(("decided: ", DIM), (method.short(entries[-1]), DIM))] if entries else []
+
+
+def _decisions(state: CockpitState) -> list[str]:
+    return method.about(state.picture.method_log if state.picture else (), state.shown_id)
 
 
 def log(panel: Panel, width: int) -> Sequence[Line]:
@@ -104,14 +146,6 @@ def offered_states(state: CockpitState) -> frozenset[str]:
     return frozenset(states)
 
 
-def _problem(state: CockpitState, width: int) -> list[Line]:
-    problem = state.picture.problem if state.picture else None
-    if problem is None:
-        return []
-    said = [line((part, BAD)) for part in fold(problem.title, width)]
-    return said + [line((part, WARN)) for part in fold(problem.mend, width) if part]
-
-
 def _face(face: Sequence[tuple[str, Style]], width: int) -> list[Line]:
     lines: list[Line] = []
     for text, style in face:
@@ -127,9 +161,12 @@ def charts(panel: Panel, width: int) -> Sequence[Line]:
 
 PANES: dict[str, Callable[[Panel, int], Sequence[Line]]] = {
     "title": title,
+    "problem": problem,
     "tree": experiments,
     "header": run_header,
     "findings": findings,
+    "decided": decided,
+    "newest": newest,
     "charts": charts,
     "log": log,
     "hardware": hardware,

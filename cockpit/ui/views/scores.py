@@ -40,7 +40,7 @@ def delta_spans(delta: Delta | None, glyphs: Glyphs) -> list[Span]:
         "gained": (f"{glyphs.up} gained", GOOD),
         "lost": (f"{glyphs.down} lost", BAD),
         "level": (f"{glyphs.level} level", PLAIN),
-        "too_few": ("? too few items", DIM),
+        "too_few": ("? in the noise", DIM),
     }
     word, style = words.get(delta.kind, (delta.kind.replace("_", " "), DIM))
     if delta.kind == "incomparable":

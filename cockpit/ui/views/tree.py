@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from cockpit.contract.errors import CockpitError
@@ -29,11 +29,12 @@ def tree_lines(
 ) -> list[Line]:
     """Lines for `views` (parents before children) in `width` cells; only those that `words` (core/listing) keep."""
     listed, flat = in_listing(views, words)
-    branches = {} if flat else _branches(views, glyphs)
+    names = _names(listed, {} if flat else _branches(views, glyphs), width, glyphs)
+    column = max((len(name) for name in names.values()), default=0)
     lines: list[Line] = []
     for view in listed:
         sign = glyphs.pin if view.id == pinned else glyphs.mark if view.id in marked else " "
-        lines.append(_row(view, branches.get(view.id, ""), sign, width, glyphs))
+        lines.append(_row(view, f"{names[view.id]:<{column}}", sign, width, glyphs))
     return lines
 
 
@@ -62,13 +63,12 @@ def listing_problem(words: str) -> str:
     return ""
 
 
-def _row(view: ExperimentView, branch: str, sign: str, width: int, glyphs: Glyphs) -> Line:
-    roomy = width >= 66
+def _row(view: ExperimentView, name: str, sign: str, width: int, glyphs: Glyphs) -> Line:
+    roomy = width - len(name) >= 54
     glyph, word, style = faces.status_face(view, glyphs)
-    name = f"{branch}{view.id}"
     parts: list[Span] = [
         (sign, BOLD),
-        (cell(name, 13 if roomy else 12, ellipsis=glyphs.ellipsis), BOLD if faces.is_live(view) else PLAIN),
+        (name, BOLD if faces.is_live(view) else PLAIN),
         (" " + cell(faces.technique(view), 9, ellipsis=glyphs.ellipsis), PLAIN),
         (f" {glyph} ", style),
         (cell(word, 13, ellipsis=glyphs.ellipsis), style),
@@ -90,6 +90,19 @@ def _result(view: ExperimentView, roomy: bool, glyphs: Glyphs) -> list[Span]:
         spans.append((" " * max(1, (17 if roomy else 11) - have), PLAIN))
         spans += delta
     return spans
+
+
+def _names(
+    shown: Sequence[ExperimentView], branches: Mapping[str, str], width: int, glyphs: Glyphs
+) -> dict[str, str]:
+    """Branch and id of each, the same for all in length; of a deep branch only its end is drawn, after an ellipsis."""
+    deepest = 4 if width < 100 else 10
+    names: dict[str, str] = {}
+    for view in shown:
+        branch = branches.get(view.id, "")
+        cut = branch if len(branch) <= deepest else glyphs.ellipsis + branch[1 - deepest :]
+        names[view.id] = cut + view.id
+    return names
 
 
 def _branches(views: Sequence[ExperimentView], glyphs: Glyphs) -> dict[str, str]:

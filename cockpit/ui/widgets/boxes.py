@@ -52,6 +52,11 @@ class Boxes(Widget):
         return self._box_layout.placed
 
     def rearrange(self) -> None:
-        """Lay out anew: what decides about the places changed."""
+        """Lay out anew and paint what moved: what decides about the places changed.
+
+        At once, not through `refresh(layout=True)`: whatever asks for a widget's region in between (the mouse,
+        the focus) would make Textual take the new places for the old ones, and paint nothing of what moved.
+        """
         self._clear_arrangement_cache()
-        self.refresh(layout=True)
+        if self.is_attached:
+            self.screen._refresh_layout()  # pyright: ignore[reportPrivateUsage]
