@@ -46,6 +46,7 @@ COMMANDS: dict[str, Command] = {
     "queue": Command("queue", "what waits to be launched, and for what", "look"),
     "gc": Command("gc", "checkpoints that nobody needs any more (a dry run first)", "look"),
     "watch": Command("watch", "runs that others made: Trainer, TensorBoard, MLflow, wandb", "look"),
+    "methodlog": Command("look", "what was decided, from methodlog.md", "look"),
     "findings": Command("judge", "what the diagnostics say", "look"),
     "overlap": Command("overlap", "is the held-out set in the training data, and where", "look"),
     "judge": Command("judge", "the diagnostics on a history from elsewhere", "look"),

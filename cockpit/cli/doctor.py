@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from cockpit.cli import FAILED, OK
 from cockpit.cli.output import print_json, say
@@ -15,7 +16,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from cockpit.services import doctor
 
-    checks = doctor.quick_checks() if options.quick else doctor.checks()
+    root = Path(options.dir) if options.dir else None
+    checks = doctor.quick_checks(root) if options.quick else doctor.checks(root)
     failed = any(check.level == "fail" for check in checks)
     if options.json:
         print_json({"ok": not failed, "checks": checks})

@@ -1,4 +1,4 @@
-"""`cockpit ls`, `status`, `show`, `logs`: looking, from files alone."""
+"""`cockpit ls`, `status`, `show`, `logs`, `methodlog`: looking, from files alone."""
 
 from __future__ import annotations
 
@@ -36,6 +36,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             "-n", "--lines", type=int, default=40, metavar="N", help="start N lines from the end"
         )
+    if command == "methodlog":
+        parser.add_argument("experiment", metavar="EXP", nargs="?", help="only what it stands on")
     if command == "show":
         parser.add_argument(
             "--items", action="store_true", help="every held-out item with the model's answer"
@@ -44,7 +46,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     ws = workspace(options)
-    handlers = {"ls": _ls, "status": _status, "show": _show, "logs": _logs}
+    handlers = {"ls": _ls, "status": _status, "show": _show, "logs": _logs, "methodlog": _method_log}
     return handlers[options.command](ws, options)
 
 
@@ -178,6 +180,28 @@ def _show(ws: Workspace, options: argparse.Namespace) -> int:
         print_json({**as_dict(view), **facts})
     else:
         say(report.as_text(view, facts))
+    return OK
+
+
+def _method_log(ws: Workspace, options: argparse.Namespace) -> int:
+    from cockpit.core import methodlog
+
+    id_ = ws.experiment(options.experiment).id if options.experiment else ""
+    lines = ws.method_log_lines()
+    entries = [e for e in methodlog.parse("\n".join(lines)) if not id_ or e.experiment in ("", id_)]
+    if options.json:
+        fields = ("date", "kind", "experiment", "text")
+        print_json(
+            {"file": ws.layout.methodlog, "entries": [{f: getattr(e, f) for f in fields} for e in entries]}
+        )
+    elif not lines:
+        say("Nothing decided yet: experiments, verdicts and decisions are written to methodlog.md.")
+    elif id_:
+        for entry in entries:
+            where = f"{entry.experiment}: " if entry.experiment else ""
+            say(" · ".join(part for part in (entry.date, entry.kind, where + entry.text) if part))
+    else:
+        say("\n".join(lines))
     return OK
 
 

@@ -101,8 +101,14 @@ def launch(
 
 
 def resume(ws: Workspace, experiment_id: str) -> ExperimentView:
-    """Go on from the newest checkpoint. Raises CockpitError."""
+    """Go on from the newest checkpoint. Raises CockpitError, also for a run that came to its own end."""
     ws.refuse_moves()
+    view = ws.experiment(experiment_id)
+    if view.attempt is not None and view.attempt.state in ("finished", "early_stopped"):
+        raise CockpitError(
+            f"{view.id} came to its own end ({view.attempt.state}): there is nothing to go on with",
+            "Make a new experiment, with a hypothesis of its own.",
+        )
     attempt = _settled(ws, experiment_id)
     _with_room(ws, experiment_id, attempt, lambda: launcher.resume(attempt))
     return ws.experiment(experiment_id)

@@ -29,7 +29,7 @@ class Action(NamedTuple):
     twin: str = ""
     footer: int = 0
     needs: str = ""
-    """What the selected experiment must be for it to be offered in the footer: draft, live, ended, any."""
+    """What the selected experiment must be for it to be offered in the footer: draft, live, broken_off, scored, any."""
 
 
 MOVING = "Moving"
@@ -59,7 +59,8 @@ ACTIONS: tuple[Action, ...] = (
            "launch", 5, "draft"),
     Action("stop", "s", "s", "stop", "end the run, with a checkpoint or at once (asks first)", _RUN, EXPERIMENT,
            "stop", 5, "live"),
-    Action("resume", "r", "r", "resume", "go on from the last checkpoint", _RUN, EXPERIMENT, "resume", 6, "ended"),
+    Action("resume", "r", "r", "resume", "go on from the last checkpoint", _RUN, EXPERIMENT, "resume", 6,
+           "broken_off"),
     Action("new", "n", "n", "new", "a new experiment below the selected one", _RUN, frozenset({DECK}), "new", 7),
     Action("decide", "c", "c", "commit", "commit or discard the result, with the reason", _RUN, EXPERIMENT,
            "commit", 6, "scored"),

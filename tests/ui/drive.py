@@ -17,6 +17,8 @@ from typing import Any
 from textual.pilot import Pilot
 from textual.screen import Screen
 
+from cockpit.contract.layout import AttemptLayout
+from cockpit.contract.reader import read_rows
 from cockpit.services.workspace import ExperimentView
 from cockpit.ui.app import CockpitApp
 from cockpit.ui.facts import Check, Draft, GpuLine, Hardware
@@ -150,9 +152,24 @@ async def ready(pilot: Pilot[Any]) -> None:
     assert isinstance(app, CockpitApp)
     await until(pilot, lambda: app.state.picture is not None)
     if app.state.picture is not None and app.state.picture.experiments:
+        app.poller.poke()  # the second look would come a second later
         await until(pilot, lambda: app.state.hardware is not None)
         await until(pilot, lambda: app.state.shown_id in app.state.findings)
+    await until(pilot, lambda: is_read(app))
     await pilot.pause()
+
+
+def is_read(app: CockpitApp) -> bool:
+    """Whether the follower has told all that stands in the shown attempt's files."""
+    view, run = app.state.shown, app.state.shown_run
+    if view is None or view.attempt_dir is None:
+        return True
+    attempt = AttemptLayout(view.attempt_dir)
+    times = [
+        row["time"] for file in (attempt.events, attempt.metrics) for row in read_rows(file) if "time" in row
+    ]
+    lines = attempt.log.read_bytes().count(b"\n") if attempt.log.exists() else 0
+    return run is not None and run.last_time == max(times, default=None) and run.log_count == lines
 
 
 def cockpit_app(

@@ -134,7 +134,7 @@ def killed(stage: Stage) -> None:
 
 
 def lost(stage: Stage) -> None:
-    _ended(stage, "step 12 reward 0.31\n", silent=4000, dead=True)
+    _ended(stage, "step 12 reward 0.31\n", silent=300, dead=True)
 
 
 def never_started(stage: Stage) -> None:

@@ -42,9 +42,9 @@ LAST_WORDS = (
 
 
 def _row(shown: str, says: str, twin: str, width: int) -> list[Line]:
-    room = max(20, width - 20 - (18 if width >= 76 else 0))
+    room = max(20, width - 22 - (18 if width >= 76 else 0))
     parts = fold(says, room)
     first = line(
-        ("  " + cell(shown, 17), KEY), cell(parts[0], room), (f" {twin}" if width >= 76 else "", ACCENT)
+        ("  " + cell(shown, 19), KEY), cell(parts[0], room), (f" {twin}" if width >= 76 else "", ACCENT)
     )
-    return [first, *(line(" " * 19, part) for part in parts[1:])]
+    return [first, *(line(" " * 21, part) for part in parts[1:])]

@@ -28,15 +28,14 @@ class SearchScreen(Screen[None]):
         """The line closed: put the focus back on what was searched."""
         raise NotImplementedError
 
-    @property
-    def searching(self) -> bool:
-        return self.has_class("-searching")
+    searching = False
+    """Whether the line is open."""
 
     def do_filter(self) -> None:
         """Open the line. It is made when it is first asked for: the first frame has no time for an input."""
         field = self._field()
         field.value = self.words
-        self.add_class("-searching")
+        field.display = self.searching = True
         self.set_focus(field)
 
     def _field(self) -> Input:
@@ -67,5 +66,7 @@ class SearchScreen(Screen[None]):
             self._close()
 
     def _close(self) -> None:
-        self.remove_class("-searching")
+        self.searching = False
+        if there := self.query("#search"):
+            there.first().display = False
         self.leave_search()

@@ -122,19 +122,26 @@ def _sentence(view: ExperimentView, now: float, width: int, glyphs: Glyphs) -> l
 def _numbers(
     view: ExperimentView, run: LiveRun | None, latest: Mapping[str, float], width: int, glyphs: Glyphs
 ) -> Line:
-    """The held-out score once there is one, the newest metrics while there is none, the mini-evals."""
+    """The held-out score once there is one, the newest metrics while there is none, the mini-evals.
+
+    What doesn't fit is left out whole, the side metrics first, best and baseline last.
+    """
     groups: list[list[Span | str]] = []
     if view.score is not None:
         score = score_spans(view.score, wide=width >= 60, glyphs=glyphs)
         delta = delta_spans(view.delta, glyphs)
         groups.append([("held-out ", DIM), *score, *([" ", *delta] if delta else [])])
-    else:
-        first = main_metric(view.technique)
-        order = [first, *(name for name in ("loss", "reward", "kl", "lr", "grad_norm") if name != first)]
-        groups += [[(f"{name} ", DIM), number(latest[name])] for name in order if name in latest][:4]
+    elif (first := main_metric(view.technique)) in latest:
+        groups.append([(f"{first} ", DIM), number(latest[first])])
     groups += _mid_eval(view, run, glyphs)
     if run is not None and run.malformed:
         groups.append([(f"{run.malformed} unreadable lines skipped", WARN)])
+    while len(groups) > 1 and line(*join(groups)).width > width:
+        groups.pop(1 if len(groups) > 3 else -1)
+    for name in () if view.score is not None else ("loss", "reward", "kl", "lr", "grad_norm"):
+        more: list[Span | str] = [(f"{name} ", DIM), number(latest[name])] if name in latest else []
+        if more and name != main_metric(view.technique) and line(*join([*groups, more])).width <= width:
+            groups.append(more)
     return line(*join(groups))
 
 

@@ -129,6 +129,10 @@ def run_keys(panel: Panel, width: int) -> Sequence[Line]:
     return [bars.keys_line(actions.footer(actions.RUN, offered_states(panel.state)), width)]
 
 
+BROKEN_OFF = frozenset({"stopped", "failed", "oom_killed", "killed", "lost"})
+"""States from which a run can go on; one that finished has nothing left to do."""
+
+
 def offered_states(state: CockpitState) -> frozenset[str]:
     """What the selected experiment is, in the words of `Action.needs`."""
     view = state.selected_view
@@ -141,7 +145,9 @@ def offered_states(state: CockpitState) -> frozenset[str]:
         states.add("live")
     else:
         states.add("ended")
-    if view.score is not None:
+        if view.attempt is not None and view.attempt.state in BROKEN_OFF:
+            states.add("broken_off")
+    if view.score is not None and view.technique != "baseline":
         states.add("scored")
     return frozenset(states)
 

@@ -179,10 +179,9 @@ class ChartsPane(Boxes):
         self.state.touch("charts")
         cast("CockpitApp", self.app).changed()  # pyright: ignore[reportUnknownMemberType]
 
-    def on_focus(self) -> None:
-        self._again()
-
-    def on_blur(self) -> None:
+    def watch_has_focus(self, _has_focus: bool) -> None:
+        """Title and chosen chart show it. Not `on_focus`: that comes before the widget knows."""
+        super().watch_has_focus(_has_focus)
         self._again()
 
     def on_show(self) -> None:

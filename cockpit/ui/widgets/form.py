@@ -51,10 +51,8 @@ class ChoiceRow(LineView):
                 self._show()
             at += len(word) + 3
 
-    def on_focus(self) -> None:
-        self._show()
-
-    def on_blur(self) -> None:
+    def watch_has_focus(self, _has_focus: bool) -> None:
+        super().watch_has_focus(_has_focus)
         self._show()
 
 

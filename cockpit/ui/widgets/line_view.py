@@ -206,10 +206,9 @@ class LineView(Widget):
 
     # -- events ------------------------------------------------------------------------------------------------
 
-    def on_focus(self) -> None:
-        self.redraw()
-
-    def on_blur(self) -> None:
+    def watch_has_focus(self, _has_focus: bool) -> None:
+        """The title and the cursor show it. Not `on_focus`: that comes before the widget knows."""
+        super().watch_has_focus(_has_focus)
         self.redraw()
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
