@@ -52,11 +52,11 @@ def experiments(panel: Panel, width: int) -> Sequence[Line]:
     if not picture.experiments:
         return _face(faces.EMPTY, width)
     panel.cursor = state.selected
-    if wrong := tree.listing_problem(state.words):
-        problem = [*problem, line((wrong, WARN))]
+    wrong = tree.listing_problem(state.words)
     rows = tree.tree_lines(picture.experiments, width=width, glyphs=panel.glyphs, marked=state.marked,
                            pinned=state.pinned, words=state.words)  # fmt: skip
-    return rows or [line((f"none holds “{state.words}”; esc drops the filter", DIM))]
+    none = [line((f"none holds “{clean(state.words, newlines='show')}”; esc drops the filter", DIM))]
+    return [*(line((part, WARN)) for part in fold(wrong, width) if part), *(rows or none)]
 
 
 def run_header(panel: Panel, width: int) -> Sequence[Line]:
