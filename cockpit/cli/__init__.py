@@ -32,6 +32,7 @@ COMMANDS: dict[str, Command] = {
     "doctor": Command("doctor", "what this machine has and lacks", "start"),
     "new": Command("new", "a new experiment: technique, hypothesis, settings", "move"),
     "sweep": Command("sweep", "sibling experiments, one for each value of a setting", "move"),
+    "smoke": Command("smoke", "prove the pipeline on ten examples, in about a minute", "move"),
     "launch": Command("fly", "start an experiment's run; it outlives the terminal", "move"),
     "stop": Command("fly", "end a run, with a checkpoint to resume from", "move"),
     "resume": Command("fly", "go on from the last checkpoint", "move"),

@@ -30,6 +30,9 @@ KINDS = (
     "verdict",
     "decision",
     "override",
+    "smoke",
+    "literature",
+    "advice",
     "finding",
     "note",
 )

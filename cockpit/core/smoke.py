@@ -33,8 +33,8 @@ STAGES: tuple[tuple[Stage, str], ...] = (
     ("time", "a step ends in time"),
     ("checkpoint", "a whole checkpoint is written"),
     ("scorer", "the scorer loads it from the disk"),
-    ("unparseable", "the verifier can read the answers"),
     ("no signal", "the reward tells answers apart"),
+    ("unparseable", "the verifier can read the answers"),
     ("zero score", "a held-out item scores above zero"),
 )
 """The gate's stages in the order in which they are met, each with what it proves."""

@@ -85,6 +85,8 @@ def launch(
             "the base model has not been scored yet, so no gain could be told from it",
             f"Launch {BASELINE_ID} first, or give a reason to go without (--reason).", reason,
         )  # fmt: skip
+    if view.id != BASELINE_ID and recipe.technique != "custom":
+        _smoke_gate(ws, view, reason)
     number = view.attempts + 1
     mid_eval = recipe.mid_eval.model_copy(update={"baseline": baseline.value if baseline else None})
     recipe = recipe.model_copy(update={"attempt": number, "mid_eval": mid_eval})
@@ -238,6 +240,20 @@ def _gate(ws: Workspace, view: ExperimentView, name: str, says: str, mend: str, 
         key=f"override/{view.id}/{name}",
     )
     journal.record(ws, [entry])
+
+
+def _smoke_gate(ws: Workspace, view: ExperimentView, reason: str | None) -> None:
+    """A red smoke run closes the gate; none at all is left to the person, and written down."""
+    from cockpit.services import smoke
+
+    last = smoke.last(ws, view.id)
+    if last is not None and last.current and not last.verdict.green:
+        says = f"the smoke run is red at {last.verdict.stage}: {last.verdict.headline}"
+        _gate(ws, view, "smoke", says, f"{last.verdict.mend} Or give a reason (--reason).".lstrip(), reason)
+    elif last is None or not last.current:
+        what = "without a smoke run" if last is None else "with settings that the smoke run did not try"
+        key = f"smoke/{view.id}/none"
+        journal.record(ws, [Entry("smoke", f"launched {what}", experiment=view.id, key=key)])
 
 
 def draft_entries(recipe: Recipe) -> list[Entry]:

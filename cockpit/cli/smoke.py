@@ -1,0 +1,88 @@
+"""`cockpit smoke EXP`: ten examples through the whole pipeline, and a gate that is green or red."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from cockpit.cli import FAILED, OK
+from cockpit.cli.output import print_json, say, warn
+from cockpit.cli.place import workspace
+
+if TYPE_CHECKING:
+    from cockpit.services.smoke import Smoke
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("experiment", metavar="EXP", help="exp_0003, or just 3")
+    parser.add_argument("--seconds", type=float, default=60.0, metavar="S", help="of training (default 60)")
+    parser.add_argument("--last", action="store_true", help="show the last verdict; run nothing")
+
+
+def run(options: argparse.Namespace) -> int:
+    from cockpit.contract.errors import CockpitError
+    from cockpit.services import smoke
+
+    ws = workspace(options)
+    view = ws.experiment(options.experiment)
+    if options.last:
+        found = smoke.last(ws, view.id)
+        if found is None:
+            raise CockpitError(f"{view.id} has had no smoke run", f"Start it with `cockpit smoke {view.id}`.")
+    else:
+        if options.seconds <= 0:
+            raise CockpitError(f"--seconds {options.seconds:g} makes no sense", "Give a number above 0.")
+        tell = _silent if options.json else _tell
+        found = smoke.run(ws, view.id, tell=tell, train_s=options.seconds)
+    if options.json:
+        print_json({"experiment": view.id, **as_dict(found)})
+    else:
+        say(as_text(view.id, found))
+    return OK if found.verdict.green else FAILED
+
+
+def _tell(text: str) -> None:
+    warn(f"  {text}")
+
+
+def _silent(text: str) -> None:
+    """For JSON: the answer is the answer alone."""
+
+
+def as_dict(found: Smoke) -> dict[str, Any]:
+    """The verdict, its stages, and what was measured."""
+    from cockpit.core.smoke import passed_stages
+
+    return {
+        **found.verdict.as_dict(),
+        "stages": [
+            {"stage": s, "proves": says, "passed": ok} for s, says, ok in passed_stages(found.verdict)
+        ],
+        "step_time_s": found.step_time,
+        "seconds": found.seconds,
+        "peak_bytes": found.peak_bytes,
+        "for_this_recipe": found.current,
+        "folder": str(found.folder),
+    }
+
+
+def as_text(experiment_id: str, found: Smoke) -> str:
+    """The gate for a person: what was proven, stage by stage, and what to do where it is red."""
+    from cockpit.core.smoke import passed_stages
+
+    verdict = found.verdict
+    lines = [
+        f"{experiment_id} smoke run: {'GREEN' if verdict.green else f'RED at {verdict.stage}'}",
+        f"  {verdict.headline}",
+    ]
+    if verdict.mend:
+        lines.append(f"  Next: {verdict.mend}")
+    lines.append("")
+    marks = {True: "ok", False: "FAIL", None: "-"}
+    lines += [f"  {marks[ok]:<4} {stage:<12} {says}" for stage, says, ok in passed_stages(verdict)]
+    lines += ["", *(f"  {line}" for line in verdict.evidence)]
+    lines += [f"  Careful: {line}" for line in verdict.cautions]
+    if not found.current:
+        lines.append("  The recipe has changed since: run it again.")
+    lines.append(f"  Its files: {found.folder}")
+    return "\n".join(lines)

@@ -1,0 +1,91 @@
+"""A workspace whose trainers are a stand-in interpreter: quick, and as broken as a test wants it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cockpit.services import flight, setup
+from cockpit.services.workspace import Workspace
+
+# Stands for `python`: answers `-m trainers.render`, and does what a trainer and its scorer leave behind.
+INTERPRETER = """#!{python}
+import json, pathlib, sys
+sys.path.insert(0, {home!r})
+module, place = sys.argv[-2], sys.argv[-1]
+if "trainers.evaluate" in sys.argv: module, place = "trainers.evaluate", sys.argv[4]
+how = json.loads(pathlib.Path({how!r}).read_text())
+if module == "trainers.render":
+    print(json.dumps(how["render"])); sys.exit(0)
+from cockpit.contract import AttemptLayout, AttemptWriter
+root = pathlib.Path(place)
+layout, out = AttemptLayout(root), AttemptWriter(root)
+out.stage("loading")
+if how.get("load"):
+    out.end("failed", how["load"]); sys.exit(1)
+recipe = json.loads(layout.recipe.read_text())
+rows = [json.loads(line) for line in open(recipe["data"]["held_out"])]
+if module != "trainers.evaluate":
+    out.stage("training")
+    for step in range(1, how["steps"] + 1):
+        out.metrics(step, {{"loss": how["losses"][step - 1], "step_time": 0.5}})
+    if how.get("rollouts"):
+        out.samples(1, "train", [{{"completion": "x", "parsed": "x", "score": float(ok), "passed": ok}}
+                                 for ok in how["rollouts"]])
+    if how["checkpoint"]:
+        folder = layout.checkpoint(how["steps"]); folder.mkdir(parents=True)
+        (folder / "adapter_model.safetensors").write_bytes(b"w" * 100)
+if how["checkpoint"] and how["scores"] is not None:
+    scores = (how["scores"] * 20)[: len(rows)]
+    out.rows(layout.held_out / "items.jsonl", [
+        {{"item": str(i), "completion": "said", "parsed": how["parsed"], "score": s, "passed": s >= 1}}
+        for i, s in enumerate(scores)])
+    (layout.held_out / "score.json").write_text(json.dumps({{"score": sum(scores) / len(scores), "n": len(scores)}}))
+out.end("finished", "done", step=how["steps"])
+"""
+FINE: dict[str, Any] = {
+    "render": {"contexts": [], "refused": [], "rows": [{}] * 10},
+    "steps": 3, "losses": [2.0, 1.5, 1.0], "checkpoint": True, "scores": [1.0, 0.0], "parsed": "x",
+}  # fmt: skip
+Behave = Callable[..., None]
+
+
+@pytest.fixture
+def ws(tmp_path: Path) -> Workspace:
+    """120 sums split by `init`, a model folder that is one by name, and the interpreter of `behave`."""
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "config.json").write_text("{}")
+    data = tmp_path / "sums.jsonl"
+    rows = [{"prompt": f"{n}+1=" + "?" * (1 + n % 7), "answer": str(n + 1)} for n in range(120)]
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    python = tmp_path / "python"
+    home = str(Path(__file__).resolve().parents[2])
+    how = tmp_path / "how.json"
+    python.write_text(INTERPRETER.format(python=sys.executable, home=home, how=str(how)))
+    python.chmod(0o755)
+    how.write_text(json.dumps(FINE))
+    setup.init(tmp_path / "ws", name="ws", model=str(model), verifier="exact", train=data,
+               sections={"resources": {"python": str(python)}})  # fmt: skip
+    return Workspace(tmp_path / "ws")
+
+
+@pytest.fixture
+def behave(tmp_path: Path) -> Behave:
+    """Say what the stand-in does from now on, beside what it does when all is well."""
+
+    def change(**how: Any) -> None:
+        (tmp_path / "how.json").write_text(json.dumps({**FINE, **how}))
+
+    return change
+
+
+@pytest.fixture
+def draft(ws: Workspace) -> str:
+    """An SFT experiment as a draft; gives its id."""
+    return flight.new(ws, "sft", hypothesis="it helps").id
