@@ -49,13 +49,11 @@ def main(argv: list[str] | None = None) -> int:
 
 def evaluate(attempt: Attempt, checkpoint: str | None, *, announce: bool) -> None:
     """Load, answer, judge, write. Raises what goes wrong; CockpitError for what a user can mend."""
-    from cockpit import verifiers
-    from trainers.common.data import eval_items
+    from trainers.common import slices
 
     recipe = attempt.recipe
-    verifier = verifiers.load(recipe.verifier)
-    held_out = eval_items(recipe.data.held_out, recipe.data.columns, name="held-out set")
-    mini = eval_items(recipe.data.mini_eval, recipe.data.columns, name="mini-eval")
+    held_out, verifier = slices.load(attempt, "held_out")
+    mini, _ = slices.load(attempt, "mini_eval")
     place = choose_checkpoint(attempt, checkpoint)
     if announce:
         attempt.stage("importing")
@@ -65,7 +63,11 @@ def evaluate(attempt: Attempt, checkpoint: str | None, *, announce: bool) -> Non
 
     attempt.stage("loading", str(place or recipe.model.name_or_path))
     tokenizer = loading.load_tokenizer(recipe, str(place) if place else None)
-    model: Any = loading.load_model(recipe, training=False, checkpoint=str(place) if place else None)
+    weights = str(place) if place else None
+    if recipe.technique == "reward":
+        model: Any = loading.load_scorer(recipe, tokenizer, training=False, checkpoint=weights)
+    else:
+        model = loading.load_model(recipe, training=False, checkpoint=weights)
     if recipe.technique == "baseline":
         score_slice(attempt, model, tokenizer, mini, verifier, place, folder=attempt.layout.mini_eval)
     score_slice(attempt, model, tokenizer, held_out, verifier, place, folder=attempt.layout.held_out)
@@ -111,7 +113,9 @@ def score_slice(
         "parsed": scored.parsed,
         "n": scored.n,
         "truncated": scored.truncated,
-        "verifier": recipe.verifier,
+        "verifier": getattr(verifier, "name", recipe.verifier)
+        if recipe.technique == "reward"
+        else recipe.verifier,
         "verifier_hash": verifier.fingerprint,
         "held_out_hash": known or summary.file_key(source),
         "generation": recipe.generation.model_dump(mode="json"),

@@ -25,18 +25,21 @@ def train(attempt: Attempt) -> Ending:
     from trainers.common import loading, settings
     from trainers.common.flight import fly
     from trainers.common.render import template_switches
-    from trainers.common.rewards import VerifierReward, rl_dataset
+    from trainers.common.rewards import reward_functions, rl_dataset
+    from trainers.common.rollouts import Rollouts
 
     recipe = attempt.recipe
 
     attempt.stage("loading", recipe.model.name_or_path)
     tokenizer = loading.load_tokenizer(recipe)
     examples, items = rl_dataset(attempt, tokenizer)
+    rewards = reward_functions(attempt, items, tokenizer)
     config = settings.build(
         RLOOConfig,
         attempt,
         max_completion_length=recipe.trainer.get("max_completion_length", recipe.generation.max_new_tokens),
         chat_template_kwargs=template_switches(recipe) or None,
+        reward_weights=rewards.weights,
     )
     model = loading.load_model(recipe, training=True)
 
@@ -44,11 +47,12 @@ def train(attempt: Attempt) -> Ending:
     trainer = RLOOTrainer(
         model=model,
         args=config,
-        reward_funcs=VerifierReward(attempt, items, tokenizer),
+        reward_funcs=rewards.functions,
         train_dataset=Dataset.from_list(examples),
         processing_class=tokenizer,
         peft_config=loading.lora(recipe, model),
     )
+    trainer.add_callback(Rollouts(trainer, rewards, tokenizer))
     return fly(trainer, attempt, tokenizer)
 
 

@@ -30,6 +30,7 @@ COMMANDS: dict[str, Command] = {
     "inspect": Command("inspect", "look at a data file: shape, lengths, oddities, answer formats", "start"),
     "advise": Command("advise", "which technique fits the reward that you have, and why", "start"),
     "doctor": Command("doctor", "what this machine has and lacks", "start"),
+    "env": Command("env", "environments of their own (add ppo, ls, rm)", "start"),
     "new": Command("new", "a new experiment: technique, hypothesis, settings", "move"),
     "sweep": Command("sweep", "sibling experiments, one for each value of a setting", "move"),
     "smoke": Command("smoke", "prove the pipeline on ten examples, in about a minute", "move"),

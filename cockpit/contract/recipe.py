@@ -11,7 +11,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
@@ -76,6 +84,21 @@ class DataSettings(_Section):
     """What each of the file's columns was read as, where it wasn't named so: `{"question": "prompt"}`."""
     system_prompt: str | None = None
     """Put before every prompt, in training and evaluation alike."""
+
+
+class RewardPart(_Section):
+    """One of the rewards that RL adds up."""
+
+    source: str = Field(min_length=1)
+    """`verifier`, `format`, `module:function`, or `model:FOLDER` (a reward model)."""
+    weight: float = Field(1.0, allow_inf_nan=False)
+
+    @field_validator("source")
+    @classmethod
+    def _known(cls, source: str) -> str:
+        if source not in ("verifier", "format") and ":" not in source:
+            raise ValueError("it is verifier, format, module:function or model:FOLDER")
+        return source
 
 
 class GenerationSettings(_Section):
@@ -155,6 +178,8 @@ class Recipe(_Section):
     peft: LoraSettings | None = None
     data: DataSettings
     verifier: str
+    rewards: list[RewardPart] = Field(default_factory=list[RewardPart])
+    """What RL adds up; empty is the verifier alone."""
     generation: GenerationSettings = GenerationSettings()  # pyright: ignore[reportCallIssue]
     trainer: dict[str, JsonValue] = Field(default_factory=dict)
     """TRL's own field names, verbatim."""

@@ -206,7 +206,8 @@ def _set(raw: dict[str, Any], name: str, value: Any, technique: str) -> None:
 
 def _check_trainer(name: str, value: Any, technique: str) -> None:
     shown_as = f"{name}={shown(value)}"
-    if name in RENAMED and name not in SETTINGS:
+    known = SETTINGS.get(name)
+    if name in RENAMED and (known is None or (known.only and technique not in known.only)):
         raise CockpitError(
             f"{shown_as}: {technique.upper()} has no such setting", f"It is now {RENAMED[name]}."
         )

@@ -15,6 +15,7 @@ FULL_TO_LORA_LR = 10.0  # source text: "LoRA LR ~10x full-FT"
 LORA_RANK = 32  # source text: "rank 32 is a fine default"
 REWARDED = ("grpo", "rloo", "ppo")
 ONLINE_GROUPS = ("grpo", "rloo")
+SAMPLED = (*ONLINE_GROUPS, "rft")
 PAIRED = ("dpo", "orpo", "kto")
 OFFLINE = ("sft", "rft", *PAIRED, "reward")
 
@@ -85,15 +86,23 @@ SETTINGS: Mapping[str, Setting] = {
     "packing": Setting("bool", None, None, "", "several rows in one sequence", only=("sft", "rft")),
     "assistant_only_loss": Setting("bool", None, None, "", "learn only the assistant's turns", only=("sft", "rft")),
     "completion_only_loss": Setting("bool", None, None, "", "learn the completion alone", only=("sft", "rft")),
-    "beta": Setting("float", 0, 10, "", "pull towards the reference model (KL)", only=(*REWARDED, *PAIRED)),
-    "num_generations": Setting("int", 2, 4096, "completions", "a prompt", only=ONLINE_GROUPS),
+    "beta": Setting("float", 0, 10, "", "pull towards the reference model (KL)", only=(*ONLINE_GROUPS, *PAIRED)),
+    "kl_coef": Setting("float", 0, 10, "", "pull towards the reference model (KL)", only=("ppo",)),
+    "response_length": Setting("int", 1, 1_000_000, "tokens", "longer answers are cut", only=("ppo",)),
+    "num_ppo_epochs": Setting("int", 1, 64, "", "passes over one batch of rollouts", only=("ppo",)),
+    "num_mini_batches": Setting("int", 1, 4096, "", "updates a pass over the rollouts", only=("ppo",)),
+    "missing_eos_penalty": Setting("float", 0, 1000, "", "off the reward of an answer without an end", only=("ppo",)),
+    "num_generations": Setting("int", 2, 4096, "completions", "a prompt", only=SAMPLED),
     "num_iterations": Setting("int", 1, 64, "", "updates on one batch; 1 is on-policy", only=ONLINE_GROUPS),
-    "max_completion_length": Setting("int", 1, 1_000_000, "tokens", "longer completions are cut", only=REWARDED),
-    "temperature": Setting("float", 1e-3, 10, "", "of sampling in training", only=REWARDED),
-    "top_p": Setting("float", 1e-6, 1, "", "of sampling in training", only=ONLINE_GROUPS),
+    "max_completion_length": Setting("int", 1, 1_000_000, "tokens", "longer completions are cut", only=SAMPLED),
+    "temperature": Setting("float", 1e-3, 10, "", "of sampling in training", only=(*SAMPLED, "ppo")),
+    "top_p": Setting("float", 1e-6, 1, "", "of sampling in training", only=SAMPLED),
     "epsilon": Setting("float", 1e-6, 10, "", "clip range of the policy ratio", only=ONLINE_GROUPS),
     "mask_truncated_completions": Setting("bool", None, None, "", "leave cut completions out of the loss",
                                           only=ONLINE_GROUPS),
+    "rounds": Setting("int", 1, 100, "", "times that the current policy is sampled anew", only=("rft",)),
+    "min_reward": Setting("float", -1e6, 1e6, "", "a sample survives from this reward on", only=("rft",)),
+    "keep_per_prompt": Setting("int", 1, 4096, "samples", "survivors a prompt at the most", only=("rft",)),
     "desirable_weight": Setting("float", 0, 1000, "", "weight of rows labelled true", only=("kto",)),
     "undesirable_weight": Setting("float", 0, 1000, "", "weight of rows labelled false", only=("kto",)),
 }  # fmt: skip
@@ -122,6 +131,17 @@ _OWN: Mapping[str, Mapping[str, Default]] = {
         "num_train_epochs": Default(2, "small demonstration sets overfit from about three epochs on"),
         "lr_scheduler_type": Default("cosine", "usual for SFT"),
         "max_length": Default(1024, _TRL),
+    },
+    "rft": {
+        "learning_rate": Default(1e-5, "half of SFT's: what the model said itself moves it faster"),
+        "num_train_epochs": Default(1, "passes over the survivors of a round"),
+        "lr_scheduler_type": Default("cosine", "usual for SFT"),
+        "max_length": Default(1024, _TRL),
+        "rounds": Default(2, "Dong et al. 2023 (RAFT): the gain of later rounds falls off"),
+        "num_generations": Default(8, "usual; more where few samples are right"),
+        "temperature": Default(1.0, "the policy's own distribution"),
+        "min_reward": Default(1.0, "only what the verifier calls right"),
+        "keep_per_prompt": Default(4, "Yuan et al. 2023: distinct samples, and easy prompts must not rule"),
     },
     "dpo": {
         "learning_rate": Default(1e-6, _TRL),
@@ -165,6 +185,9 @@ _OWN: Mapping[str, Mapping[str, Default]] = {
         "learning_rate": Default(3e-6, "TRL's default (trl 1.12)"),
         "num_train_epochs": Default(1, "every prompt is sampled anew"),
         "temperature": Default(0.7, "TRL's default (trl 1.12)"),
+        "gradient_accumulation_steps": Default(4, "32 rollouts an update steady the value model"),
+        "kl_coef": Default(0.05, "TRL's default (trl 1.12)"),
+        "num_ppo_epochs": Default(4, "TRL's default (trl 1.12); Schulman et al. 2017"),
     },
     "reward": {
         "learning_rate": Default(1e-5, "usual for reward models"),
@@ -177,7 +200,7 @@ TECHNIQUES = ("sft", "dpo", "kto", "orpo", "rft", "grpo", "rloo", "ppo", "reward
 
 def defaults(technique: str, *, lora: bool) -> dict[str, Default]:
     """Return the trainer's settings for a technique, LoRA or full weights; empty for one that has no trainer."""
-    own = _OWN.get("sft" if technique == "rft" else technique)
+    own = _OWN.get(technique)
     if own is None:
         return {}
     made = {**_COMMON, **own}

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cockpit.contract.recipe import Recipe
     from cockpit.core.findings import Finding
 
-RUNNABLE = ("sft", "dpo", "kto", "orpo", "grpo", "rloo", "custom")
+RUNNABLE = ("sft", "dpo", "kto", "orpo", "rft", "grpo", "rloo", "ppo", "reward", "custom")
 CLOSING_S = 30.0  # a trainer that reported its end has this long to leave
 Tick = Callable[[ExperimentView], None]
 

@@ -75,9 +75,8 @@ class MidEval(TrainerCallback):
         folder = self._publish(written, step) if state.is_world_process_zero else None
         best = False
         if folder is not None and self.state.due and not self.attempt.stop:
-            best = self.evaluate(
-                kwargs["model"], folder, step, state.epoch, scheduled=self.reason != "request"
-            )
+            model = getattr(kwargs["model"], "policy", kwargs["model"])  # PPO's holds the value model as well
+            best = self.evaluate(model, folder, step, state.epoch, scheduled=self.reason != "request")
         if folder is not None:
             self.attempt.out.checkpoint(step, best=best, reason=self.reason)
             keep = self.attempt.recipe.mid_eval.keep_last

@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from cockpit import verifiers
 from cockpit.contract import CockpitError
-from trainers.common import checkpoints, evo, trackers
+from trainers.common import checkpoints, evo, slices, trackers
 from trainers.common.attempt import Attempt
 from trainers.common.callback import MidEval
 from trainers.common.checkpoints import EvalState
-from trainers.common.data import eval_items
 from trainers.common.ending import Ending
 from trainers.common.telemetry import Telemetry
 
@@ -20,8 +18,8 @@ def fly(trainer: Any, attempt: Attempt, tokenizer: Any, *, use_cache: bool = Tru
     """Run `trainer` to its end. Raises what training raises; a stop, early or asked for, is an `Ending`."""
     recipe = attempt.recipe
     start = resume_point(attempt)
-    items = eval_items(recipe.data.mini_eval, recipe.data.columns, name="mini-eval")
-    mid_eval = MidEval(attempt, tokenizer, items, verifiers.load(recipe.verifier), use_cache)
+    items, verifier = slices.load(attempt, "mini_eval")
+    mid_eval = MidEval(attempt, tokenizer, items, verifier, use_cache)
     mid_eval.trainer = trainer
     _replace_printer(trainer, Telemetry(attempt), mid_eval)
     _survive_full_disks(trainer, mid_eval)

@@ -83,20 +83,63 @@ def load_model(recipe: Recipe, *, training: bool, checkpoint: str | None = None)
     return model
 
 
-def lora(recipe: Recipe, model: object) -> Any | None:
+def load_scorer(
+    recipe: Recipe, tokenizer: Any, *, training: bool, checkpoint: str | None = None
+) -> PreTrainedModel:
+    """A model that gives a sequence one number (a reward model). Raises CockpitError where it can't be loaded.
+
+    From the base its head is new, seeded; `checkpoint` or the recipe's warm start bring their own. An adapter is
+    merged unless it is trained on.
+    """
+    import torch
+    from transformers import AutoModelForSequenceClassification
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()  # a new head is what is wanted, not a fault to report in a table
+    torch.manual_seed(recipe.seed)
+    source = checkpoint or recipe.model.warm_start
+    place = locate(source) if source else locate(recipe.model.name_or_path)
+    adapter = (Path(place) / ADAPTER).is_file()
+    whole = _base_of(place) if adapter else place
+    model: Any = _load(
+        whole, recipe, training=training, kind=AutoModelForSequenceClassification, num_labels=1
+    )
+    if adapter:
+        model = _adapted(model, place, recipe, training=training)
+        if not training:
+            model = model.merge_and_unload()
+    model.config.pad_token_id = tokenizer.pad_token_id
+    if training:
+        model.config.use_cache = False
+        model.train()
+    else:
+        model.eval()
+    return model
+
+
+def _base_of(adapter: str) -> str:
+    """The model that an adapter was trained on, as it records it."""
+    from peft import PeftConfig
+
+    return locate(str(PeftConfig.from_pretrained(adapter).base_model_name_or_path))
+
+
+def lora(recipe: Recipe, model: object, *, task: str = "CAUSAL_LM") -> Any | None:
     """peft's LoraConfig for a new adapter; None for full weights, or where a warm start goes on with its adapter."""
     if recipe.peft is None or hasattr(model, "peft_config"):
         return None
     from peft import LoraConfig
 
-    return LoraConfig(task_type="CAUSAL_LM", **recipe.peft.model_dump())
+    # A new head is no part of the base: it is trained whole and saved beside the adapter.
+    head: dict[str, Any] = {"modules_to_save": ["score"]} if task == "SEQ_CLS" else {}
+    return LoraConfig(task_type=task, **recipe.peft.model_dump(), **head)
 
 
-def _load(place: str, recipe: Recipe, *, training: bool) -> Any:
+def _load(place: str, recipe: Recipe, *, training: bool, kind: Any = None, **more: Any) -> Any:
     import torch
     from transformers import AutoModelForCausalLM
 
-    options: dict[str, Any] = {"dtype": _dtype(recipe, training=training), **_hub(recipe, place)}
+    options: dict[str, Any] = {"dtype": _dtype(recipe, training=training), **_hub(recipe, place), **more}
     if torch.cuda.is_available():
         options["device_map"] = {"": device()}
     if recipe.model.load_in_4bit:
@@ -106,7 +149,7 @@ def _load(place: str, recipe: Recipe, *, training: bool) -> Any:
             load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16
         )
     try:
-        return AutoModelForCausalLM.from_pretrained(place, **options)
+        return (kind or AutoModelForCausalLM).from_pretrained(place, **options)
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise _cannot_load("model", place, error) from error
     except Exception as error:

@@ -43,3 +43,11 @@ def prompt_text(tokenizer: Any, prompt: Prompt, recipe: Recipe) -> str:
 def training_prompt(tokenizer: Any, prompt: Prompt, recipe: Recipe) -> Prompt:
     """What TRL is given as `prompt`, so that it renders what `prompt_text` renders."""
     return plain(prompt, recipe) if tokenizer.chat_template is None else with_system(prompt, recipe)
+
+
+def answer_ids(tokenizer: Any, prompt: Prompt, said: str, recipe: Recipe) -> tuple[list[int], list[int]]:
+    """Token ids of the prompt, and of the answer with its end token, as a policy reads and writes them."""
+    bare = tokenizer.chat_template is None
+    head = tokenizer(prompt_text(tokenizer, prompt, recipe), add_special_tokens=bare)["input_ids"]
+    tail = tokenizer(said, add_special_tokens=False)["input_ids"]
+    return head, [*tail, tokenizer.eos_token_id]

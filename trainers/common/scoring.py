@@ -37,7 +37,17 @@ def score_items(
     stop: StopFlag | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Scored:
-    """Answer every item and judge the answers. Raises Stopped when asked to stop between batches."""
+    """Answer every item and judge the answers. Raises Stopped when asked to stop between batches.
+
+    A reward model is scored on pairs instead (see `slices`).
+    """
+    if recipe.technique == "reward":
+        from trainers.common.pair_scoring import score_pairs
+
+        pairs: list[Any] = items
+        return score_pairs(
+            model, tokenizer, pairs, recipe, step=step, split=split, stop=stop, progress=progress
+        )
     prompts = [prompt_text(tokenizer, item.prompt, recipe) for item in items]
     completions = generate(
         model, tokenizer, prompts, recipe.generation, seed=recipe.seed, stop=stop, progress=progress

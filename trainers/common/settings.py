@@ -7,7 +7,7 @@ import difflib
 import importlib.metadata
 from typing import Any, TypeVar
 
-from cockpit.contract import CockpitError
+from cockpit.contract import CockpitError, Recipe
 from trainers.common.attempt import RANK, Attempt
 
 Config = TypeVar("Config")
@@ -45,6 +45,7 @@ DECIDED = {
     "eval_steps": "mid_eval.every_steps",
     "load_best_model_at_end": "the best checkpoint, which is always kept",
     "resume_from_checkpoint": "--resume",
+    "reward_weights": "rewards of the recipe",
     "enable_jit_checkpoint": "the trainer's own signal handlers",
     "push_to_hub": "nothing: checkpoints stay in the attempt's folder",
 }
@@ -96,6 +97,18 @@ def build(config_class: type[Config], attempt: Attempt, **fixed: Any) -> Config:
             "Correct the trainer section of the recipe.",
             file=attempt.layout.recipe,
         ) from error
+
+
+def ppo_fixed(recipe: Recipe) -> dict[str, Any]:
+    """What PPOConfig of TRL 1.12.0 needs to behave like the others: steps instead of episodes, and an end token."""
+    given = recipe.trainer
+    fixed: dict[str, Any] = {"stop_token": "eos", "num_sample_generations": 0, "eval_strategy": "no"}
+    fixed["response_length"] = given.get("response_length", recipe.generation.max_new_tokens)
+    steps = given.get("max_steps")
+    if isinstance(steps, int) and steps > 0:
+        batch = int(str(given.get("per_device_train_batch_size", 8)))
+        fixed["total_episodes"] = steps * batch * int(str(given.get("gradient_accumulation_steps", 1)))
+    return fixed
 
 
 def check_names(config_class: type[Any], given: dict[str, Any], technique: str) -> None:

@@ -92,7 +92,7 @@ def _hyperparams(attempt: Attempt) -> dict[str, Any]:
         "lora_rank": recipe.peft.r if recipe.peft else None,
         "lr": trainer.get("learning_rate"),
         "epochs": trainer.get("num_train_epochs"),
-        "kl_coef": trainer.get("beta"),
+        "kl_coef": trainer.get("beta", trainer.get("kl_coef")),
         "seed": recipe.seed,
         **trainer,
     }

@@ -1,0 +1,61 @@
+"""The second half of classic RLHF: PPO against a reward model, with TRL 1.12.0's PPOTrainer, LoRA or full weights.
+
+    python -m trainers.ppo .cockpit/experiments/exp_0006/attempts/001
+    python -m trainers.ppo .cockpit/experiments/exp_0006/attempts/001 --resume
+
+TRL dropped PPO after 1.12.0 as unmaintained, so it runs on an interpreter of its own (`cockpit env add ppo`). With a
+verifier take GRPO or RLOO: no reward model that gets hacked, no value model, the same kind of update.
+`trainer` holds PPOConfig's own names; `reward_model_path` is a checkpoint of `trainers.reward`.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from trainers.common.attempt import Attempt, run
+from trainers.common.ending import Ending
+
+
+def train(attempt: Attempt) -> Ending:
+    attempt.stage("importing")
+    from trainers.common.ppo_data import PpoRollouts, needs_old_trl, ppo_dataset, reward_model_path
+
+    needs_old_trl()
+    from datasets import Dataset
+    from transformers import DataCollatorWithPadding
+    from trl.experimental.ppo import PPOConfig  # pyright: ignore[reportMissingImports]
+
+    from trainers.common import loading, settings
+    from trainers.common.flight import fly
+    from trainers.common.ppo_loop import PpoTrainer
+
+    recipe = attempt.recipe
+
+    attempt.stage("loading", recipe.model.name_or_path)
+    judge = reward_model_path(attempt)
+    tokenizer = loading.load_tokenizer(recipe)
+    tokenizer.padding_side = "left"
+    examples, items = ppo_dataset(attempt, tokenizer)
+    config = settings.build(PPOConfig, attempt, **settings.ppo_fixed(recipe))
+    model = loading.load_model(recipe, training=True)
+    reward_model = loading.load_scorer(recipe, tokenizer, training=False, checkpoint=judge)
+    value_model = loading.load_scorer(recipe, tokenizer, training=False, checkpoint=judge).train()
+
+    attempt.stage("tokenizing", f"{len(examples)} prompts")
+    trainer = PpoTrainer(
+        args=config,
+        processing_class=tokenizer,
+        model=model,
+        ref_model=None,
+        reward_model=reward_model,
+        value_model=value_model,
+        train_dataset=Dataset.from_list(examples),
+        data_collator=DataCollatorWithPadding(tokenizer),
+        peft_config=loading.lora(recipe, model),
+        seen=PpoRollouts(attempt, items, tokenizer),
+    )
+    return fly(trainer, attempt, tokenizer)
+
+
+if __name__ == "__main__":
+    sys.exit(run("ppo", train))

@@ -1,0 +1,58 @@
+"""Rejection-sampling fine-tuning: sample, score with the verifier, keep what is right, SFT on it; in rounds.
+
+    python -m trainers.rft .cockpit/experiments/exp_0007/attempts/001
+    python -m trainers.rft .cockpit/experiments/exp_0007/attempts/001 --resume
+
+`trainer` holds SFTConfig's own names and RftConfig's: rounds, num_generations, temperature, min_reward,
+keep_per_prompt. Samples of a round come from the policy that begins it, by construction: no stale one is trained on.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from trainers.common.attempt import Attempt, run
+from trainers.common.ending import Ending
+
+
+def train(attempt: Attempt) -> Ending:
+    attempt.stage("importing")
+    from datasets import Dataset
+
+    from trainers.common import loading, settings
+    from trainers.common.flight import fly
+    from trainers.common.rewards import reward_functions, rl_dataset
+    from trainers.common.rft_config import RftConfig
+    from trainers.common.rft_rounds import RftTrainer, Rounds, Sampler, Survivors, steps_a_round
+
+    recipe = attempt.recipe
+
+    attempt.stage("loading", recipe.model.name_or_path)
+    tokenizer = loading.load_tokenizer(recipe)
+    _, items = rl_dataset(attempt, tokenizer)
+    rewards = reward_functions(attempt, items, tokenizer)
+    config = settings.build(RftConfig, attempt, dataset_kwargs={"skip_prepare_dataset": True})
+    model = loading.load_model(recipe, training=True)
+    sampler = Sampler(attempt, rewards, tokenizer, config)
+
+    attempt.stage("tokenizing", f"{len(items)} prompts, {config.num_generations} samples each")
+    first = sampler.round(0, 0, model)  # before training: how many survive decides how long a round is
+    steps = steps_a_round(config, sum(row["kept"] for row in first))
+    batch = config.per_device_train_batch_size * config.gradient_accumulation_steps
+    survivors = Survivors(sampler, steps * batch * max(1, config.world_size))
+    survivors.fill(first, 0)
+    config.max_steps, config.num_train_epochs = -1, config.rounds  # one epoch of the trainer is one round
+    trainer = RftTrainer(
+        model=model,
+        args=config,
+        train_dataset=Dataset.from_list(survivors.rows),
+        processing_class=tokenizer,
+        peft_config=loading.lora(recipe, model),
+    )
+    trainer.survivors = survivors
+    trainer.add_callback(Rounds(trainer, steps))
+    return fly(trainer, attempt, tokenizer)
+
+
+if __name__ == "__main__":
+    sys.exit(run("rft", train))
