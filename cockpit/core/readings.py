@@ -12,6 +12,12 @@ from cockpit.core import stats
 from cockpit.core.findings import Finding, ranked
 from cockpit.core.readings_eval import mid_eval_regression, overfit_or_leak, reward_hacking
 from cockpit.core.readings_loss import flat_loss, loss_spike, nonfinite
+from cockpit.core.readings_preference import (
+    chosen_less_likely,
+    learnt_reward_hacked,
+    pairs_not_told_apart,
+    stale_samples,
+)
 from cockpit.core.readings_reward import (
     degenerate_reward,
     entropy_collapse,
@@ -78,6 +84,10 @@ RULES: tuple[Callable[[Run], list[Finding]], ...] = (
     kl_blow_up,
     entropy_collapse,
     truncated_completions,
+    pairs_not_told_apart,
+    chosen_less_likely,
+    learnt_reward_hacked,
+    stale_samples,
     stalled_run,
 )
 

@@ -17,6 +17,7 @@ MIN_POINTS = 10
 CLIPPED = 0.25
 KL_HIGH = 2.0  # nats a token; healthy runs stay below about 0.5
 KL_TIMES = 10.0
+ANSWER_TOKENS = 10
 
 
 def _late(values: Sequence[float], share: float = 0.25) -> list[float]:
@@ -103,12 +104,13 @@ def kl_blow_up(run: Run) -> list[Finding]:
     if not run.rewarded or len(kl) < MIN_POINTS:
         return []
     now, before = stats.median(kl[-5:]), stats.median(kl[: max(5, len(kl) // 2)])
-    if now < KL_HIGH or (now < KL_TIMES * before and now < KL_TIMES):
+    high = KL_HIGH * (ANSWER_TOKENS if run.technique == "ppo" else 1)  # PPO logs it of a whole answer
+    if now < high or (now < KL_TIMES * before and now < KL_TIMES * high / KL_HIGH):
         return []
     rewards = run.values("reward")
     _, t = stats.trend(_late(rewards, 0.5)) if len(rewards) >= MIN_POINTS else (0.0, 0.0)
     since = next(
-        (i for i, value in enumerate(kl) if value >= KL_HIGH and stats.median(kl[i : i + 5]) >= KL_HIGH), None
+        (i for i, value in enumerate(kl) if value >= high and stats.median(kl[i : i + 5]) >= high), None
     )
     return [
         Finding(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cockpit.contract.recipe import Recipe
 
 SECTIONS = ("model", "peft", "data", "generation", "mid_eval", "budget", "resources", "trainer")
-TOP = ("seed", "hypothesis", "verifier", "report_to", "launcher")
+TOP = ("seed", "hypothesis", "verifier", "rewards", "report_to", "launcher")
 _HOMES = {"device_map": "model", "load_in_4bit": "model", "dtype": "model"}  # bare, but not the trainer's
 
 # Names that people still write, and what they are called now.
@@ -181,7 +181,7 @@ def _layers(
 
 def _set(raw: dict[str, Any], name: str, value: Any, technique: str) -> None:
     if name in TOP:
-        raw[name] = value
+        raw[name] = reward_parts(value) if name == "rewards" else value
         return
     if name == "peft":
         raw["peft"] = dict(cast("Mapping[str, Any]", value)) if value is not None else None
@@ -202,6 +202,25 @@ def _set(raw: dict[str, Any], name: str, value: Any, technique: str) -> None:
             f"{name}={shown(value)}: this recipe has no {section} section (full weights)", "Drop it."
         )
     raw[section][key] = value
+
+
+def reward_parts(value: Any) -> Any:
+    """Read `verifier,0.2*format,my_rewards:short` as the recipe's list of rewards; anything else is as it stands.
+
+    Raises CockpitError for a weight that is no number.
+    """
+    if not isinstance(value, str):
+        return value
+    made: list[dict[str, Any]] = []
+    for part in value.split(","):
+        weight, star, source = part.rpartition("*")
+        try:
+            made.append({"source": source.strip(), "weight": float(weight) if star else 1.0})
+        except ValueError:
+            raise CockpitError(
+                f"rewards={value}: {weight.strip()!r} is no weight", "Write WEIGHT*SOURCE, e.g. 0.2*format."
+            ) from None
+    return made
 
 
 def _check_trainer(name: str, value: Any, technique: str) -> None:

@@ -64,9 +64,57 @@ def resolve(ws: Workspace, wish: Wish) -> Recipe:
         hypothesis=wish.hypothesis,
         report_to=tracker(os.environ),
     )
+    recipe = _with_environment(ws, _with_reward_model(ws, recipe))
     if training and recipe.data.train:
         _refuse_leak(recipe)
     return recipe
+
+
+def _with_environment(ws: Workspace, recipe: Recipe) -> Recipe:
+    """The interpreter of the environment that the technique needs, unless the recipe names one. Raises CockpitError."""
+    from cockpit.services import environments
+
+    needed = environments.for_technique(ws.root, recipe.technique)
+    if needed is None or recipe.resources.python or recipe.resources.command:
+        return recipe
+    if not needed.ready:
+        raise CockpitError(
+            f"{recipe.technique.upper()} needs an environment of its own: {needed.says}",
+            f"Make it, once: cockpit env add {needed.name}. With a verifier, GRPO and RLOO need none.",
+        )
+    resources = recipe.resources.model_copy(update={"python": str(needed.python)})
+    return recipe.model_copy(update={"resources": resources})
+
+
+def _with_reward_model(ws: Workspace, recipe: Recipe) -> Recipe:
+    """Experiments named as reward models become their best checkpoints' folders. Raises CockpitError."""
+    trainer = dict(recipe.trainer)
+    named = trainer.get("reward_model_path")
+    if recipe.technique == "ppo" and not named:
+        raise CockpitError(
+            "PPO needs a reward model",
+            "Train one (cockpit new reward --data PAIRS …), then say reward_model_path=exp_NNNN.",
+        )
+    if isinstance(named, str):
+        trainer["reward_model_path"] = _reward_model(ws, named)
+    rewards = [
+        part.model_copy(update={"source": "model:" + _reward_model(ws, part.source.removeprefix("model:"))})
+        if part.source.startswith("model:")
+        else part
+        for part in recipe.rewards
+    ]
+    return recipe.model_copy(update={"trainer": trainer, "rewards": rewards})
+
+
+def _reward_model(ws: Workspace, named: str) -> str:
+    if Path(named).expanduser().is_dir():
+        return str(Path(named).expanduser().resolve())
+    view = ws.experiment(named.partition("@")[0])
+    if view.technique != "reward":
+        raise CockpitError(
+            f"{view.id} is {view.technique}, not a reward model", "Name an experiment of technique reward."
+        )
+    return _warm_start(ws, named)["warm_start"]
 
 
 def _data(config: WorkspaceConfig, wish: Wish, *, training: bool) -> dict[str, Any]:

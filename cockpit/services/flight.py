@@ -79,7 +79,7 @@ def launch(
     recipe = drafts.load(layout)
     drafts.check_data_unchanged(recipe)
     baseline = attempts.read_score(_baseline_attempt(ws), "mini_eval") if view.id != BASELINE_ID else None
-    if view.id != BASELINE_ID and recipe.technique != "custom" and baseline is None:
+    if view.id != BASELINE_ID and recipe.technique not in ("custom", "reward") and baseline is None:
         _gate(
             ws, view, "baseline",
             "the base model has not been scored yet, so no gain could be told from it",
@@ -88,7 +88,9 @@ def launch(
     if view.id != BASELINE_ID and recipe.technique != "custom":
         _smoke_gate(ws, view, reason)
     number = view.attempts + 1
-    mid_eval = recipe.mid_eval.model_copy(update={"baseline": baseline.value if baseline else None})
+    coin = 0.5 if recipe.technique == "reward" else None  # a reward model's score is the order of pairs
+    known = coin if coin is not None else baseline.value if baseline else None
+    mid_eval = recipe.mid_eval.model_copy(update={"baseline": known})
     recipe = recipe.model_copy(update={"attempt": number, "mid_eval": mid_eval})
     attempt = layout.attempt(number)
     with claims.hold(claims.need_of(recipe), queued=queued) as held:
