@@ -17,7 +17,7 @@ from typing import Any
 
 from cockpit.contract import CockpitError, Recipe
 from trainers.common.attempt import quiet_environment
-from trainers.common.data import Item, column, prompt_of, read_items, read_rows
+from trainers.common.data import Item, column, eval_items, prompt_of, read_rows
 from trainers.common.render import prompt_text, template_switches, with_system
 from trainers.render_rows import Trained, training_examples
 from trainers.render_tokens import Encoded, Tokens, contexts_differ, leading
@@ -48,7 +48,9 @@ def render(request: dict[str, Any]) -> dict[str, Any]:
     from trainers.common.loading import load_tokenizer
 
     tokens = Tokens(load_tokenizer(recipe), recipe)
-    items = read_items(recipe.data.held_out, recipe.data.columns, name="eval set")
+    items: list[Item] = []
+    if request.get("has_items", True):
+        items = eval_items(recipe.data.held_out, recipe.data.columns, name="eval set")
     rows = read_rows(recipe.data.train) if recipe.data.train else []
     facts = Facts(tokens, recipe, rows)
     wanted = request.get("fact_rows")

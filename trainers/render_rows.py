@@ -124,7 +124,8 @@ class Trained:
         ids, end_ids = self.encoded.ids, self.tokens.end_ids
         kept = [on and self._is_kept(i) for i, on in enumerate(self.mask)]
         after = [i for i, (a, _) in enumerate(self.encoded.spans) if a >= self.end]
-        first_after = after[0] if after else len(ids)
+        # A target that the template changed can't be found: then an end token anywhere in the answer counts.
+        first_after = self.prompt_tokens if not self.found else after[0] if after else len(ids)
         ends = any(kept[i] and ids[i] in end_ids for i in range(first_after, len(ids)))
         follows = self.tokens.decode([ids[i] for i in after if kept[i]][:8]) if not ends else ""
         return {
@@ -147,6 +148,7 @@ class Trained:
             "pieces": self.tokens.pieces(self.encoded, self.mask, None if whole else kept),
             "ids": self.encoded.ids,
             "tokens": len(self.encoded.ids),
+            "trained": sum(on and self._is_kept(i) for i, on in enumerate(self.mask)),
             "cut_at": None if whole else (self.cut_first if self.settings.keep_end else self.cut_last),
             "target": [self.start, self.end] if self.found else None,
             "text": self.encoded.text,

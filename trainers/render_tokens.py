@@ -214,16 +214,23 @@ def contexts_differ(trained: Any, at_eval: Encoded, tokens: Tokens) -> dict[str,
         before, left, right = split_common(text[: max(trained.start, 0)], prompt)
         return {**context, "train": left[:2000], "eval": right[:2000], "before": before[-200:]}
     missing = text[len(prompt) : trained.start] if trained.found else ""
-    if missing and not _is_trained(trained, len(prompt), trained.start):
+    if missing and not _is_learnt(trained, len(prompt), trained.start, tokens):
         return {**context, "train": missing[:2000], "eval": "", "before": prompt[-200:], "between": True}
-    return _ids_differ(trained.encoded.ids, at_eval.ids, tokens, prompt) and {
-        **context, **(_ids_differ(trained.encoded.ids, at_eval.ids, tokens, prompt) or {}), "ids_only": True,
-    }  # fmt: skip
+    ids = _ids_differ(trained.encoded.ids, at_eval.ids, tokens, prompt)
+    return None if ids is None else {**context, **ids, "ids_only": True}
 
 
-def _is_trained(trained: Any, begin: int, end: int) -> bool:
-    pairs = zip(trained.mask, trained.encoded.spans, strict=True)
-    return all(on for on, (a, b) in pairs if b > begin and a < end and b > a)
+def _is_learnt(trained: Any, begin: int, end: int, tokens: Tokens) -> bool:
+    """Whether training teaches the model to write what eval leaves out: an empty thinking block, say.
+
+    Special tokens in it open the assistant's turn, which is the generation prompt's to write: a model that has to
+    write them itself answers in another turn than it is scored and served in.
+    """
+    kept = range(trained.cut_first, trained.cut_last)
+    inside = [i for i, (a, b) in enumerate(trained.encoded.spans) if b > begin and a < end and b > a]
+    if any(trained.encoded.ids[i] in tokens.special_ids for i in inside):
+        return False
+    return all(trained.mask[i] for i in inside if i in kept)
 
 
 def _ids_differ(train: list[int], at_eval: list[int], tokens: Tokens, prompt: str) -> dict[str, Any] | None:

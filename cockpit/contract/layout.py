@@ -142,6 +142,11 @@ class WorkspaceLayout:
         return self.private / "cache"
 
     @property
+    def spot_check(self) -> Path:
+        """The newest spot check: its verdict (`matched`, `mismatched`) and on which content."""
+        return self.private / "spot_check.json"
+
+    @property
     def log(self) -> Path:
         """The cockpit's own log: tracebacks go here, never to the screen."""
         return self.private / "logs" / "cockpit.log"

@@ -30,13 +30,13 @@ _SCRIPTS: tuple[tuple[str, int, int], ...] = (
     ("Korean", 0xAC00, 0xD7AF),
 )
 _COMMON: dict[str, frozenset[str]] = {
-    "English": frozenset(["the", "of", "and", "to", "in", "is", "that", "it", "for", "was", "with", "as", "his", "he", "be", "on", "at", "by", "this", "had", "not", "are", "but", "from"]),
-    "German": frozenset(["der", "die", "und", "das", "den", "von", "zu", "mit", "sich", "des", "auf", "für", "ist", "im", "dem", "nicht", "ein", "eine", "als", "auch", "es"]),
-    "French": frozenset(["le", "la", "les", "et", "des", "en", "un", "une", "du", "que", "qui", "dans", "pour", "est", "sur", "pas", "au", "avec", "ce", "il", "sont", "elle"]),
-    "Spanish": frozenset(["el", "los", "las", "y", "del", "en", "que", "un", "una", "por", "con", "para", "se", "es", "como", "su", "lo", "más", "pero", "sus", "al", "cuántos"]),
-    "Portuguese": frozenset(["o", "os", "as", "e", "do", "da", "em", "que", "um", "uma", "para", "com", "não", "por", "mais", "se", "como", "dos", "das", "ao", "foi", "quantos"]),
-    "Italian": frozenset(["il", "lo", "gli", "e", "di", "che", "un", "una", "per", "con", "non", "sono", "del", "della", "nel", "alla", "più", "come", "ha", "è", "quanti"]),
-    "Dutch": frozenset(["de", "het", "een", "en", "van", "ik", "te", "dat", "die", "in", "hij", "niet", "zijn", "is", "was", "op", "aan", "met", "als", "voor", "haar", "er"]),
+    "English": frozenset(["the", "of", "and", "to", "in", "is", "that", "it", "for", "was", "with", "as", "his", "he", "be", "on", "at", "by", "this", "had", "not", "are", "but", "from", "has", "have", "how", "many", "what", "you", "she", "they", "does", "each", "there", "will", "if", "or", "an", "which", "did", "her", "their"]),
+    "German": frozenset(["der", "die", "und", "das", "den", "von", "zu", "mit", "sich", "des", "auf", "für", "ist", "im", "dem", "nicht", "ein", "eine", "als", "auch", "es", "wie", "viele", "hat", "was", "er", "sie", "wird", "jede", "wenn", "oder", "ich", "sind", "hatte"]),
+    "French": frozenset(["le", "la", "les", "et", "des", "en", "un", "une", "du", "que", "qui", "dans", "pour", "est", "sur", "pas", "au", "avec", "ce", "il", "sont", "elle", "combien", "quel", "quelle", "ses", "par", "plus", "ont", "chaque", "mais"]),
+    "Spanish": frozenset(["el", "los", "las", "y", "del", "en", "que", "un", "una", "por", "con", "para", "se", "es", "como", "su", "lo", "más", "pero", "sus", "al", "cuántos", "cuánto", "cuántas", "cuál", "tiene", "qué", "cada", "tienen", "hay", "sobre"]),
+    "Portuguese": frozenset(["o", "os", "as", "e", "do", "da", "em", "que", "um", "uma", "para", "com", "não", "por", "mais", "se", "como", "dos", "das", "ao", "foi", "quantos", "quanto", "tem", "qual", "quantas", "cada", "ele", "ela", "são", "uns"]),
+    "Italian": frozenset(["il", "lo", "gli", "e", "di", "che", "un", "una", "per", "con", "non", "sono", "del", "della", "nel", "alla", "più", "come", "ha", "è", "quanti", "quanto", "quante", "qual", "quale", "ogni", "suo", "sua", "lei", "sulla"]),
+    "Dutch": frozenset(["de", "het", "een", "en", "van", "ik", "te", "dat", "die", "in", "hij", "niet", "zijn", "is", "was", "op", "aan", "met", "als", "voor", "haar", "er", "hoeveel", "wat", "heeft", "hoe", "elke", "ze", "je", "maar", "wordt"]),
 }  # fmt: skip
 _WORDS = re.compile(r"[^\W\d_]+")
 # Formulas, code and markup are written in no language.

@@ -124,8 +124,9 @@ def targets_against_prompt(sides: Sides) -> Mismatch | None:
 def golds_against_verifier(sides: Sides) -> Mismatch | None:
     """Training targets pass, but the eval's gold answers, put into the training format, don't."""
     failing, judged = _failing_golds(sides), _judged(sides.items)
-    if not failing or sides.verifier is None:
-        return None
+    targets = [row for row in sides.targets if row.verdict is not None]
+    if not failing or sides.verifier is None or 2 * sum(bool(cause(row)) for row in targets) > len(targets):
+        return None  # where the targets fail as well, they are what has to be told
     item = failing[0]
     assert item.verdict is not None
     example = next((row for row in sides.targets if row.stated), None)

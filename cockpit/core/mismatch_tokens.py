@@ -282,7 +282,7 @@ def loss_mask(sides: Sides) -> Mismatch | None:
     if rendered is None or not rendered.rows:
         return None
     on_prompt = [row for row in rendered.rows if row.trained_prompt]
-    nothing = [row for row in rendered.rows if not row.trained]
+    nothing = [row for row in rendered.rows if not row.trained and not row.cut] if sides.targets else []
     rows = on_prompt or nothing
     if not rows:
         return None

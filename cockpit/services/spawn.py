@@ -57,7 +57,7 @@ def command(
         argv = [python, "-u", "-m", module or module_of(recipe), str(attempt)]
         own_trainer = False
     env = _environment(attempt, recipe, base_env, token=token, resume=resume)
-    env |= _contract_environment(base_env) if own_trainer else _import_environment(python, base_env)
+    env |= _contract_environment(base_env) if own_trainer else import_environment(python, base_env)
     return Command(tuple(argv), env, workspace_of(attempt), argv[0] if own_trainer else python)
 
 
@@ -123,7 +123,7 @@ def _environment(
     return env | ({"COCKPIT_RESUME": "1"} if resume else {})
 
 
-def _import_environment(python: str, base: Mapping[str, str]) -> dict[str, str]:
+def import_environment(python: str, base: Mapping[str, str]) -> dict[str, str]:
     """So that `-m trainers.X` is found from any folder, and nothing in that folder shadows a library."""
     home = Path(cockpit.__file__).resolve().parent.parent
     if home.name in ("site-packages", "dist-packages"):

@@ -190,6 +190,8 @@ def read_items(path: str | Path, columns: Mapping[str, str], *, name: str) -> li
         answer = column(row, "answer", columns)
         if answer is None:
             answer = column(row, "completion", columns)
+        if answer is None and (chat := messages_of(row, columns)) and chat[-1]["role"] == "assistant":
+            answer = chat[-1]["content"]
         if prompt is None or answer is None:
             missing = "prompt" if prompt is None else "answer"
             raise CockpitError(

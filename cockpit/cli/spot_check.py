@@ -1,0 +1,97 @@
+"""`cockpit spot-check`: training and eval examples side by side, through one verifier; takes no workspace."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cockpit.cli import FAILED, OK
+from cockpit.cli.output import print_json, say
+from cockpit.contract.errors import CockpitError
+
+if TYPE_CHECKING:
+    from cockpit.services.workspace import Workspace
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--train", metavar="F", help="the training file (default: the experiment's)")
+    parser.add_argument("--eval", metavar="F", help="the eval file (default: the workspace's held-out set)")
+    parser.add_argument(
+        "--verifier", metavar="SPEC", help="what scores: boxed, hashes, numeric, tagged:answer …"
+    )
+    parser.add_argument(
+        "--model", metavar="DIR_OR_ID", help="whose tokenizer and chat template render both sides"
+    )
+    parser.add_argument(
+        "--no-model", action="store_true", help="look at the data alone; takes no training stack"
+    )
+    parser.add_argument(
+        "--experiment", metavar="EXP", help="check this experiment's recipe (default: the newest one)"
+    )
+    parser.add_argument("--technique", metavar="NAME", help="how the training file is used (default: sft)")
+    parser.add_argument(
+        "--serve", metavar="DIR_OR_JINJA", help="a model or template that answers are served with"
+    )
+    parser.add_argument("--column", metavar="THEIRS=OURS", action="append", default=[], help="frage=prompt")
+    parser.add_argument("--n", type=int, default=3, metavar="N", help="examples a side (default 3)")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="draws the examples")
+    parser.add_argument("--page", type=int, default=1, metavar="P", help="the next examples of the same draw")
+    parser.add_argument(
+        "--filter", default="", metavar="WORDS", help="only examples that hold all of these words"
+    )
+    parser.add_argument("--check", action="store_true", help="exit with 1 where the verdict is mismatched")
+
+
+def run(options: argparse.Namespace) -> int:
+    from cockpit.services import spotcheck
+
+    if options.n < 1 or options.page < 1:
+        raise CockpitError("--n and --page count from 1", "Give a number from 1 up.")
+    wish = spotcheck.Wish(
+        train=options.train, items=options.eval, verifier=options.verifier, model=options.model,
+        experiment=options.experiment, technique=_technique(options.technique), serve=options.serve,
+        columns=_columns(options.column), without_model=options.no_model,
+    )  # fmt: skip
+    check = spotcheck.run(wish, _workspace(options), n=options.n, seed=options.seed, page=options.page - 1,
+                          words=options.filter)  # fmt: skip
+    if options.json:
+        print_json(check.as_dict())
+    else:
+        from cockpit.cli.spot_text import as_text
+
+        say(as_text(check))
+    return FAILED if options.check and check.verdict == "mismatched" else OK
+
+
+def _workspace(options: argparse.Namespace) -> Workspace | None:
+    """The workspace here or above; None where there is none, unless one was named."""
+    from cockpit.cli.place import workspace
+    from cockpit.services.workspace import Workspace
+
+    if options.dir:
+        return workspace(options)
+    try:
+        return Workspace.find(Path.cwd())
+    except CockpitError:
+        if options.experiment:
+            raise
+        return None
+
+
+def _technique(name: str | None) -> str | None:
+    from cockpit.contract.recipe import TECHNIQUES
+
+    if name is None or name in TECHNIQUES:
+        return name
+    raise CockpitError(f"there is no technique {name!r}", f"There are: {', '.join(TECHNIQUES)}.")
+
+
+def _columns(given: list[str]) -> dict[str, str]:
+    made: dict[str, str] = {}
+    for text in given:
+        theirs, equals, ours = text.partition("=")
+        if not equals or not theirs or not ours:
+            raise CockpitError(f"--column {text!r} names nothing", "Write it as --column frage=prompt.")
+        made[theirs] = ours
+    return made
