@@ -52,6 +52,7 @@ COMMANDS: dict[str, Command] = {
     "findings": Command("judge", "what the diagnostics say", "look"),
     "overlap": Command("overlap", "is the held-out set in the training data, and where", "look"),
     "judge": Command("judge", "the diagnostics on a history from elsewhere", "look"),
+    "realign": Command("realign", "mend a mismatch: training data in the verifier's form", "move"),
     "spot-check": Command("spot_check", "train and eval side by side, as the model sees them", "look"),
 }
 

@@ -50,10 +50,10 @@ def run(options: argparse.Namespace) -> int:
         raise CockpitError("--n and --page count from 1", "Give a number from 1 up.")
     wish = spotcheck.Wish(
         train=options.train, items=options.eval, verifier=options.verifier, model=options.model,
-        experiment=options.experiment, technique=_technique(options.technique), serve=options.serve,
-        columns=_columns(options.column), without_model=options.no_model,
+        experiment=options.experiment, technique=technique(options.technique), serve=options.serve,
+        columns=columns(options.column), without_model=options.no_model,
     )  # fmt: skip
-    check = spotcheck.run(wish, _workspace(options), n=options.n, seed=options.seed, page=options.page - 1,
+    check = spotcheck.run(wish, find_workspace(options), n=options.n, seed=options.seed, page=options.page - 1,
                           words=options.filter)  # fmt: skip
     if options.json:
         print_json(check.as_dict())
@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
     return FAILED if options.check and check.verdict == "mismatched" else OK
 
 
-def _workspace(options: argparse.Namespace) -> Workspace | None:
+def find_workspace(options: argparse.Namespace) -> Workspace | None:
     """The workspace here or above; None where there is none, unless one was named."""
     from cockpit.cli.place import workspace
     from cockpit.services.workspace import Workspace
@@ -79,7 +79,8 @@ def _workspace(options: argparse.Namespace) -> Workspace | None:
         return None
 
 
-def _technique(name: str | None) -> str | None:
+def technique(name: str | None) -> str | None:
+    """A technique's name, checked. Raises CockpitError with the names there are."""
     from cockpit.contract.recipe import TECHNIQUES
 
     if name is None or name in TECHNIQUES:
@@ -87,7 +88,8 @@ def _technique(name: str | None) -> str | None:
     raise CockpitError(f"there is no technique {name!r}", f"There are: {', '.join(TECHNIQUES)}.")
 
 
-def _columns(given: list[str]) -> dict[str, str]:
+def columns(given: list[str]) -> dict[str, str]:
+    """`THEIRS=OURS` texts as a mapping. Raises CockpitError."""
     made: dict[str, str] = {}
     for text in given:
         theirs, equals, ours = text.partition("=")

@@ -259,7 +259,9 @@ def _eval_truncation(sides: Sides, rendered: Rendered) -> Mismatch | None:
             action="setting",
         )  # fmt: skip
     room = rendered.max_positions
-    full = [item for item in rendered.items if room is not None and item.tokens + limit > room]
+    # What training's longest answer needs: few answers are as long as the limit lets them be.
+    need = min(limit, max((row.trained for row in rendered.rows), default=0) or limit)
+    full = [item for item in rendered.items if room is not None and item.tokens + need > room]
     if not full or room is None:
         return None
     found = _item(sides, full[0])

@@ -95,6 +95,8 @@ class Example:
     said: tuple[Said, ...] = ()
     raw: bool = False
     """Plain text, trained on as a whole."""
+    index: int = 0
+    """Its position in the side, from 0; of a thinned file not its row's number."""
 
     @property
     def prompt(self) -> str:

@@ -150,6 +150,7 @@ def _of_workspace(wish: Wish, ws: Workspace) -> Subject:
     technique = wish.technique or (str(recipe["technique"]) if recipe else "sft")
     technique = "sft" if technique in ("baseline", "custom") else technique
     answers, items = _answers(ws, view, recipe)
+    same = wish.train in (None, section.get("train"))
     own = (
         wish.items is None and wish.model in (None, config.model) and wish.verifier in (None, config.verifier)
     )
@@ -177,7 +178,7 @@ def _of_workspace(wish: Wish, ws: Workspace) -> Subject:
         technique=technique, columns=cast("Mapping[str, str]", data.get("columns") or {}),
         system_prompt=data.get("system_prompt"), enable_thinking=generation.get("enable_thinking"),
         max_new_tokens=generation.get("max_new_tokens"), recipe=None if wish.without_model else recipe,
-        serve=wish.serve, experiment=view.id if view else None, answers=answers,
+        serve=wish.serve, experiment=view.id if view and same else None, answers=answers,
         own=own,
     )  # fmt: skip
 

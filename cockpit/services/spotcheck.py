@@ -153,6 +153,18 @@ class Bench:
         for shown in answer.get("eval_examples", ()):
             self._looks["eval", shown["row"] - 1] = shown
 
+    def snapshot(self, n: int) -> SpotCheck | None:
+        """The first page as it was kept, while nothing that it depends on has changed."""
+        from cockpit.services import spot_snapshot
+
+        return spot_snapshot.load(self.subject, n, self.seed)
+
+    def keep_snapshot(self, n: int, check: SpotCheck) -> None:
+        """Keep the first page for the next time."""
+        from cockpit.services import spot_snapshot
+
+        spot_snapshot.keep(self.subject, n, self.seed, check)
+
     # -- answers -------------------------------------------------------------------------------------------------
 
     def check(
@@ -203,7 +215,7 @@ class Bench:
         row = self.sides.train[index]
         return Example(
             "train", row.row, f"row {row.row}", row.turns, Judged.of(row.text, row.verdict), row.gold,
-            look_of(self._looks.get(("train", index)), self.sides.rendered), raw=row.raw is not None,
+            look_of(self._looks.get(("train", index)), self.sides.rendered), raw=row.raw is not None, index=index,
         )  # fmt: skip
 
     def _eval(self, index: int) -> Example:
@@ -218,7 +230,7 @@ class Bench:
                 said.append(Said(who, Judged.of(text, verdict) or Judged(text, "")))
         return Example(
             "eval", item.row, item.id, item.turns, Judged.of(item.written, item.verdict), item.gold,
-            look_of(self._looks.get(("eval", index)), self.sides.rendered), tuple(said),
+            look_of(self._looks.get(("eval", index)), self.sides.rendered), tuple(said), index=index,
         )  # fmt: skip
 
     def remark(self, text: str) -> None:

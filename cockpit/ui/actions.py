@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from textual.binding import Binding
 
-DECK, RUN, LIST = "deck", "run", "list"
-"""Where an action holds: the flight deck, the run screen, the screens that only list something."""
-EVERYWHERE = frozenset({DECK, RUN, LIST})
+DECK, RUN, LIST, SPOT = "deck", "run", "list", "spot"
+"""Where an action holds: the flight deck, the run screen, the screens that only list something, the spot check."""
+EVERYWHERE = frozenset({DECK, RUN, LIST, SPOT})
 EXPERIMENT = frozenset({DECK, RUN})
 
 
@@ -33,17 +33,17 @@ class Action(NamedTuple):
 
 
 MOVING = "Moving"
-_MOVE, _RUN, _CHART, _VIEW = MOVING, "Experiment", "Charts", "Screens"
+_MOVE, _RUN, _CHART, _SPOT, _VIEW = MOVING, "Experiment", "Charts", "Spot check", "Screens"
 
 ACTIONS: tuple[Action, ...] = (
     Action("help", "question_mark,f1", "?", "help", "this list of keys", _VIEW, footer=1),
     Action("open", "enter", "enter", "open", "open the experiment, the finding, the item under the cursor", _MOVE,
-           EXPERIMENT, "show", 2, "any"),
+           EXPERIMENT | {SPOT}, "show", 2, "any"),
     Action("back", "escape", "esc", "back", "close what is open; drop the filter", _MOVE, footer=3,
-           scopes=frozenset({RUN, LIST})),
+           scopes=frozenset({RUN, LIST, SPOT})),
     Action("clear", "escape", "esc", "back", "drop the filter, go back to the tree", _MOVE, scopes=frozenset({DECK})),
-    Action("next_pane", "tab", "tab", "pane", "the next pane", _MOVE, footer=4, scopes=EXPERIMENT, needs="any"),
-    Action("previous_pane", "shift+tab", "shift+tab", "pane", "the pane before", _MOVE, scopes=EXPERIMENT),
+    Action("next_pane", "tab", "tab", "pane", "the next pane", _MOVE, EXPERIMENT | {SPOT}, footer=4, needs="any"),
+    Action("previous_pane", "shift+tab", "shift+tab", "pane", "the pane before", _MOVE, EXPERIMENT | {SPOT}),
     Action("down", "j,down", "j", "down", "down a line", _MOVE),
     Action("up", "k,up", "k", "up", "up a line", _MOVE),
     Action("first", "g,home", "g", "first", "to the first line", _MOVE),
@@ -77,6 +77,15 @@ ACTIONS: tuple[Action, ...] = (
     Action("findings", "f", "f", "findings", "all findings with their evidence", _VIEW, EXPERIMENT, "findings"),
     Action("method_log", "m", "m", "method log", "the decisions of this workspace", _VIEW, EXPERIMENT, "methodlog", 8),
     Action("doctor", "d", "d", "doctor", "what this machine has and lacks", _VIEW, EXPERIMENT, "doctor"),
+    Action("spot_check", "x", "x", "spot check", "train and eval side by side, through the verifier", _VIEW,
+           frozenset({DECK, RUN, LIST}), "spot-check", 9),
+    Action("others", "n", "n", "others", "other examples", _SPOT, frozenset({SPOT}), footer=5),
+    Action("others_back", "N", "N", "before", "the examples before", _SPOT, frozenset({SPOT})),
+    Action("pin_example", "p", "p", "pin", "keep the example in view while the others change", _SPOT,
+           frozenset({SPOT}), footer=7),
+    Action("mend", "m", "m", "mend", "realign the training data, or change the eval prompt (asks first)", _SPOT,
+           frozenset({SPOT}), "realign", 6, "mismatched"),
+    Action("refresh", "r", "r", "again", "read both sides anew", _SPOT, frozenset({SPOT}), footer=8),
     Action("palette", "ctrl+p,colon", "ctrl+p", "commands", "every action by name", _VIEW),
     Action("quit", "q", "q", "leave", "leave the cockpit; runs go on", _VIEW, footer=10),
 )  # fmt: skip

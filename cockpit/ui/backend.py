@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from cockpit.core.findings import Finding
+from cockpit.core.spot import SpotCheck
 from cockpit.services.follower import Batch
+from cockpit.services.spotcheck import Bench
 from cockpit.services.workspace import ExperimentView
 from cockpit.ui.facts import Check, Draft, Hardware, Picture, SampleFile
 
@@ -62,5 +64,11 @@ class Backend(Protocol):
     def techniques(self) -> Sequence[str]: ...
 
     def check(self, draft: Draft) -> Mapping[str, str]: ...
+
+    def spot_bench(self, experiment_id: str | None) -> Bench: ...
+
+    def spot_done(self, bench: Bench, check: SpotCheck) -> None: ...
+
+    def spot_mend(self, bench: Bench, choice: str, reason: str) -> str: ...
 
     def complain(self, error: BaseException) -> Path | None: ...

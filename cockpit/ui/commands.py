@@ -113,6 +113,14 @@ class Commands:
 
         self._open_once(MethodLogScreen)
 
+    def spot_check(self) -> None:
+        from cockpit.ui.screens.spot_check import SpotCheckScreen
+
+        if not isinstance(self.app.screen, SpotCheckScreen):
+            view = self.app.state.selected_view
+            trains = view is not None and view.technique not in ("baseline", "custom")
+            self.app.push_screen(SpotCheckScreen(self.app, view.id if view is not None and trains else None))
+
     def doctor(self) -> None:
         from cockpit.ui.screens.lists import DoctorScreen
 

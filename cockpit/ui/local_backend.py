@@ -15,7 +15,9 @@ from cockpit.ui.facts import Check, Draft, Hardware, Picture, Problem, SampleFil
 if TYPE_CHECKING:
     from cockpit.core.findings import Finding
     from cockpit.core.scores import Score
+    from cockpit.core.spot import SpotCheck
     from cockpit.services.hardware import Hardware as Looker
+    from cockpit.services.spotcheck import Bench
     from cockpit.services.workspace import ExperimentView, Workspace
     from cockpit.ui.backend import Feed
 
@@ -204,6 +206,26 @@ class LocalBackend:
         from cockpit.ui.draft_check import check
 
         return check(self.workspace, draft)
+
+    # -- the spot check ------------------------------------------------------------------------------------------
+
+    def spot_bench(self, experiment_id: str | None) -> Bench:
+        from cockpit.services import spotcheck
+
+        return spotcheck.Bench(spotcheck.subject(spotcheck.Wish(experiment=experiment_id), self.workspace))
+
+    def spot_done(self, bench: Bench, check: SpotCheck) -> None:
+        """A finished check leaves its verdict."""
+        from cockpit.services import spot_record
+
+        if bench.subject.own:
+            spot_record.store(self.workspace, check)
+
+    def spot_mend(self, bench: Bench, choice: str, reason: str) -> str:
+        """Realign the data or change the eval prompt; says what was done."""
+        from cockpit.services import realign
+
+        return realign.mend(self.workspace, bench.subject, choice, reason)
 
     # -- what went wrong -----------------------------------------------------------------------------------------
 

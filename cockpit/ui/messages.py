@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from textual.widget import Widget
 
     from cockpit.core.findings import Finding
+    from cockpit.core.spot import SpotCheck
+    from cockpit.services.realign import Realigned
     from cockpit.ui.facts import Hardware, Picture
 
 
@@ -104,3 +106,22 @@ class ActionFailed(Message):
     title: str
     mend: str = ""
     experiment_id: str | None = None
+
+
+@dataclass(eq=False, repr=False)
+class SpotChecked(Message):
+    """The spot check has something to show. `waiting` says what is still to come, `problem` what could not be done."""
+
+    check: SpotCheck | None
+    waiting: str = ""
+    problem: str = ""
+    mend: str = ""
+
+
+@dataclass(eq=False, repr=False)
+class MendPreviewed(Message):
+    """What realigning would do (None: it can't, `problem` says why), and the sentence that asks for the form."""
+
+    preview: Realigned | None
+    asks: str
+    problem: str = ""
