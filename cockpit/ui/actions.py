@@ -78,7 +78,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("method_log", "m", "m", "method log", "the decisions of this workspace", _VIEW, EXPERIMENT, "methodlog", 8),
     Action("doctor", "d", "d", "doctor", "what this machine has and lacks", _VIEW, EXPERIMENT, "doctor"),
     Action("spot_check", "x", "x", "spot check", "train and eval side by side, through the verifier", _VIEW,
-           frozenset({DECK, RUN, LIST}), "spot-check", 9),
+           frozenset({DECK, RUN, LIST}), "spot-check"),
     Action("others", "n", "n", "others", "other examples", _SPOT, frozenset({SPOT}), footer=5),
     Action("others_back", "N", "N", "before", "the examples before", _SPOT, frozenset({SPOT})),
     Action("pin_example", "p", "p", "pin", "keep the example in view while the others change", _SPOT,

@@ -7,7 +7,7 @@ from textual.binding import Binding
 
 from cockpit.cli import COMMANDS
 from cockpit.ui import actions
-from cockpit.ui.actions import ACTIONS, DECK, EVERYWHERE, LIST, RUN, Action
+from cockpit.ui.actions import ACTIONS, DECK, EVERYWHERE, LIST, RUN, SPOT, Action
 from cockpit.ui.commands import Commands
 from cockpit.ui.glyphs import UNICODE
 from cockpit.ui.screens.flight_deck import FlightDeck
@@ -15,15 +15,16 @@ from cockpit.ui.screens.help import HelpScreen, help_blocks
 from cockpit.ui.screens.lists import DoctorScreen, FindingsScreen, MethodLogScreen
 from cockpit.ui.screens.palette import PaletteScreen
 from cockpit.ui.screens.run import ItemScreen, RunScreen
+from cockpit.ui.screens.spot_check import SpotCheckScreen
 from cockpit.ui.views import bars
 
 VIEW_ONLY = {
     "help", "back", "clear", "next_pane", "previous_pane", "down", "up", "first", "last", "page_down", "page_up",
     "left", "right", "filter", "next_match", "previous_match", "mark", "pin", "log_scale", "smooth", "zoom",
-    "range_in", "range_out", "palette", "quit",
+    "range_in", "range_out", "palette", "quit", "others", "others_back", "pin_example", "refresh",
 }  # fmt: skip
 """What changes only how something is looked at: it needs no command."""
-SCREENS = {DECK: FlightDeck, RUN: RunScreen, LIST: HelpScreen}
+SCREENS = {DECK: FlightDeck, RUN: RunScreen, LIST: HelpScreen, SPOT: SpotCheckScreen}
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda a: a.id)

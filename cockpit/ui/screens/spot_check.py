@@ -33,6 +33,7 @@ N = 3
 class SpotCheckScreen(Screen[None]):
     """Three panes: what differs, training examples, eval prompts. Reading and rendering happen in a thread."""
 
+    scope = actions.SPOT
     BINDINGS = actions.bindings(actions.SPOT)
     CSS_PATH = "spot_check.tcss"
     AUTO_FOCUS = ""
