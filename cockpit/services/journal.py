@@ -121,8 +121,12 @@ def _alone(ws: Workspace) -> Generator[None]:
 
 def main(argv: list[str]) -> int:
     """`python -m cockpit.services.journal WORKSPACE`: what a supervisor runs when its trainer has ended."""
+    from cockpit.services import spot_auto
+
     try:
-        catch_up(Workspace(Path(argv[0])))
+        ws = Workspace(Path(argv[0]))
+        catch_up(ws)
+        spot_auto.catch_up(ws)
     except CockpitError as error:
         print(error, file=sys.stderr)
         return 1

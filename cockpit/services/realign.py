@@ -207,8 +207,12 @@ def _row(
     if truth is None or target.raw is not None:
         return None, None
     item = {**row, verifier.gold_key: truth}
-    answer = verifier.gold(item) if target.gold is not None else None
-    text = realigned(target.text, verifier, item, answer if target.stated is None else None)
+    text = realigned(target.text, verifier, item)
+    if text is None and target.gold is not None:
+        # The target states its answer in a way that isn't understood; its row's gold answer is put below it.
+        written = write_answer(verifier, verifier.gold(item))
+        below = f"{target.text.rstrip()}\n{written}" if written is not None else ""
+        text = below if below and verifier(below, item).passed else None
     if text is None:
         return None, None
     fresh = _with_target(row, columns, target.text, text)

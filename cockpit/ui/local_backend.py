@@ -82,7 +82,9 @@ class LocalBackend:
         return Follower(view.attempt_dir, wake)
 
     def run_findings(self, view: ExperimentView) -> Sequence[Finding]:
-        from cockpit.services import findings
+        from cockpit.services import findings, spot_auto
+
+        spot_auto.start(self.workspace, view)
 
         if view.attempt_dir is None:
             return ()

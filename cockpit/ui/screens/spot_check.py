@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
-from textual.screen import Screen
-from textual.widgets import Input
 
 from cockpit.ui import actions
 from cockpit.ui.deck_layout import Box
 from cockpit.ui.lines import Line, line
 from cockpit.ui.messages import LineChosen, MendPreviewed, SpotChecked
+from cockpit.ui.screens.page import Page
+from cockpit.ui.screens.search import SearchScreen
 from cockpit.ui.spot_layout import PANES
 from cockpit.ui.spot_layout import spot as places
 from cockpit.ui.spot_worker import SpotWorker
@@ -30,12 +30,13 @@ N = 3
 """Examples a side (source text: "3 training examples and 3 eval-prompt examples")."""
 
 
-class SpotCheckScreen(Screen[None]):
+class SpotCheckScreen(SearchScreen):
     """Three panes: what differs, training examples, eval prompts. Reading and rendering happen in a thread."""
 
     scope = actions.SPOT
     BINDINGS = actions.bindings(actions.SPOT)
-    CSS_PATH = "spot_check.tcss"
+    CSS_PATH: ClassVar = ["search.tcss", "spot_check.tcss"]
+    ASKS = "examples that hold these words; enter keeps them, esc drops them"
     AUTO_FOCUS = ""
 
     def __init__(self, app: CockpitApp, experiment_id: str | None) -> None:
@@ -46,7 +47,7 @@ class SpotCheckScreen(Screen[None]):
         self.waiting = "reading both sides"
         self.problem = ""
         self.page = 0
-        self.words = ""
+        self._words = ""
         self.pinned: dict[str, int] = {}
         self.pane = "train"
         self._chose_pane = False
@@ -63,16 +64,12 @@ class SpotCheckScreen(Screen[None]):
             places=self._places,
             id="spot",
         )
-        yield Input(
-            id="search", compact=True, placeholder="examples that hold these words; enter keeps, esc drops"
-        )
 
     def _places(self, width: int, height: int) -> Mapping[str, Box]:
         found = len(self._mismatch_lines(width)) if self.check is not None else 0
         return places(width, height, pane=self.pane, found=found)
 
     def on_mount(self) -> None:
-        self.query_one("#search", Input).cursor_blink = False
         self.query_one("#train").focus()
         self.worker.start()
 
@@ -99,7 +96,7 @@ class SpotCheckScreen(Screen[None]):
         self.call_after_refresh(self._focus_pane)
 
     def _focus_pane(self) -> None:
-        if not self.has_class("-searching"):
+        if not self.searching:
             self.query_one(f"#{self.pane}").focus()
         self.fill()
 
@@ -217,17 +214,20 @@ class SpotCheckScreen(Screen[None]):
 
     def do_open(self) -> None:
         """The whole of what is in view: an example with all its tokens, or the differences with their evidence."""
-        from cockpit.ui.screens.run import ItemScreen
-
-        glyphs, width = self.cockpit.glyphs, max(20, self.size.width - 1)
-        if self.pane == "mismatches" and self.check is not None:
-            lines = views.mismatch_lines(self.check.mismatches, width, glyphs, full=True)
-            self.cockpit.push_screen(ItemScreen(self.cockpit, "What differs; esc goes back", lines))
+        glyphs, check = self.cockpit.glyphs, self.check
+        if self.pane == "mismatches" and check is not None:
+            self._whole(
+                "What differs", lambda width: views.mismatch_lines(check.mismatches, width, glyphs, full=True)
+            )
             return
         example = self._example_at(self.pane)
         if example is not None:
-            lines = views.example_lines(example, width, glyphs, whole=True)
-            self.cockpit.push_screen(ItemScreen(self.cockpit, "One example, whole; esc goes back", lines))
+            self._whole(
+                "One example, whole", lambda width: views.example_lines(example, width, glyphs, whole=True)
+            )
+
+    def _whole(self, heading: str, build: Callable[[int], Sequence[Line]]) -> None:
+        self.cockpit.push_screen(WholeScreen(self.cockpit, f"{heading}; esc goes back", build))
 
     def do_mend(self) -> None:
         """Ask how to mend, with a preview of what would change."""
@@ -260,27 +260,29 @@ class SpotCheckScreen(Screen[None]):
 
     # -- filter --------------------------------------------------------------------------------------------------
 
-    def do_filter(self) -> None:
-        self.add_class("-searching")
-        field = self.query_one("#search", Input)
-        field.value = self.words
-        field.focus()
+    @property
+    def words(self) -> str:
+        return self._words
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        self._search(event.value)
+    def search(self, words: str) -> None:
+        self._words, self.page = words.strip(), 0
+        self._ask()
 
-    def key_escape(self) -> None:
-        if self.has_class("-searching"):
-            self._search("")
+    def leave_search(self) -> None:
+        self.lay_out()
 
     def do_back(self) -> None:
-        if self.words:
-            self._search("")
-        else:
+        if not self.drop_search():
             self.cockpit.pop_screen()
 
-    def _search(self, words: str) -> None:
-        self.remove_class("-searching")
-        self.words, self.page = words.strip(), 0
-        self.lay_out()
-        self._ask()
+
+class WholeScreen(Page):
+    """One example, or what differs, whole."""
+
+    def __init__(self, app: CockpitApp, heading: str, build: Callable[[int], Sequence[Line]]) -> None:
+        super().__init__(app)
+        self.heading = heading  # pyright: ignore[reportAttributeAccessIssue]
+        self.build = build
+
+    def blocks(self, width: int) -> Sequence[Sequence[Line]]:
+        return [[item] for item in self.build(width)]
