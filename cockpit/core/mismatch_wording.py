@@ -103,7 +103,8 @@ def other_language(sides: Sides) -> Mismatch | None:
         share=len(strange) / len(sides.train),
         total=len(sides.train),
         of="training rows",
-        headline=f"Training is in {name}, the eval prompts are in {usual}",
+        headline=f"Training is {'' if 2 * len(strange) >= len(sides.train) else 'partly '}in "
+        f"{' and '.join(sorted({found for _, found in strange})[:3])}, the eval prompts are in {usual}",
         train=quoted,
         eval=of_prompt(item),
         mend=f"Train on data in {usual}, or evaluate in {name}: a score says little across languages.",

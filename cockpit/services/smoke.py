@@ -17,7 +17,17 @@ from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import last_event
 from cockpit.core.methodlog import Entry
 from cockpit.core.smoke import SmokeVerdict, judge
-from cockpit.services import attempts, drafts, journal, launcher, observe, smoke_prepare, smoke_read, spawn
+from cockpit.services import (
+    attempts,
+    drafts,
+    journal,
+    launcher,
+    observe,
+    smoke_prepare,
+    smoke_read,
+    spawn,
+    spot_auto,
+)
 from cockpit.services.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -66,6 +76,7 @@ def run(ws: Workspace, experiment_id: str, *, tell: Tell = lambda _: None, train
     began = time.monotonic()
     tell("comparing training prompts with scoring prompts, token by token")
     _render(attempt)
+    spot_auto.quietly(ws, view.id, tell)
     try:
         _pipeline(attempt, tell, train_s)
     except BaseException:

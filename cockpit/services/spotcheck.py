@@ -106,7 +106,13 @@ class Bench:
             return
         answer = renderer.render(self.request(), self.subject.cache)
         if not self.rendered:
-            self.sides = replace(self.sides, rendered=rendered_of(answer))
+            try:
+                rendered = rendered_of(answer)
+            except (KeyError, TypeError, AttributeError) as error:
+                raise CockpitError(
+                    f"the rendering can't be understood: {error}", "Is it another version's interpreter?"
+                ) from error
+            self.sides = replace(self.sides, rendered=rendered)
             self.rendered = True
             self._judge()
         self._keep(answer)

@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING
 from cockpit.core.safe_text import clean
 from cockpit.ui.glyphs import Glyphs
 from cockpit.ui.lines import Line, fold, line
-from cockpit.ui.styles import ACCENT, BAD, BOLD, DIM, PLAIN, WARN
+from cockpit.ui.styles import ACCENT, BAD, BOLD, DIM, KEY, PLAIN, WARN
 
 if TYPE_CHECKING:
     from cockpit.core.findings import Finding
 
+SPOT_CHECKED = frozenset(
+    {"mid-eval-regression", "stuck-at-zero", "same-score-across-techniques", "objective-mismatch"}
+)
+"""Findings whose next step is to look at both sides (source text, "Diagnostic action")."""
 _FACE = {
     "block": ("block", "blocks", BAD),
     "alarm": ("alarm", "alarm", BAD),
@@ -41,6 +45,8 @@ def finding_blocks(
             lines += _evidence(finding, width, glyphs)
         for number, step in enumerate(fold(clean(finding.next_step, newlines="show"), max(8, width - 5))):
             lines.append(line((f"  {glyphs.arrow} " if number == 0 else "    ", ACCENT), step))
+        if finding.rule in SPOT_CHECKED:
+            lines.append(line(("    x", KEY), (" opens the spot check: train and eval side by side", DIM)))
         if full:
             source = f"{clean(finding.rule, newlines='show')}; {clean(finding.source, newlines='show')}"
             lines += [line((f"  {part}", DIM)) for part in fold(source, max(8, width - 3))]
