@@ -22,6 +22,8 @@ from cockpit.core.plot import Frame, Level, Line, Mark, Range, View
 from cockpit.core.raster import DASHES, Bits, Spans, ascii_dots, braille, dash, fill, smooth, to_rows, trace
 from cockpit.core.series_column import Columns, Floats
 
+HUGE, TINIEST = 1e300, 1e-300
+"""No axis reaches further: beyond, the arithmetic of round numbers overflows."""
 ASCII_SIGNS = "*+ox#@%&"
 
 
@@ -212,7 +214,8 @@ def _value_range(lows: Floats, highs: Floats, extra: list[float], view: View) ->
     values = [*extra, *([float(lows.min()), float(highs.max())] if len(lows) else [])]
     if not values:
         return (0.1, 1.0) if view.log else (0.0, 1.0)
-    return min(values), max(values)
+    least = TINIEST if view.log else -HUGE
+    return max(least, min(min(values), HUGE)), max(least, min(max(values), HUGE))
 
 
 @dataclass(slots=True)

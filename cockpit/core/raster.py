@@ -63,7 +63,7 @@ def smooth(columns: Columns, weight: float) -> Floats:
 def to_rows(values: Floats, limits: Range, log: bool, rows: int) -> Floats:
     """Dot rows (as floats, 0 at the top) of `values`; NaN for NaN, and for what a log scale can't show."""
     lo, hi = limits
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         if log:
             part = np.log(np.where(values > 0, values, np.nan) / lo) / np.log(hi / lo)
         else:

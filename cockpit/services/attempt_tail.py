@@ -59,7 +59,7 @@ class AttemptTail:
         self._parser: RowParser | None = None
         self._previewed = False
         self._gone = False
-        self._behind = True
+        self._behind = False
         self._skipped = 0
         self._partial = ""
 

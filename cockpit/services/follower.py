@@ -52,8 +52,8 @@ class Follower:
         self._told = False
         self._room = threading.Condition()
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="cockpit-follower", daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None
+        self.resume()
 
     def drain(self) -> list[Batch]:
         """What was read since the last call, oldest first; never blocks for longer than a list is moved."""
@@ -64,46 +64,64 @@ class Follower:
             self._room.notify()
         return batches
 
-    def close(self) -> None:
-        """Ends the thread soon; it is a daemon, so nobody waits for it."""
+    def pause(self) -> None:
+        """Read no more for now. What waits undrained stays; the thread ends soon, and nobody waits for it."""
         self._stop.set()
         with self._room:
-            self._room.notify()
+            self._room.notify_all()
+
+    def resume(self) -> None:
+        """Go on reading from where it stopped."""
+        self._stop = threading.Event()
+        args = (self._stop, self._thread)
+        self._thread = threading.Thread(target=self._run, args=args, name="cockpit-follower", daemon=True)
+        self._thread.start()
+        with self._room:
+            waits = bool(self._waiting)
+        if waits:
+            self._wake()
+
+    def close(self) -> None:
+        """End it."""
+        self.pause()
 
     def join(self, timeout: float | None = None) -> None:
         """Wait for the thread's end."""
-        self._thread.join(timeout)
+        if self._thread is not None:
+            self._thread.join(timeout)
 
     # -- the thread
 
-    def _run(self) -> None:
+    def _run(self, stop: threading.Event, before: threading.Thread | None) -> None:
+        if before is not None:
+            before.join()  # one reader at a time
         changes: Iterator[object] | None = None
-        while not self._stop.is_set():
+        while not stop.is_set():
             batch = self._tail.read()
             if batch:
-                self._offer(batch)
-                self._let_it_be_seen(batch)
+                self._offer(batch, stop)
+                self._let_it_be_seen(batch, stop)
             if self._tail.more:
                 time.sleep(_BREATH_S)
                 continue
-            changes = changes or self._watch(self.root, self._stop)
+            changes = changes or self._watch(self.root, stop)
             try:
                 if next(changes, self) is self:
                     changes = None
-                    self._stop.wait(self._poll_s)
+                    stop.wait(self._poll_s)
             except OSError:  # no watches left, or the folder is gone
                 changes = None
-                self._stop.wait(self._poll_s)
+                stop.wait(self._poll_s)
 
-    def _let_it_be_seen(self, batch: Batch) -> None:
+    def _let_it_be_seen(self, batch: Batch, stop: threading.Event) -> None:
         """After a preview, leave the processor to whoever draws it: the rest is read behind what is seen."""
         if batch.preview is None:
             return
         with self._room:
-            self._room.wait_for(lambda: not self._waiting or self._stop.is_set(), SEEN_S)
-        self._stop.wait(DRAW_S)
+            self._room.wait_for(lambda: not self._waiting or stop.is_set(), SEEN_S)
+        stop.wait(DRAW_S)
 
-    def _offer(self, batch: Batch) -> None:
+    def _offer(self, batch: Batch, stop: threading.Event) -> None:
         with self._room:
             self._waiting.append(batch)
             self._size += batch.size
@@ -111,7 +129,7 @@ class Follower:
         if tell:
             self._wake()
         with self._room:
-            while self._size > PENDING and not self._stop.is_set():
+            while self._size > PENDING and not stop.is_set():
                 self._room.wait()
 
 

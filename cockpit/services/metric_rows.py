@@ -67,10 +67,11 @@ class RowParser:
             ("nonfinite", Any, None),
         ]
         fields += [
-            (name, number, msgspec.field(name=key, default=math.nan)) for key, name in self._fields.items()
+            (name, number, msgspec.field(name=_encoded(key, name), default=math.nan))
+            for key, name in self._fields.items()
         ]
         fields += [
-            (f"i{index}", msgspec.Raw, msgspec.field(name=key, default=msgspec.Raw()))
+            (f"i{index}", msgspec.Raw, msgspec.field(name=_encoded(key, f"i{index}"), default=msgspec.Raw()))
             for index, key in enumerate(sorted(self._ignored))
         ]
         full = len(self._fields) + len(self._ignored) >= MOST_SERIES
@@ -135,6 +136,12 @@ class RowParser:
         if named:
             _put_nonfinite(rows, columns)
         return Rows(steps, _column(rows, "time"), columns, malformed)
+
+
+def _encoded(key: str, name: str) -> str:
+    """The key as msgspec may look for it; for one that it can't, what no line holds: such rows are read by hand."""
+    odd = any(c in '"\\' or c < " " or "\ud800" <= c <= "\udfff" for c in key)
+    return f"{name} cannot be looked for" if odd else key
 
 
 def _column(rows: Sequence[Any], name: str) -> Floats:

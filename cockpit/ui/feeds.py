@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from cockpit.ui.backend import Backend, Feed
     from cockpit.ui.live import LiveRun
 
-KEPT = 12
-"""Runs whose data stay in memory after they left the screen; the oldest go first."""
+KEPT, KEPT_BYTES = 12, 150_000_000
+"""Runs whose data stay in memory after they left the screen, and bytes of all; the oldest go first."""
 
 
 class _Open(NamedTuple):
@@ -24,28 +24,29 @@ class _Open(NamedTuple):
 
 
 class Feeds:
-    """Opens and closes followers as the selection moves. Used from the screen's thread only."""
+    """Opens and rests followers as the selection moves. Used from the screen's thread only.
+
+    What left the screen is kept for a while, its follower at rest: shown again, it goes on where it was.
+    """
 
     def __init__(self, backend: Backend, state: CockpitState, wake: Callable[[], None]) -> None:
         self.backend = backend
         self.state = state
         self.wake = wake
         self._open: dict[str, _Open] = {}
+        self._resting: dict[str, _Open] = {}
 
     def show(self, views: Iterable[ExperimentView]) -> None:
         """Follow exactly `views`: those with an attempt."""
-        from cockpit.ui.live import LiveRun
-
         wanted = {view.id: view for view in views if view.attempt_dir is not None}
         for id_ in [i for i, o in self._open.items() if i not in wanted or o.folder != wanted[i].attempt_dir]:
-            self._open.pop(id_).feed.close()
-            self.state.live.pop(id_, None) if id_ in wanted else None
+            self._resting[id_] = self._open.pop(id_)
+            self._resting[id_].feed.pause()
         for id_, view in wanted.items():
             if id_ not in self._open:
-                self.state.live[id_] = LiveRun()  # read from the start: a tail has no memory of its own
-                self._open[id_] = _Open(self.backend.follow(view, self.wake), view.attempt_dir)
+                self._open[id_] = self._opened(view)
                 self.state.touch("live", "log", "charts")
-        self._forget(wanted)
+        self._forget()
 
     def drain(self) -> None:
         """Fold everything that was read; touches the topics that changed."""
@@ -55,9 +56,23 @@ class Feeds:
                 self._fold(run, batch)
 
     def close(self) -> None:
-        for opened in self._open.values():
+        for opened in (*self._open.values(), *self._resting.values()):
             opened.feed.close()
         self._open.clear()
+        self._resting.clear()
+
+    def _opened(self, view: ExperimentView) -> _Open:
+        """The follower at rest, if it is of the same attempt; else a new one, which reads from the start."""
+        from cockpit.ui.live import LiveRun
+
+        rested = self._resting.pop(view.id, None)
+        if rested is not None and rested.folder == view.attempt_dir:
+            rested.feed.resume()
+            return rested
+        if rested is not None:
+            rested.feed.close()
+        self.state.live[view.id] = LiveRun()
+        return _Open(self.backend.follow(view, self.wake), view.attempt_dir)
 
     def _fold(self, run: LiveRun, batch: Batch) -> None:
         run.fold(batch)
@@ -68,7 +83,11 @@ class Feeds:
         if batch.log or batch.log_restarted or batch.partial is not None:
             self.state.touch("log")
 
-    def _forget(self, wanted: Iterable[str]) -> None:
-        spare = [id_ for id_ in self.state.live if id_ not in set(wanted)]
-        for id_ in spare[: max(0, len(self.state.live) - KEPT)]:
-            del self.state.live[id_]
+    def _forget(self) -> None:
+        """Let the oldest runs go that are not on screen, beyond `KEPT` of them or `KEPT_BYTES`."""
+        held = sum(run.nbytes() for run in self.state.live.values())
+        for id_ in list(self._resting):
+            if len(self._resting) <= KEPT and held <= KEPT_BYTES:
+                return
+            self._resting.pop(id_).feed.close()
+            held -= self.state.live.pop(id_).nbytes()

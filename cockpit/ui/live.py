@@ -143,6 +143,10 @@ class LiveRun:
         newest = {name: self.series.last(name) for name in self.series.names}
         return {name: last[1] for name, last in newest.items() if last is not None}
 
+    def nbytes(self) -> int:
+        """About how much memory its series take."""
+        return self.series.nbytes() if self.series is not None else 0
+
     def fold_event(self, event: Mapping[str, Any]) -> None:
         """Take one line of events.jsonl; kinds and fields that aren't known are passed over."""
         when = _number(event.get("time"))

@@ -84,7 +84,7 @@ def _lines(name: str, shown: str, runs: Mapping[str, LiveRun]) -> list[Line]:
         table = run.evals if name == MID_EVAL else run.series
         if table is None or name not in table.names:
             continue
-        label = name if len(runs) == 1 else f"{name} {id_}" if id_ == shown else id_
+        label = name if id_ == shown else id_
         found.append(
             Line(label, table.column(name), smooth=name != MID_EVAL, points=name == MID_EVAL,
                  tag=TAGS[number % len(TAGS)] if len(runs) > 1 else "")

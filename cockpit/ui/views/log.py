@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 from cockpit.core.safe_text import clean
 from cockpit.ui.lines import Line, line
@@ -20,14 +20,35 @@ LONGEST = 4000
 """Characters of a log line that are kept for the screen."""
 
 
-def log_lines(view: ExperimentView | None, run: LiveRun | None, *, rows: int | None = None) -> list[Line]:
+def log_lines(view: ExperimentView | None, run: LiveRun | None, *, rows: int | None = None) -> Sequence[Line]:
     """The newest log lines (all that are kept, or `rows` of them), bad news marked by style."""
     if view is None:
         return []
-    if run is None or not run.log:
+    if run is None or not (run.log or run.log_partial):
         return [line((_why_empty(view), DIM))]
     start = max(0, len(run.log) - rows) if rows else 0
-    return [log_line(text) for text in islice(run.log, start, None)]
+    return LogLines([*islice(run.log, start, None), *([run.log_partial] if run.log_partial else [])])
+
+
+class LogLines(Sequence[Line]):
+    """Log lines that are made fit for the screen when they are looked at: a pane shows a dozen of thousands."""
+
+    def __init__(self, texts: list[str]) -> None:
+        self.texts = texts
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    @overload
+    def __getitem__(self, index: int) -> Line: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Line]: ...
+
+    def __getitem__(self, index: int | slice) -> Line | list[Line]:
+        if isinstance(index, slice):
+            return [log_line(text) for text in self.texts[index]]
+        return log_line(self.texts[index])
 
 
 def log_line(text: str) -> Line:

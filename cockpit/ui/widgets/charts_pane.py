@@ -13,6 +13,7 @@ from cockpit.ui.state import CockpitState, Topic
 from cockpit.ui.styles import BOLD, DIM
 from cockpit.ui.widgets.boxes import Boxes
 from cockpit.ui.widgets.line_view import LineView
+from cockpit.ui.widgets.seen import can_be_seen
 
 if TYPE_CHECKING:
     from cockpit.services.workspace import ExperimentView
@@ -80,7 +81,7 @@ class ChartsPane(Boxes):
 
     def revise(self) -> None:
         """Draw anew what changed, if it can be seen."""
-        if not self.is_mounted or not self.size.area or not self.screen.is_current or not self.is_on_screen:
+        if not can_be_seen(self):
             return
         seen = self.state.revision(TOPICS)
         if seen != self._seen:

@@ -10,6 +10,7 @@ from cockpit.ui.lines import Line, line
 from cockpit.ui.state import CockpitState, Topic
 from cockpit.ui.styles import DIM
 from cockpit.ui.widgets.line_view import LineView
+from cockpit.ui.widgets.seen import can_be_seen
 
 if TYPE_CHECKING:
     from cockpit.ui.app import CockpitApp
@@ -63,7 +64,7 @@ class Panel(LineView):
 
     def revise(self) -> None:
         """Build anew if something that this panel shows changed since it was last built."""
-        if not self.is_mounted or not self.display or not self.size.area or not self.screen.is_current:
+        if not can_be_seen(self):
             return
         if self._is_behind():
             self.set_lines(self.build(max(1, self.size.width - 1)))

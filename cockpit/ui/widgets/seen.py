@@ -1,0 +1,22 @@
+"""Whether anybody can see a widget: what can't be seen isn't worked on."""
+
+from __future__ import annotations
+
+from textual.screen import ModalScreen
+from textual.widget import Widget
+
+
+def can_be_seen(widget: Widget) -> bool:
+    """Whether the widget has a place on a screen that is in front, or behind dialogs alone.
+
+    Textual's own `is_current` says yes to the screen below a full one as well.
+    """
+    if not widget.is_mounted or not widget.display or not widget.size.area:
+        return False
+    screen = widget.screen
+    for above in reversed(widget.app.screen_stack):  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        if above is screen:
+            return widget.is_on_screen
+        if not isinstance(above, ModalScreen):
+            return False
+    return False
