@@ -1,6 +1,6 @@
 """The spot check that nobody has to ask for: in the smoke run, and when the loss falls while the mid-evals stay at 0.
 
-    python -m cockpit.services.spot_auto WORKSPACE EXPERIMENT      (started beside a run, outlives its starter)
+    python -m cockpit.services.spot_auto WORKSPACE EXPERIMENT [--if-due]     (started beside a run, and at its end)
 
 Source: "Stuck at 0 … SFT loss can be healthy while the model emits unparseable output"; "Do NOT try a fourth
 training-technique variant before doing this spot-check".
@@ -72,7 +72,7 @@ def quietly(ws: Workspace, experiment_id: str, tell: Callable[[str], None]) -> N
 
 
 def catch_up(ws: Workspace) -> list[str]:
-    """Check every run that calls for it and hasn't been; gives their ids. For the end of a run."""
+    """Check every run that calls for it and hasn't been; gives their ids."""
     due = [view.id for view in ws.experiments() if is_due(ws, view)]
     for experiment_id in due:
         quietly(ws, experiment_id, lambda text: print(text, file=sys.stderr))
@@ -81,9 +81,9 @@ def catch_up(ws: Workspace) -> list[str]:
 
 def start(ws: Workspace, view: ExperimentView) -> bool:
     """Start the check of a run that calls for it, in a process of its own, once an attempt; whether it was started."""
-    if not is_due(ws, view):
-        return False
     mark = ws.layout.cache / "spot" / f"{view.id}-{view.attempts:03d}"
+    if mark.exists() or not is_due(ws, view):
+        return False
     try:
         mark.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(mark, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
@@ -99,9 +99,11 @@ def start(ws: Workspace, view: ExperimentView) -> bool:
 
 
 def main(argv: list[str]) -> int:
-    """Check one experiment of a workspace."""
+    """Check one experiment of a workspace; with `--if-due` only where its run calls for it."""
     try:
-        quietly(Workspace(Path(argv[0])), argv[1], lambda text: print(text, file=sys.stderr))
+        ws = Workspace(Path(argv[0]))
+        if "--if-due" not in argv or is_due(ws, ws.experiment(argv[1])):
+            quietly(ws, argv[1], lambda text: print(text, file=sys.stderr))
     except CockpitError as error:
         print(error, file=sys.stderr)
         return 1

@@ -9,7 +9,7 @@ import pytest
 
 from cockpit.contract import atomic
 from cockpit.core.run_record import MidEval, Run
-from cockpit.services import journal, render, spot_auto, spot_record
+from cockpit.services import journal, render, spot_auto, spot_record, supervisor
 from cockpit.services.workspace import Workspace
 from tests.spot.cases import said, train
 from tests.spot.test_command import fake_rendering, write
@@ -66,6 +66,19 @@ def test_the_end_of_a_run_checks_it_once(stage: Stage):
     record: Any = atomic.read_json(stage.layout.experiment("exp_0001").record)
     assert record["spot_check"]["kinds"] == ["answer-marker"]
     assert spot_auto.catch_up(ws) == []
+
+
+def test_the_supervisor_asks_for_it_at_the_end(stage: Stage, monkeypatch: pytest.MonkeyPatch):
+    started: list[list[str]] = []
+    monkeypatch.setattr(supervisor.subprocess, "Popen", lambda argv, **_: started.append(argv))
+    attempt = stage.layout.experiment("exp_0001").attempt(1)
+    supervisor._look_at_both_sides(attempt)
+    (argv,) = started
+    assert argv[1:] == ["-m", "cockpit.services.spot_auto", str(stage.root), "exp_0001", "--if-due"]
+    assert spot_auto.main(argv[3:]) == 0
+    assert spot_record.latest(Workspace(stage.root)) is not None
+    supervisor._look_at_both_sides(stage.layout.experiment("exp_0000").attempt(1))
+    assert len(started) == 1, "a baseline has no mini-evals at 0"
 
 
 def test_it_is_started_once_beside_a_run(stage: Stage, monkeypatch: pytest.MonkeyPatch):
