@@ -53,7 +53,7 @@ $(STAMP): pyproject.toml .ci/install_torch.py
 		{ echo "Python's venv module is missing: install it (Debian: apt-get install python3-venv) and try again"; exit 1; }
 	@echo "Setting up $(VENV): a few minutes, once."
 	@$(BIN)/python .ci/install_torch.py $(TORCH)
-	@$(BIN)/python -m pip install --quiet -e '.[train,dev]'
+	@$(BIN)/python -m pip install --quiet -e '.[train,trackers,dev]'
 	@touch $@
 
 clean:

@@ -18,7 +18,7 @@ from typing import Any
 
 from cockpit.contract import AttemptWriter, CockpitError
 from cockpit.contract.atomic import read_json
-from trainers.common import summary
+from trainers.common import summary, trackers
 from trainers.common.attempt import Attempt, finish, log_error, open_attempt
 from trainers.common.ending import Ending, explain
 from trainers.common.signals import StopFlag
@@ -39,6 +39,8 @@ def main(argv: list[str] | None = None) -> int:
     attempt: Attempt | None = None
     try:
         attempt = open_attempt(root, "evaluate", out, stop)
+        if not args.after_training:
+            trackers.start(attempt)
         evaluate(attempt, args.checkpoint, announce=not args.after_training)
         ending = ending_of_training(attempt)
     except BaseException as error:  # noqa: BLE001 - reported as the end, like in every trainer

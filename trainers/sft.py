@@ -24,6 +24,7 @@ def train(attempt: Attempt) -> Ending:
     from trainers.common.flight import fly
     from trainers.common.overlap import training_rows
     from trainers.common.selection import learnable
+    from trainers.common.tokenized import tokenized
 
     recipe = attempt.recipe
 
@@ -35,7 +36,7 @@ def train(attempt: Attempt) -> Ending:
     model = loading.load_model(recipe, training=True)
 
     attempt.stage("tokenizing", f"{len(examples)} examples")
-    trainer = SFTTrainer(
+    trainer = tokenized(SFTTrainer, attempt)(
         model=model,
         args=config,
         train_dataset=Dataset.from_list(examples),

@@ -44,6 +44,15 @@ class AttemptLayout:
         return self.root / "logs" / "supervisor.log"
 
     @property
+    def tracker(self) -> Path:
+        """How far the reporting to an experiment tracker got; written by its own process."""
+        return self.root / "tracker.json"
+
+    @property
+    def tracker_log(self) -> Path:
+        return self.root / "logs" / "tracker.log"
+
+    @property
     def samples(self) -> Path:
         return self.root / "samples"
 

@@ -34,6 +34,11 @@ class LineTail:
         self._skipping = False
         self._inode: tuple[int, int] | None = None
 
+    @property
+    def given(self) -> int:
+        """Where the first line begins that was not given yet (bytes): a later reader may go on from there."""
+        return self.offset - len(self._rest)
+
     def read(self) -> list[bytes]:
         """The next whole lines, without their newlines. A missing file has none. Never raises OSError."""
         self.more = False

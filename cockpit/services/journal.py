@@ -12,9 +12,10 @@ from pathlib import Path
 
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
-from cockpit.contract.layout import BASELINE_ID
+from cockpit.contract.layout import BASELINE_ID, AttemptLayout
 from cockpit.core import methodlog
 from cockpit.core.methodlog import Entry
+from cockpit.services import trackers
 from cockpit.services.workspace import ExperimentView, Workspace
 
 DONE = ("evaluated", "committed", "discarded", "failed")
@@ -64,6 +65,8 @@ def catch_up(ws: Workspace) -> int:
         if view.status in DONE and view.attempt is not None:
             entries.append(_verdict(view))
             entries += _findings(view)
+        if view.attempt_dir is not None and view.status in DONE:
+            trackers.start_closing(AttemptLayout(view.attempt_dir))
     return record(ws, entries) if entries else 0
 
 

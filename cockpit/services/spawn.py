@@ -119,7 +119,7 @@ def _environment(
     extra = resources.get("env")
     if isinstance(extra, Mapping):
         env |= {str(k): str(v) for k, v in cast("Mapping[object, object]", extra).items()}
-    env |= {MARK: token, "COCKPIT_ATTEMPT_DIR": str(attempt)}
+    env |= {MARK: token, "COCKPIT_ATTEMPT_DIR": str(attempt), "COCKPIT_PYTHON": sys.executable}
     return env | ({"COCKPIT_RESUME": "1"} if resume else {})
 
 

@@ -26,9 +26,9 @@ from cockpit.contract import atomic
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import last_event
 from cockpit.core.evidence import Pid
-from cockpit.services import spawn
+from cockpit.services import spawn, trackers
 from cockpit.services.oom import OomWatch
-from cockpit.services.processes import LINUX, alive, start_time
+from cockpit.services.processes import LINUX, MARK, alive, start_time
 from cockpit.services.record import ProcessFile, read_facts
 from cockpit.services.watch import Watch
 
@@ -115,6 +115,7 @@ def run(layout: AttemptLayout, options: argparse.Namespace, ready: Ready) -> int
     ready.tell(exit_code=record.values["exit_code"], signal=record.values["signal"])
     watch.sweep(trainer)
     _insist(record)
+    trackers.close_left(layout)
     _look_at_both_sides(layout)
     return 0
 
@@ -165,6 +166,7 @@ def adopt(layout: AttemptLayout, ready: Ready) -> int:
     record.update(ended=round(time.time(), 3))
     watch.sweep(facts.trainer)
     _insist(record)
+    trackers.close_left(layout)
     return 0
 
 
@@ -188,7 +190,7 @@ def _start(
     record.update(git_sha=_git_sha(command.cwd))
     layout.log.parent.mkdir(parents=True, exist_ok=True)
     with layout.log.open("ab") as log:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [*command.argv, *more],
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -197,6 +199,9 @@ def _start(
             env=dict(command.env),
             start_new_session=True,
         )
+    if own and recipe.get("report_to", "none") != "none":
+        trackers.start(layout, process.pid, {**os.environ, MARK: options.launch})
+    return process
 
 
 def _write_end(record: ProcessFile, watch: Watch, status: int | None, oom: OomWatch, trainer: Pid) -> None:

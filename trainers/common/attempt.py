@@ -15,7 +15,7 @@ from typing import Any
 
 from cockpit.contract import AttemptLayout, AttemptWriter, CockpitError, Recipe
 from cockpit.contract.events import Stage
-from trainers.common import evo, summary
+from trainers.common import evo, summary, trackers
 from trainers.common.ending import Ending, explain
 from trainers.common.signals import StopFlag, Stopped, hold
 
@@ -78,6 +78,8 @@ def run(technique: str, body: Callable[[Attempt], Ending], argv: list[str] | Non
     attempt: Attempt | None = None
     try:
         attempt = open_attempt(root, technique, out, stop, resume=args.resume)
+        if RANK == 0:
+            trackers.start(attempt)
         ending = body(attempt)
     except BaseException as error:  # noqa: BLE001 - every end is reported, none swallowed: see `explain`
         ending = explain(error, stop, attempt.recipe if attempt else None)

@@ -15,7 +15,7 @@ from transformers import TrainerCallback
 
 from cockpit.contract import control as requests
 from cockpit.contract.events import CheckpointReason
-from trainers.common import checkpoints, trackers
+from trainers.common import checkpoints
 from trainers.common.attempt import Attempt
 from trainers.common.checkpoints import EvalState
 from trainers.common.data import Item
@@ -153,10 +153,6 @@ class MidEval(TrainerCallback):
         shares = {"score": facts["score"], "parsed_share": facts["parsed"] / max(1, facts["n"])}
         out.metrics(step, {f"eval/{name}": value for name, value in shares.items()})
         print(f"mini-eval at step {step}: {facts['score']:.3g}{' (best)' if best else ''}", flush=True)
-        if self.trainer is not None:
-            keys = {trackers.mid_eval_key(self.attempt.recipe, name): value for name, value in shares.items()}
-            handler = self.trainer.callback_handler
-            handler.on_log(self.trainer.args, self.trainer.state, self.trainer.control, keys)
 
     def _publish(self, written: Path, step: int) -> Path | None:
         """The checkpoint under its final name; None, with a notice, where the disk would not take it."""

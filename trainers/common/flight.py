@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cockpit.contract import CockpitError
-from trainers.common import checkpoints, evo, slices, trackers
+from trainers.common import checkpoints, evo, slices
 from trainers.common.attempt import Attempt
 from trainers.common.callback import MidEval
 from trainers.common.checkpoints import EvalState
@@ -29,7 +29,6 @@ def fly(trainer: Any, attempt: Attempt, tokenizer: Any, *, use_cache: bool = Tru
         if start is None or not _settled(trainer, attempt, mid_eval, start):
             trainer.train(resume_from_checkpoint=str(start) if start else None)
     finally:
-        trackers.close(recipe)
         checkpoints.clear_unfinished(attempt.layout)
     return ending(attempt, mid_eval.state, trainer.state.global_step)
 

@@ -8,7 +8,7 @@ import importlib.metadata
 from typing import Any, TypeVar
 
 from cockpit.contract import CockpitError, Recipe
-from trainers.common.attempt import RANK, Attempt
+from trainers.common.attempt import Attempt
 
 Config = TypeVar("Config")
 
@@ -76,7 +76,7 @@ def build(config_class: type[Config], attempt: Attempt, **fixed: Any) -> Config:
         **fixed,
         "output_dir": str(attempt.layout.checkpoints / ".writing"),
         "run_name": attempt.recipe.experiment_id,
-        "report_to": attempt.recipe.report_to if RANK == 0 else "none",
+        "report_to": "none",  # a process of its own reports (trainers.tracker): nothing of it may slow a step
         "seed": attempt.recipe.seed,
         "save_strategy": "no",  # the mid-eval callback says when
     }

@@ -1,29 +1,35 @@
-"""Experiment trackers: transformers' own callbacks report to them; here are the two things that those leave open."""
+"""Experiment trackers by the environment's invitation, each run reported by a process of its own.
+
+wandb, trackio, mlflow or none: the recipe says which (the first that the environment asks for; never two). The process
+(`trainers.tracker`) reads the attempt's own files, so that a dead or slow tracker costs training nothing, and closes
+the tracker's run however the trainer ended.
+"""
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
-from typing import Any
+from typing import TYPE_CHECKING
 
-from cockpit.contract import Recipe
-
-
-def mid_eval_key(recipe: Recipe, name: str) -> str:
-    """The key under which a tracker shows `eval/<name>`: all but MLflow's callback make that of `eval_<name>`."""
-    return f"eval/{name}" if recipe.report_to == "mlflow" else f"eval_{name}"
+if TYPE_CHECKING:
+    from trainers.common.attempt import Attempt
 
 
-def close(recipe: Recipe, *, failed: bool = False) -> None:
-    """End the tracker's run, so that none is left "running" after a stop, a crash or an exec. Never raises."""
+def start(attempt: Attempt) -> None:
+    """Start the reporting of this process's run, where the recipe asks for it. Never raises, never waits."""
+    name = attempt.recipe.report_to
+    if name == "none":
+        return
+    layout = attempt.layout
+    # An interpreter of the technique's own need not have the tracker; the cockpit's has.
+    python = os.environ.get("COCKPIT_PYTHON") or sys.executable
+    command = [python, "-m", "trainers.tracker", str(layout.root), "--watch", str(os.getpid())]
     try:
-        tracker: Any = sys.modules.get(recipe.report_to)
-        if tracker is None:
-            return
-        if recipe.report_to == "mlflow":
-            tracker.end_run("FAILED" if failed else "FINISHED")
-        elif recipe.report_to == "wandb":
-            tracker.finish(exit_code=1 if failed else 0)
-        else:
-            tracker.finish()
-    except Exception as error:  # noqa: BLE001 - a dead tracker must not fail the run; each has errors of its own
-        print(f"[cockpit] {recipe.report_to} could not be closed: {error}", flush=True)
+        layout.tracker_log.parent.mkdir(parents=True, exist_ok=True)
+        with layout.tracker_log.open("ab") as log:
+            subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+    except OSError as error:
+        attempt.notice(f"{name} gets nothing of this run: {error.strerror or error}.", "warning")

@@ -1,0 +1,63 @@
+"""Runs left open in an experiment tracker: their reporter was killed, or the tracker was out of reach."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import cast
+
+from cockpit.contract import atomic
+from cockpit.contract.layout import AttemptLayout
+
+CLOSE_S = 40.0  # the closer gives up by itself a good deal sooner
+MODULE = "trainers.tracker"
+
+
+def start(attempt: AttemptLayout, pid: int, env: Mapping[str, str]) -> None:
+    """Report a trainer of the user's own, `pid`, which starts no reporter itself. Never raises."""
+    try:
+        attempt.tracker_log.parent.mkdir(parents=True, exist_ok=True)
+        with attempt.tracker_log.open("ab") as log:
+            subprocess.Popen(
+                [sys.executable, "-m", MODULE, str(attempt.root), "--watch", str(pid)],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, start_new_session=True,
+            )  # fmt: skip
+    except OSError:
+        return
+
+
+def left_open(attempt: AttemptLayout) -> bool:
+    """Whether a reporter began on this attempt and never ended its run there."""
+    value: object = atomic.read_json(attempt.tracker)
+    return isinstance(value, dict) and cast("dict[str, object]", value).get("state") != "closed"
+
+
+def close_left(attempt: AttemptLayout) -> None:
+    """Send what is missing and end the run, if it can be reached; waits for that, within bounds. Never raises."""
+    if not left_open(attempt):
+        return
+    try:
+        with attempt.tracker_log.open("ab") as log:
+            subprocess.run(
+                _command(attempt), stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=CLOSE_S
+            )
+    except (OSError, subprocess.SubprocessError):
+        return
+
+
+def start_closing(attempt: AttemptLayout) -> None:
+    """The same in the background, for a run that nobody supervises any more."""
+    if not left_open(attempt):
+        return
+    try:
+        with attempt.tracker_log.open("ab") as log:
+            subprocess.Popen(
+                _command(attempt), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+    except OSError:
+        return
+
+
+def _command(attempt: AttemptLayout) -> list[str]:
+    return [sys.executable, "-m", MODULE, str(attempt.root), "--close"]
