@@ -48,6 +48,8 @@ COMMANDS: dict[str, Command] = {
     "queue": Command("queue", "what waits to be launched, and for what", "look"),
     "gc": Command("gc", "checkpoints that nobody needs any more (a dry run first)", "look"),
     "watch": Command("watch", "runs that others made: Trainer, TensorBoard, MLflow, wandb", "look"),
+    "mlflow": Command("mlflow", "MLflow's page over this workspace's runs, on 127.0.0.1", "look"),
+    "cache": Command("cache", "what need not be made again (ls, rm)", "look"),
     "methodlog": Command("look", "what was decided, from methodlog.md", "look"),
     "findings": Command("judge", "what the diagnostics say", "look"),
     "overlap": Command("overlap", "is the held-out set in the training data, and where", "look"),
