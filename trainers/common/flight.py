@@ -16,7 +16,6 @@ from trainers.common.telemetry import Telemetry
 
 def fly(trainer: Any, attempt: Attempt, tokenizer: Any, *, use_cache: bool = True) -> Ending:
     """Run `trainer` to its end. Raises what training raises; a stop, early or asked for, is an `Ending`."""
-    recipe = attempt.recipe
     start = resume_point(attempt)
     items, verifier = slices.load(attempt, "mini_eval")
     mid_eval = MidEval(attempt, tokenizer, items, verifier, use_cache)
