@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -57,6 +57,7 @@ class Figure:
         self._limits_log = False
         self._label_width = 4
         self._level_places: dict[str, int] = {}
+        self._painted: tuple[object, Grid] | None = None
         self._axes: tuple[object, Grid] | None = None
         self.frame: Frame | None = None
         self.x_range: Range | None = None
@@ -71,7 +72,10 @@ class Figure:
         marks: Sequence[Mark] = (),
         view: View | None = None,
     ) -> Grid | None:
-        """The chart in `width` x `height` cells; None when there is nothing to draw (yet), or no room."""
+        """The chart in `width` x `height` cells; None when there is nothing to draw (yet), or no room.
+
+        The same grid as the last time, where nothing changed.
+        """
         view = view or View()
         extents = [extent for line in lines if (extent := line.source.extent()) is not None]
         extents += [(mark.x, mark.x) for mark in marks]
@@ -79,12 +83,17 @@ class Figure:
             return None
         extents += [view.reach] if view.reach is not None else []
         x_limits = plot.x_range((min(e[0] for e in extents), max(e[1] for e in extents)), view)
+        key = (width, height, [(line, line.source.revision) for line in lines], levels, marks, x_limits,
+               replace(view, reach=None))  # fmt: skip
+        if self._painted is not None and self._painted[0] == key:
+            return self._painted[1]
         frame, curves, limits, ticks = self._fit(width, height, lines, levels, marks, x_limits, view)
         self.frame, self.x_range, self._newest = frame, x_limits, max(e[1] for e in extents)
         grid = self._with_axes(frame, x_limits, limits, ticks, view)
         stage = Stage(grid, frame, x_limits, limits, view, len(self._edges) - 1)
         _paint_plot(stage, curves, levels, marks, self._level_places)
         parts.paint_legend(grid, frame, curves, view)
+        self._painted = (key, grid)
         return grid
 
     def column_step(self, x: int) -> float | None:

@@ -68,6 +68,7 @@ class SeriesTable:
         self._keep_blocks = max(2, -(-keep_rows // BLOCK))
         self._steps = Steps()
         self._columns: dict[str, Column] = {}
+        self._handles: dict[str, SeriesColumn] = {}
         self._preview: Preview | None = None
         self._recent: deque[tuple[float, float]] = deque(maxlen=64)  # (step, epoch seconds)
 
@@ -89,8 +90,11 @@ class SeriesTable:
         return self._preview is not None
 
     def column(self, name: str) -> SeriesColumn:
-        """A handle on one series, whether it is there yet or not."""
-        return SeriesColumn(self, name)
+        """A handle on one series, whether it is there yet or not; the same one every time, so that charts know it."""
+        handle = self._handles.get(name)
+        if handle is None:
+            handle = self._handles[name] = SeriesColumn(self, name)
+        return handle
 
     def extent(self) -> tuple[float, float] | None:
         """The first and the last step, the preview's included; None when there is no row."""

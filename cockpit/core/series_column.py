@@ -87,13 +87,9 @@ def reduce_at(values: Floats, starts: Ints) -> Columns:
         known = np.where(finite, values, 0.0)
         count = np.add.reduceat(finite.astype(np.int64), starts)
         bad = np.add.reduceat(is_bad(values).astype(np.int64), starts)
-    return Columns(
-        np.minimum.reduceat(low, starts),
-        np.maximum.reduceat(high, starts),
-        np.add.reduceat(known, starts),
-        count,
-        bad,
-    )
+    with np.errstate(over="ignore"):
+        total = np.add.reduceat(known, starts)
+    return Columns(np.minimum.reduceat(low, starts), np.maximum.reduceat(high, starts), total, count, bad)
 
 
 class _Buckets:

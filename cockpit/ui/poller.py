@@ -22,8 +22,8 @@ LOOK_S, IDLE_LOOK_S = 1.0, 2.5
 """Seconds between two looks at the workspace while something runs, and while nothing does."""
 HARDWARE_S = 5.0
 FINDINGS_S = 4.0
-FINDINGS_SHARE = 100.0
-"""Judging a long run takes a while: it is done no oftener than takes 1 % of a core."""
+FINDINGS_SHARE = 300.0
+"""Judging a long run takes a while: it is done no oftener than takes a third of a percent."""
 
 
 class Poller:

@@ -48,7 +48,9 @@ class Hand:
 
 
 def no_watch(root: Path, stop: threading.Event) -> Iterator[object]:
-    raise OSError(28, "inotify watch limit reached")
+    raise RuntimeError(
+        "Error creating recommended watcher: Too many open files (os error 24)"
+    )  # watchfiles' own
     yield
 
 

@@ -106,7 +106,7 @@ class Chart(Widget):
             self.refresh()
             return
         before, self._grid = self._grid, self._paint()
-        if before is None and self._grid is None:
+        if before is self._grid:
             return
         if before is None or self._grid is None:
             self.refresh()

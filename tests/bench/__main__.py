@@ -1,0 +1,102 @@
+"""`python -m tests.bench`: measure the live view and print a table. `--write` puts it into README.md.
+
+python -m tests.bench                       # everything, some five minutes
+python -m tests.bench first_frame idle      # single scenarios
+python -m tests.bench --json
+python -m tests.bench --quick               # one repeat, short windows
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.bench import peer
+from tests.bench.scenarios import ALL, Bed, Values
+from tests.bench.targets import table
+
+README = Path(__file__).parents[2] / "README.md"
+BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="What the live view costs.")
+    parser.add_argument("scenario", nargs="*", help=f"of: {', '.join([*ALL, 'leet'])} (default: all)")
+    parser.add_argument("--json", action="store_true", help="the figures as data")
+    parser.add_argument("--write", action="store_true", help="put the table into README.md")
+    parser.add_argument("--quick", action="store_true", help="one repeat, short windows")
+    options = parser.parse_args(argv)
+    wrong = [name for name in options.scenario if name not in (*ALL, "leet")]
+    if wrong:
+        parser.error(f"no scenario {wrong[0]}; there are {', '.join([*ALL, 'leet'])}")
+    with tempfile.TemporaryDirectory(prefix="cockpit-bench-") as folder:
+        bed = Bed(Path(folder), seconds=8.0 if options.quick else 30.0, repeats=1 if options.quick else 3)
+        found, skipped = measure(bed, options.scenario)
+    load = os.getloadavg()[0]
+    if options.json:
+        print(
+            json.dumps(
+                {"figures": found, "skipped": skipped, "load": load, "cores": os.cpu_count()}, indent=2
+            )
+        )
+        return 0
+    text = report(found, skipped, load)
+    print(text)
+    if options.write:
+        write(text)
+    return 0
+
+
+def measure(bed: Bed, names: Sequence[str]) -> tuple[Values, dict[str, str]]:
+    """The figures of the named scenarios (all for none), and why some have none."""
+    found: Values = {}
+    skipped: dict[str, str] = {}
+    for name, scenario in ALL.items():
+        if names and name not in names:
+            continue
+        print(f"{name} …", end=" ", file=sys.stderr, flush=True)
+        try:
+            fresh = scenario(bed)
+        except (TimeoutError, RuntimeError) as error:
+            skipped[name] = str(error).splitlines()[0][:200]
+            fresh = {}
+        found |= fresh
+        shown = "  ".join(f"{key} {value:.4g}" for key, value in fresh.items())
+        print(shown or f"failed: {skipped.get(name, '')}", file=sys.stderr)
+    if not names or "leet" in names:
+        reason = peer.missing()
+        if reason:
+            skipped["leet"] = reason
+        else:
+            found |= peer.measure(bed)
+    return found, skipped
+
+
+def report(found: Values, skipped: dict[str, str], load: float) -> str:
+    """The table in Markdown, with what it was measured on."""
+    head = ("what", "measured", "target", "compared", "reached")
+    rows = [head, ("---",) * 5, *table(found)]
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    lines += ["", f"Measured by `make bench` in a pseudo-terminal of 160 x 45 on {os.cpu_count()} cores; the load "
+              f"average was {load:.1f} at the end. CPU is user and system time of the process tree."]  # fmt: skip
+    lines += [f"Not measured: {name} ({why})." for name, why in skipped.items()]
+    return "\n".join(lines)
+
+
+def write(text: str) -> None:
+    """Replace what stands between the markers in README.md."""
+    readme = README.read_text()
+    if BEGIN not in readme or END not in readme:
+        raise SystemExit(f"README.md has no {BEGIN} … {END} to fill")
+    head, _, rest = readme.partition(BEGIN)
+    _, _, tail = rest.partition(END)
+    README.write_text(f"{head}{BEGIN}\n{text}\n{END}{tail}")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
