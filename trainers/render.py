@@ -111,7 +111,7 @@ class Facts:
         try:
             return {"row": index + 1, **self._trained(index).shown()}
         except self.tokens.template_errors as error:
-            refusal = f"the chat template refuses this row: {error}"
+            refusal = str(error)
             return {"row": index + 1, "pieces": [], "ids": [], "tokens": 0, "cut_at": None, "target": None,
                     "refused": refusal[:300]}  # fmt: skip
 

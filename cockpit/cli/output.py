@@ -15,7 +15,14 @@ from cockpit.core.safe_text import clean
 
 def print_json(value: object) -> None:
     """One JSON value, indented; dataclasses become objects, paths become strings, non-finite numbers null."""
-    print(json.dumps(finite(plain(value)), indent=2, ensure_ascii=False, allow_nan=False))
+    safe = finite(plain(value))
+    text = json.dumps(safe, indent=2, ensure_ascii=False, allow_nan=False)
+    if not text.isascii():
+        try:
+            text.encode(sys.stdout.encoding or "utf-8")
+        except UnicodeEncodeError:  # half of a surrogate pair in the data, or a terminal that isn't UTF-8
+            text = json.dumps(safe, indent=2, allow_nan=False)
+    print(text)
 
 
 def plain(value: object) -> Any:

@@ -72,7 +72,7 @@ def example_lines(example: Example) -> list[str]:
         lines += [f"  | {line}" for line in _middle(rendered_text(example.look)).split("\n")]
     else:
         if example.look is not None and example.look.refused:
-            lines.append(f"  the chat template refuses it: {example.look.refused}")
+            lines.append(f"  it can't be rendered: {example.look.refused}")
         for turn in example.turns:
             lines += [f"  | {turn.role}: {line}" for line in _middle(turn.text).split("\n")]
         if example.target is not None and example.side == "train":

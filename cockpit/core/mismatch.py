@@ -138,6 +138,9 @@ class Rendered:
     has_template: bool = True
     systems: Mapping[str, str] = field(default_factory=dict[str, str])
     """How each system prompt of the data ("" for none) is rendered before a user's turn."""
+    refused: tuple[tuple[int, str], ...] = ()
+    """The first rows that couldn't be rendered, and why; `refusals` counts them all."""
+    refusals: int = 0
     served: Context | None = None
     """How the served template renders an eval prompt, where it is another than the one that is scored with."""
 

@@ -24,6 +24,8 @@ def rendered_of(answer: Mapping[str, Any]) -> Rendered:
         trims=bool(answer["trims"]),
         has_template=bool(answer["has_template"]),
         systems=dict(answer["systems"]),
+        refused=tuple((int(row["row"]), str(row["why"])) for row in answer["refused"]),
+        refusals=int(answer["refusals"]),
         served=Context(**served) if served else None,
     )
 

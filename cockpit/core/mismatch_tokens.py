@@ -114,6 +114,26 @@ def served_otherwise(sides: Sides) -> Mismatch | None:
     )
 
 
+def refused_rows(sides: Sides) -> Mismatch | None:
+    """Rows that the chat template (or the tokenizer) refuses: training would end at the first of them."""
+    rendered = sides.rendered
+    if rendered is None or not rendered.refused:
+        return None
+    number, why = rendered.refused[0]
+    row = _row(sides, number)
+    total = rendered.refusals + len(rendered.rows)
+    return Mismatch(
+        kind="chat-template",
+        share=rendered.refusals / total,
+        total=total,
+        of="training rows",
+        headline=f"{rendered.refusals:,} training rows can't be rendered: {why}",
+        train=of_prompt(row, (0, len(row.prompt))) if row else Quote(f"training row {number}", ""),
+        eval=of_prompt(sides.items[0]) if sides.items else Quote("the eval", ""),
+        mend="Bring the rows into the form that the chat template takes (system, user, assistant, user, …), or drop them.",
+    )
+
+
 def bos(sides: Sides) -> Mismatch | None:
     """Two BOS tokens at the beginning, or none where the tokenizer would put one."""
     rendered = sides.rendered
@@ -371,6 +391,7 @@ def _item(sides: Sides, fact: ItemFacts) -> Item | None:
 
 
 RULES: tuple[Rule, ...] = (
+    refused_rows,
     bos,
     *(_context_rule(kind) for kind in _HEADLINES),
     served_otherwise,

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from cockpit.contract.errors import CockpitError
+from cockpit.core.turns import text_of
 
 Row = dict[str, Any]
 _BLANKS = re.compile(r"\s+")
@@ -156,7 +157,8 @@ def as_messages(chat: object) -> list[dict[str, str]]:
     for turn in turns:
         role = str(turn.get("role") or turn.get("from") or "user")
         said = turn.get("content") if turn.get("content") is not None else turn.get("value", "")
-        made.append({"role": ROLES.get(role, role), "content": str(said)})
+        text = text_of(said)
+        made.append({"role": ROLES.get(role, role), "content": str(said) if text is None else text})
     return made
 
 

@@ -88,8 +88,8 @@ def subject(wish: Wish, ws: Workspace | None) -> Subject:
 
 
 def _stands_alone(wish: Wish) -> bool:
-    """Whether the files are named by hand: then a workspace that happens to be here has no say."""
-    return wish.train is not None and wish.items is not None and wish.experiment is None
+    """Whether both files and the verifier are named by hand: then a workspace that happens to be here has no say."""
+    return None not in (wish.train, wish.items, wish.verifier) and wish.experiment is None
 
 
 def _alone(wish: Wish) -> Subject:

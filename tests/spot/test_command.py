@@ -119,6 +119,14 @@ def test_hostile_text_is_shown_harmless(away: Path, capsys: pytest.CaptureFixtur
     assert "␛[2J[bold red]" in shown
 
 
+def test_half_a_surrogate_pair_is_no_end_of_the_answer(away: Path, capsys: pytest.CaptureFixture[str]):
+    files = ["--train", write(away / "t.jsonl", train(said("\ud800 \\boxed{{a}}"))), "--verifier", "boxed"]
+    code, told = answer(capsys, *files)
+    assert (code, told["pass_share"]) == (0, 1.0)
+    assert told["examples"][0]["target"]["text"].startswith("\ud800")
+    assert main(["spot-check", *files]) == 0
+
+
 # -- in a workspace ------------------------------------------------------------------------------------------------
 
 
@@ -199,6 +207,7 @@ def test_a_model_that_cannot_be_rendered_is_said(stage: Stage):
 
 def fake_rendering(request: render.Request) -> dict[str, Any]:
     """What a tokenizer without surprises answers."""
+    assert request.recipe["data"]["train"], "rows to render"
     row = {"tokens": 20, "cut": 0, "bos": 0, "ends": True, "follows": "", "trained": 9, "trained_prompt": 0,
            "kept_chars": 20, "target_found": True}  # fmt: skip
     shown = {"pieces": [["<|im_start|>", 1], ["user\n", 0], ["so it is", 2], ["<|im_end|>", 3]], "ids": [1, 2, 3, 4],

@@ -188,6 +188,26 @@ def test_a_template_that_says_more_at_eval_takes_the_loss_on_the_prompt_too(buil
     assert kinds(found) == {"system-prompt", "loss-mask"}
 
 
+def test_rows_that_the_template_refuses_are_a_finding(build: Any, tmp_path: Path):
+    strict = "{% if messages[0]['content'][:2] == 'No' %}{{ raise_exception('not so') }}{% endif %}" + CHATML
+    data = [*train(BOX)[:10], *train(BOX, "No! " + APPLES)[:10]]
+    answer, found = look(build(strict), tmp_path, data, held_out())
+    assert answer["refusals"] == 10
+    (mismatch,) = found
+    assert (mismatch.kind, mismatch.share) == ("chat-template", 0.5)
+    assert "10 training rows can't be rendered: not so" in mismatch.headline
+
+
+def test_turns_of_parts_are_rendered_as_their_text(build: Any, tmp_path: Path):
+    parts = rows(lambda n: {"messages": [
+        {"role": "user", "content": [{"type": "text", "text": APPLES.replace("{n}", str(n))}]},
+        {"role": "assistant", "content": [{"type": "text", "text": BOX(n)}]},
+    ]})  # fmt: skip
+    answer, found = look(build(CHATML), tmp_path, parts, held_out())
+    assert found == []
+    assert "'type'" not in answer["train_examples"][0]["text"]
+
+
 def test_another_template_is_served(build: Any, tmp_path: Path):
     template = tmp_path / "served.jinja"
     template.write_text(NO_EOS)

@@ -162,8 +162,16 @@ def as_messages(chat: list[Any]) -> list[Message]:
     for turn in chat:
         role = str(turn.get("role") or turn.get("from") or "user")
         said = turn.get("content") if turn.get("content") is not None else turn.get("value", "")
-        made.append({"role": ROLES.get(role, role), "content": str(said)})
+        made.append({"role": ROLES.get(role, role), "content": _text_of(said)})
     return made
+
+
+def _text_of(content: Any) -> str:
+    """A turn's text: as it is, or the texts of its parts (`[{"type": "text", "text": …}]`), one below the other."""
+    if not isinstance(content, list):
+        return str(content)
+    texts = [part.get("text") if isinstance(part, dict) else part for part in content]
+    return "\n".join(text for text in texts if isinstance(text, str) and text)
 
 
 def eval_items(path: str | Path, columns: Mapping[str, str], *, name: str) -> list[Item]:

@@ -138,7 +138,7 @@ def example_lines(
     look = example.look
     room = max(10, width - 3)
     if look is not None and look.refused:
-        lines += _folded(f"the chat template refuses it: {look.refused}", width, BAD)
+        lines += _folded(f"it can't be rendered: {look.refused}", width, BAD)
     if look is not None and look.pieces:
         lines += _body(look, room, glyphs, whole=whole)
     else:
