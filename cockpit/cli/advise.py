@@ -5,16 +5,16 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cockpit.cli import OK
 from cockpit.cli.output import print_json, say
+from cockpit.services.advising_text import as_text
 
 if TYPE_CHECKING:
-    from cockpit.core.decision import Advice, Branch, Question, Step
+    from cockpit.core.decision import Question
     from cockpit.services.advising import Advised
     from cockpit.services.workspace import Workspace
 
@@ -104,63 +104,6 @@ def as_dict(found: Advised) -> dict[str, Any]:
         "facts": found.facts,
         "columns": dict(found.seen.reading.columns) if found.seen else None,
     }
-
-
-def as_text(found: Advised, width: int = 100) -> str:
-    """The advice for a person: technique, why, how it was decided, what else, what to be careful of."""
-    advice = found.advice
-    lines = [
-        _headline(advice),
-        "",
-        *_wrapped(advice.why, width),
-        *_wrapped(f"Source: {advice.source}.", width),
-    ]
-    lines += _section("Instead:", advice.instead, width)
-    if found.seen is not None:
-        reading, rows = found.seen.reading, found.seen.profile.rows
-        lines += _section("The data:", (f"{reading.shown}, {rows:,} rows. {reading.why}",), width)
-    lines += _section("How it was decided:", map(_step, advice.path), width)
-    ranks = (f"{r.technique.upper():<5} {r.fit:<11} {r.why}" for r in advice.ranked)
-    lines += _section("Ranking:", ranks, width, hang=18)
-    lines += _section("Branches not taken:", map(_branch, advice.not_taken), width)
-    if advice.comfortable:
-        technique, why = advice.comfortable
-        lines += _section("The comfortable choice:", (f"{technique.upper()}: {why}.",), width)
-    lines += _section("Careful:", advice.warnings, width)
-    lines += _section("First:", filter(None, (advice.smaller_step,)), width)
-    title = "Open questions, with what is assumed in brackets (--answer KEY=VALUE):"
-    return "\n".join(lines + _section(title, map(_open, advice.questions), width))
-
-
-def _wrapped(text: str, width: int, hang: int = 0) -> list[str]:
-    gap = " " * hang
-    return textwrap.wrap(text, max(40, width), initial_indent="  ", subsequent_indent=f"  {gap}")
-
-
-def _section(title: str, texts: Iterable[str], width: int, hang: int = 2) -> list[str]:
-    lines = [line for text in texts for line in _wrapped(text, width, hang)]
-    return ["", title, *lines] if lines else []
-
-
-def _headline(advice: Advice) -> str:
-    if advice.undecided:
-        return "Not decided yet."
-    return f"Technique: {advice.technique.upper()}" if advice.technique else "Technique: none of these"
-
-
-def _step(step: Step) -> str:
-    how = "assumed" if step.how == "assumed" else f"{step.how}: {step.because}"
-    return f"{step.question} -> {step.label} ({how})"
-
-
-def _branch(branch: Branch) -> str:
-    leads = "/".join(name.upper() if name != "none" else "none" for name in branch.leads_to[:3])
-    return f"{leads}: {branch.why}"
-
-
-def _open(question: Question) -> str:
-    values = " ".join(f"[{value}]" if value == question.assumed else value for value, _ in question.options)
-    return f"{question.key}: {question.question} {values}"
 
 
 def _asked(found: Advised, answers: dict[str, str], read: Callable[[str], str] = input) -> Advised:

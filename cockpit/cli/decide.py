@@ -14,6 +14,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     if parser.prog.endswith(" note"):
         parser.add_argument("text", help="one line: a constraint, a decision, what you relied on")
         parser.add_argument("--experiment", metavar="EXP", help="the experiment that it is about")
+        parser.add_argument(
+            "--constraint", action="store_true", help="a rule that later recipes are held against: 'no ppo'"
+        )
         return
     parser.add_argument("experiment", metavar="EXP", help="exp_0003, or just 3")
     parser.add_argument("--reason", "-m", required=True, help="why, in a line")
@@ -24,7 +27,8 @@ def run(options: argparse.Namespace) -> int:
 
     ws = workspace(options)
     if options.command == "note":
-        added = journal.note(ws, options.text, experiment=options.experiment)
+        kind = "constraint" if options.constraint else "note"
+        added = journal.note(ws, options.text, experiment=options.experiment, kind=kind)
         if options.json:
             print_json({"added": added, "text": options.text})
         else:

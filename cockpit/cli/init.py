@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from cockpit.cli import OK
-from cockpit.cli.output import print_json, say
+from cockpit.cli.output import plain, print_json, say
 from cockpit.contract.errors import CockpitError
 
 
@@ -36,6 +36,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--yes", "-y", action="store_true", help="no questions; what is missing is an error")
 
 
+_FROM_ARGUMENTS = ("model", "data", "verifier", "held_out")
 _QUESTIONS = (
     ("model", "Base model (a folder or a hub id)"),
     ("data", "Training data (a JSONL file)"),
@@ -45,9 +46,14 @@ _QUESTIONS = (
 
 def run(options: argparse.Namespace) -> int:
     from cockpit.services import setup
+    from cockpit.services.advising import advised
+    from cockpit.services.workspace import Workspace
 
-    _ask(options)
     root = Path(options.dir or ".").resolve()
+    interactive = sys.stdin.isatty() and sys.stdout.isatty() and not (options.yes or options.json)
+    if interactive and not all(getattr(options, name) for name, _ in _QUESTIONS):
+        return _walk(root, options)
+    _require(options)
     generation = {"max_new_tokens": options.max_new_tokens} if options.max_new_tokens else {}
     made = setup.init(
         root,
@@ -63,24 +69,34 @@ def run(options: argparse.Namespace) -> int:
         seed=options.seed,
         sections={"generation": generation} if generation else {},
     )
+    advice = advised(workspace=Workspace(root), data=options.data).advice
     if options.json:
-        print_json(made)
+        print_json({**plain(made), "advice": {"technique": advice.name, "why": advice.why}})
         return OK
     for line in made.says:
         say(line)
     say(f"Workspace ready: {made.root}")
+    say(f"The technique that fits: {advice.name.upper()}. {advice.why}")
     say("Next: `cockpit launch exp_0000` scores the base model, before any training.")
     return OK
 
 
-def _ask(options: argparse.Namespace) -> None:
-    interactive = sys.stdin.isatty() and sys.stdout.isatty() and not (options.yes or options.json)
+def _require(options: argparse.Namespace) -> None:
     for name, question in _QUESTIONS:
-        if getattr(options, name):
-            continue
-        if not interactive:
+        if not getattr(options, name):
             raise CockpitError(f"--{name} is missing", f"{question}: give it as --{name}.")
-        answer = input(f"{question}: ").strip()
-        if not answer:
-            raise CockpitError(f"there is no {name}", f"Give it as --{name}.")
-        setattr(options, name, answer)
+
+
+def _walk(root: Path, options: argparse.Namespace) -> int:
+    """The wizard in a plain terminal, with what was given on the command line already answered."""
+    from cockpit.cli.wizard import walk
+    from cockpit.services.wizard import Wizard
+
+    wizard = Wizard(root, tell=say)
+    for name in _FROM_ARGUMENTS:
+        given = getattr(options, name)
+        if given:
+            setattr(wizard.state, name, str(Path(given).resolve()) if Path(given).exists() else given)
+    if options.constraint:
+        wizard.state.rules = list(options.constraint)
+    return walk(wizard)

@@ -45,11 +45,18 @@ def run(options: argparse.Namespace) -> int:
     if options.launch:
         flight.launch(ws, view.id)
         view = ws.experiment(view.id)
+    from cockpit.services import drafts, precheck
+
+    against = precheck.concerns(ws, drafts.load(ws.layout.experiment(view.id)), but=view.id)
     if options.json:
-        print_json(as_dict(view))
+        print_json({**as_dict(view), "concerns": against})
     else:
         draft = ws.layout.experiment(view.id).draft
         say(f"{view.id} {view.technique}: {view.status}. Its recipe: {draft}")
+        for concern in against:
+            say(f"  ! {concern.headline}\n      {concern.mend}")
+        if not options.launch and options.technique != "custom":
+            say(f"Prove it on ten examples with `cockpit smoke {view.id}`.")
         if not options.launch:
             say(f"Start it with `cockpit launch {view.id}`.")
     return OK

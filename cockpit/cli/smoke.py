@@ -37,6 +37,8 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print_json({"experiment": view.id, **as_dict(found)})
     else:
+        from cockpit.services.smoke_text import as_text
+
         say(as_text(view.id, found))
     return OK if found.verdict.green else FAILED
 
@@ -64,25 +66,3 @@ def as_dict(found: Smoke) -> dict[str, Any]:
         "for_this_recipe": found.current,
         "folder": str(found.folder),
     }
-
-
-def as_text(experiment_id: str, found: Smoke) -> str:
-    """The gate for a person: what was proven, stage by stage, and what to do where it is red."""
-    from cockpit.core.smoke import passed_stages
-
-    verdict = found.verdict
-    lines = [
-        f"{experiment_id} smoke run: {'GREEN' if verdict.green else f'RED at {verdict.stage}'}",
-        f"  {verdict.headline}",
-    ]
-    if verdict.mend:
-        lines.append(f"  Next: {verdict.mend}")
-    lines.append("")
-    marks = {True: "ok", False: "FAIL", None: "-"}
-    lines += [f"  {marks[ok]:<4} {stage:<12} {says}" for stage, says, ok in passed_stages(verdict)]
-    lines += ["", *(f"  {line}" for line in verdict.evidence)]
-    lines += [f"  Careful: {line}" for line in verdict.cautions]
-    if not found.current:
-        lines.append("  The recipe has changed since: run it again.")
-    lines.append(f"  Its files: {found.folder}")
-    return "\n".join(lines)

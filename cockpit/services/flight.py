@@ -86,6 +86,7 @@ def launch(
             f"Launch {BASELINE_ID} first, or give a reason to go without (--reason).", reason,
         )  # fmt: skip
     if view.id != BASELINE_ID and recipe.technique != "custom":
+        _log_gate(ws, view, recipe, reason)
         _smoke_gate(ws, view, reason)
     number = view.attempts + 1
     coin = 0.5 if recipe.technique == "reward" else None  # a reward model's score is the order of pairs
@@ -242,6 +243,15 @@ def _gate(ws: Workspace, view: ExperimentView, name: str, says: str, mend: str, 
         key=f"override/{view.id}/{name}",
     )
     journal.record(ws, [entry])
+
+
+def _log_gate(ws: Workspace, view: ExperimentView, recipe: Recipe, reason: str | None) -> None:
+    """What methodlog.md says against this move: a silent swap, a constraint, an ablation that was run already."""
+    from cockpit.services import precheck
+
+    for concern in precheck.concerns(ws, recipe, but=view.id):
+        mend = f"{concern.mend} Or give a reason (--reason)."
+        _gate(ws, view, concern.rule.replace(" ", "-"), concern.headline, mend, reason)
 
 
 def _smoke_gate(ws: Workspace, view: ExperimentView, reason: str | None) -> None:

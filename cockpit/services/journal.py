@@ -48,12 +48,12 @@ def record(ws: Workspace, entries: Iterable[Entry]) -> int:
     return added
 
 
-def note(ws: Workspace, text: str, *, experiment: str | None = None) -> bool:
+def note(ws: Workspace, text: str, *, experiment: str | None = None, kind: str = "note") -> bool:
     """A line of the user's own; False where the log has it already."""
     if not text.strip():
         raise CockpitError("an empty note says nothing", "Give it a text.")
     id_ = ws.experiment(experiment).id if experiment else ""
-    return record(ws, [Entry("note", text, experiment=id_)]) > 0
+    return record(ws, [Entry(kind, text, experiment=id_)]) > 0
 
 
 def catch_up(ws: Workspace) -> int:

@@ -81,7 +81,7 @@ def init(
             "verifier": {"spec": verifier, "random_score": random_score},
         },
     )
-    _first_experiment(Workspace(root), made, constraints)
+    _first_experiment(Workspace(root), made, constraints, train)
     return made
 
 
@@ -152,8 +152,8 @@ def _shown(path: Path, root: Path) -> str:
     return str(path.relative_to(resolved)) if path.is_relative_to(resolved) else str(path)
 
 
-def _first_experiment(ws: Workspace, made: Made, constraints: Sequence[str]) -> None:
-    from cockpit.services import flight
+def _first_experiment(ws: Workspace, made: Made, constraints: Sequence[str], source: Path) -> None:
+    from cockpit.services import flight, precheck
 
     flight.draft_baseline(ws)
     hashes = {name: datasets.content_hash(getattr(made, name)) for name in ("train", "held_out", "mini_eval")}
@@ -169,4 +169,9 @@ def _first_experiment(ws: Workspace, made: Made, constraints: Sequence[str]) -> 
         ),
         *(Entry("constraint", text) for text in constraints),
     ]
+    if str(source.resolve()) != made.train:
+        digest = datasets.content_hash(source)[:16]
+        whole = f"source {source.resolve()} sha256:{digest}"
+        entries.insert(1, Entry("dataset", whole, key=f"data/source/{digest}"))
     journal.record(ws, entries)
+    precheck.record_target(ws)

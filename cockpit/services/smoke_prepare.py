@@ -76,6 +76,7 @@ def fingerprint(recipe: Recipe) -> str:
         mode="json", exclude={"attempt", "hypothesis", "parent", "experiment_id", "report_to"}
     )
     kept["mid_eval"].pop("baseline", None)
+    kept["resources"].pop("cuda_visible_devices", None)  # which GPU was free says nothing of the recipe
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -62,6 +62,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("resume", "r", "r", "resume", "go on from the last checkpoint", _RUN, EXPERIMENT, "resume", 6,
            "broken_off"),
     Action("new", "n", "n", "new", "a new experiment below the selected one", _RUN, frozenset({DECK}), "new", 7),
+    Action("wizard", "W", "W", "wizard", "step by step to a proven recipe: data, technique, smoke run", _RUN,
+           frozenset({DECK}), "wizard"),
     Action("decide", "c", "c", "commit", "commit or discard the result, with the reason", _RUN, EXPERIMENT,
            "commit", 6, "scored"),
     Action("score", "e", "e", "score", "the full held-out pass, now", _RUN, EXPERIMENT, "score", 0, "ended"),

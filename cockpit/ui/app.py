@@ -74,6 +74,8 @@ class CockpitApp(App[int]):
         self.state = CockpitState(now=clock())
         self.cap = FrameCap(fps or frames_per_second())
         self.set_class(self.glyphs.ascii, "-ascii")
+        self.wizard_root: Path | None = None
+        """Where the wizard works, where that is asked for from the start."""
         self.live = live
         """False in tests that look at the workspace themselves."""
 
@@ -102,6 +104,8 @@ class CockpitApp(App[int]):
         self.set_interval(TICK_S, self._tick)
         if self.live:
             self.call_after_refresh(lambda: self.poller.start())
+        if self.wizard_root is not None:
+            self.call_after_refresh(lambda: self.commands.wizard())
 
     # -- facts ---------------------------------------------------------------------------------------------------
 
@@ -210,13 +214,14 @@ class CockpitApp(App[int]):
         self.changed()
 
 
-def run(workspace_root: Path | None, *, select: str | None = None) -> int:
+def run(workspace_root: Path | None, *, select: str | None = None, wizard: Path | None = None) -> int:
     """Open the screens on a workspace (None: say how to make one) and give the exit code."""
     from cockpit.ui.local_backend import LocalBackend
 
     leftcrop.install()
     app = CockpitApp(LocalBackend(workspace_root))
     app.state.selected = select
+    app.wizard_root = wizard
     code = app.run()
     running = (
         [v.id for v in app.state.picture.experiments if v.status == "running"] if app.state.picture else []

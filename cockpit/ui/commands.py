@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual.widget import Widget
@@ -284,6 +285,28 @@ class Commands:
                 self.serve(view.id, "deciding", lambda: self.app.backend.decide(view.id, status, reason))
 
         self.app.push_screen(DecideScreen(view, self.app.glyphs), answered)
+
+    def wizard(self) -> None:
+        """Step by step, for the workspace here or one to be; a walk that was left goes on where it was."""
+        from cockpit.services.wizard import Wizard
+        from cockpit.ui.screens.wizard import WizardScreen
+
+        picture = self.app.state.picture
+        root = self.app.wizard_root or (picture.root if picture is not None else None) or Path.cwd()
+        wizard = Wizard(root)
+        if wizard.finished:
+            wizard.restart()
+        view = self._selected()
+        if view is not None and wizard.workspace is not None and not wizard.state.parent:
+            wizard.state.parent = view.id
+
+        def done(experiment_id: str | None) -> None:
+            self.app.backend.use(wizard.root)
+            if experiment_id:
+                self.app.select(experiment_id)
+            self.app.poller.poke()
+
+        self.app.push_screen(WizardScreen(self.app, wizard), done)
 
     def new(self) -> None:
         from cockpit.ui.screens.new_experiment import NewExperimentScreen

@@ -51,6 +51,12 @@ class LocalBackend:
             self._workspace = Workspace.at(self.root, clock=self.clock)
         return self._workspace
 
+    def use(self, root: Path) -> None:
+        from cockpit.contract.layout import WorkspaceLayout
+
+        if root != self.root and WorkspaceLayout(root).config.is_file():
+            self.root, self._workspace = root, None
+
     # -- looking -------------------------------------------------------------------------------------------------
 
     def look(self) -> Picture:

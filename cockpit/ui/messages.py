@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cockpit.core.findings import Finding
     from cockpit.core.spot import SpotCheck
     from cockpit.services.realign import Realigned
+    from cockpit.services.wizard_page import Page
     from cockpit.ui.facts import Hardware, Picture
 
 
@@ -97,6 +98,21 @@ class DraftRefused(Message):
     """The form for a new experiment has faults: a sentence a field ("" for the whole form)."""
 
     wrong: Mapping[str, str]
+
+
+@dataclass(eq=False, repr=False)
+class WizardTurned(Message):
+    """The wizard's page was fetched (None: it couldn't be); `wrong` is why the answer before was not taken."""
+
+    page: Page | None
+    wrong: str = ""
+
+
+@dataclass(eq=False, repr=False)
+class WizardSaid(Message):
+    """A line of what the wizard is doing meanwhile."""
+
+    text: str
 
 
 @dataclass(eq=False, repr=False)

@@ -28,7 +28,9 @@ def test_it_splits_by_content_and_records_what_it_did(workspace: Cli) -> None:
     assert not parts[0] & parts[2]
     assert not parts[1] & parts[2]
     log = (workspace.root / "methodlog.md").read_text()
-    assert log.count("sha256:") == 3
+    for name in ("source", "train", "mini_eval", "held_out", "model", "verifier"):
+        assert f" {name} " in log, name
+    assert log.count("sha256:") == 6
     listed = workspace.json("ls")["experiments"]
     assert [(e["id"], e["technique"], e["status"]) for e in listed] == [("exp_0000", "baseline", "draft")]
 

@@ -68,6 +68,7 @@ NO_WORKSPACE: tuple[tuple[str, Style], ...] = (
     ("A workspace is a folder with a cockpit.toml: one base model, one held-out set, one verifier.", PLAIN),
     ("", PLAIN),
     ("cockpit demo             see the whole story on a tiny model, in minutes", ACCENT),
+    ("W  or  cockpit wizard    from a data file to a proven recipe, step by step", ACCENT),
     ("cockpit init             make a workspace in this folder", ACCENT),
     ("cockpit --dir FOLDER     open one that is somewhere else", ACCENT),
     ("", PLAIN),

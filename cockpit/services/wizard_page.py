@@ -1,0 +1,33 @@
+"""One page of the wizard, as values that any front can show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One way to answer: the value, and what it means. `reason`: it is taken only with a typed reason."""
+
+    value: str
+    says: str
+    reason: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What is known (`lines`), what is asked, and how it can be answered.
+
+    Without `choices` it wants a line of text, with `default` as what an empty one means; `optional` takes an empty
+    line as no answer. `twin` is the command that does the same from a shell. `busy`: answering takes a while.
+    """
+
+    title: str
+    lines: tuple[str, ...]
+    question: str
+    choices: tuple[Choice, ...] = ()
+    default: str = ""
+    optional: bool = False
+    twin: str = ""
+    busy: tuple[str, ...] = field(default=())
+    """Values whose answer runs for a minute or so: the front says so, and shows what is told meanwhile."""

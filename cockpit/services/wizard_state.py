@@ -1,0 +1,61 @@
+"""What a wizard has been told so far, on the disk after every answer: quitting in the middle loses nothing."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from cockpit.contract import atomic
+from cockpit.contract.layout import WorkspaceLayout
+
+FILE = "wizard.json"
+
+
+@dataclass(slots=True)
+class WizardState:
+    """Answers; empty ones are still to be given. `done`: steps that were passed."""
+
+    step: str = ""
+    done: list[str] = field(default_factory=list[str])
+    data: str = ""
+    held_out: str = ""
+    model: str = ""
+    verifier: str = ""
+    chance: str = ""
+    rules: list[str] = field(default_factory=list[str])
+    answers: dict[str, str] = field(default_factory=dict[str, str])
+    technique: str = ""
+    reason: str = ""
+    settings: list[str] = field(default_factory=list[str])
+    hypothesis: str = ""
+    parent: str = ""
+    experiment: str = ""
+
+    @classmethod
+    def load(cls, root: Path) -> WizardState:
+        """What was kept for `root`; a fresh state where nothing was, or what was is broken."""
+        value = atomic.read_json(place(root))
+        if not isinstance(value, dict):
+            return cls()
+        kept = cast("dict[str, Any]", value)
+        fresh = cls()
+        for name in cls.__dataclass_fields__:
+            told, default = kept.get(name), getattr(fresh, name)
+            if isinstance(told, type(default)):
+                setattr(fresh, name, told)
+        return fresh
+
+    def save(self, root: Path) -> None:
+        """Keep it. Raises OSError."""
+        place(root).parent.mkdir(parents=True, exist_ok=True)
+        atomic.write_json(place(root), asdict(self))
+
+    def restart(self) -> WizardState:
+        """The state for another experiment in the same workspace."""
+        return WizardState()
+
+
+def place(root: Path) -> Path:
+    """Where a wizard for `root` keeps its state: also before there is a workspace."""
+    return WorkspaceLayout(root).private / FILE
