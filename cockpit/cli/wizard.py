@@ -65,6 +65,7 @@ def walk(wizard: Wizard, read: Read = input) -> int:
     if wizard.resumed:
         say(f"Going on where you left it: {wizard.page().title}.")
     while not wizard.finished:
+        page = None
         try:
             page = wizard.page()
             say(f"\n== {page.title}")
@@ -78,6 +79,8 @@ def walk(wizard: Wizard, read: Read = input) -> int:
             wizard.answer(value, reason)
         except CockpitError as error:
             warn(f"! {error}")
+            if page is None:  # what was answered before can't stand
+                wizard.back()
     say("Done. `cockpit` opens the screens.")
     return OK
 

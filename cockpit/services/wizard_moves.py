@@ -28,7 +28,7 @@ def literature_page(wizard: Wizard) -> Page:
     ]
     if recorded:
         lines += ["", "Recorded:", *(f"  {text}" for text in recorded[-5:])]
-    choices = [Choice("search", "search Hugging Face papers and arXiv (needs a network)"),
+    choices = [Choice("search", "search papers (needs a network)"),
                Choice("rely", "record a reference that you rely on", reason=True),
                Choice("skip", "skip it: say why", reason=True)]  # fmt: skip
     if recorded:

@@ -300,7 +300,7 @@ def _log_page(wizard: Wizard) -> Page:
         )
     return Page(
         "What the log says",
-        (*lines[-40:], "", scored),
+        (scored, "", *lines[-40:]),
         "What next?",
         choices,
         twin="cockpit launch exp_0000 --wait",

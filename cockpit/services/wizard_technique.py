@@ -90,9 +90,19 @@ def take_advice(wizard: Wizard, value: str, reason: str) -> bool:
     if value != advice.technique and not reason:
         better = (advice.technique or "none").upper()
         raise CockpitError(f"{value.upper()} is not what is advised ({better})", "Choose it with a reason.")
+    _check_data(wizard, value)
     _record(wizard, value, reason)
     wizard.state.technique, wizard.state.reason = value, reason if value != advice.technique else ""
     return True
+
+
+def _check_data(wizard: Wizard, technique: str) -> None:
+    """The training file must hold what the technique learns from. Raises CockpitError."""
+    from cockpit.services import datasets
+
+    train = wizard.ws.config.train
+    if train is not None and technique != "custom":
+        datasets.read_as(train, technique)
 
 
 def _record(wizard: Wizard, value: str, reason: str) -> None:

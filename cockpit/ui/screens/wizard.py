@@ -99,9 +99,16 @@ class WizardScreen(Screen[str]):
         page: Page | None = None
         try:
             page = self.wizard.page()
-        except CockpitError as error:
+        except CockpitError as error:  # what was answered before can't stand: back to where it was asked
             wrong = wrong or str(error)
+            page = self._page_before()
         self.post_message(WizardTurned(page, wrong))
+
+    def _page_before(self) -> Page | None:
+        try:
+            return self.wizard.page() if self.wizard.back() else None
+        except CockpitError:
+            return None
 
     def _tell(self, text: str) -> None:
         self.post_message(WizardSaid(text))
