@@ -40,4 +40,7 @@ def run(options: argparse.Namespace) -> int:
         print_json(as_dict(view))
     else:
         say(f"{view.id} {view.status}: {options.reason}")
+        if status == "discarded":
+            parent = view.parent or "exp_0000"
+            say(f"Next: another hypothesis from its parent: `cockpit new TECHNIQUE --parent {parent} -m …`.")
     return OK

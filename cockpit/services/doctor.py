@@ -186,6 +186,7 @@ def judge_terminal(seen: terminal.Terminal) -> Check:
     colours = {0: "no colours", 16: "16 colours", 256: "256 colours"}.get(seen.colours, "true colour")
     charset = "UTF-8" if seen.utf8 else "no UTF-8"
     says = f"{seen.name or 'no TERM'}, {seen.columns}x{seen.rows}, {colours}, {charset}"
+    says += f", clipboard by {seen.clipboard}" if seen.clipboard else ", no clipboard that is known of"
     mends: list[str] = []
     if not seen.utf8:
         mends.append("Set LANG=C.UTF-8 for finer charts (ASCII is drawn meanwhile).")

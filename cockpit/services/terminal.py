@@ -23,6 +23,8 @@ class Terminal:
     rows: int
     tmux: bool
     ssh: bool
+    clipboard: str = ""
+    """How text gets out of it: `OSC 52` (the terminal's own), a command's name, or nothing that is known of."""
 
 
 def look(
@@ -39,7 +41,22 @@ def look(
         rows=size.lines,
         tmux=bool(env.get("TMUX")),
         ssh=bool(env.get("SSH_CONNECTION") or env.get("SSH_TTY")),
+        clipboard=_clipboard(env),
     )
+
+
+_OSC_52 = ("kitty", "alacritty", "wezterm", "foot", "ghostty", "iterm", "contour", "vscode", "windows")
+
+
+def _clipboard(env: Mapping[str, str]) -> str:
+    """What carries a copied text: a command on this desk, the terminal over any line, tmux in between."""
+    for display, command in (("WAYLAND_DISPLAY", "wl-copy"), ("DISPLAY", "xclip"), ("DISPLAY", "xsel")):
+        if env.get(display) and shutil.which(command, path=env.get("PATH")):
+            return command
+    named = " ".join(env.get(key, "") for key in ("TERM", "TERM_PROGRAM", "LC_TERMINAL")).lower()
+    if env.get("TMUX"):
+        return "OSC 52 through tmux (set-clipboard on)"
+    return "OSC 52" if env.get("WT_SESSION") or any(name in named for name in _OSC_52) else ""
 
 
 def ends_at_logout(root: Path = Path("/")) -> bool:

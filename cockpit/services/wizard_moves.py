@@ -82,6 +82,13 @@ def recipe_page(wizard: Wizard) -> Page:
         changed = "" if choice.value == choice.default else f" (default {shown(choice.default)})"
         lines.append(f"{name} = {shown(choice.value)}{changed}")
         lines.append(f"    {choice.says}; {choice.allowed}; {choice.source}")
+    fitting = suggestions(wizard, recipe)
+    if fitting:
+        lines += [
+            "",
+            "From your data (`suggested` takes them):",
+            *(f"  {text}  {why}" for text, why in fitting),
+        ]
     said = recipes.advice(recipe)
     lines += ["", *(f"! {text}" for text in said)] if said else []
     lines += _against_parent(wizard, recipe) + _against_log(wizard, recipe)
@@ -89,10 +96,31 @@ def recipe_page(wizard: Wizard) -> Page:
     return Page(
         "Recipe",
         tuple(lines),
-        "NAME=VALUE changes a setting (peft=null for full weights, undo takes the last one back); empty goes on",
+        "NAME=VALUE changes a setting (peft=null: full weights; undo; suggested); empty goes on",
         optional=True,
         twin=f"cockpit new {wizard.state.technique}{changed}",
     )
+
+
+def suggestions(wizard: Wizard, recipe: Recipe) -> list[tuple[str, str]]:
+    """Settings that the data's own lengths ask for, as overrides with the reason."""
+    from cockpit.core.settings import ONLINE_GROUPS
+    from cockpit.services.wizard_pages import look_at
+
+    if not recipe.data.train:
+        return []
+    wizard.state.data = wizard.state.data or recipe.data.train
+    wizard.state.model = wizard.state.model or recipe.model.name_or_path
+    seen = look_at(wizard)
+    if not seen.profile.lengths.n:
+        return []
+    if recipe.technique in ONLINE_GROUPS:
+        return []  # how long the model answers is not in the data
+    now, enough = recipe.trainer.get("max_length"), seen.enough
+    about = "" if seen.measured.unit == "tokens" else "about "
+    if isinstance(now, int) and enough != now and (enough > now or 4 * enough <= now):
+        return [(f"max_length={enough}", f"{about}{enough:,} tokens leave 99 % of the rows whole")]
+    return []
 
 
 def _against_parent(wizard: Wizard, recipe: Recipe) -> list[str]:
@@ -144,6 +172,10 @@ def take_recipe(wizard: Wizard, value: str, reason: str) -> bool:
         recipe_of(wizard)
         return True
     before = list(wizard.state.settings)
+    if value == "suggested":
+        value = shlex.join(text for text, _ in suggestions(wizard, recipe_of(wizard)))
+        if not value:
+            raise CockpitError("the data suggests no other setting", "Go on.")
     wizard.state.settings = before[:-1] if value == "undo" else [*before, *shlex.split(value)]
     try:
         recipe_of(wizard)

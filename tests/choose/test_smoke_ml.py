@@ -1,0 +1,49 @@
+"""The smoke run with the real trainers on the tiny model: green where it should be, red where it must be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cockpit.services import flight, setup, smoke
+from cockpit.services.workspace import Workspace
+from tests.ml.tiny_runs import Tiny, tiny
+from trainers.tiny import task
+
+pytestmark = pytest.mark.ml
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, Tiny]:
+    root = tmp_path_factory.mktemp("smoke")
+    model = tiny(root / "data")
+    files = model.files
+    setup.init(
+        root / "ws", name="tiny", model=model.model, verifier=task.VERIFIER, train=Path(files["train"]),
+        held_out=Path(files["held_out"]), mini_eval=Path(files["mini_eval"]),
+        sections={"generation": dict(model.generation)},
+    )  # fmt: skip
+    return Workspace(root / "ws"), model
+
+
+def test_grpo_on_the_tiny_task_is_green_and_tells_the_bases_pass_rate(made: tuple[Workspace, Tiny]) -> None:
+    ws, _ = made
+    id_ = flight.new(ws, "grpo", overrides=["learning_rate=3e-4", "max_completion_length=24"], lora=False).id
+    found = smoke.run(ws, id_)
+    assert found.verdict.green, found.verdict
+    said = " ".join(found.verdict.evidence)
+    assert "Sampled from the base" in said
+    assert "10 of 10 training prompts are, token by token" in said
+    assert ws.experiment(id_).status == "smoked"
+
+
+def test_demonstrations_in_another_format_are_red_before_the_budget_is_spent(
+    made: tuple[Workspace, Tiny],
+) -> None:
+    ws, model = made
+    wrong = Path(model.files["sft_wrong_format"])
+    id_ = flight.new(ws, "sft", train=wrong, overrides=["learning_rate=1e-3"], lora=False).id
+    found = smoke.run(ws, id_)
+    assert (found.verdict.green, found.verdict.stage) == (False, "unparseable"), found.verdict
+    assert "The answer is" in found.verdict.headline
