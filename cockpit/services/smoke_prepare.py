@@ -16,6 +16,7 @@ from cockpit.core.rows import Row
 from cockpit.core.settings import ONLINE_GROUPS
 from cockpit.core.shapes import Reading, recognise
 from cockpit.services import datasets
+from cockpit.services.inspect import CHARACTERS_A_TOKEN
 from cockpit.services.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -109,7 +110,8 @@ def smoke_recipe(recipe: Recipe, data: Path) -> Recipe:
 def longest_rows(recipe: Recipe) -> list[Row]:
     """The longest rows of the training file, as many as one step needs and at least ten. Raises CockpitError.
 
-    Longest first, so that a lack of memory shows now. Labels of both kinds where rows have labels.
+    Longest first, so that a lack of memory shows now; of rows that are cut all the same, those with the shortest
+    prompt, which leave most to learn. Labels of both kinds where rows have labels.
     """
     if recipe.data.train is None:
         raise CockpitError("the recipe names no training file", "Set data.train.")
@@ -165,7 +167,12 @@ def _measure(reading: Reading, row: Row, recipe: Recipe) -> tuple[Any, int]:
     if recipe.technique in ONLINE_GROUPS:
         return None, prompt  # the answer is sampled
     label = example.label if recipe.technique == "kto" else None
-    return label, prompt + max(len(example.target or ""), len(example.rejected or ""))
+    whole = prompt + max(len(example.target or ""), len(example.rejected or ""))
+    room = _whole(recipe.trainer.get("max_length"), 0) * CHARACTERS_A_TOKEN
+    if room and whole > room:
+        # Cut, so as long as can be; but one whose prompt fills it all would leave nothing to learn.
+        return label, 2 * room - prompt if prompt < room else 0
+    return label, whole
 
 
 def choose_items(ws: Workspace, recipe: Recipe) -> tuple[list[Row], int]:

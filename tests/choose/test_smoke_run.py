@@ -49,6 +49,26 @@ def test_it_takes_the_longest_rows_and_trains_on_none_of_the_items(ws: Workspace
     assert same == whole["trainer"], "the recipe's real settings"
 
 
+def test_of_rows_that_are_cut_those_with_a_short_prompt_come_first(ws: Workspace) -> None:
+    data = ws.root / "long.jsonl"
+    shapes = [
+        ("short", 10, 10),
+        ("whole", 100, 400),
+        ("prompt only", 5000, 900),
+        ("cut", 50, 900),
+        ("less", 600, 900),
+    ]
+    rows = [
+        {"prompt": f"{name} {n} " + "p" * prompt, "completion": "c" * said}
+        for name, prompt, said in shapes
+        for n in range(5)
+    ]
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    id_ = flight.new(ws, "sft", train=data, overrides=["max_length=200", "per_device_train_batch_size=2"]).id
+    chosen = smoke_prepare.longest_rows(drafts.load(ws.layout.experiment(id_)))
+    assert [row["prompt"].partition(" ")[0] for row in chosen] == ["cut"] * 5 + ["less"] * 5
+
+
 @pytest.mark.parametrize(
     ("how", "stage"),
     [
