@@ -164,6 +164,25 @@ class Resources(_Section):
     """More environment; no secrets, this is written to disk."""
 
 
+class SlurmSettings(_Section):
+    """What a job asks of Slurm, where `launcher` is `slurm`; null leaves it to the cluster's defaults."""
+
+    partition: str | None = None
+    time_min: int = Field(1440, ge=1)
+    """Minutes; before they are over the run writes a checkpoint, is requeued and resumes."""
+    nodes: int = Field(1, ge=1)
+    gpus_per_node: int | None = Field(None, ge=0)
+    cpus_per_task: int | None = Field(None, ge=1)
+    mem_gb: float | None = Field(None, gt=0)
+    account: str | None = None
+    qos: str | None = None
+    constraint: str | None = None
+    grace_s: float = Field(90, ge=1)
+    """Seconds before the time limit at which it is told to write its checkpoint."""
+    setup: list[str] = Field(default_factory=list)
+    """Shell lines that run first: modules, environments."""
+
+
 class Recipe(_Section):
     """One attempt's settings."""
 
@@ -186,7 +205,9 @@ class Recipe(_Section):
     mid_eval: MidEvalSettings = MidEvalSettings()  # pyright: ignore[reportCallIssue]
     budget: Budget = Budget()  # pyright: ignore[reportCallIssue]
     resources: Resources = Resources()  # pyright: ignore[reportCallIssue]
-    launcher: Literal["local"] = "local"
+    launcher: Literal["local", "slurm"] = "local"
+    """`slurm`: submitted to a cluster, see the section `slurm`."""
+    slurm: SlurmSettings = SlurmSettings()  # pyright: ignore[reportCallIssue]
     report_to: Literal["none", "wandb", "trackio", "mlflow"] = "none"
     """The tracker that the environment asked for; none is never invented."""
 

@@ -20,7 +20,7 @@ from cockpit.core.settings import SETTINGS, defaults, shown
 if TYPE_CHECKING:
     from cockpit.contract.recipe import Recipe
 
-SECTIONS = ("model", "peft", "data", "generation", "mid_eval", "budget", "resources", "trainer")
+SECTIONS = ("model", "peft", "data", "generation", "mid_eval", "budget", "resources", "slurm", "trainer")
 TOP = ("seed", "hypothesis", "verifier", "rewards", "report_to", "launcher")
 _HOMES = {"device_map": "model", "load_in_4bit": "model", "dtype": "model"}  # bare, but not the trainer's
 
@@ -171,7 +171,7 @@ def _layers(
 ) -> dict[str, Any]:
     raw: dict[str, Any] = {
         name: dict(sections.get(name, {}))
-        for name in ("model", "generation", "mid_eval", "budget", "resources")
+        for name in ("model", "generation", "mid_eval", "budget", "resources", "slurm")
     }
     raw["model"] |= {"name_or_path": model} if isinstance(model, str) else dict(model)
     raw["data"] = dict(data)

@@ -82,11 +82,13 @@ class AttemptStatus:
     reason: str = ""
     """Why it ended, in the trainer's or the system's words."""
     exit_code: int | None = None
+    in_line: bool = False
+    """Whether a cluster will start it (again) by itself: it is to be treated like a run that lives."""
 
     @property
     def live(self) -> bool:
-        """Whether it may still write: starting, running, stalled or stopping."""
-        return self.state in LIVE
+        """Whether it may still write: starting, running, stalled, stopping, or in a cluster's line."""
+        return self.state in LIVE or self.in_line
 
 
 def derive(

@@ -10,7 +10,7 @@ from cockpit.contract import atomic
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import last_event, read_rows
 from cockpit.core.scores import Score
-from cockpit.core.status import LIVE, AttemptStatus
+from cockpit.core.status import AttemptStatus
 from cockpit.services.observe import observe
 
 _WELL = ("finished", "early_stopped", "stopped")
@@ -60,7 +60,7 @@ def read_score(attempt: AttemptLayout, part: str = "held_out") -> Score | None:
 
 def is_live(status: AttemptStatus | None) -> bool:
     """Whether its process may still change its files."""
-    return status is not None and status.state in LIVE
+    return status is not None and status.live
 
 
 def ended_well(status: AttemptStatus | None) -> bool:
@@ -70,7 +70,7 @@ def ended_well(status: AttemptStatus | None) -> bool:
 
 def may_change_by_itself(status: AttemptStatus | None) -> bool:
     """Whether the same files may mean something else a moment later: a process can die without a word."""
-    return status is not None and (status.state in LIVE or status.state == "queued")
+    return status is not None and (status.live or status.state == "queued")
 
 
 def _scored(row: Mapping[str, Any]) -> bool:

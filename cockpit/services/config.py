@@ -18,6 +18,19 @@ _SECTIONS: dict[str, tuple[str, ...]] = {
     "generation": ("max_new_tokens", "temperature", "top_p", "batch_size", "enable_thinking"),
     "mid_eval": ("every_steps", "every_epochs", "patience", "min_delta", "early_stop", "keep_last"),
     "budget": ("seconds", "attempts", "grace_s"),
+    "slurm": (
+        "partition",
+        "time_min",
+        "nodes",
+        "gpus_per_node",
+        "cpus_per_task",
+        "mem_gb",
+        "account",
+        "qos",
+        "constraint",
+        "grace_s",
+        "setup",
+    ),
     "resources": (
         "cuda_visible_devices",
         "gpus",
@@ -133,6 +146,7 @@ def write(path: Path, values: Mapping[str, Any]) -> None:
         "generation": "How the model answers when it is scored. temperature 0 is greedy.",
         "mid_eval": "Checkpoint, mini-eval and early stop inside a run.",
         "budget": "What one attempt may use up.",
+        "slurm": "What a job asks of Slurm, where the launcher is slurm.",
         "resources": "Where runs run.",
         "recipes": "Defaults of a technique, under TRL's names.",
     }

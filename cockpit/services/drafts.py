@@ -46,7 +46,8 @@ def resolve(ws: Workspace, wish: Wish) -> Recipe:
     if wish.warm_start:
         model.update(_warm_start(ws, wish.warm_start))
     sections = {
-        name: dict(config.sections[name]) for name in ("generation", "mid_eval", "budget", "resources")
+        name: dict(config.sections[name])
+        for name in ("generation", "mid_eval", "budget", "resources", "slurm")
     }
     if wish.command:
         sections["resources"]["command"] = shlex.split(wish.command)

@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import BASELINE_ID, AttemptLayout
 from cockpit.core.methodlog import Entry
-from cockpit.services import attempts, claims, drafts, journal, launcher, observe
+from cockpit.core.slots import Need
+from cockpit.services import attempts, claims, drafts, journal, launcher, observe, slurm
 from cockpit.services.workspace import ExperimentView, Workspace
 
 if TYPE_CHECKING:
@@ -94,13 +96,14 @@ def launch(
     mid_eval = recipe.mid_eval.model_copy(update={"baseline": known})
     recipe = recipe.model_copy(update={"attempt": number, "mid_eval": mid_eval})
     attempt = layout.attempt(number)
-    with claims.hold(claims.need_of(recipe), queued=queued) as held:
+    with _room(recipe, queued=queued) as held:
         try:
             attempt.root.mkdir(parents=True)
         except FileExistsError as error:
             raise CockpitError(f"{view.id} is being launched right now", "Look at it in a moment.") from error
-        held.pinned(recipe).dump(attempt.recipe)
-        launcher.launch(attempt)
+        recipe = held.pinned(recipe)
+        recipe.dump(attempt.recipe)
+        _start(attempt, recipe)
         held.record(attempt.root, f"{view.id} of {ws.root.name}")
     return ws.experiment(view.id)
 
@@ -115,14 +118,17 @@ def resume(ws: Workspace, experiment_id: str) -> ExperimentView:
             "Make a new experiment, with a hypothesis of its own.",
         )
     attempt = _settled(ws, experiment_id)
-    _with_room(ws, experiment_id, attempt, lambda: launcher.resume(attempt))
+    _again(ws, experiment_id, attempt, resume=True)
     return ws.experiment(experiment_id)
 
 
 def stop(ws: Workspace, experiment_id: str, *, now: bool = False) -> str:
     """Ask the run to end with a checkpoint (or, `now`, without); gives the sentence that says what will happen."""
     ws.refuse_moves()
-    return launcher.stop(_attempt(ws, experiment_id), now=now)
+    attempt = _attempt(ws, experiment_id)
+    if slurm.job_id(attempt) is not None:
+        return slurm.stop(attempt, now=now)
+    return launcher.stop(attempt, now=now)
 
 
 def score(ws: Workspace, experiment_id: str) -> ExperimentView:
@@ -134,7 +140,7 @@ def score(ws: Workspace, experiment_id: str) -> ExperimentView:
     attempt = _settled(ws, experiment_id)
     if view.technique != "baseline" and not attempt.best.exists():
         raise CockpitError(f"{view.id} has no checkpoint to score", f"`cockpit logs {view.id}` may say why.")
-    _with_room(ws, view.id, attempt, lambda: launcher.launch(attempt, module="trainers.evaluate"))
+    _again(ws, view.id, attempt, module="trainers.evaluate")
     return ws.experiment(view.id)
 
 
@@ -203,15 +209,36 @@ def _settled(ws: Workspace, experiment_id: str) -> AttemptLayout:
     return attempt
 
 
-def _with_room(
-    ws: Workspace, experiment_id: str, attempt: AttemptLayout, start: Callable[[], object]
+def _again(
+    ws: Workspace,
+    experiment_id: str,
+    attempt: AttemptLayout,
+    *,
+    resume: bool = False,
+    module: str | None = None,
 ) -> None:
-    """Start a process of an attempt that has its recipe (and so its GPUs) already."""
+    """Start another process of an attempt that has its recipe (and so its GPUs) already."""
     from cockpit.contract.recipe import Recipe
 
-    with claims.hold(claims.need_of(Recipe.load(attempt.recipe))) as held:
-        start()
+    recipe = Recipe.load(attempt.recipe)
+    with _room(recipe) as held:
+        _start(attempt, recipe, resume=resume, module=module)
         held.record(attempt.root, f"{experiment_id} of {ws.root.name}")
+
+
+def _room(recipe: Recipe, *, queued: bool = False) -> AbstractContextManager[claims.Held]:
+    """GPUs of this box; on a cluster Slurm finds the room."""
+    elsewhere = recipe.launcher == "slurm"
+    return claims.hold(Need(0) if elsewhere else claims.need_of(recipe), queued=queued and not elsewhere)
+
+
+def _start(
+    attempt: AttemptLayout, recipe: Recipe, *, resume: bool = False, module: str | None = None
+) -> None:
+    if recipe.launcher == "slurm":
+        slurm.submit(attempt, recipe, resume=resume, module=module)
+    else:
+        launcher.launch(attempt, resume=resume, module=module)
 
 
 def _baseline_attempt(ws: Workspace) -> AttemptLayout:

@@ -21,6 +21,7 @@ _LOG = 16_384
 _LAUNCHING_S = 60.0  # a launch lock older than this is a leftover
 
 LOCK = "launch.lock"
+SLURM = "slurm.json"
 
 
 def observe(attempt: AttemptLayout, *, now: float | None = None) -> AttemptStatus:
@@ -30,7 +31,19 @@ def observe(attempt: AttemptLayout, *, now: float | None = None) -> AttemptStatu
     alive = liveness(facts)
     over = facts is not None and not alive.trainer and facts.exit_code != 0
     seen = signs(attempt, explain=over)
-    return derive(facts, seen, now=now, alive=alive, launching=_launching(attempt, now))
+    status = derive(facts, seen, now=now, alive=alive, launching=_launching(attempt, now))
+    return _as_slurm_sees_it(attempt, status)
+
+
+def _as_slurm_sees_it(attempt: AttemptLayout, status: AttemptStatus) -> AttemptStatus:
+    """What only the cluster knows: that it waits, that its node failed. An ended run needs no question."""
+    if not (attempt.root / SLURM).exists():
+        return status
+    from cockpit.core.slurm import with_job
+    from cockpit.services import slurm
+
+    id_ = slurm.job_id(attempt)
+    return with_job(status, slurm.job_of(attempt), id_) if id_ else status
 
 
 def signs(attempt: AttemptLayout, *, explain: bool = False) -> Signs:

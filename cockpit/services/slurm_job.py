@@ -1,0 +1,121 @@
+"""What runs inside a Slurm job: the attempt's supervisor, in the foreground, and what Slurm's signals mean for it.
+
+submitit pickles a `TrainingJob` and calls it on the node. SIGUSR2 comes before the time limit, SIGTERM with `scancel`
+and preemption: both become a graceful stop with a checkpoint. Requeued, the job resumes from there.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from cockpit.contract import control
+from cockpit.contract.layout import AttemptLayout
+
+if TYPE_CHECKING:
+    from submitit.helpers import DelayedSubmission  # pyright: ignore[reportMissingTypeStubs]
+
+RESTARTS = "SLURM_RESTART_COUNT"
+
+
+class TrainingJob:
+    """One attempt's process. `module` runs another of our modules in it, `resume` goes on from a checkpoint."""
+
+    def __init__(self, attempt: str, launch: str, *, resume: bool = False, module: str | None = None) -> None:
+        self.attempt, self.launch, self.resume, self.module = attempt, launch, resume, module
+        self._supervisor: subprocess.Popen[bytes] | None = None
+        self._terminated = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_supervisor": None}
+
+    def __call__(self) -> int:
+        """Supervise until the run has ended; its exit code. Killed by Slurm, it is started anew and resumes."""
+        layout = AttemptLayout(Path(self.attempt))
+        again = self.resume or int(os.environ.get(RESTARTS) or 0) > 0
+        signal.signal(signal.SIGTERM, self._stop)
+        if again and not self._user_stops(layout):
+            control.clear(layout)
+        words = [
+            *(["--resume"] if again and any(layout.checkpoints.glob("step_*")) else []),
+            *(["--module", self.module] if self.module else []),
+        ]
+        argv = [
+            sys.executable,
+            "-P",
+            "-m",
+            "cockpit.services.supervisor",
+            "--foreground",
+            "--launch",
+            self.launch,
+        ]
+        # Slurm may signal every process of the step: SIGUSR2 is for this one alone, the others get SIGTERM from it.
+        self._supervisor = subprocess.Popen(
+            [*argv, *words, "--", self.attempt],
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGUSR2, signal.SIG_IGN),
+        )
+        self._ended()
+        if self._terminated and not self._user_stops(layout):
+            _hold_on()
+        return self._supervisor.wait()
+
+    def checkpoint(self) -> DelayedSubmission | None:
+        """Called by submitit on SIGUSR2: end with a checkpoint; requeue unless a user asked for the stop."""
+        asked = self._user_stops(AttemptLayout(Path(self.attempt)))
+        self._stop(signal.SIGUSR2, None)
+        self._ended()
+        if asked:
+            return None
+        from submitit.helpers import DelayedSubmission  # pyright: ignore[reportMissingTypeStubs]
+
+        return DelayedSubmission(TrainingJob(self.attempt, self.launch, resume=True, module=self.module))
+
+    def _ended(self) -> None:
+        """Wait for the supervisor's end without reaping it: Popen.wait holds a lock that a signal handler may meet."""
+        if self._supervisor is not None and self._supervisor.returncode is None:
+            os.waitid(os.P_PID, self._supervisor.pid, os.WEXITED | os.WNOWAIT)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self._terminated = self._terminated or number == signal.SIGTERM
+        if self._supervisor is not None and self._supervisor.returncode is None:
+            os.kill(self._supervisor.pid, signal.SIGTERM)  # not reaped yet, so the pid is still its own
+
+    @staticmethod
+    def _user_stops(layout: AttemptLayout) -> bool:
+        return (layout.control / USER_STOP).exists()
+
+
+def _hold_on() -> None:
+    """Wait for Slurm to end a job that it preempts: one that ends by itself counts as done and is not requeued.
+
+    A cancelled job is no longer running for Slurm, and this returns at once.
+    """
+    job = os.environ.get("SLURM_JOB_ID", "")
+    until = time.monotonic() + HOLD_S
+    while time.monotonic() < until:
+        try:
+            done = subprocess.run(
+                ["squeue", "-h", "-j", job, "-o", "%T"],
+                capture_output=True,
+                text=True,
+                timeout=10,
+                check=False,
+            )
+        except (OSError, subprocess.SubprocessError):
+            return
+        if done.stdout.strip() != "RUNNING":
+            return
+        time.sleep(1.0)
+
+
+HOLD_S = 600.0
+USER_STOP = "slurm-stop"
+"""In control/: a person asked for the stop, so the job is not to be requeued."""
