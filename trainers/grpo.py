@@ -25,6 +25,7 @@ def train(attempt: Attempt) -> Ending:
     from trainers.common.render import template_switches
     from trainers.common.rewards import reward_functions, rl_dataset
     from trainers.common.rollouts import Rollouts
+    from trainers.common.same_tokens import check_tokens
 
     recipe = attempt.recipe
 
@@ -51,6 +52,7 @@ def train(attempt: Attempt) -> Ending:
         peft_config=loading.lora(recipe, model),
     )
     trainer.add_callback(Rollouts(trainer, rewards, tokenizer))
+    check_tokens(trainer, examples, attempt, tokenizer)
     return fly(trainer, attempt, tokenizer)
 
 

@@ -24,6 +24,7 @@ def train(attempt: Attempt) -> Ending:
     from trainers.common.flight import fly
     from trainers.common.overlap import training_rows
     from trainers.common.preferences import pairs_of, preference_dataset
+    from trainers.common.same_tokens import check_tokens
 
     recipe = attempt.recipe
 
@@ -42,6 +43,7 @@ def train(attempt: Attempt) -> Ending:
         processing_class=tokenizer,
         peft_config=loading.lora(recipe, model),
     )
+    check_tokens(trainer, examples, attempt, tokenizer)
     return fly(trainer, attempt, tokenizer)
 
 

@@ -36,7 +36,7 @@ def train(attempt: Attempt) -> Ending:
     sampler = Sampler(attempt, rewards, tokenizer, config)
 
     attempt.stage("tokenizing", f"{len(items)} prompts, {config.num_generations} samples each")
-    first = sampler.round(0, 0, model)  # before training: how many survive decides how long a round is
+    first = sampler.round(0, 0, 0, model)  # before training: how many survive decides how long a round is
     steps = steps_a_round(config, sum(row["kept"] for row in first))
     batch = config.per_device_train_batch_size * config.gradient_accumulation_steps
     survivors = Survivors(sampler, steps * batch * max(1, config.world_size))

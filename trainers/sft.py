@@ -23,6 +23,7 @@ def train(attempt: Attempt) -> Ending:
     from trainers.common.demonstrations import sft_dataset
     from trainers.common.flight import fly
     from trainers.common.overlap import training_rows
+    from trainers.common.same_tokens import check_tokens
     from trainers.common.selection import learnable
     from trainers.common.tokenized import tokenized
 
@@ -43,6 +44,7 @@ def train(attempt: Attempt) -> Ending:
         processing_class=tokenizer,
         peft_config=loading.lora(recipe, model),
     )
+    check_tokens(trainer, examples, attempt, tokenizer)
     return fly(trainer, attempt, tokenizer)
 
 

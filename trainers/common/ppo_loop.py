@@ -94,7 +94,9 @@ class PpoTrainer(PPOTrainer):
         self._load_from_checkpoint(str(folder))
         if (folder / VALUE).is_file():
             load_model(self.value_model, str(folder / VALUE))
-        self._load_optimizer_and_scheduler(str(folder))
+        for name, part in (("optimizer.pt", self.optimizer), ("scheduler.pt", self.lr_scheduler)):
+            if (folder / name).is_file():
+                part.load_state_dict(torch.load(folder / name, map_location="cpu", weights_only=True))
         self.done = step_of(folder) or 0
 
     def _listen(self, seen: Seen) -> None:

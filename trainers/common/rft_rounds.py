@@ -42,32 +42,34 @@ class Sampler:
     rewards: Rewards
     tokenizer: Any
     config: RftConfig
+    reported: int | None = None
 
-    def round(self, number: int, step: int, model: Any) -> list[Row]:
-        """Every sample of round `number` (from 0), of the policy after `step` steps; survivors have `kept`.
+    def round(self, number: int, began: int, step: int, model: Any) -> list[Row]:
+        """Every sample of round `number` (from 0), which began after `began` steps and stands at `step` now.
 
-        Raises CockpitError where none survives.
+        Survivors have `kept`. `model` is the policy at `step`. Raises CockpitError where none survives.
         """
         path = self.attempt.layout.root / "rollouts" / f"round_{number + 1:02d}.jsonl"
-        rows = self._known(path, policy_id(self.attempt, step))
+        rows = self._known(path, [policy_id(self.attempt, at) for at in range(began, step + 1)])
         if rows is None:
             rows = self._sample(number, step, model)
             self.attempt.out.rows(path, rows)
             self.attempt.out.samples(max(1, step), "train", rows[:SAMPLE_ROWS])
-        self._report(number, rows)
+        if number != self.reported:
+            self._report(number, rows)
+            self.reported = number
         return rows
 
-    def _known(self, path: Path, policy: str) -> list[Row] | None:
+    def _known(self, path: Path, policies: list[str]) -> list[Row] | None:
         """A round that was sampled before a resume; None where there is none, or where it is another policy's."""
         try:
             rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
         except (OSError, ValueError):
             return None
-        if any(row.get("policy_id") != policy for row in rows):
-            whose = next(row.get("policy_id") for row in rows if row.get("policy_id") != policy)
-            self.attempt.notice(
-                f"{path.name} was sampled by {whose}, not by {policy}: sampled anew.", "warning"
-            )
+        whose = next((row.get("policy_id") for row in rows if row.get("policy_id") not in policies), None)
+        if whose is not None:
+            said = f"{path.name} was sampled by {whose}, not by {policies[0]}: sampled anew."
+            self.attempt.notice(said, "warning")
             return None
         return rows
 
@@ -223,18 +225,21 @@ class Rounds(TrainerCallback):
     def __init__(self, trainer: RftTrainer, steps: int) -> None:
         self.trainer = trainer
         self.steps = steps
+        self.born = 0
         self.attempt = trainer.survivors.sampler.attempt
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         number = state.global_step // self.steps
         model = self.trainer.accelerator.unwrap_model(kwargs["model"])
-        samples = self.trainer.survivors.sampler.round(number, number * self.steps, model)
+        sampler = self.trainer.survivors.sampler
+        samples = sampler.round(number, number * self.steps, state.global_step, model)
+        self.born = samples[0]["step"]
         self.trainer.survivors.fill(samples, number)
         if not self.attempt.stop and RANK == 0:
             self.attempt.out.stage("training", f"round {number + 1}")
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self.attempt.gauges["samples/age"] = float((state.global_step - 1) % self.steps)
+        self.attempt.gauges["samples/age"] = float(state.global_step - 1 - self.born)
 
 
 def steps_a_round(config: RftConfig, survivors: int) -> int:
