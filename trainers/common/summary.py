@@ -33,6 +33,7 @@ def write_train_summary(attempt: Attempt, ending: Ending) -> None:
         "steps": ending.step,
         "tokens": facts.get("tokens"),
         "wall_time_s": round(time.monotonic() - attempt.began, 1),
+        "cpu_time_s": round(time.process_time(), 1),
         "early_stop_reason": ending.reason if ending.outcome == "early_stopped" else None,
         "errors": [ending.reason] if failed else [],
         "outcome": ending.outcome,
