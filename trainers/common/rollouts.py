@@ -29,12 +29,23 @@ class Rollouts(TrainerCallback):
         self.judge = rewards.judge
         self.attempt = rewards.judge.attempt
         self.tokenizer = tokenizer
-        self.prompts = {}
+        self.failed = False
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.attempt.gauges["samples/age"] = float(max(0, state.global_step - 1 - self.judge.born))
-        if RANK == 0 and due(state.global_step, state.max_steps):
-            self.attempt.out.samples(state.global_step, "train", self._rows(state.global_step))
+        if RANK or not due(state.global_step, state.max_steps):
+            return
+        try:
+            rows = self._rows(state.global_step)
+        except (AttributeError, KeyError, IndexError, TypeError) as error:
+            # Read out of TRL's own logs: another release may keep them elsewhere, which must not end a run.
+            if not self.failed:
+                self.attempt.notice(
+                    f"The rollouts can't be written: {type(error).__name__}: {error}.", "warning"
+                )
+            self.failed = True
+            return
+        self.attempt.out.samples(state.global_step, "train", rows)
 
     def _rows(self, step: int) -> list[dict[str, Any]]:
         kept: Any = self.trainer._logs

@@ -29,11 +29,17 @@ def check_tokens(trainer: Any, examples: Sequence[Row], attempt: Attempt, tokeni
         return
     checked = 0
     for number, example in enumerate(examples[:ROWS], 1):
-        scored, trained = _scored(example, attempt, tokenizer), _trained(trainer, number - 1, example)
+        scored = _scored(example, attempt, tokenizer)
+        try:
+            trained = _trained(trainer, number - 1, example)
+        except (AttributeError, KeyError, IndexError, TypeError) as error:  # TRL's insides, not its interface
+            attempt.notice(f"Token ids of training and scoring could not be compared: {error}.", "warning")
+            return
         if scored is None or trained is None:
             continue
         checked += 1
-        if trained[: len(scored)] != scored:
+        prompt_alone = hasattr(trainer, "_tokenize_prompts")
+        if trained[: len(scored)] != scored or (prompt_alone and len(trained) != len(scored)):
             _report(attempt, tokenizer, number, scored, trained)
             return
     if checked:
