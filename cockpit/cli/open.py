@@ -26,14 +26,19 @@ def run(options: argparse.Namespace) -> int:
         raise CockpitError(
             "the cockpit needs a terminal", "For scripts there is `cockpit ls --json`, `cockpit status`, …"
         )
-    from cockpit.services.workspace import Workspace
     from cockpit.ui.app import run as open_screens
 
     start = Path(options.dir) if options.dir else None
-    try:
-        root = Workspace.find(start).root
-    except CockpitError:
-        if start is not None and not start.is_dir():
-            raise CockpitError(f"there is no folder {start}", "Check --dir.") from None
-        root = None  # the screens say how to make a workspace
-    return open_screens(root)
+    if start is not None and not start.is_dir():
+        raise CockpitError(f"there is no folder {start}", "Check --dir.")
+    return open_screens(_root(start))  # without one the screens say how to make it
+
+
+def _root(start: Path | None) -> Path | None:
+    """As `Workspace.find`, without the imports that the first frame would wait for."""
+    from cockpit.contract.layout import WorkspaceLayout
+
+    here = (start or Path.cwd()).resolve()
+    return next(
+        (folder for folder in (here, *here.parents) if WorkspaceLayout(folder).config.is_file()), None
+    )

@@ -27,8 +27,8 @@ LOOK_S = 1.0
 """A look at the files in any case, for file systems that tell nobody of changes (NFS)."""
 POLL_S = 0.25
 """Between two looks where no watch could be set."""
-SEEN_S, DRAW_S = 1.0, 0.05
-"""How long a preview may wait to be drained, and what drawing it takes at most."""
+SEEN_S, DRAW_S = 1.0, 0.1
+"""How long the first batch may wait to be drained, and what drawing it takes."""
 _STEP_MS, _DEBOUNCE_MS = 50, 100
 _BREATH_S = 0.0002  # between two chunks: lets the screen's thread have the interpreter
 
@@ -96,11 +96,14 @@ class Follower:
         if before is not None:
             before.join()  # one reader at a time
         changes: Iterator[object] | None = None
+        first = True
         while not stop.is_set():
             batch = self._tail.read()
             if batch:
                 self._offer(batch, stop)
-                self._let_it_be_seen(batch, stop)
+                if first or batch.preview is not None:
+                    self._let_it_be_seen(stop)
+                first = False
             if self._tail.more:
                 time.sleep(_BREATH_S)
                 continue
@@ -113,10 +116,8 @@ class Follower:
                 changes = None
                 stop.wait(self._poll_s)
 
-    def _let_it_be_seen(self, batch: Batch, stop: threading.Event) -> None:
-        """After a preview, leave the processor to whoever draws it: the rest is read behind what is seen."""
-        if batch.preview is None:
-            return
+    def _let_it_be_seen(self, stop: threading.Event) -> None:
+        """Leave the processor to whoever draws what came first: the rest is read behind what is seen."""
         with self._room:
             self._room.wait_for(lambda: not self._waiting or stop.is_set(), SEEN_S)
         stop.wait(DRAW_S)

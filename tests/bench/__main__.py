@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from pathlib import Path
 from tests.bench import peer
 from tests.bench.scenarios import ALL, Bed, Values
 from tests.bench.targets import table
+from tests.bench.terminal import stand_ahead
 
 README = Path(__file__).parents[2] / "README.md"
 BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
@@ -34,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     wrong = [name for name in options.scenario if name not in (*ALL, "leet")]
     if wrong:
         parser.error(f"no scenario {wrong[0]}; there are {', '.join([*ALL, 'leet'])}")
+    stand_ahead()
     with tempfile.TemporaryDirectory(prefix="cockpit-bench-") as folder:
         bed = Bed(Path(folder), seconds=8.0 if options.quick else 30.0, repeats=1 if options.quick else 3)
         found, skipped = measure(bed, options.scenario)
@@ -73,7 +76,10 @@ def measure(bed: Bed, names: Sequence[str]) -> tuple[Values, dict[str, str]]:
         if reason:
             skipped["leet"] = reason
         else:
-            found |= peer.measure(bed)
+            try:
+                found |= peer.measure(bed)
+            except (TimeoutError, RuntimeError, subprocess.SubprocessError) as error:
+                skipped["leet"] = str(error).splitlines()[0][:200]
     return found, skipped
 
 

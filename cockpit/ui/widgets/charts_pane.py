@@ -114,8 +114,6 @@ class ChartsPane(Boxes):
 
     def _lay_out(self, names: list[str]) -> None:
         """Have a widget for each chart that fits, and choose the page that holds the chosen one."""
-        from cockpit.ui.widgets.chart import Chart
-
         self._names = names
         places = self._places(*self.size)
         fit = len(places) - 1
@@ -123,6 +121,10 @@ class ChartsPane(Boxes):
         first = index if self.state.zoomed is not None else index // fit * fit if fit else 0
         self._page = names[first : first + fit]
         while len(self.charts) < fit:
+            from cockpit.ui.widgets.chart import (
+                Chart,
+            )  # not before there is one to make: the first frame has none
+
             chart = Chart(id=f"chart-{len(self.charts)}")
             self.charts.append(chart)
             self.mount(chart)
