@@ -71,6 +71,8 @@ class SmokeFacts:
     nonfinite: tuple[str, ...] = ()
     step_time: float | None = None
     seconds: float | None = None
+    forced: bool = False
+    """Whether it was asked to stop and had to be killed: its step took too long."""
     peak_bytes: int | None = None
     rendered: int | None = None
     render_error: str = ""
@@ -119,6 +121,10 @@ class SmokeVerdict:
 
 
 Red = tuple[Stage, str, str]
+_NOTHING_LEFT = (
+    "Every row was dropped: where the prompt alone fills max_length, no answer is left to learn. Raise max_length, or "
+    "leave the longest prompts out."
+)
 
 
 def judge(facts: SmokeFacts) -> SmokeVerdict:
@@ -144,6 +150,10 @@ def _ended_by_memory(facts: SmokeFacts) -> Red | None:
     return "oom", f"Memory ran out {_where(facts.stage)}, on the longest examples", mend
 
 
+def _never_ended(facts: SmokeFacts) -> Red | None:
+    return _no_step(facts) if facts.forced and not facts.steps else None
+
+
 def _failed(facts: SmokeFacts) -> Red | None:
     """A process that broke: number formats first, for their errors come up anywhere."""
     if facts.state in ("finished", "early_stopped", "stopped"):
@@ -161,6 +171,8 @@ def _failed(facts: SmokeFacts) -> Red | None:
             f"The process was ended from outside {_where(facts.stage)}: {_short(said)}",
             "Start the smoke run again.",
         )
+    if smoke_errors.is_no_rows(said):
+        return "data", "Nothing was left to train on", _NOTHING_LEFT
     if facts.stage in ("", "importing", "loading"):
         return (
             "load",
@@ -220,6 +232,8 @@ def _not_finite(facts: SmokeFacts) -> Red | None:
 def _no_step(facts: SmokeFacts) -> Red | None:
     if facts.steps:
         return None
+    if facts.state in ("finished", "early_stopped"):
+        return "data", "Nothing was left to train on", _NOTHING_LEFT
     took = f" in {facts.seconds:.0f} s" if facts.seconds else ""
     return "time", f"Not one optimizer step was done{took}", (
         "On this machine the recipe is too slow: a smaller batch, shorter sequences (max_length, "
@@ -310,6 +324,7 @@ def _has_signal(facts: SmokeFacts) -> bool:
 
 _RULES: tuple[Callable[[SmokeFacts], Red | None], ...] = (
     _ended_by_memory,
+    _never_ended,
     _failed,
     _drifts,
     _not_finite,

@@ -19,6 +19,14 @@ _DTYPE = re.compile(
 )
 
 
+_NO_ROWS = re.compile(r"num_samples should be a positive integer|num_samples=0|dataset is empty|0 examples")
+
+
+def is_no_rows(text: str) -> bool:
+    """Whether this error says that no row was left to train on."""
+    return _NO_ROWS.search(text) is not None
+
+
 def is_memory(text: str) -> bool:
     """Whether this error says that memory ran out."""
     return _MEMORY.search(text) is not None

@@ -28,6 +28,7 @@ SOLVED_ITEMS = 5  # items that the base solved: so few trained steps must not ha
 MID_EVAL_ITEMS = 2
 STEPS = 8
 HARD_LIMIT_S = 900.0
+GRACE_S = 300.0  # a first step on a slow machine may take minutes, and must be allowed to end
 _KEPT = 3  # earlier smoke runs of the experiment
 
 
@@ -101,7 +102,7 @@ def smoke_recipe(recipe: Recipe, data: Path) -> Recipe:
         "mid_eval": recipe.mid_eval.model_copy(
             update={"every_steps": STEPS, "every_epochs": 1e9, "baseline": None, "early_stop": False}
         ),
-        "budget": recipe.budget.model_copy(update={"seconds": HARD_LIMIT_S, "grace_s": 20.0}),
+        "budget": recipe.budget.model_copy(update={"seconds": HARD_LIMIT_S, "grace_s": GRACE_S}),
         "report_to": "none",
     }
     return recipe.model_copy(update=sections)

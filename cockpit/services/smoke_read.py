@@ -43,6 +43,7 @@ def facts(attempt: AttemptLayout) -> SmokeFacts:
         nonfinite=tuple(sorted({name for row in rows for name in _mapping(row.get("nonfinite"))})),
         step_time=_step_time(rows),
         seconds=_seconds(attempt),
+        forced=_forced(attempt),
         peak_bytes=_peak(attempt, rows),
         checkpoint=checkpoint,
         checkpoint_bytes=size,
@@ -74,6 +75,11 @@ def _step_time(rows: list[dict[str, Any]]) -> float | None:
     """The median, without the first step, which warms up, where there are others."""
     times = _series(rows, "step_time")
     return statistics.median(times[1:] or times) if times else None
+
+
+def _forced(attempt: AttemptLayout) -> bool:
+    record = read_facts(attempt.process)
+    return record is not None and record.forced
 
 
 def _seconds(attempt: AttemptLayout) -> float | None:

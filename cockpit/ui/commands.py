@@ -296,7 +296,7 @@ class Commands:
         wizard = Wizard(root)
         if wizard.finished:
             wizard.restart()
-        view = self._selected()
+        view = self.app.state.selected_view
         if view is not None and wizard.workspace is not None and not wizard.state.parent:
             wizard.state.parent = view.id
 

@@ -294,8 +294,14 @@ async def test_a_walk_by_keys(given: tuple[Path, str, str]) -> None:
         assert "Is that what you meant?" in seen(pilot)
         await pilot.press("enter")
         await settled(pilot)
-        for text in ("", given[2], "exact", "0", ""):
+        for text in ("", given[2]):
             await type_in(pilot, text)
+        assert "Most answers in your data" in seen(pilot)
+        await pilot.press(*"exact", "enter")  # replaces what was suggested
+        await settled(pilot)
+        for text in ("0", ""):
+            await type_in(pilot, text)
+        assert "1  make the workspace" in seen(pilot)
         await pilot.press("enter")
         await settled(pilot)
         await pilot.press("2")

@@ -125,8 +125,8 @@ class WizardScreen(Screen[str]):
         before = self.turn.title if self.turn else ""
         if message.page is not None:
             self.turn = message.page
-        if self.turn is not None and self.turn.title != before:
-            self.told = []
+        if self.turn is not None and (self.turn.title != before or "run" in self.turn.busy):
+            self.told = []  # what was told on the way to a verdict is in it
         self.reason_for = None
         self._show()
         self._say(message.wrong)
@@ -189,6 +189,7 @@ class WizardScreen(Screen[str]):
                 typed.value = "" if self.reason_for else page.default
                 typed.placeholder = "enter goes on" if page.optional else ""
             typed.focus()
+            typed.action_select_all()  # what is typed replaces the default
         else:
             if not keep or choices.cursor is None:
                 choices.cursor, choices.top = "0", 0

@@ -96,6 +96,7 @@ class LineView(Widget):
         """Refresh the cells that differ from what was drawn last."""
         width, height = self.size
         if not width or not height or not self._drawn:
+            self._drawn = []  # hidden: what was drawn before must not come back when it is shown again
             self.refresh()
             return
         fresh = [self._draw(y, width) for y in range(height)]
