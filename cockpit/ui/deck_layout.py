@@ -98,6 +98,11 @@ def header_columns(width: int, height: int) -> int:
     return width - left_columns(width) - 1 if is_wide(width, height) else width
 
 
+def findings_columns(width: int, height: int) -> int:
+    """How wide the deck's findings are."""
+    return left_columns(width) if is_wide(width, height) else width
+
+
 def _narrow(width: int, body: int, need: Need) -> dict[str, Box]:
     """The tree above one other pane; where there is room, the newest decision in a line."""
     lower = need.pane if need.pane in PANES and need.pane != "tree" else "charts"

@@ -20,11 +20,13 @@ from textual.screen import Screen
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import read_rows
 from cockpit.services.workspace import ExperimentView
+from cockpit.ui import leftcrop
 from cockpit.ui.app import CockpitApp
 from cockpit.ui.facts import Check, Draft, GpuLine, Hardware
 from cockpit.ui.glyphs import ASCII, UNICODE
 from cockpit.ui.local_backend import LocalBackend
 from tests.ui.stage import Stage
+from tests.ui.tty import TtyDriver
 
 SMALL, LARGE = (80, 24), (160, 45)
 PATIENCE_S = 20.0
@@ -188,11 +190,14 @@ def cockpit_app(
 
 @asynccontextmanager
 async def fly(
-    stage: Stage | None, *, size: tuple[int, int] = SMALL, **options: Any
+    stage: Stage | None, *, size: tuple[int, int] = SMALL, tty: bool = False, **options: Any
 ) -> AsyncGenerator[Cockpit, None]:
-    """A cockpit on `stage`, ready: looked at, laid out, drawn."""
+    """A cockpit on `stage`, ready: looked at, laid out, drawn. With `tty` every byte is written and kept."""
     app = cockpit_app(stage, **options)
-    async with app.run_test(size=size, notifications=True) as pilot:
+    if tty:
+        leftcrop.install()
+        app.driver_class = TtyDriver
+    async with app.run_test(headless=not tty, size=size, notifications=True) as pilot:
         cockpit = Cockpit(app, pilot)
         await cockpit.ready()
         yield cockpit

@@ -113,6 +113,12 @@ def stopped(stage: Stage) -> None:
     )
 
 
+def early_stopped(stage: Stage) -> None:
+    """SFT on data in another answer format: its finding is in sight."""
+    stage.baseline()
+    stage.sft_wrong_format()
+
+
 def failed(stage: Stage) -> None:
     _ended(stage, TRACEBACK, ended=stage.now - 39, exit_code=1)
 
@@ -179,8 +185,8 @@ FACES: dict[str, Face] = {
     face.__name__: face
     for face in (
         empty, draft, story, finished, decided, queued, starting, importing, loading, tokenizing, no_step_yet,
-        stalled, stopping, stopped, failed, out_of_memory, killed, lost, never_started, elsewhere, broken_config,
-        crowded,
+        stalled, stopping, stopped, early_stopped, failed, out_of_memory, killed, lost, never_started,
+        elsewhere, broken_config, crowded,
     )
 }  # fmt: skip
 

@@ -165,7 +165,7 @@ class Stage:
     def recipe(
         self, id_: str, technique: str, parent: str | None, hypothesis: str, lora: bool
     ) -> dict[str, Any]:
-        data = {name: str(self.root / f"{name}.jsonl") for name in ("train", "mini_eval", "held_out")}
+        data = {name: f"/data/{name}.jsonl" for name in ("train", "mini_eval", "held_out")}
         return {
             "v": 1, "experiment_id": id_, "attempt": 1, "parent": parent, "technique": technique,
             "hypothesis": hypothesis, "seed": 7, "model": {"name_or_path": "tiny/base0", "dtype": "float32"},
@@ -278,7 +278,7 @@ class Stage:
                 out.checkpoint(step, best=better)
                 out.mid_eval(
                     step, score, epoch=step / 40, passed=round(score * 10), parsed=10 if reward else 3, n=10,
-                    best=better, best_score=best, best_step=best_step, since_best=since, baseline=0.3, items=items,
+                    best=better, best_score=best, best_step=best_step, since_best=since, baseline=0.4, items=items,
                 )  # fmt: skip
             if reward and step % 15 == 0:
                 out.samples(step, "train", rollouts(step))

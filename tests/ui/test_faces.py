@@ -24,6 +24,7 @@ SAYS = {
     "stalled": ("‖ stalled", "silent for 5 min", "Look at its log.", "last data 5 min ago"),
     "stopping": ("◧ stopping", "it writes a checkpoint first"),
     "stopped": ("■ stopped", "Stopped at step 12: asked to.", "Resume goes on from its checkpoint.", "r resume"),
+    "early_stopped": ("◆ early-stopped", "no better mini-eval for 2 checkpoints"),
     "failed": ("✖ failed", "with exit code 1: ValueError: The global train", "num_generations (7)"),
     "out_of_memory": ("✖ out of memory", "Killed by the system for want of memory", "23.1 of 24 GB"),
     "killed": ("✖ killed", "Killed from outside", "SIGKILL"),

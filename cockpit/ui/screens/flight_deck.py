@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 
 from cockpit.ui import actions
-from cockpit.ui.deck_layout import PANES, Box, Need, deck, header_columns
+from cockpit.ui.deck_layout import PANES, Box, Need, deck, findings_columns, header_columns
 from cockpit.ui.messages import LineChosen, LineHighlighted
 from cockpit.ui.screens.search import SearchScreen
 from cockpit.ui.widgets.boxes import Boxes
@@ -73,7 +73,7 @@ class FlightDeck(SearchScreen):
         return Need(
             pane=self.pane or "charts",
             experiments=len(picture.experiments),
-            findings=len(panes.found_lines(state, self._cockpit.glyphs, columns)),
+            findings=len(panes.found_lines(state, self._cockpit.glyphs, findings_columns(width, height) - 1)),
             header=max(3, len(panes.header_lines(state, self._cockpit.glyphs, columns - 1))),
             alone=not picture.experiments,
             zoomed=state.zoomed is not None,

@@ -42,7 +42,7 @@ LAST_WORDS = (
 
 
 def _row(shown: str, says: str, twin: str, width: int) -> list[Line]:
-    room = max(20, width - 22 - (18 if width >= 76 else 0))
+    room = min(64, max(20, width - 22 - (18 if width >= 76 else 0)))
     parts = fold(says, room)
     first = line(
         ("  " + cell(shown, 19), KEY), cell(parts[0], room), (f" {twin}" if width >= 76 else "", ACCENT)

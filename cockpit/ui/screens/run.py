@@ -48,6 +48,8 @@ class RunScreen(SearchScreen):
         """Which line of the index the rows belong to."""
         self.log_text: Sequence[str] = ()
         self.recipe: Mapping[str, Any] = {}
+        self._news: object = None
+        self._read_at = -1
         self._words = ""
         self.tabs = RunTabs(self)
 
@@ -97,10 +99,8 @@ class RunScreen(SearchScreen):
             ((f"[{word}]" if name == tab else f" {word} "), self.tabs.style(name)) for name, word in TABS
         ]
         self.query_one("#tabs", LineView).set_lines([line(*spans)])
-        view = self.view
-        if view is not None:
-            for what in self.tabs.needs(tab):
-                self.reader.ask(what, view)
+        self._news = self.tabs.news(tab)
+        self._read()
         self.fill()
         self.query_one("#run", Boxes).rearrange()
         self.query_one(f"#{self.tabs.focus(tab)}").focus()
@@ -134,8 +134,22 @@ class RunScreen(SearchScreen):
     # -- content -------------------------------------------------------------------------------------------------
 
     def _revised(self) -> None:
-        if self.is_current and self.tabs.is_live(self.tab):
+        """Something changed: read the tab's files anew where they may have grown, and show what is known."""
+        if not self.is_current:
+            return
+        news, second = self.tabs.news(self.tab), int(self.cockpit.state.now)
+        if (
+            news != self._news and second != self._read_at
+        ):  # the rest of a second's news comes with the next tick
+            self._news, self._read_at = news, second
+            self._read()
+        if self.tab in ("answers", "checkpoints"):
             self.fill()
+
+    def _read(self) -> None:
+        if (view := self.view) is not None:
+            for what in self.tabs.needs(self.tab):
+                self.reader.ask(what, view)
 
     def fill(self) -> None:
         """Build the lines of the tab that is up."""

@@ -52,9 +52,14 @@ class RunTabs:
     def needs(self, tab: str) -> Sequence[str]:
         return _NEEDS.get(tab, ())
 
-    def is_live(self, tab: str) -> bool:
-        """Whether a tab changes while the run goes on."""
-        return tab in ("answers", "checkpoints")
+    def news(self, tab: str) -> object:
+        """What the tab's files were read at; when it changes, they are read anew. None: nothing to read."""
+        run = self.run
+        if run is None or not _NEEDS.get(tab):
+            return None
+        if tab == "log":
+            return run.log_count
+        return (len(run.mid_evals), len(run.checkpoints), run.stage, int(self.screen.cockpit.state.now // 5))
 
     def focus(self, tab: str) -> str:
         return "charts" if tab == "charts" else "index" if tab in LISTS else "text"
@@ -74,6 +79,7 @@ class RunTabs:
             self._fill_detail(tab)
         elif tab != "charts":
             text = self._list("text")
+            text.tail(tab == "log")
             lines, title = self._text(tab, max(20, self.screen.size.width - 1))
             text.set_lines(lines, title=title)
 
@@ -140,7 +146,7 @@ class RunTabs:
 
     # -- one text ------------------------------------------------------------------------------------------------
 
-    def _text(self, tab: str, width: int) -> tuple[list[Line], str]:
+    def _text(self, tab: str, width: int) -> tuple[Sequence[Line], str]:
         screen, cockpit = self.screen, self.screen.cockpit
         if tab == "checkpoints":
             return run_texts.checkpoint_lines(self.run, cockpit.glyphs, cockpit.state.now), "Checkpoints"

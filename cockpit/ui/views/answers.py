@@ -43,16 +43,14 @@ def rollout_index(files: Sequence[SampleFile]) -> list[Line]:
     train = sorted(
         (file.step for file in files if file.split == "train" and file.step is not None), reverse=True
     )
-    return [line(f"  step {step}", key=f"train:{step}") for step in train]
+    return [line(f"  step {step}", key=f"train:{step}") for step in dict.fromkeys(train)]
 
 
 def held_out_index(rows: Sequence[Row], glyphs: Glyphs) -> list[Line]:
-    """The full pass in slices: all, wrong, unparsed, right."""
+    """The full pass in slices: all, wrong, unparsed, right; the last three add up to the first."""
     if not rows:
         return []
-    right = sum(bool(row.get("passed")) for row in rows)
-    unparsed = sum(row.get("parsed") is None for row in rows)
-    counts = {"all": len(rows), "wrong": len(rows) - right, "unparsed": unparsed, "right": right}
+    counts = {name: len(in_slice(rows, name)) for name in ("all", "wrong", "unparsed", "right")}
     signs = {"all": "  all items", "wrong": f"{glyphs.cross} wrong", "unparsed": "? not parsed",
              "right": f"{glyphs.check} right"}  # fmt: skip
     return [
@@ -64,8 +62,8 @@ def held_out_index(rows: Sequence[Row], glyphs: Glyphs) -> list[Line]:
 def in_slice(rows: Sequence[Row], name: str) -> list[Row]:
     """The rows of a slice of `held_out_index`."""
     keeps: dict[str, Callable[[Row], bool]] = {
-        "wrong": lambda row: not row.get("passed"),
-        "unparsed": lambda row: row.get("parsed") is None,
+        "wrong": lambda row: not row.get("passed") and row.get("parsed") is not None,
+        "unparsed": lambda row: not row.get("passed") and row.get("parsed") is None,
         "right": lambda row: bool(row.get("passed")),
     }
     keep = keeps.get(name)
@@ -80,12 +78,12 @@ def answer_lines(rows: Sequence[Row], *, width: int, glyphs: Glyphs) -> list[Lin
         prompt = _one_line(row.get("prompt"), max(10, width * 3 // 5))
         gold = _one_line(row.get("answer"), 24)
         lines.append(
-            line((f"{sign} {word:<8}", style), prompt, ("  gold ", DIM), (gold, BOLD), key=str(index))
+            line((f"{sign} {word:<9}", style), prompt, ("  gold ", DIM), (gold, BOLD), key=str(index))
         )
         said = _one_line(row.get("completion"), max(10, width * 3 // 5))
         why = clean(str(row.get("why") or ""), newlines="show")
         lines.append(
-            line(("          ", DIM), (said or "(nothing)", PLAIN if said else WARN), ("  " + why, DIM))
+            line(("           ", DIM), (said or "(nothing)", PLAIN if said else WARN), ("  " + why, DIM))
         )
     return lines
 

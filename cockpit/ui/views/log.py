@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, overload
 
@@ -63,6 +63,26 @@ def tone(text: str):
     if any(word in low for word in _BAD):
         return BAD
     return WARN if any(word in low for word in _WARN) else PLAIN
+
+
+class LogLines(Sequence[Line]):
+    """A whole log as lines that are made when they are looked at: a log of megabytes costs what is in sight."""
+
+    def __init__(self, texts: Sequence[str], dress: Callable[[str], Line] = log_line) -> None:
+        self.texts = texts
+        self.dress = dress
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    @overload
+    def __getitem__(self, index: int) -> Line: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Line]: ...
+    def __getitem__(self, index: int | slice) -> Line | list[Line]:
+        if isinstance(index, slice):
+            return [self.dress(text) for text in self.texts[index]]
+        return self.dress(self.texts[index])
 
 
 def search(lines: Sequence[str], words: str) -> list[int]:

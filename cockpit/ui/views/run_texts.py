@@ -10,7 +10,7 @@ from cockpit.ui import ages
 from cockpit.ui.glyphs import Glyphs
 from cockpit.ui.lines import Line, Span, fold, line
 from cockpit.ui.styles import BAD, BEST, BOLD, DIM, HEAD, MATCH, PLAIN, WARN
-from cockpit.ui.views.log import log_line
+from cockpit.ui.views.log import LogLines, log_line
 from cockpit.ui.views.scores import share
 
 if TYPE_CHECKING:
@@ -77,13 +77,15 @@ def _settings(settings: Mapping[str, Any], width: int) -> list[Line]:
     return lines
 
 
-def full_log_lines(log: Sequence[str], words: str) -> list[Line]:
+def full_log_lines(log: Sequence[str], words: str) -> Sequence[Line]:
     """The log, the places that hold `words` marked."""
     needle = words.lower()
-    return [
-        _marked(log_line(text), needle) if needle and needle in text.lower() else log_line(text)
-        for text in log
-    ]
+
+    def dress(text: str) -> Line:
+        shown = log_line(text)
+        return _marked(shown, needle) if needle and needle in text.lower() else shown
+
+    return LogLines(log, dress)
 
 
 def _marked(source: Line, needle: str) -> Line:

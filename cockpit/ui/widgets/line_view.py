@@ -66,6 +66,13 @@ class LineView(Widget):
         self.accept(lines)
         self.redraw()
 
+    def tail(self, on: bool) -> None:
+        """Stay at the end as lines arrive (until somebody scrolls up), or begin at the top."""
+        if on != self._tails:
+            self._tails = on
+            self.following = on
+            self.top = 0
+
     def accept(self, lines: Sequence[Line]) -> None:
         """Take `lines` without drawing them: keep the cursor on its line and the view within the lines."""
         self.lines = lines

@@ -1,0 +1,150 @@
+"""The README's pictures, from the workspace of a real demo:
+
+    cockpit demo --headless --dir demo
+    python screenshots/make.py demo [OUT]
+
+Each screen at 80x24 and 160x45, as SVG. The clock stands at the moment of the demo's last event, so that a picture
+made again differs in what the machine's own line reads, and in nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from textual.pilot import Pilot
+
+from cockpit.contract.errors import CockpitError
+from cockpit.contract.layout import AttemptLayout
+from cockpit.contract.reader import read_rows
+from cockpit.services.workspace import ExperimentView, Workspace
+from cockpit.ui.app import CockpitApp
+from cockpit.ui.glyphs import UNICODE
+from cockpit.ui.local_backend import LocalBackend
+
+SIZES = ((80, 24), (160, 45))
+PATIENCE_S = 30.0
+
+
+class Shot(NamedTuple):
+    """One picture: its name, the technique of the experiment that it shows, the keys that lead there."""
+
+    name: str
+    technique: str
+    keys: Sequence[str] = ()
+    wide_keys: Sequence[str] | None = None
+    """At 160x45, where other keys lead there."""
+
+
+SHOTS = (
+    Shot("flight_deck", "grpo", ("tab",), ()),
+    Shot("wrong_format", "sft", ("tab", "tab"), ()),
+    Shot("run_charts", "grpo", ("enter",)),
+    Shot("mid_evals", "sft", ("enter", "tab")),
+    Shot("rollouts", "grpo", ("enter", "tab", "tab")),
+    Shot("held_out", "grpo", ("enter", "tab", "tab", "tab", "tab")),
+    Shot("findings", "sft", ("f",)),
+    Shot("method_log", "grpo", ("m",)),
+    Shot("new_experiment", "grpo", ("n",)),
+    Shot("help", "grpo", ("question_mark",)),
+)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Make every picture; 2 and a sentence where the workspace isn't a demo's."""
+    if not argv:
+        print("usage: python screenshots/make.py DEMO_WORKSPACE [OUT]", file=sys.stderr)
+        return 2
+    root = Path(argv[0]).resolve()
+    out = Path(argv[1]) if len(argv) > 1 else Path(__file__).parent
+    try:
+        views = Workspace.find(root).experiments()
+    except CockpitError as error:
+        print(f"screenshots: {error}", file=sys.stderr)
+        return 2
+    out.mkdir(parents=True, exist_ok=True)
+    for shot in SHOTS:
+        view = next((v for v in views if v.technique == shot.technique and v.attempt_dir), None)
+        if view is None:
+            print(
+                f"screenshots: {root} has no run of {shot.technique}; `cockpit demo` makes one",
+                file=sys.stderr,
+            )
+            return 2
+        for size in SIZES:
+            path = out / f"{shot.name}_{size[0]}x{size[1]}.svg"
+            path.write_text(asyncio.run(_take(root, shot, view, size, _last_moment(views))), encoding="utf-8")
+            print(path)
+    return 0
+
+
+async def _take(root: Path, shot: Shot, view: ExperimentView, size: tuple[int, int], now: float) -> str:
+    app = CockpitApp(LocalBackend(root, clock=lambda: now), glyphs=UNICODE, clock=lambda: now, fps=30)
+    app.state.selected = view.id
+    async with app.run_test(size=size) as pilot:
+        await _until(pilot, lambda: app.state.picture is not None)
+        app.poller.poke()
+        await _until(pilot, lambda: app.state.hardware is not None and view.id in app.state.findings)
+        await _until(pilot, lambda: _is_read(app, view))
+        app.state.now = now
+        keys = shot.keys if size[0] < 110 or shot.wide_keys is None else shot.wide_keys
+        for key in keys:
+            await pilot.press(key)
+            await _settled(app, pilot)
+        await _settled(app, pilot)
+        return without_fonts(
+            app.export_screenshot(title=f"cockpit: {app.state.picture.name if app.state.picture else ''}")
+        )
+
+
+async def _settled(app: CockpitApp, pilot: Pilot[int]) -> None:
+    """Until what the screen reads in threads has come: it looks the same for a while."""
+    seen, same = "", 0
+    while same < 15:
+        await pilot.pause()
+        await asyncio.sleep(0.02)
+        shown = "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+        same = same + 1 if shown == seen else 0
+        seen = shown
+
+
+async def _until(pilot: Pilot[int], holds: object) -> None:
+    assert callable(holds)
+    for _ in range(int(PATIENCE_S / 0.02)):
+        if holds():
+            return
+        await pilot.pause()
+        await asyncio.sleep(0.02)
+    raise TimeoutError("the cockpit did not get ready")
+
+
+def _is_read(app: CockpitApp, view: ExperimentView) -> bool:
+    assert view.attempt_dir is not None
+    log = AttemptLayout(view.attempt_dir).log
+    run = app.state.shown_run
+    lines = log.read_bytes().count(b"\n") if log.exists() else 0
+    return run is not None and run.last_time is not None and run.log_count >= lines
+
+
+def _last_moment(views: Sequence[ExperimentView]) -> float:
+    """Two seconds after the newest event of all runs."""
+    newest = 0.0
+    for view in views:
+        if view.attempt_dir is not None:
+            for row in read_rows(AttemptLayout(view.attempt_dir).events):
+                newest = max(newest, float(row.get("time") or 0.0))
+    return newest + 2.0
+
+
+def without_fonts(svg: str) -> str:
+    """The picture without its links to a font server: the reader's own monospace does."""
+    svg = re.sub(r"@font-face\s*\{.*?\}\s*", "", svg, flags=re.DOTALL)
+    return svg.replace("Fira Code, monospace", "'Fira Code', 'DejaVu Sans Mono', Menlo, Consolas, monospace")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

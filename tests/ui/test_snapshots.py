@@ -1,0 +1,102 @@
+"""How every screen and every face looks, at both sizes, as SVG. After a change that is meant to be seen:
+
+pytest tests/ui/test_snapshots.py --snapshot-update        # then look at the pictures before you commit them
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from cockpit.ui.app import CockpitApp
+from tests.ui.drive import GPU_BOX, LARGE, SMALL, cockpit_app, ready, rows_of, until
+from tests.ui.gallery import FACES, build
+
+Compare = Callable[..., bool]
+Before = Callable[[Pilot[Any]], Awaitable[None]]
+HOW = "meant? `pytest tests/ui/test_snapshots.py --snapshot-update`, and look at the pictures before you commit them"
+SIZES = pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "160x45"])
+
+SCREENS: dict[str, tuple[str, Sequence[str], str]] = {
+    "help": ("story", ("question_mark",), "this list of keys"),
+    "palette": ("story", ("ctrl+p",), "Commands"),
+    "stop": ("story", ("s",), "Stop exp_0002"),
+    "decide": ("finished", ("c",), "Decide on exp_0002"),
+    "findings": ("early_stopped", ("f",), "The loss fell"),
+    "method_log": ("finished", ("m",), "# Method log"),
+    "doctor": ("story", ("d",), "FAIL"),
+    "new": ("finished", ("n",), "Hypothesis"),
+    "filter": ("decided", ("slash", "s", "f", "t"), "/sft"),
+    "zoom": ("story", ("z",), "reward"),
+    "overlaid": ("decided", ("g", "j", "space", "j"), "exp_0002"),
+    "run_charts": ("story", ("enter",), "[Charts]"),
+    "run_answers": ("story", ("enter", "tab"), "Step 40: 7 right"),
+    "run_rollouts": ("story", ("enter", *["tab"] * 2), "Step 45: 8 samples"),
+    "run_checkpoints": ("story", ("enter", *["tab"] * 3), "best step 30"),
+    "run_held_out": ("finished", ("enter", *["tab"] * 4), "161 right"),
+    "run_log": ("story", ("enter", *["tab"] * 5), "Log, 50 lines"),
+    "run_recipe": ("story", ("enter", *["tab"] * 6), "learning_rate"),
+    "run_item": ("story", ("enter", "tab", "right", "enter"), "One item"),
+}
+"""Name -> the stage, the keys that lead there, words that are there when all was read."""
+
+
+def _then(keys: Sequence[str], words: str) -> Before:
+    async def before(pilot: Pilot[Any]) -> None:
+        await ready(pilot)
+        app = pilot.app
+        assert isinstance(app, CockpitApp)
+        for key in keys:
+            await pilot.press(key)
+            if key in ("tab", "right"):
+                await pilot.pause()
+        await until(pilot, lambda: words in "\n".join(rows_of(app)), says=lambda: "\n".join(rows_of(app)))
+        await pilot.pause()
+
+    return before
+
+
+@SIZES
+@pytest.mark.parametrize("name", FACES)
+def test_faces(snap_compare: Compare, tmp_path: Path, name: str, size: tuple[int, int]) -> None:
+    app = cockpit_app(build(name, tmp_path / "ws"))
+    assert snap_compare(app, terminal_size=size, run_before=_then((), "")), HOW
+
+
+@SIZES
+@pytest.mark.parametrize("name", SCREENS)
+def test_screens(snap_compare: Compare, tmp_path: Path, name: str, size: tuple[int, int]) -> None:
+    stage, keys, words = SCREENS[name]
+    assert snap_compare(
+        cockpit_app(build(stage, tmp_path / "ws")), terminal_size=size, run_before=_then(keys, words)
+    ), HOW
+
+
+@SIZES
+def test_no_workspace(snap_compare: Compare, size: tuple[int, int]) -> None:
+    assert snap_compare(cockpit_app(None), terminal_size=size, run_before=_then((), "no workspace here")), HOW
+
+
+@SIZES
+def test_ascii(snap_compare: Compare, tmp_path: Path, size: tuple[int, int]) -> None:
+    app = cockpit_app(build("decided", tmp_path / "ws"), ascii=True)
+    assert snap_compare(app, terminal_size=size, run_before=_then(("ctrl+p",), "Commands")), HOW
+
+
+@SIZES
+def test_without_colours(
+    snap_compare: Compare, tmp_path: Path, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = cockpit_app(build("decided", tmp_path / "ws"))
+    assert snap_compare(app, terminal_size=size, run_before=_then(("tab",), "Charts")), HOW
+
+
+@SIZES
+def test_a_box_with_gpus(snap_compare: Compare, tmp_path: Path, size: tuple[int, int]) -> None:
+    app = cockpit_app(build("story", tmp_path / "ws"), hardware=GPU_BOX)
+    assert snap_compare(app, terminal_size=size, run_before=_then((), "gpu1")), HOW
