@@ -96,7 +96,7 @@ async def _take(root: Path, shot: Shot, view: ExperimentView, size: tuple[int, i
             await pilot.press(key)
             await _settled(app, pilot)
         await _settled(app, pilot)
-        return without_fonts(
+        return tidied(
             app.export_screenshot(title=f"cockpit: {app.state.picture.name if app.state.picture else ''}")
         )
 
@@ -140,8 +140,9 @@ def _last_moment(views: Sequence[ExperimentView]) -> float:
     return newest + 2.0
 
 
-def without_fonts(svg: str) -> str:
-    """The picture without its links to a font server: the reader's own monospace does."""
+def tidied(svg: str) -> str:
+    """The picture without its links to a font server (the reader's own monospace does) and without random ids."""
+    svg = re.sub(r"\bterminal-\d+-", "terminal-", svg)
     svg = re.sub(r"@font-face\s*\{.*?\}\s*", "", svg, flags=re.DOTALL)
     return svg.replace("Fira Code, monospace", "'Fira Code', 'DejaVu Sans Mono', Menlo, Consolas, monospace")
 

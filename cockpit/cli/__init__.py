@@ -61,7 +61,7 @@ COMMANDS: dict[str, Command] = {
     "spot-check": Command("spot_check", "train and eval side by side, as the model sees them", "look"),
 }
 
-_GROUPS = {"start": "Start", "move": "Move", "look": "Look"}
+GROUPS = {"start": "Start", "move": "Move", "look": "Look"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -125,7 +125,7 @@ def _root_parser() -> argparse.ArgumentParser:
     from cockpit import __version__
 
     lines = ["commands:"]
-    for key, title in _GROUPS.items():
+    for key, title in GROUPS.items():
         lines.append(f"  {title}")
         lines += [f"    {name:<10} {c.help}" for name, c in COMMANDS.items() if c.group == key]
     parser = argparse.ArgumentParser(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cockpit.contract.atomic import finite
-from cockpit.core.safe_text import clean
+from cockpit.core.safe_text import clean, escape_json
 
 
 def print_json(value: object) -> None:
@@ -22,7 +22,7 @@ def print_json(value: object) -> None:
             text.encode(sys.stdout.encoding or "utf-8")
         except UnicodeEncodeError:  # half of a surrogate pair in the data, or a terminal that isn't UTF-8
             text = json.dumps(safe, indent=2, allow_nan=False)
-    print(text)
+    print(escape_json(text))
 
 
 def plain(value: object) -> Any:

@@ -8,6 +8,7 @@ never dropped: text that hides something should look as if it does.
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Literal
 
@@ -55,6 +56,11 @@ def clean(text: str, *, newlines: Literal["keep", "show"] = "keep") -> str:
         text = text.replace("\t", " " * TAB_WIDTH)
     text = _HOSTILE.sub(_stand_in, text)
     return text if text.isascii() else _STACKED_MARKS.sub(r"\1", text)
+
+
+def escape_json(text: str) -> str:
+    """JSON with every character that a terminal would act on written as `\\uXXXX`: the same data, harmless to print."""
+    return _HOSTILE.sub(lambda match: json.dumps(match.group())[1:-1], text)
 
 
 def clip(text: str, width: int, *, newlines: Literal["keep", "show"] = "show") -> str:

@@ -234,6 +234,22 @@ def state(root: Path) -> dict[str, Any]:
     return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
 
 
+def told_so_far(root: Path) -> tuple[str, str]:
+    """How far the story in `root` is, for a screen: a sentence, and what is wrong ("" twice where none is told)."""
+    told = state(root)
+    if not told:
+        started = (WorkspaceLayout(root).log.parent / "demo.log").exists()
+        return ("The demo is getting ready.", "") if started else ("", "")
+    title = str(told.get("title", ""))
+    if told.get("error"):
+        return "The demo stopped.", str(told["error"])
+    if told.get("done"):
+        return "The demo's story is told. The SFT run has a finding (f), the GRPO run the score.", ""
+    if not teller_alive(root):
+        return "The demo was cut short.", f"`cockpit demo --dir {root}` goes on where it was."
+    return f"Demo: {title}.", ""
+
+
 def teller_alive(root: Path) -> bool:
     """Whether a process tells the story into `root` right now."""
     told = state(root)

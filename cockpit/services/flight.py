@@ -247,7 +247,7 @@ def _baseline_attempt(ws: Workspace) -> AttemptLayout:
 
 def _refuse_more_attempts(view: ExperimentView) -> None:
     """One attempt at training scale (source text, "Cap retries"); a run that never trained a step is no attempt."""
-    if view.attempt is None:
+    if view.attempt is None or view.attempt.state == "queued":
         return
     if view.status == "running":
         raise CockpitError(f"{view.id} runs already", f"`cockpit stop {view.id}` ends it.")

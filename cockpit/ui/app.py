@@ -220,7 +220,8 @@ def run(workspace_root: Path | None, *, select: str | None = None, wizard: Path 
 
     leftcrop.install()
     app = CockpitApp(LocalBackend(workspace_root))
-    app.state.selected = select
+    if select is not None:
+        app.state.select(select)
     app.wizard_root = wizard
     code = app.run()
     running = (

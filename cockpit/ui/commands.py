@@ -318,7 +318,7 @@ class Commands:
 
         def made(experiment_id: str | None) -> None:
             if experiment_id is not None:
-                self.app.state.selected = experiment_id
+                self.app.select(experiment_id)
                 self.app.poller.poke()
                 self.app.say(f"{experiment_id} is a draft: l launches it, enter shows its recipe.")
 

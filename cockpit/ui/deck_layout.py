@@ -137,7 +137,7 @@ def run(width: int, height: int, *, tab: str, header: int = 3) -> dict[str, Box]
             "index": Box(0, top, left, rest),
             "detail": Box(left + 1, top, width - left - 1, rest),
         }
-    index = min(7, max(3, rest // 3))
+    index = min(7, max(3, rest // 3), rest)
     return boxes | {"index": Box(0, top, width, index), "detail": Box(0, top + index, width, rest - index)}
 
 

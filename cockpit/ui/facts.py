@@ -30,6 +30,8 @@ class Picture(NamedTuple):
     findings: tuple[Finding, ...] = ()
     """Those across experiments; those of one run come with `run_findings`."""
     problem: Problem | None = None
+    story: str = ""
+    """How far the demo is, where this is its workspace."""
 
     def view(self, experiment_id: str | None) -> ExperimentView | None:
         return next((view for view in self.experiments if view.id == experiment_id), None)

@@ -72,6 +72,9 @@ class LocalBackend:
                 experiments=tuple(workspace.experiments()),
                 method_log=tuple(workspace.method_log_lines()),
             )
+            picture = self._with_story(picture)
+            if picture.story and not workspace.layout.config.exists():
+                return picture  # the demo makes its workspace when its model is ready
             try:
                 config = workspace.config
             except CockpitError as error:  # the runs can be looked at all the same
@@ -80,6 +83,17 @@ class LocalBackend:
             return picture._replace(
                 name=config.name, model=config.model, held_out=str(config.held_out), verifier=config.verifier
             )
+
+    def _with_story(self, picture: Picture) -> Picture:
+        """The demo's narration, where this is its workspace."""
+        assert self.root is not None
+        private = self.workspace.layout.private
+        if not (private / "demo.json").exists() and not (private / "demo.lock").exists():
+            return picture
+        from cockpit.services import demo
+
+        story, wrong = demo.told_so_far(self.root)
+        return picture._replace(story=story, problem=Problem(story, wrong) if wrong else None)
 
     def follow(self, view: ExperimentView, wake: Callable[[], None]) -> Feed:
         from cockpit.services.follower import Follower

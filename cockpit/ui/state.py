@@ -26,6 +26,8 @@ class CockpitState:
         self.now = now
         self.picture: Picture | None = None
         self.selected: str | None = None
+        self.steered = False
+        """Whether somebody moved the selection; until then it goes to whatever begins to run."""
         self.pinned: str | None = None
         self.opened: str | None = None
         """The experiment of the run screen while that is up."""
@@ -95,7 +97,7 @@ class CockpitState:
         if before is not None and before == self.picture:
             return False
         there = {view.id for view in picture.experiments}
-        if self.selected not in there:
+        if self.selected not in there or (not self.steered and _begun(picture, before)):
             self.selected = _first_choice(picture)
             self.touch("selection")
         if self.pinned not in there:
@@ -105,7 +107,8 @@ class CockpitState:
         return True
 
     def select(self, experiment_id: str | None) -> bool:
-        """Move the selection; True if it moved."""
+        """Move the selection, as somebody asked for; True if it moved."""
+        self.steered = True
         if experiment_id == self.selected:
             return False
         self.selected = experiment_id
@@ -126,6 +129,12 @@ class CockpitState:
     def toggle_pin(self, experiment_id: str) -> None:
         self.pinned = None if self.pinned == experiment_id else experiment_id
         self.touch("tree", "selection")
+
+
+def _begun(picture: Picture, before: Picture | None) -> bool:
+    """Whether something runs that did not before."""
+    ran = {view.id for view in before.experiments if view.status == "running"} if before else set[str]()
+    return any(view.status == "running" and view.id not in ran for view in picture.experiments)
 
 
 def _first_choice(picture: Picture) -> str | None:

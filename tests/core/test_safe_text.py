@@ -56,3 +56,15 @@ def test_clip_keeps_to_its_width(text: str, width: int) -> None:
     assert "\n" not in shown
     if len(clean(text, newlines="show")) > width:
         assert shown.endswith("…")
+
+
+def test_json_stays_the_same_data_and_loses_its_bite() -> None:
+    import json
+
+    from cockpit.core.safe_text import escape_json
+
+    value = {"a\x9b5A": ["\u202egnp", "\U000e0041", "日本語\n"], "b": 1}
+    text = escape_json(json.dumps(value, ensure_ascii=False, indent=2))
+    assert json.loads(text) == value
+    assert "日本語" in text
+    assert not set("\x9b\u202e\U000e0041") & set(text)

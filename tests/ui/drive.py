@@ -184,7 +184,8 @@ def cockpit_app(
         clock=lambda: stage.now if stage else 0.0,
         fps=30,
     )
-    app.state.selected = select
+    if select is not None:
+        app.state.select(select)
     return app
 
 

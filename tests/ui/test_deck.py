@@ -267,3 +267,42 @@ async def test_an_experiment_that_is_deleted_leaves_without_a_fault(tmp_path: Pa
         await cockpit.until("exp_0002 GRPO", gone=True)
         assert _selected(cockpit) in ("exp_0000", "exp_0001")
         assert not cockpit.backend.complaints
+
+
+async def test_the_selection_goes_to_what_begins_until_somebody_moves_it(tmp_path: Path) -> None:
+    stage = build("draft", tmp_path)
+    async with fly(stage) as cockpit:
+        stage.run("exp_0002", "sft", steps=4, ended_ago=1)
+        stage.process(stage.layout.experiment("exp_0002").attempt(1), started=stage.now - 20)
+        cockpit.app.poller.poke()
+        await cockpit.until(lambda: _selected(cockpit) == "exp_0002")
+        await cockpit.press("g")
+        stage.run("exp_0003", "sft", steps=4, ended_ago=1)
+        stage.process(stage.layout.experiment("exp_0003").attempt(1), started=stage.now - 20)
+        cockpit.app.poller.poke()
+        await cockpit.until("exp_0003")
+        assert _selected(cockpit) == "exp_0000"
+
+
+async def test_the_demo_tells_how_far_it_is(tmp_path: Path) -> None:
+    import json
+    import os
+
+    from cockpit.services import demo, processes
+
+    stage = build("empty", tmp_path)
+    stage.layout.config.unlink()
+    path = demo.state_file(tmp_path)
+    path.parent.mkdir(exist_ok=True)
+    told = {"title": "pretraining the tiny model", "done": False, "error": "", **processes.me()}
+    path.write_text(json.dumps(told))
+    async with fly(stage) as cockpit:
+        await cockpit.until("Demo: pretraining the tiny model.")
+        assert "the demo's come up here as they begin" in cockpit.text
+        path.write_text(json.dumps(told | {"error": "the disk is full"}))
+        os.utime(path)
+        cockpit.app.poller.poke()
+        await cockpit.until("the disk is full")
+        path.write_text(json.dumps(told | {"pid": 4_000_000}))
+        cockpit.app.poller.poke()
+        await cockpit.until("The demo was cut short.")

@@ -79,4 +79,9 @@ EMPTY: tuple[tuple[str, Style], ...] = (
     ("First the baseline: it scores the untrained model.", PLAIN),
     ("n makes one here, or: cockpit new baseline", ACCENT),
 )
+EMPTY_DEMO: tuple[tuple[str, Style], ...] = (
+    ("No experiments yet: the demo's come up here as they begin.", BOLD),
+    ("First its tiny model is pretrained: about a minute, once; it is kept.", PLAIN),
+    ("Leave when you like (q): it goes on, and `cockpit demo` shows it again.", PLAIN),
+)
 NOTHING_RUNS = "nothing runs"

@@ -11,7 +11,7 @@ from cockpit.core.safe_text import clean
 from cockpit.ui import actions
 from cockpit.ui.glyphs import Glyphs
 from cockpit.ui.lines import Line, fold, line
-from cockpit.ui.styles import BAD, DIM, WARN
+from cockpit.ui.styles import BAD, DIM, HEAD, WARN
 from cockpit.ui.views import bars, faces, header, method, tree
 from cockpit.ui.views.findings import finding_lines, no_findings
 from cockpit.ui.views.log import log_lines
@@ -27,14 +27,16 @@ def title(panel: Panel, width: int) -> Sequence[Line]:
 
 
 def problem(panel: Panel, width: int) -> Sequence[Line]:
-    """What is wrong with the workspace, and how to mend it."""
+    """What is wrong with the workspace and how to mend it; else what the demo tells."""
     return problem_lines(panel.state, width)
 
 
 def problem_lines(state: CockpitState, width: int) -> list[Line]:
-    wrong = state.picture.problem if state.picture else None
+    picture = state.picture
+    wrong = picture.problem if picture else None
     if wrong is None:
-        return []
+        story = clean(picture.story, newlines="show") if picture else ""
+        return [line((part, HEAD)) for part in fold(story, width)] if story else []
     said = [line((part, BAD)) for part in fold(clean(wrong.title, newlines="show"), width)]
     mend = fold(clean(wrong.mend, newlines="show"), width)
     return said + [line((part, WARN)) for part in mend if part]
@@ -50,7 +52,7 @@ def experiments(panel: Panel, width: int) -> Sequence[Line]:
     if picture is None or picture.root is None:
         return _face(faces.NO_WORKSPACE, width)
     if not picture.experiments:
-        return _face(faces.EMPTY, width)
+        return _face(faces.EMPTY_DEMO if picture.story else faces.EMPTY, width)
     panel.cursor = state.selected
     wrong = tree.listing_problem(state.words)
     rows = tree.tree_lines(picture.experiments, width=width, glyphs=panel.glyphs, marked=state.marked,
