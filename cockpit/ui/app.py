@@ -107,6 +107,13 @@ class CockpitApp(App[int]):
         if self.wizard_root is not None:
             self.call_after_refresh(lambda: self.commands.wizard())
 
+    def on_unmount(self) -> None:
+        """However it ended, no thread goes on reading for it."""
+        if "feeds" in self.__dict__:
+            self.feeds.close()
+        if "poller" in self.__dict__:
+            self.poller.stop()
+
     # -- facts ---------------------------------------------------------------------------------------------------
 
     def on_workspace_looked_at(self, message: WorkspaceLookedAt) -> None:
@@ -174,8 +181,6 @@ class CockpitApp(App[int]):
                     severity="error" if bad else "information", timeout=FAILED_S if bad else SAID_S)  # fmt: skip
 
     def leave(self) -> None:
-        self.feeds.close()
-        self.poller.stop()
         self.exit(0)
 
     def _handle_exception(self, error: Exception) -> None:
