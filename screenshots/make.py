@@ -27,7 +27,7 @@ from cockpit.ui.glyphs import UNICODE
 from cockpit.ui.local_backend import LocalBackend
 
 SIZES = ((80, 24), (160, 45))
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 
 
 class Shot(NamedTuple):
@@ -38,6 +38,8 @@ class Shot(NamedTuple):
     keys: Sequence[str] = ()
     wide_keys: Sequence[str] | None = None
     """At 160x45, where other keys lead there."""
+    until: str = ""
+    """Words that are there when what the screen shows was made; rendering a prompt imports a tokenizer."""
 
 
 SHOTS = (
@@ -48,6 +50,7 @@ SHOTS = (
     Shot("rollouts", "grpo", ("enter", "tab", "tab")),
     Shot("held_out", "grpo", ("enter", "tab", "tab", "tab", "tab")),
     Shot("findings", "sft", ("f",)),
+    Shot("spot_check", "sft", ("x",), until="<|im_start|>"),
     Shot("method_log", "grpo", ("m",)),
     Shot("new_experiment", "grpo", ("n",)),
     Shot("help", "grpo", ("question_mark",)),
@@ -95,6 +98,7 @@ async def _take(root: Path, shot: Shot, view: ExperimentView, size: tuple[int, i
         for key in keys:
             await pilot.press(key)
             await _settled(app, pilot)
+        await _until(pilot, lambda: shot.until in _text(app))
         await _settled(app, pilot)
         return tidied(
             app.export_screenshot(title=f"cockpit: {app.state.picture.name if app.state.picture else ''}")
@@ -107,9 +111,13 @@ async def _settled(app: CockpitApp, pilot: Pilot[int]) -> None:
     while same < 15:
         await pilot.pause()
         await asyncio.sleep(0.02)
-        shown = "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+        shown = _text(app)
         same = same + 1 if shown == seen else 0
         seen = shown
+
+
+def _text(app: CockpitApp) -> str:
+    return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
 
 
 async def _until(pilot: Pilot[int], holds: object) -> None:

@@ -43,7 +43,9 @@ def test_every_command_that_the_readme_names_exists() -> None:
     from cockpit.cli import COMMANDS
 
     named = set(
-        re.findall(r"\bcockpit ([a-z]+)\b", "\n".join(re.findall(r"`[^`\n]+`|```.*?```", README, re.DOTALL)))
+        re.findall(
+            r"\bcockpit ([a-z][a-z-]*)\b", "\n".join(re.findall(r"`[^`\n]+`|```.*?```", README, re.DOTALL))
+        )
     )
     assert named
     assert named <= set(COMMANDS)

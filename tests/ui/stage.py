@@ -165,7 +165,7 @@ class Stage:
     def recipe(
         self, id_: str, technique: str, parent: str | None, hypothesis: str, lora: bool
     ) -> dict[str, Any]:
-        data = {name: f"/data/{name}.jsonl" for name in ("train", "mini_eval", "held_out")}
+        data = {name: str(self.root / f"{name}.jsonl") for name in ("train", "mini_eval", "held_out")}
         return {
             "v": 1, "experiment_id": id_, "attempt": 1, "parent": parent, "technique": technique,
             "hypothesis": hypothesis, "seed": 7, "model": {"name_or_path": "tiny/base0", "dtype": "float32"},
@@ -210,6 +210,11 @@ class Stage:
         record = json.loads(path.read_text())
         record["decision"] = {"status": status, "reason": reason, "time": self.now - 60}
         atomic.write_json(path, record)
+
+    def relocate(self, root: str) -> None:
+        """Have the recipes name their files under `root`: a picture is the same wherever the stage stands."""
+        for path in self.root.rglob("recipe.json"):
+            path.write_text(path.read_text().replace(str(self.root), root))
 
     def settle(self) -> None:
         """Date every file to the frozen present, so that no silence is measured against the real clock."""

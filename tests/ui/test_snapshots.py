@@ -70,10 +70,10 @@ def test_faces(snap_compare: Compare, tmp_path: Path, name: str, size: tuple[int
 @SIZES
 @pytest.mark.parametrize("name", SCREENS)
 def test_screens(snap_compare: Compare, tmp_path: Path, name: str, size: tuple[int, int]) -> None:
-    stage, keys, words = SCREENS[name]
-    assert snap_compare(
-        cockpit_app(build(stage, tmp_path / "ws")), terminal_size=size, run_before=_then(keys, words)
-    ), HOW
+    face, keys, words = SCREENS[name]
+    stage = build(face, tmp_path / "ws")
+    stage.relocate("/ws")
+    assert snap_compare(cockpit_app(stage), terminal_size=size, run_before=_then(keys, words)), HOW
 
 
 @SIZES
