@@ -37,7 +37,7 @@ async def test_a_growing_file_appears_on_the_chart(stage: Stage, writer: Attempt
         await look(pilot)
         await until(pilot, lambda: "reward 0.8" in app.text())
         assert "★" in app.text()
-        assert "baseline 0.3" in app.text()
+        assert "baseline 0.4" in app.text()
         writer.metrics(47, {"reward": 0.4321, "loss": 0.1})
         await until(pilot, lambda: "reward 0.4321" in app.text())
         writer.mid_eval(50, 0.95, passed=9, n=10, best=True, best_score=0.95, best_step=50, baseline=0.3)
@@ -49,7 +49,7 @@ async def test_at_80x24_too(stage: Stage, writer: AttemptWriter) -> None:
     app = CountingApp(stage.root)
     async with app.run_test(size=SMALL) as pilot:
         await look(pilot)
-        await until(pilot, lambda: "reward 0.8" in app.text() and "baseline 0.3" in app.text())
+        await until(pilot, lambda: "reward 0.8" in app.text() and "baseline 0.4" in app.text())
         app.leave()
 
 

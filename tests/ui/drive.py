@@ -162,9 +162,15 @@ async def ready(pilot: Pilot[Any]) -> None:
 
 
 def is_read(app: CockpitApp) -> bool:
-    """Whether the follower has told all that stands in the shown attempt's files."""
-    view, run = app.state.shown, app.state.shown_run
-    if view is None or view.attempt_dir is None:
+    """Whether the followers have told all that stands in the files of the runs on screen."""
+    picture = app.state.picture
+    views = [picture.view(id_) for id_ in (app.state.shown_id, *app.state.marked)] if picture else []
+    return all(_is_told(app, view) for view in views if view is not None)
+
+
+def _is_told(app: CockpitApp, view: ExperimentView) -> bool:
+    run = app.state.live.get(view.id)
+    if view.attempt_dir is None:
         return True
     attempt = AttemptLayout(view.attempt_dir)
     times = [

@@ -13,7 +13,7 @@ import pytest
 from textual.pilot import Pilot
 
 from cockpit.ui.app import CockpitApp
-from tests.ui.drive import GPU_BOX, LARGE, SMALL, cockpit_app, ready, rows_of, until
+from tests.ui.drive import GPU_BOX, LARGE, SMALL, cockpit_app, is_read, ready, rows_of, until
 from tests.ui.gallery import FACES, build
 
 Compare = Callable[..., bool]
@@ -32,7 +32,6 @@ SCREENS: dict[str, tuple[str, Sequence[str], str]] = {
     "new": ("finished", ("n",), "Hypothesis"),
     "filter": ("decided", ("slash", "s", "f", "t"), "/sft"),
     "zoom": ("story", ("z",), "reward"),
-    "overlaid": ("decided", ("g", "j", "space", "j"), "exp_0002"),
     "run_charts": ("story", ("enter",), "[Charts]"),
     "run_answers": ("story", ("enter", "tab"), "Step 40: 7 right"),
     "run_rollouts": ("story", ("enter", *["tab"] * 2), "Step 45: 8 samples"),
@@ -55,6 +54,8 @@ def _then(keys: Sequence[str], words: str) -> Before:
             if key in ("tab", "right"):
                 await pilot.pause()
         await until(pilot, lambda: words in "\n".join(rows_of(app)), says=lambda: "\n".join(rows_of(app)))
+        await until(pilot, lambda: is_read(app))
+        app.changed()
         await pilot.pause()
 
     return before

@@ -30,27 +30,6 @@ def log_lines(view: ExperimentView | None, run: LiveRun | None, *, rows: int | N
     return LogLines([*islice(run.log, start, None), *([run.log_partial] if run.log_partial else [])])
 
 
-class LogLines(Sequence[Line]):
-    """Log lines that are made fit for the screen when they are looked at: a pane shows a dozen of thousands."""
-
-    def __init__(self, texts: list[str]) -> None:
-        self.texts = texts
-
-    def __len__(self) -> int:
-        return len(self.texts)
-
-    @overload
-    def __getitem__(self, index: int) -> Line: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[Line]: ...
-
-    def __getitem__(self, index: int | slice) -> Line | list[Line]:
-        if isinstance(index, slice):
-            return [log_line(text) for text in self.texts[index]]
-        return log_line(self.texts[index])
-
-
 def log_line(text: str) -> Line:
     """One line of a log, made harmless; a progress bar's carriage returns show the last state alone."""
     shown = text[:LONGEST].rstrip("\r\n").rpartition("\r")[2]

@@ -46,8 +46,8 @@ class LineView(Widget):
         self.cursor: str | None = None
         self.cursor_rows = cursor
         """Whether j/k move a cursor over lines that carry a key, rather than scroll."""
-        self.following = follow
-        self._tails = follow
+        self.following: bool = follow
+        self._tails: bool = follow
         self.can_focus = focusable
         self._drawn: list[Strip] = []
         self._cursor_seen: tuple[str | None, int] | None = None
