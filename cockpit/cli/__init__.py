@@ -55,6 +55,7 @@ COMMANDS: dict[str, Command] = {
     "cache": Command("cache", "what need not be made again (ls, rm)", "look"),
     "methodlog": Command("look", "what was decided, from methodlog.md", "look"),
     "findings": Command("judge", "what the diagnostics say", "look"),
+    "compare": Command("compare", "experiments side by side: scores, settings, items won and lost", "look"),
     "overlap": Command("overlap", "is the held-out set in the training data, and where", "look"),
     "judge": Command("judge", "the diagnostics on a history from elsewhere", "look"),
     "realign": Command("realign", "mend a mismatch: training data in the verifier's form", "move"),

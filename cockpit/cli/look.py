@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import shlex
 import time
 from pathlib import Path
@@ -13,6 +14,7 @@ from cockpit.cli.output import print_json, say, table
 from cockpit.cli.place import workspace
 from cockpit.contract.errors import CockpitError
 from cockpit.core.listing import parse
+from cockpit.core.standing import Stand, stand
 from cockpit.services.listed import fields_of
 from cockpit.services.workspace import ExperimentView, Workspace
 
@@ -113,18 +115,29 @@ def _why(view: ExperimentView) -> str:
     return view.note or view.hypothesis
 
 
+def standing_text(standing: Stand) -> str:
+    """What to beat, how it came about, where a next move can start."""
+    if standing.best is None:
+        return "Nothing is scored and committed yet."
+    level = f" (level with it: {', '.join(standing.level)})" if standing.level else ""
+    path = " -> ".join(standing.path)
+    return f"Best: {standing.best}{level}, by {path}. Frontier: {', '.join(standing.frontier)}."
+
+
 def _ls(ws: Workspace, options: argparse.Namespace) -> int:
     listing = parse(" ".join(shlex.quote(word) for word in options.words))
     everything = ws.experiments()
     views = listing.apply(everything, lambda view: fields_of(view, ws.clock()))
     if options.json:
-        print_json({"workspace": str(ws.root), "experiments": [as_dict(view) for view in views]})
+        print_json({"workspace": str(ws.root), "experiments": [as_dict(view) for view in views],
+                    "standing": dataclasses.asdict(stand(everything))})  # fmt: skip
     elif everything and not views:
         say(f"None of the {len(everything)} experiments match.")
     elif not views:
         say("No experiments yet. `cockpit new sft --hypothesis …` makes one.")
     else:
         say(experiments_table(views))
+        say(standing_text(stand(everything)))
     return OK
 
 

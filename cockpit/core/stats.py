@@ -101,6 +101,32 @@ def fisher_less(passed_a: int, n_a: int, passed_b: int, n_b: int) -> float:
     return min(1.0, math.fsum(math.exp(weight) for weight in weights))
 
 
+def mann_whitney(a: Sequence[float], b: Sequence[float]) -> tuple[float, float]:
+    """Return the chance that a value of `a` is above one of `b` (ties count half), and the two-sided p that it is 1/2.
+
+    Normal approximation with the correction for ties (Mann and Whitney 1947); good from about eight values each.
+    """
+    n_a, n_b = len(a), len(b)
+    if not n_a or not n_b:
+        return 0.5, 1.0
+    ordered = sorted([(value, 0) for value in a] + [(value, 1) for value in b])
+    ranks, ties, at = 0.0, 0.0, 0
+    while at < len(ordered):
+        end = at
+        while end < len(ordered) and ordered[end][0] == ordered[at][0]:
+            end += 1
+        size = end - at
+        ranks += sum(which == 0 for _, which in ordered[at:end]) * (at + end + 1) / 2
+        ties += size**3 - size
+        at = end
+    total = n_a + n_b
+    u = ranks - n_a * (n_a + 1) / 2
+    variance = n_a * n_b / 12 * (total + 1 - ties / (total * (total - 1)))
+    if variance <= 0:
+        return 0.5, 1.0
+    return u / (n_a * n_b), normal_tail((u - n_a * n_b / 2) / math.sqrt(variance))
+
+
 def median(values: Sequence[float]) -> float:
     """Return the median; 0 for none."""
     ordered = sorted(values)

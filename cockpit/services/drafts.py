@@ -68,6 +68,7 @@ def resolve(ws: Workspace, wish: Wish) -> Recipe:
     recipe = _with_environment(ws, _with_reward_model(ws, recipe))
     if training and recipe.data.train:
         _refuse_leak(recipe)
+        refuse_leaks(ws, recipe)
     return recipe
 
 
@@ -166,6 +167,17 @@ def _refuse_leak(recipe: Recipe) -> None:
                 f"{first.train_row + 1}, {first.text[:80]!r}",
                 "Take them out: a score on items that were trained on says nothing.",
                 file=recipe.data.train,
+            )
+
+
+def refuse_leaks(ws: Workspace, recipe: Recipe) -> None:
+    """The same for items inside longer texts, or but for a few words; each pair of files is compared once."""
+    from cockpit.services import leaks
+
+    for finding in leaks.of_recipe(ws, recipe):
+        if finding.severity == "block":
+            raise CockpitError(
+                f"{finding.headline}: {finding.evidence[0]}", finding.next_step, file=recipe.data.train
             )
 
 

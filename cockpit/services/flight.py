@@ -55,7 +55,7 @@ def new(
     )
     recipe = drafts.resolve(ws, wish)
     recipe = drafts.write(ws, recipe, now=ws.clock())
-    journal.record(ws, draft_entries(recipe))
+    journal.record(ws, [*draft_entries(recipe), *journal.of_data(ws, recipe)])
     return ws.experiment(recipe.experiment_id)
 
 
@@ -80,6 +80,7 @@ def launch(
     _refuse_more_attempts(view)
     recipe = drafts.load(layout)
     drafts.check_data_unchanged(recipe)
+    drafts.refuse_leaks(ws, recipe)
     baseline = attempts.read_score(_baseline_attempt(ws), "mini_eval") if view.id != BASELINE_ID else None
     if view.id != BASELINE_ID and recipe.technique not in ("custom", "reward") and baseline is None:
         _gate(
@@ -87,6 +88,8 @@ def launch(
             "the base model has not been scored yet, so no gain could be told from it",
             f"Launch {BASELINE_ID} first, or give a reason to go without (--reason).", reason,
         )  # fmt: skip
+    if recipe.technique != "baseline":
+        _hold_back(ws, view, reason)
     if view.id != BASELINE_ID and recipe.technique != "custom":
         _log_gate(ws, view, recipe, reason)
         _smoke_gate(ws, view, reason)
@@ -159,14 +162,39 @@ def wait(ws: Workspace, experiment_id: str, tick: Tick, *, every_s: float = 0.5)
 
 
 def decide(ws: Workspace, experiment_id: str, status: str, reason: str) -> ExperimentView:
-    """Commit or discard, with the reason in the log. Raises CockpitError."""
-    ws.refuse_moves()
+    """Commit or discard, with the reason in the log, and what the numbers say beside it. Raises CockpitError.
+
+    What a guardrail forbids is never committed, whatever the reason.
+    """
     if not reason.strip():
         raise CockpitError("a decision needs its reason", "Give it in a line.")
+    if status == "committed":
+        _refuse_forbidden(ws, experiment_id)
     view = ws.decide(experiment_id, status, reason)
     key = f"decision/{view.id}/{status}/{int(view.decision.time) if view.decision else 0}"
-    journal.record(ws, [Entry("decision", f"{status}: {reason}", experiment=view.id, key=key)])
+    text = f"{status}{_worth(view)}: {reason}"
+    journal.record(ws, [Entry("decision", text, experiment=view.id, key=key)])
     return view
+
+
+def _refuse_forbidden(ws: Workspace, experiment_id: str) -> None:
+    from cockpit.services import judging
+
+    for finding in judging.workspace_findings(ws, experiment_id):
+        if finding.severity == "block":
+            raise CockpitError(
+                f"{ws.experiment(experiment_id).id} can't be committed: {finding.headline}", finding.next_step
+            )
+
+
+def _worth(view: ExperimentView) -> str:
+    """What the difference to the parent is worth: ties and noise by their names."""
+    if view.delta is None:
+        return ""
+    named = {"gained": "a gain", "lost": "a loss", "level": "a tie", "too_few": "within the noise",
+             "incomparable": "not comparable with its parent"}  # fmt: skip
+    value = "" if view.delta.kind == "incomparable" else f", {view.delta.value:+.3f}"
+    return f" ({named[view.delta.kind]}{value})"
 
 
 def judge(ws: Workspace, experiment_id: str) -> ExperimentView:
@@ -257,6 +285,16 @@ def _refuse_more_attempts(view: ExperimentView) -> None:
         f"{view.id} has had its attempt ({view.attempt.state})",
         f"Resume it (`cockpit resume {view.id}`), or make a new experiment with another hypothesis.",
     )
+
+
+def _hold_back(ws: Workspace, view: ExperimentView, reason: str | None) -> None:
+    """The fourth diagnostic: no further technique before the spot check, or a reason to go without."""
+    from cockpit.services import judging
+
+    stuck = judging.held_back(ws)
+    if stuck is not None:
+        _gate(ws, view, "spot-check", f"{stuck.headline[:1].lower()}{stuck.headline[1:]}, and no spot check was made",
+              f"{stuck.next_step} Or give a reason to go without (--reason).", reason)  # fmt: skip
 
 
 def _gate(ws: Workspace, view: ExperimentView, name: str, says: str, mend: str, reason: str | None) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
@@ -17,6 +18,10 @@ from cockpit.core import methodlog
 from cockpit.core.methodlog import Entry
 from cockpit.services import trackers
 from cockpit.services.workspace import ExperimentView, Workspace
+
+if TYPE_CHECKING:
+    from cockpit.contract.recipe import Recipe
+    from cockpit.core.findings import Finding
 
 DONE = ("evaluated", "committed", "discarded", "failed")
 
@@ -60,13 +65,29 @@ def catch_up(ws: Workspace) -> int:
     """Write the verdicts of runs that ended while nobody looked; safe to call at any time, adds nothing twice."""
     if ws.read_only:
         return 0
-    entries: list[Entry] = []
-    for view in ws.experiments():
-        if view.status in DONE and view.attempt is not None:
-            entries.append(_verdict(view))
-            entries += _findings(view)
+    views = ws.experiments()
+    done = [view for view in views if view.status in DONE and view.attempt is not None]
+    entries = [_verdict(view) for view in done]
+    if done:
+        entries += _findings(ws, views)
+    for view in views:
         if view.attempt_dir is not None and view.status in DONE:
             trackers.start_closing(AttemptLayout(view.attempt_dir))
+    return record(ws, entries) if entries else 0
+
+
+def of_data(ws: Workspace, recipe: Recipe) -> list[Entry]:
+    """What a draft's training data holds that is worth a line: items of the held-out set under other names."""
+    from cockpit.services import leaks
+
+    return [_told(finding, "") for finding in leaks.of_recipe(ws, recipe) if finding.severity != "info"]
+
+
+def of_run(ws: Workspace, view: ExperimentView, found: Iterable[Finding]) -> int:
+    """Write what a live run's readings say, when they first say it."""
+    if ws.read_only:
+        return 0
+    entries = [_told(finding, f"/{view.attempts}") for finding in found if finding.severity != "info"]
     return record(ws, entries) if entries else 0
 
 
@@ -85,20 +106,30 @@ def _verdict(view: ExperimentView) -> Entry:
     return Entry("verdict", text, experiment=view.id, key=f"verdict/{view.id}/{view.attempts}/{tail}")
 
 
-def _findings(view: ExperimentView) -> list[Entry]:
-    from cockpit.services import findings
+def _findings(ws: Workspace, views: list[ExperimentView]) -> list[Entry]:
+    from cockpit.services import judging
 
-    assert view.attempt_dir is not None
+    attempts = {view.id: view.attempts for view in views}
+    running = {view.id for view in views if view.status == "running"}
+    found = [f for f in judging.workspace_findings(ws) if f.severity != "info"]
     return [
-        Entry(
-            "finding",
-            f"{finding.headline} Next: {finding.next_step}",
-            experiment=view.id,
-            key=f"finding/{view.id}/{view.attempts}/{finding.rule}",
-        )
-        for finding in findings.for_attempt(view.attempt_dir)
-        if finding.severity != "info"
+        _told(finding, f"/{attempts.get(finding.experiments[0], 1)}" if len(finding.experiments) == 1 else "")
+        for finding in found
+        if not running.intersection(finding.experiments)
     ]
+
+
+def _told(finding: Finding, attempt: str) -> Entry:
+    """A finding as a line: once for its rule and the experiment that it is about, or that it begins with."""
+    about = finding.experiments[0] if finding.experiments else ""
+    alone = len(finding.experiments) == 1
+    more = "" if alone or not about else f" ({', '.join(finding.experiments)})"
+    return Entry(
+        "finding",
+        f"{finding.headline}{more} Next: {finding.next_step}",
+        experiment=about if alone else "",
+        key=f"finding/{about}{attempt}/{finding.rule}",
+    )
 
 
 def _dated(entry: Entry, now: float) -> Entry:

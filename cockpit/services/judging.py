@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -17,7 +17,8 @@ from cockpit.core.diagnostics_records import judge_records
 from cockpit.core.findings import Finding, ranked
 from cockpit.core.history import History, Move, SpotCheck, parse
 from cockpit.core.run_record import Run
-from cockpit.services import findings
+from cockpit.services import findings, leaks, provenance
+from cockpit.services import item_slices as slices
 from cockpit.services.workspace import ExperimentView, Workspace
 
 
@@ -76,13 +77,16 @@ def _run_elsewhere(move: Move, by_id: Mapping[str, Move], folder: Path, notes: l
     return Run(metrics=metrics, nonfinite=odd, mid_evals=evals, baseline=baseline, **known)
 
 
-def workspace_findings(ws: Workspace, experiment: str | None = None) -> list[Finding]:
-    """Everything found in a workspace, or about one experiment, gravest first. Raises CockpitError."""
+def workspace_findings(ws: Workspace, experiment: str | None = None, *, look: bool = True) -> list[Finding]:
+    """Everything found in a workspace, or about one experiment, gravest first. Raises CockpitError.
+
+    Comparing files may take a while the first time; `look=False` takes only what is remembered of that.
+    """
     views = ws.experiments()
     wanted = ws.experiment(experiment).id if experiment else None
-    found = [*across(ws, views)]
+    found = [*across(ws, views, look=look)]
     for view in views:
-        if view.attempt_dir is not None and wanted in (None, view.id):
+        if wanted in (None, view.id):
             found += of_view(view, views)
     kept = found if wanted is None else [f for f in found if wanted in f.experiments]
     return ranked(kept)
@@ -96,32 +100,55 @@ def of_view(view: ExperimentView, views: Iterable[ExperimentView]) -> list[Findi
     return findings.for_attempt(view.attempt_dir, parent=parent)
 
 
-def across(ws: Workspace, views: Iterable[ExperimentView]) -> list[Finding]:
-    """The diagnostics across the workspace's experiments."""
+def across(ws: Workspace, views: Sequence[ExperimentView], *, look: bool = True) -> list[Finding]:
+    """The diagnostics across the workspace's experiments, and the checks of their data and weights."""
     history = workspace_history(ws, views)
-    return ranked([*diagnose(history, DECIDED), *judge_records(history)])
+    counts = COMMITTED if ws.read_only else DECIDED
+    found = [*diagnose(history, counts), *judge_records(history)]
+    if not ws.read_only:
+        by_id = {view.id: view for view in views}
+        for view in views:
+            found += leaks.of_data(ws, _data(ws, view), view.id, look=look)
+            found += provenance.of_view(ws, view, by_id, look=look)
+    return ranked(found)
+
+
+def held_back(ws: Workspace) -> Finding | None:
+    """The fourth diagnostic where it holds back a further technique: it fired, and no spot check was made."""
+    history = workspace_history(ws, ws.experiments())
+    if any(move.spot_check for move in history.moves if move.trained):
+        return None
+    found = diagnose(history, COMMITTED if ws.read_only else DECIDED)
+    return next((f for f in found if f.rule == "same-score-across-techniques"), None)
+
+
+def _data(ws: Workspace, view: ExperimentView) -> dict[str, Any]:
+    attempt = AttemptLayout(view.attempt_dir) if view.attempt_dir else None
+    recipe = _mapping(atomic.read_json(attempt.recipe if attempt else ws.layout.experiment(view.id).draft))
+    return _mapping(recipe.get("data"))
 
 
 def workspace_history(ws: Workspace, views: Iterable[ExperimentView]) -> History:
-    """The workspace's experiments as the records that the diagnostics judge, in order of their ids."""
-    verifier = ws.config.sections["verifier"]
-    ordered = sorted(views, key=lambda view: int(view.id[4:]))
-    return History(tuple(_move(ws, view, ws.config.random_score, verifier) for view in ordered))
+    """The workspace's experiments as the records that the diagnostics judge, in the order of their making."""
+    ordered = sorted(views, key=lambda view: (view.created, view.id))
+    verifier: Mapping[str, Any] = {} if ws.read_only else ws.config.sections["verifier"]
+    return History(tuple(_move(ws, view, verifier) for view in ordered))
 
 
-def _move(ws: Workspace, view: ExperimentView, chance: float | None, verifier: Mapping[str, Any]) -> Move:
-    record = _mapping(atomic.read_json(ws.layout.experiment(view.id).record))
-    heavy = verifier.get("knowledge_heavy")
+def _move(ws: Workspace, view: ExperimentView, verifier: Mapping[str, Any]) -> Move:
+    record = {} if ws.read_only else _mapping(atomic.read_json(ws.layout.experiment(view.id).record))
+    chance, heavy = verifier.get("random_score"), verifier.get("knowledge_heavy")
     return Move(
         id=view.id,
         parent=view.parent,
         technique=view.technique,
         status=view.status,
         score=view.score,
-        random_score=chance,
-        verifiable=True,
+        random_score=float(chance) if isinstance(chance, int | float) else None,
+        verifiable=not view.verifier.startswith("f1"),  # shares of words are no verdict
         # Where nobody said: a choice among given answers asks for knowledge.
         knowledge_heavy=heavy if isinstance(heavy, bool) else view.verifier.startswith("choice"),
+        slices=slices.scores_of(ws, view),
         spot_check=spot_check_of(record),
     )
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 LOG_BYTES = 4_000_000
 """How far back the log of the run screen reaches."""
+ACROSS_S = 15.0
+"""Seconds until the diagnostics across experiments are asked again though no score changed (a spot check does it)."""
 _ROW_BYTES = 8_000_000
 
 
@@ -34,6 +36,8 @@ class LocalBackend:
         self.clock = clock
         self._workspace: Workspace | None = None
         self._lock = threading.Lock()
+        self._judged: tuple[object, float, tuple[Finding, ...]] | None = None
+        self._told: dict[str, list[Finding]] = {}
         self._hardware: Looker | None = None
         self._shown: Hardware | None = None
 
@@ -69,7 +73,8 @@ class LocalBackend:
             picture = Picture(
                 root=self.root,
                 name=self.root.name,
-                experiments=tuple(workspace.experiments()),
+                experiments=(views := tuple(workspace.experiments())),
+                findings=self._across(views),
                 method_log=tuple(workspace.method_log_lines()),
             )
             picture = self._with_story(picture)
@@ -101,14 +106,35 @@ class LocalBackend:
         assert view.attempt_dir is not None, "only an attempt has files to follow"
         return Follower(view.attempt_dir, wake)
 
+    def _across(self, views: tuple[ExperimentView, ...]) -> tuple[Finding, ...]:
+        """The diagnostics across experiments: not for the first picture, then when a score or a decision changed."""
+        now = time.monotonic()
+        key = tuple((view.id, view.status, view.score) for view in views)
+        if self._judged is None:
+            self._judged = (None, 0.0, ())
+        elif key != self._judged[0] or now - self._judged[1] > ACROSS_S:
+            from cockpit.contract.errors import CockpitError
+            from cockpit.services import judging
+
+            try:
+                found = tuple(judging.across(self.workspace, views, look=False))
+            except CockpitError:
+                found = self._judged[2]  # a file that is being mended; the tree is shown all the same
+            self._judged = (key, now, found)
+        return self._judged[2]
+
     def run_findings(self, view: ExperimentView) -> Sequence[Finding]:
-        from cockpit.services import findings, spot_auto
+        from cockpit.services import findings, journal, spot_auto
 
         spot_auto.start(self.workspace, view)
 
         if view.attempt_dir is None:
             return ()
-        return findings.for_attempt(view.attempt_dir, parent=self._parent_score(view), now=self.clock())
+        found = findings.for_attempt(view.attempt_dir, parent=self._parent_score(view), now=self.clock())
+        if found and view.status == "running" and self._told.get(view.id) != found:
+            self._told[view.id] = found
+            journal.of_run(self.workspace, view, found)
+        return found
 
     def _parent_score(self, view: ExperimentView) -> Score | None:
         with self._lock:

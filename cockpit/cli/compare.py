@@ -1,0 +1,87 @@
+"""`cockpit compare EXP EXP …`: scores with intervals, only the settings that differ, items won and lost."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from cockpit.cli import OK
+from cockpit.cli.output import print_json, say, table
+from cockpit.cli.place import workspace
+
+if TYPE_CHECKING:
+    from cockpit.core.comparing import Comparison, Pair, Side
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "experiments", metavar="EXP", nargs="+", help="two to six; the first is the reference"
+    )
+    parser.add_argument(
+        "--x", choices=("step", "tokens", "time"), default="step", help="what the curves run over"
+    )
+    parser.add_argument("--items", type=int, default=5, metavar="N", help="show N items won and N lost (5)")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--markdown", action="store_true", help="as Markdown tables")
+    form.add_argument("--csv", action="store_true", help="as one table, an experiment a column")
+
+
+def run(options: argparse.Namespace) -> int:
+    from cockpit.core import comparing as core
+    from cockpit.services import comparing
+
+    whole = comparing.of(workspace(options), options.experiments, options.x)
+    if options.json:
+        print_json(whole.as_dict())
+    elif options.markdown:
+        say(core.as_markdown(whole, items=max(0, options.items)).rstrip("\n"))
+    elif options.csv:
+        print(core.as_csv(whole), end="")
+    else:
+        say(as_text(whole, max(0, options.items)))
+    return OK
+
+
+def as_text(whole: Comparison, items: int) -> str:
+    """The same for a person."""
+    from cockpit.core.comparing import HELD_OUT_CAUTION, score_text
+
+    against = {pair.other: pair for pair in whole.pairs}
+    rows: list[list[str]] = []
+    for side in whole.sides:
+        pair = against.get(side.id)
+        said = pair.delta.sentence if pair and pair.delta else "the reference" if pair is None else "-"
+        rows.append([side.id, side.technique, side.status, score_text(side.score), said])
+    ids = [side.id for side in whole.sides]
+    lines = [table(["id", "technique", "status", "held-out", f"against {ids[0]}"], rows), ""]
+    if whole.settings:
+        lines.append(table(["setting", *ids], [[name, *values] for name, values in whole.settings.items()]))
+    else:
+        lines.append("No setting differs.")
+    by_id = {side.id: side for side in whole.sides}
+    shown = False
+    for pair in whole.pairs:
+        told = _items(pair, by_id, items)
+        lines += told
+        shown = shown or bool(told)
+    return "\n".join([*lines, *(["", HELD_OUT_CAUTION] if shown else [])])
+
+
+def _items(pair: Pair, by_id: dict[str, Side], items: int) -> list[str]:
+    from cockpit.core.safe_text import clip
+
+    lines: list[str] = []
+    first, other = by_id[pair.first], by_id[pair.other]
+    for word, names in (("right, where", pair.won), ("wrong, where", pair.lost)):
+        if not names:
+            continue
+        was = "wrong" if names is pair.won else "right"
+        lines += ["", f"{pair.other} is {word} {pair.first} was {was}: {len(names)} items"]
+        for name in names[:items]:
+            a, b = first.answers[name], other.answers[name]
+            lines += [
+                f"  {clip(name, 24)}  {clip(b.prompt, 70)}  (gold {clip(b.gold, 24)})",
+                f"      {pair.first}  {clip(a.completion, 90)}",
+                f"      {pair.other}  {clip(b.completion, 90)}",
+            ]
+    return lines
