@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from cockpit.core import stats
 from cockpit.core.findings import Finding
@@ -15,6 +16,8 @@ SOURCE_HOUSE = "house rule, from the practice of the field"
 FLAT_POINTS = 20  # fewer say nothing about a trend
 FLAT_SHARE = 0.02  # a fall by less counts as none
 LEARNT_LOSS = 0.05  # nats a token: nothing left to learn, so a flat line is no news
+LONG_WARMUP = 200  # points; before that a flat loss is what a warm-up looks like
+FLOOR = 0.02  # of the highest learning rate: below it steps are too small to matter
 SPIKE_WINDOW = 30  # points before it that tell what is usual
 SPIKE_SIGMAS = 6.0
 
@@ -28,6 +31,8 @@ def flat_loss(run: Run) -> list[Finding]:
         return []
     initial, early, late = stats.mean(losses[:3]), _quarter(learning, 0), _quarter(learning, -1)
     change, t = stats.trend(learning)
+    if _warming_up(run.values("lr")):
+        return []  # what its learning rate says is another rule's
     fell = early - late > FLAT_SHARE * abs(early) or (change < 0 and t < -3) or late < 0.9 * initial
     if fell or late < LEARNT_LOSS or late > 1.1 * early:
         return []
@@ -51,6 +56,46 @@ def flat_loss(run: Run) -> list[Finding]:
             run.since("loss", start),
         )
     ]
+
+
+def learning_rate(run: Run) -> list[Finding]:
+    """A flat loss that the learning rate explains: it is still warming up, or at its floor."""
+    rates, losses = run.values("lr"), run.values("loss")
+    if run.rewarded or run.outcome is not None or len(rates) < FLAT_POINTS or len(losses) < FLAT_POINTS:
+        return []
+    top = max(rates)
+    if top <= 0:
+        return [
+            _rate(run, "The learning rate is 0", "every learning rate so far is 0", "Set learning_rate.", 0)
+        ]
+    early, late = _quarter(losses, 0), _quarter(losses, -1)
+    if _warming_up(rates):
+        if len(rates) < LONG_WARMUP or early - late > FLAT_SHARE * abs(early) or late < LEARNT_LOSS:
+            return []
+        said = f"{rates[0]:.2g} at first, {rates[-1]:.2g} after {len(rates)} points, and still rising"
+        wait = "Wait for the end of the warm-up, or begin anew with a shorter one (warmup_steps)."
+        return [_rate(run, "The loss is flat because the learning rate is still warming up", said, wait, 0)]
+    floor = next((i for i in range(len(rates)) if max(rates[i:]) <= FLOOR * top), None)
+    if floor is None or len(rates) - floor < max(FLAT_POINTS, len(rates) // 10) or late < LEARNT_LOSS:
+        return []
+    tail = losses[-(len(rates) - floor) :]
+    if _quarter(tail, 0) - _quarter(tail, -1) > FLAT_SHARE * abs(_quarter(tail, 0)):
+        return []
+    said = f"highest {top:.2g}, since step {run.since('lr', floor)} at most {FLOOR:.0%} of it"
+    return [_rate(run, "The learning rate is at its floor: nothing moves any more", said,
+                  "Stop here and keep the best checkpoint, or begin anew with a longer schedule.", floor)]  # fmt: skip
+
+
+def _warming_up(rates: Sequence[float]) -> bool:
+    """Whether the learning rate has done nothing but rise so far."""
+    return len(rates) > 5 and rates[0] < rates[-1] / 4 and all(a < b for a, b in pairwise(rates))
+
+
+def _rate(run: Run, headline: str, said: str, next_step: str, since: int) -> Finding:
+    severity = "warn" if "is 0" in headline else "info"
+    return Finding(
+        "flat-loss", severity, headline, (said,), next_step, SOURCE_FLAT, (run.id,), run.since("lr", since)
+    )
 
 
 def _after_warmup(run: Run) -> int:

@@ -64,6 +64,7 @@ def run_of(attempt: AttemptLayout, *, stalled: str = "", parent: Score | None = 
         held_out=attempts.read_score(attempt),
         parent=parent,
         groups=groups_of(_rollouts(attempt)),
+        examples=_examples(attempt),
         beta=float(beta) if isinstance(beta, int | float) else None,
     )
 
@@ -78,6 +79,16 @@ def _read(attempt: AttemptLayout, stalled: str, parent: Score | None) -> list[Fi
     events = observe.rows_at_ends(attempt.events, *_EVENTS)
     told = [Finding.from_dict(row) for row in events if row.get("kind") == "finding"]
     return ranked([*readings.read(run), *(finding for finding in told if finding is not None)])
+
+
+def _examples(attempt: AttemptLayout) -> dict[int, str]:
+    """Steps whose batch was written down, and where."""
+    made: dict[int, str] = {}
+    for path in attempt.samples.glob("train_step_*.jsonl"):
+        step = path.stem.rpartition("_")[2]
+        if step.isdigit():
+            made[int(step)] = f"samples/{path.name}"
+    return made
 
 
 def _rollouts(attempt: AttemptLayout) -> Iterable[dict[str, Any]]:

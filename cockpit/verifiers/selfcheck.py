@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cockpit.verifiers.judges import TestsJudge
 from cockpit.verifiers.patterns import RegexFormat
 from cockpit.verifiers.verdict import Verdict
 from cockpit.verifiers.verifier import Verifier
@@ -81,7 +82,7 @@ def selfcheck(verifier: Verifier, items: Iterable[Mapping[str, Any]], *, keep: i
     for index, item in enumerate(items):
         n += 1
         raw = str(item.get(verifier.gold_key, ""))
-        written += verifier(raw, item).passed if raw else False
+        written += verifier(raw, item).passed if raw and not isinstance(verifier.judge, TestsJudge) else False
         verdict = _perfect(verifier, item)
         if verdict is None:
             continue
@@ -97,6 +98,9 @@ def _perfect(verifier: Verifier, item: Mapping[str, Any]) -> Verdict | None:
     gold = verifier.gold(item)
     if not gold:
         return Verdict(0.0, False, None, "the gold answer is empty")
+    if verifier.judge is not None:
+        completion = verifier.perfect(item)
+        return None if completion is None else verifier(completion, item)
     raw = str(item[verifier.gold_key])
     if isinstance(verifier.format, RegexFormat):
         as_written = verifier(raw, item)

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from cockpit.contract.errors import CockpitError
-from cockpit.verifiers import formats, numbers, overlap
+from cockpit.verifiers import formats, judges, numbers, overlap
 from cockpit.verifiers.patterns import ChoiceFormat, PatternTimeout, RegexFormat
 from cockpit.verifiers.verdict import Verdict
 
 # Raise this whenever any verdict can change, so that scores of before and after are not compared.
 CODE_VERSION = 1
 GOLD_KEY = "answer"
-NAMES = ("exact", "tagged:TAG", "regex:PATTERN", "numeric", "boxed", "hashes", "choice[:LETTERS]", "f1")
+NAMES = (
+    "exact", "tagged:TAG", "regex:PATTERN", "numeric", "boxed", "hashes", "choice[:LETTERS]", "f1", "math",
+    "json-schema[:FILE]", "tests", "MODULE:FUNCTION",
+)  # fmt: skip
 _SHOWN = 60
 
 
@@ -32,11 +37,14 @@ class Verifier:
     spec: str
     format: formats.Format
     gold_key: str = GOLD_KEY
+    judge: judges.Judge | None = None
+    """Judges what was found, where equality is not enough: in a process of its own."""
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over the spec, the gold column and the version of this code, in hexadecimal."""
-        return hashlib.sha256(f"{CODE_VERSION}\n{self.gold_key}\n{self.spec}".encode()).hexdigest()
+        """SHA-256 over the spec, the gold column, the version of this code and of the judge, in hexadecimal."""
+        parts = [str(CODE_VERSION), self.gold_key, self.spec, *([self.judge.version] if self.judge else [])]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     @property
     def wanted(self) -> str:
@@ -45,6 +53,9 @@ class Verifier:
 
     def gold(self, item: Mapping[str, Any]) -> str:
         """Return the gold answer without its wrapping; raise CockpitError where the item has none."""
+        own = self.judge.gold(item) if self.judge else None
+        if own is not None:
+            return own
         if self.gold_key not in item:
             raise CockpitError(
                 f"the item has no column {self.gold_key!r} for the verifier {self.spec}; "
@@ -68,6 +79,8 @@ class Verifier:
             return Verdict(0.0, False, None, str(error))
         if found is None:
             return Verdict(0.0, False, None, self._why_unparsed(completion))
+        if self.judge is not None:
+            return self.judge.judge(found, item, gold)
         if isinstance(self.format, overlap.OverlapFormat):
             score = overlap.f1(found.answer, gold)
             return Verdict(score, True, found.answer, f"{score:.0%} of the words in common", found.span)
@@ -77,6 +90,18 @@ class Verifier:
         if found.answer.casefold() == gold.casefold():
             why += " (they differ in case only)"
         return Verdict(0.0, True, found.answer, why, found.span)
+
+    def many(self, pairs: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Verdict]:
+        """Judge completions with their items; side by side where each takes a process of its own."""
+        if not isinstance(self.judge, judges.TestsJudge) or len(pairs) < 2:
+            return [self(completion, item) for completion, item in pairs]
+        with ThreadPoolExecutor(max(1, min(8, os.cpu_count() or 1))) as pool:
+            return list(pool.map(self, *zip(*pairs, strict=True)))
+
+    def perfect(self, item: Mapping[str, Any]) -> str | None:
+        """A completion that a perfect model would give; None where its form can't be told."""
+        gold = self.gold(item)
+        return self.judge.perfect(item, gold) if self.judge else self.format.write(gold)
 
     def _same(self, answer: str, gold: str) -> bool:
         return (
@@ -103,7 +128,7 @@ def bare_answer(gold: str, own: formats.Format) -> str:
     if isinstance(own, formats.NumericFormat) and numbers.parse(text) is not None:
         return text
     known: tuple[formats.Format, ...] = (formats.HashesFormat(), formats.BoxedFormat())
-    wrappings = known if isinstance(own, formats.NumericFormat) else (own, *known)
+    wrappings = known if isinstance(own, formats.NumericFormat | judges.MathFormat) else (own, *known)
     for wrapping in (*wrappings, own):
         try:
             found = wrapping.find(text)
@@ -175,10 +200,33 @@ _BUILDERS: dict[str, Callable[[str], formats.Format]] = {
 }
 
 
+def _judged(
+    kind: type[Any], judge: Callable[[str], judges.Judge], *, argument: bool = False
+) -> Callable[[str], tuple[formats.Format, judges.Judge]]:
+    def build(arg: str) -> tuple[formats.Format, judges.Judge]:
+        return (kind() if argument else _plain(kind)(arg)), judge(arg)
+
+    return build
+
+
+_JUDGED: dict[str, Callable[[str], tuple[formats.Format, judges.Judge]]] = {
+    "math": _judged(judges.MathFormat, lambda _: judges.MathJudge()),
+    "json-schema": _judged(judges.JsonFormat, judges.SchemaJudge.load, argument=True),
+    "tests": _judged(judges.CodeFormat, lambda _: judges.TestsJudge()),
+}
+
+
 def load(spec: str, *, gold_key: str = GOLD_KEY) -> Verifier:
     """Return the verifier called `spec` (`NAME[:arg]`), or raise CockpitError naming the known ones."""
-    name, _, arg = spec.strip().partition(":")
+    spec = spec.strip()
+    name, _, arg = spec.partition(":")
+    judged = _JUDGED.get(name)
+    if judged is not None:
+        form, judge = judged(arg)
+        return Verifier(spec.removesuffix(":"), form, gold_key, judge)
     builder = _BUILDERS.get(name)
+    if builder is None and judges.MODULE.fullmatch(spec):
+        return Verifier(spec, judges.WholeFormat(), gold_key, judges.ModuleJudge.load(spec))
     if builder is None:
         raise CockpitError(f"there is no verifier {name!r}", f"Known verifiers: {', '.join(NAMES)}.")
     canonical = {"tagged": f"tagged:{arg or 'answer'}"}.get(name, f"{name}:{arg}" if arg else name)

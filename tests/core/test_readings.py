@@ -408,3 +408,71 @@ def test_groups_are_counted_by_what_differs_within() -> None:
     ]
     assert groups_of(rows) == Groups(right=1, wrong=1, mixed=1)
     assert groups_of([{"score": 1.0}]) is None
+
+
+PACE = [
+    ("steps became slow", {"step_time": [1.0] * 40 + [3.5] * 20}, "Steps take 3.5 s now", 41),
+    ("tokens became few", {"tokens_per_s": [900.0] * 40 + [200.0] * 20}, "fell from 900 to 200 tokens", 41),
+    ("an idle device", {"gpu_util": [2.0] * 30}, "idle while it trains: 2 % used", None),
+    (
+        "waiting for data",
+        {"step_time": [1.0] * 30, "data_time": [0.7] * 30},
+        "70% of a step is waiting",
+        None,
+    ),
+]
+
+
+@pytest.mark.parametrize(("why", "series", "says", "step"), PACE, ids=[case[0] for case in PACE])
+def test_what_makes_a_run_slow_is_named(
+    why: str, series: dict[str, list[float]], says: str, step: int | None
+) -> None:
+    slow = run(loss=FALLING[:60], lr=RATES[:60], **series)
+    (found,) = [f for f in read(slow) if f.rule == "stalled-run"]
+    assert says in found.headline
+    assert found.step == step
+    assert [f for f in read(edit(slow, outcome="finished")) if f.rule == "stalled-run"] == [], "it is over"
+
+
+@pytest.mark.parametrize(
+    "series",
+    [
+        {"step_time": curve(lambda x: 1.0, 60, 0.3)},
+        {"tokens_per_s": curve(lambda x: 800.0, 60, 0.3)},
+        {"step_time": [1.0] * 40 + [3.5] * 20, "length": [20.0] * 40 + [90.0] * 20},  # completions grew
+        {"gpu_util": [65.0] * 30},
+        {"gpu_util": [0.0] * 5},  # too early to tell
+        {"step_time": [1.0] * 30, "data_time": [0.1] * 30},
+    ],
+)
+def test_an_ordinary_pace_is_no_news(series: dict[str, list[float]]) -> None:
+    assert [f for f in read(run(loss=FALLING[:60], lr=RATES[:60], **series)) if f.rule == "stalled-run"] == []
+
+
+WARMING = [1e-7 * (i + 1) for i in range(300)]
+LONG_FLAT = curve(lambda x: 1.2, 300, 0.05)
+AT_FLOOR = [1e-4] * 40 + [1e-7] * 60
+
+
+def test_a_flat_loss_is_explained_by_the_learning_rate() -> None:
+    (warming,) = read(run(loss=LONG_FLAT, lr=WARMING))
+    assert (warming.rule, warming.severity) == ("flat-loss", "info")
+    assert "still warming up" in warming.headline
+    (floor,) = read(run(loss=[*FALLING[:40], *curve(lambda x: 0.75, 60, 0.02)], lr=AT_FLOOR))
+    assert (floor.severity, floor.step) == ("info", 41)
+    assert "at its floor" in floor.headline
+    (zero,) = [f for f in read(run(loss=FLAT, lr=[0.0] * 100)) if "is 0" in f.headline]
+    assert zero.severity == "warn"
+
+
+@pytest.mark.parametrize(
+    ("loss", "lr"),
+    [
+        (FALLING, WARMING[:100]),  # it learns already
+        (FLAT, WARMING[:100]),  # too early to tell
+        (FALLING, [1e-4 * (1 - i / 101) for i in range(100)]),  # linear to 0, as most runs end
+        (FALLING, [1e-4] * 95 + [1e-7] * 5),
+    ],
+)
+def test_an_ordinary_learning_rate_is_no_news(loss: list[float], lr: list[float]) -> None:
+    assert read(run(loss=loss, lr=lr)) == []

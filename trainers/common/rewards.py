@@ -89,7 +89,13 @@ class Judge:
         if key == self._key:
             return
         self._key = key
-        self.found = [judged(self.verifier, self.items[i], text) for i, text in zip(item, texts, strict=True)]
+        verdicts = self.verifier.many(
+            [(text, self.items[i].row) for i, text in zip(item, texts, strict=True)]
+        )
+        self.found = [
+            judged(self.verifier, self.items[i], text, verdict)
+            for verdict, i, text in zip(verdicts, item, texts, strict=True)
+        ]
         if state is not None:
             self.born = int(state.global_step)
         if log_extra := given.get("log_extra"):

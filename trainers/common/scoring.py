@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cockpit.contract import Recipe
+from cockpit.verifiers import Verdict
 from trainers.common.data import Item
 from trainers.common.generate import generate
 from trainers.common.render import prompt_text
@@ -53,8 +54,9 @@ def score_items(
         model, tokenizer, prompts, recipe.generation, seed=recipe.seed, stop=stop, progress=progress
     )
     rows: list[dict[str, Any]] = []
-    for item, prompt, completion in zip(items, prompts, completions, strict=True):
-        row = judged(verifier, item, completion.text)
+    verdicts = verifier.many([(c.text, item.row) for c, item in zip(completions, items, strict=True)])
+    for item, prompt, completion, verdict in zip(items, prompts, completions, verdicts, strict=True):
+        row = judged(verifier, item, completion.text, verdict)
         rows.append(
             {"item": item.id, "split": split, "step": step, "prompt": prompt}
             | row
@@ -71,9 +73,10 @@ def score_items(
     )
 
 
-def judged(verifier: Any, item: Item, completion: str) -> dict[str, Any]:
-    """The verifier's view of one completion, in the words of the samples' rows."""
-    verdict = verifier(completion, item.row)
+def judged(verifier: Any, item: Item, completion: str, verdict: Verdict | None = None) -> dict[str, Any]:
+    """The verifier's view of one completion in the words of the samples' rows; `verdict`: where it was asked already."""
+    if verdict is None:
+        verdict = verifier(completion, item.row)
     return {
         "completion": completion,
         "answer": item.answer,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import sys
 import time
+from collections import Counter
 from typing import Any
 
 import psutil
@@ -34,6 +36,24 @@ class Telemetry(TrainerCallback):
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if state.is_world_process_zero and state.max_steps > 0:
             self.attempt.out.event("plan", steps=state.max_steps)
+        if state.is_world_process_zero and kwargs.get("model") is not None:
+            self._see_placement(kwargs["model"])
+
+    def _see_placement(self, model: Any) -> None:
+        """Layers beside the accelerator make a run crawl that looks healthy: say so before the first step."""
+        import torch
+
+        kinds = Counter(parameter.device.type for parameter in model.parameters())
+        astray = {kind: n for kind, n in kinds.items() if kind in ("cpu", "meta")}
+        if astray and (torch.cuda.is_available() or "meta" in astray):
+            told = ", ".join(f"{n} on {kind}" for kind, n in astray.items())
+            self.attempt.out.finding(
+                "stalled-run",
+                "alarm",
+                f"Of {sum(kinds.values())} parameters {told}: the run will crawl",
+                [f"parameters by device: {dict(kinds)}"],
+                "Stop, and load the whole model on the device that trains it (no device_map, no offloading).",
+            )
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._began = time.perf_counter()
@@ -75,6 +95,8 @@ class Telemetry(TrainerCallback):
         out = {"rss_mb": round(rss / 2**20, 1)}
         if torch.cuda.is_available():
             out["gpu_mb"] = round(torch.cuda.max_memory_allocated() / 2**20, 1)
+            with contextlib.suppress(Exception):  # no NVML, no figure: never the run's trouble
+                out["gpu_util"] = float(torch.cuda.utilization())
         return out
 
     def _pace(self, values: dict[str, Any]) -> dict[str, float]:

@@ -1,0 +1,77 @@
+"""Runs one foreign program: `python -I harness.py`, the request on stdin, the verdict as the last line of stdout.
+
+Stands alone: it is run by path, without the cockpit on its path.
+"""
+
+import contextlib
+import ctypes
+import json
+import os
+import resource
+import sys
+
+CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
+
+
+def deny_network() -> bool:
+    """Move into a network namespace of one's own, with nothing in it; False where the OS refuses."""
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        libc = ctypes.CDLL(None, use_errno=True)
+        return libc.unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0 or libc.unshare(CLONE_NEWNET) == 0
+    except (OSError, AttributeError):
+        return False
+
+
+def limit(seconds: float, memory_mb: int) -> None:
+    """No more than this of processor time, memory, file sizes, open files and processes; no core dumps."""
+    wanted = [
+        (resource.RLIMIT_CPU, int(seconds) + 1),
+        (resource.RLIMIT_AS, memory_mb << 20),
+        (resource.RLIMIT_FSIZE, 16 << 20),
+        (resource.RLIMIT_NOFILE, 64),
+        (resource.RLIMIT_CORE, 0),
+    ]
+    for kind, value in wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(kind, (value, value))
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NPROC, (64, 64))
+
+
+def main() -> int:
+    request = json.loads(sys.stdin.buffer.read())
+    token, program = request["token"], request["program"]
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="replace")
+    null = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(null, number)
+    deny_network()
+    limit(request["seconds"], request["memory_mb"])
+    verdict = "passed"
+    try:
+        exec(compile(program, "completion.py", "exec"), {"__name__": "__main__"})
+    except SystemExit:
+        verdict = "it called exit before its tests were done"
+    except AssertionError as error:
+        verdict = f"a test fails{_where(error, program)}: {str(error)[:120]}".rstrip(": ")
+    except BaseException as error:  # noqa: BLE001 - whatever foreign code raises is its verdict
+        verdict = f"{type(error).__name__}{_where(error, program)}: {str(error)[:120]}".rstrip(": ")
+    print("\n" + token + " " + verdict.replace("\n", " "), file=out, flush=True)
+    os._exit(0)  # no atexit handler of foreign code has a say
+
+
+def _where(error: BaseException, program: str) -> str:
+    """The line of the program that it came from, as it is written."""
+    trace, line = error.__traceback__, getattr(error, "lineno", None)
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == "completion.py":
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    lines = program.splitlines()
+    return f" at {lines[line - 1].strip()[:80]!r}" if line and 0 < line <= len(lines) else ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
