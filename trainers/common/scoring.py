@@ -73,10 +73,9 @@ def score_items(
     )
 
 
-def judged(verifier: Any, item: Item, completion: str, verdict: Verdict | None = None) -> dict[str, Any]:
-    """The verifier's view of one completion in the words of the samples' rows; `verdict`: where it was asked already."""
-    if verdict is None:
-        verdict = verifier(completion, item.row)
+def judged(verifier: Any, item: Item, completion: str, known: Verdict | None = None) -> dict[str, Any]:
+    """The verifier's view of one completion, in the words of the samples' rows; `known`: its verdict, asked before."""
+    verdict: Verdict = known or verifier(completion, item.row)
     return {
         "completion": completion,
         "answer": item.answer,
