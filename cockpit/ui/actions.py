@@ -80,6 +80,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("findings", "f", "f", "findings", "all findings with their evidence", _VIEW, EXPERIMENT, "findings"),
     Action("method_log", "m", "m", "method log", "the decisions of this workspace", _VIEW, EXPERIMENT, "methodlog", 8),
     Action("doctor", "d", "d", "doctor", "what this machine has and lacks", _VIEW, EXPERIMENT, "doctor"),
+    Action("compare", "v", "v", "compare", "the marked experiments side by side: curves, settings, items won and lost",
+           _VIEW, EXPERIMENT, "compare"),
     Action("spot_check", "x", "x", "spot check", "train and eval side by side, through the verifier", _VIEW,
            frozenset({DECK, RUN, LIST}), "spot-check"),
     Action("others", "n", "n", "others", "other examples", _SPOT, frozenset({SPOT}), footer=5),

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from cockpit.core.comparing import Axis, Comparison
 from cockpit.core.findings import Finding
 from cockpit.core.spot import SpotCheck
 from cockpit.services.follower import Batch
@@ -46,6 +47,8 @@ class Backend(Protocol):
     def follow(self, view: ExperimentView, wake: Callable[[], None]) -> Feed: ...
 
     def run_findings(self, view: ExperimentView) -> Sequence[Finding]: ...
+
+    def compare(self, ids: Sequence[str], axis: Axis) -> Comparison: ...
 
     def hardware(self, view: ExperimentView | None) -> Hardware: ...
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -121,6 +121,23 @@ class Commands:
             view = self.app.state.selected_view
             trains = view is not None and view.technique not in ("baseline", "custom")
             self.app.push_screen(SpotCheckScreen(self.app, view.id if view is not None and trains else None))
+
+    def compare(self) -> None:
+        """The marked experiments against the selected one; without marks, against its parent."""
+        state = self.app.state
+        view = self._selected()
+        if view is None:
+            return
+        others = [id_ for id_ in state.marked if id_ != view.id] or ([view.parent] if view.parent else [])
+        if not others:
+            self.app.say("One experiment alone can't be compared.", "space marks others.", bad=True)
+            return
+        self.compare_these([*others, view.id] if not state.marked else [view.id, *others])
+
+    def compare_these(self, ids: Sequence[str]) -> None:
+        from cockpit.ui.screens.compare import CompareScreen
+
+        self.app.push_screen(CompareScreen(self.app, ids[-6:]))
 
     def doctor(self) -> None:
         from cockpit.ui.screens.lists import DoctorScreen

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from cockpit.ui.facts import Check, Draft, Hardware, Picture, Problem, SampleFile
 
 if TYPE_CHECKING:
+    from cockpit.core.comparing import Axis, Comparison
     from cockpit.core.findings import Finding
     from cockpit.core.scores import Score
     from cockpit.core.spot import SpotCheck
@@ -140,6 +141,11 @@ class LocalBackend:
         with self._lock:
             experiments = self.workspace.experiments()
         return next((parent.score for parent in experiments if parent.id == view.parent), None)
+
+    def compare(self, ids: Sequence[str], axis: Axis) -> Comparison:
+        from cockpit.services import comparing
+
+        return comparing.of(self.workspace, ids, axis)
 
     def hardware(self, view: ExperimentView | None) -> Hardware:
         from cockpit.ui.rounding import rounded

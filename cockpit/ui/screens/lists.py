@@ -8,23 +8,10 @@ from collections.abc import Sequence
 from cockpit.core.safe_text import clean
 from cockpit.ui.facts import Check
 from cockpit.ui.lines import Line, fold, line
+from cockpit.ui.screens.findings import FindingsScreen
 from cockpit.ui.screens.page import Page
 from cockpit.ui.styles import ACCENT, BAD, DIM, GOOD, WARN
 from cockpit.ui.views import method
-from cockpit.ui.views.findings import finding_blocks, no_findings
-
-
-class FindingsScreen(Page):
-    """All findings, with evidence and source."""
-
-    heading = "Findings"
-    cursor = True
-
-    def blocks(self, width: int) -> Sequence[Sequence[Line]]:
-        found = self.cockpit.state.shown_findings()
-        if not found:
-            return [no_findings(self.cockpit.state.shown is not None)]
-        return finding_blocks(found, width=width, glyphs=self.cockpit.glyphs, full=True)
 
 
 class MethodLogScreen(Page):
