@@ -213,6 +213,8 @@ def follow(layout: AttemptLayout, recipe: Recipe, pid: int) -> int:
     signal.signal(signal.SIGTERM, lambda *_: hurry.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     reporter = _reporter(layout, recipe, since=time.time() - EVERY_S)
+    if reporter.state.state == "closed" and not trainer.alive():
+        return 0  # a second reporter of the same process, which came to its turn when all was told
     threading.Thread(target=_give_up, args=(trainer, hurry), daemon=True).start()
     while not hurry.is_set():
         alive = trainer.alive()  # asked before reading: what a dead one wrote is then read whole
