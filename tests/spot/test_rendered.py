@@ -31,6 +31,15 @@ EMPTY_THINK = TURNS + (
     "{% if add_generation_prompt %}<|im_start|>assistant\n"
     "{% if enable_thinking is defined and not enable_thinking %}<think>\n\n</think>\n\n{% endif %}{% endif %}"
 )
+ALWAYS_EMPTY_THINK = TURNS + (
+    "{% if add_generation_prompt %}<|im_start|>assistant\n<think>\n\n</think>\n\n{% endif %}"
+)
+# Qwen3 writes the empty block into training as well, where the loss is taken on it: the two agree.
+THINKS_IN_TRAINING = (
+    "{% for m in messages %}<|im_start|>{{ m['role'] }}\n"
+    "{% if m['role'] == 'assistant' %}<think>\n\n</think>\n\n{% endif %}{{ m['content'] }}<|im_end|>\n{% endfor %}"
+    + OPENING
+)
 DROPS_THINKING = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'].split('</think>')[-1] }}<|im_end|>\n"
     "{% endfor %}" + OPENING
@@ -57,7 +66,7 @@ def build(tmp_path_factory: pytest.TempPathFactory):
 
     corpus = [APPLES, BOX(3), "You are a mathematician. Answer step by step.", "word " * 20]
 
-    def make(template: str | None, *, bos: bool = False) -> str:
+    def make(template: str | None, *, bos: bool = False, eos: bool = True) -> str:
         from tokenizers.processors import TemplateProcessing
 
         folder = tmp_path_factory.mktemp("model")
@@ -68,6 +77,8 @@ def build(tmp_path_factory: pytest.TempPathFactory):
             made.backend_tokenizer.post_processor = TemplateProcessing(
                 single="<s> $A", pair="<s> $A $B", special_tokens=[("<s>", token)]
             )
+        if not eos:
+            made.eos_token = None
         made.chat_template = template
         made.model_max_length = 1_000_000
         made.save_pretrained(folder)
@@ -128,6 +139,7 @@ HEALTHY = {
     "a base model that puts a BOS": (None, {"bos": True}, BASE, held_out(), {}),
     "a template that writes the BOS": (WITH_BOS, {"bos": True}, train(BOX), held_out(), {}),
     "thinking off, no switch used": (EMPTY_THINK, {}, train(BOX), held_out(), {}),
+    "an empty block that training teaches to write": (THINKS_IN_TRAINING, {}, train(BOX), held_out(), {}),
     "long rows with room for them": (CHATML, {}, LONG, held_out(), {"trainer": {"max_length": None}, "limit": 90_000}),
     "conversations of several turns": (CHATML, {}, TALKS, held_out(), {}),
     "a template that strips": (TRIMS, {}, train(lambda n: BOX(n) + "\n"), held_out(), {}),
@@ -142,6 +154,9 @@ HEALTHY = {
 
 SICK = {
     "an empty thinking block at eval": (EMPTY_THINK, {}, train(BOX), held_out(), {"thinking": False}, "thinking"),
+    "an empty thinking block at eval, whatever the switch": (
+        ALWAYS_EMPTY_THINK, {}, train(BOX), held_out(), {}, "thinking"),
+    "a base model without any end token": (None, {"eos": False}, BASE, held_out(), {}, "eos"),
     "thinking that the template drops": (
         DROPS_THINKING, {}, train(lambda n: "<think>so it is</think>" + BOX(n)), held_out(), {}, "thinking"),
     "a base model's template without an end token": (NO_EOS, {}, train(BOX), held_out(), {}, "eos"),
