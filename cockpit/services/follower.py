@@ -21,8 +21,9 @@ from cockpit.services.attempt_tail import AttemptTail, Batch
 
 __all__ = ["Batch", "Follower"]
 
-PENDING = 4_000_000
-"""Bytes that may wait to be drained; one more batch is read before the thread waits."""
+PENDING = 2_000_000
+"""Bytes that may wait to be drained; one more batch is read before the thread waits. Folding so much takes
+the screen's thread some 10 ms, in which no key is heard."""
 LOOK_S = 1.0
 """A look at the files in any case, for file systems that tell nobody of changes (NFS)."""
 POLL_S = 0.25

@@ -11,7 +11,6 @@ msgspec refuses and plain `json.dumps` writes) or a broken line make that one bl
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple, cast
@@ -22,8 +21,6 @@ import numpy as np
 from cockpit.contract.reader import decode_line
 from cockpit.core.series_column import LOGGED_NAN, Floats
 
-_UNNAMEABLE = re.compile(r'[\\"\x00-\x1f]')
-"""A metric with such a character in its name is passed over: msgspec has no field for it."""
 MOST_SERIES = 256
 """Series that are kept of one run; keys beyond them are passed over, whatever a trainer invents."""
 _NOT_SERIES = frozenset({"step", "time", "nonfinite"})
@@ -85,7 +82,7 @@ class RowParser:
         """Take over the keys of a row that aren't known; whether there were any."""
         known = self._fields.keys() | self._ignored | _NOT_SERIES
         room = MOST_SERIES - len(self._fields) - len(self._ignored)
-        fresh = [key for key in row if key not in known and not _UNNAMEABLE.search(key)][:room]
+        fresh = [key for key in row if key not in known][:room]
         numbers = [key for key in fresh if row[key] is None or _number(row[key]) is not None]
         self._ignored.update(key for key in fresh if key not in numbers)
         if fresh:
