@@ -12,9 +12,8 @@ import pytest
 
 from cockpit.core.memory import ERROR, Plan, estimate
 from cockpit.services.fit import shape_of
-from tests.ml.tiny_runs import tiny
+from tests.ml.conftest import Tiny
 
-pytestmark = pytest.mark.ml
 PEAK = """
 import json, resource, sys, tempfile
 import torch
@@ -48,8 +47,8 @@ def peak(model: str, rank: int, batch: int, length: int) -> int:
     return int(json.loads(done.stdout.splitlines()[-1]))
 
 
-def test_on_the_tiny_model(tmp_path: Path) -> None:
-    model = tiny(tmp_path / "data").model
+def test_on_the_tiny_model(tiny: Tiny) -> None:
+    model = str(tiny.model)
     guess = estimate(shape_of(model)[0], Plan("sft", 32, 8, 64)).total
     assert guess == pytest.approx(peak(model, 32, 8, 64), rel=ERROR)
 

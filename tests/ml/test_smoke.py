@@ -8,7 +8,6 @@ import pytest
 
 from cockpit.services import flight, setup, smoke
 from cockpit.services.workspace import Workspace
-from tests.ml.tiny_runs import Tiny, tiny
 from trainers.tiny import task
 
 pytestmark = pytest.mark.ml
