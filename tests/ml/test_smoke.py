@@ -8,26 +8,22 @@ import pytest
 
 from cockpit.services import flight, setup, smoke
 from cockpit.services.workspace import Workspace
-from trainers.tiny import task
-
-pytestmark = pytest.mark.ml
+from tests.ml.conftest import Tiny
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, Tiny]:
+def ws(tmp_path_factory: pytest.TempPathFactory, tiny: Tiny) -> Workspace:
+    """A workspace of the tiny task."""
     root = tmp_path_factory.mktemp("smoke")
-    model = tiny(root / "data")
-    files = model.files
+    files = {name: Path(path) for name, path in tiny.files.items()}
     setup.init(
-        root / "ws", name="tiny", model=model.model, verifier=task.VERIFIER, train=Path(files["train"]),
-        held_out=Path(files["held_out"]), mini_eval=Path(files["mini_eval"]),
-        sections={"generation": dict(model.generation)},
+        root / "ws", name="tiny", model=str(tiny.model), verifier=tiny.verifier, train=files["train"],
+        held_out=files["held_out"], mini_eval=files["mini_eval"], sections={"generation": {"max_new_tokens": 24}},
     )  # fmt: skip
-    return Workspace(root / "ws"), model
+    return Workspace(root / "ws")
 
 
-def test_grpo_on_the_tiny_task_is_green_and_tells_the_bases_pass_rate(made: tuple[Workspace, Tiny]) -> None:
-    ws, _ = made
+def test_grpo_on_the_tiny_task_is_green_and_tells_the_bases_pass_rate(ws: Workspace) -> None:
     id_ = flight.new(ws, "grpo", overrides=["learning_rate=3e-4", "max_completion_length=24"], lora=False).id
     found = smoke.run(ws, id_)
     assert found.verdict.green, found.verdict
@@ -38,10 +34,9 @@ def test_grpo_on_the_tiny_task_is_green_and_tells_the_bases_pass_rate(made: tupl
 
 
 def test_demonstrations_in_another_format_are_red_before_the_budget_is_spent(
-    made: tuple[Workspace, Tiny],
+    ws: Workspace, tiny: Tiny
 ) -> None:
-    ws, model = made
-    wrong = Path(model.files["sft_wrong_format"])
+    wrong = Path(tiny.files["sft_wrong_format"])
     id_ = flight.new(ws, "sft", train=wrong, overrides=["learning_rate=1e-3"], lora=False).id
     found = smoke.run(ws, id_)
     assert (found.verdict.green, found.verdict.stage) == (False, "unparseable"), found.verdict
