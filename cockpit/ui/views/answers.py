@@ -96,7 +96,10 @@ def rollout_lines(rows: Sequence[Row], *, width: int, glyphs: Glyphs) -> list[Li
     lines: list[Line] = []
     for name, members in groups.items():
         scores = [_score(row) for _, row in members]
-        flat = len(members) > 1 and len(set(scores)) == 1
+        compared = (
+            members[0][1].get("advantage", 0) is not None
+        )  # rejection sampling takes what is right as it is
+        flat = compared and len(members) > 1 and len(set(scores)) == 1
         note = f"  no spread: nothing to learn from ({number(scores[0])} each)" if flat else ""
         head = _one_line(members[0][1].get("prompt"), max(10, width - 40))
         gold = _one_line(members[0][1].get("answer"), 20)
@@ -109,7 +112,7 @@ def rollout_lines(rows: Sequence[Row], *, width: int, glyphs: Glyphs) -> list[Li
             sign, _, style = verdict(row, glyphs)
             said = _one_line(row.get("completion"), max(10, width - 34))
             lines.append(line((f"  {sign} {number(_score(row)):>6} ", style), said or "(nothing)",
-                              (f"  {rewards(row)}", DIM), key=str(index)))  # fmt: skip
+                              (f"  {rewards(row)}", DIM), (taken(row), DIM), key=str(index)))  # fmt: skip
     return lines
 
 
@@ -120,7 +123,9 @@ def item_lines(row: Row, *, width: int, glyphs: Glyphs) -> list[Line]:
         line((f"{sign} {word}", style), ("  " + clean(str(row.get("why") or ""), newlines="show"), PLAIN))
     ]
     facts = [("item", row.get("item")), ("gold", row.get("answer")), ("parsed", row.get("parsed")),
-             ("score", row.get("score")), ("rewards", rewards(row) or None), ("step", row.get("step"))]  # fmt: skip
+             ("score", row.get("score")), ("rewards", rewards(row) or None),
+             ("learnt", taken(row).strip() or None), ("step", row.get("step")),
+             ("policy", row.get("policy_id"))]  # fmt: skip
     for name, value in facts:
         if value is not None:
             lines.append(line((f"{name:<9}", DIM), clip(str(value), max(20, width - 10))))
@@ -152,6 +157,14 @@ def rewards(row: Row) -> str:
         for name, value in named.items()
         if isinstance(value, int | float)
     )
+
+
+def taken(row: Row) -> str:
+    """`  advantage +1.2`, or whether a sample was kept; empty where nothing says so."""
+    advantage, kept = row.get("advantage"), row.get("kept")
+    if isinstance(advantage, int | float):
+        return f"  advantage {float(advantage):+.2f}"
+    return "" if kept is None else "  kept" if kept else "  left out"
 
 
 def shares(rows: Sequence[Row]) -> str:
