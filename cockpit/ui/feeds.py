@@ -38,7 +38,12 @@ class Feeds:
 
     def show(self, views: Iterable[ExperimentView]) -> None:
         """Follow exactly `views`: those with an attempt."""
-        wanted = {view.id: view for view in views if view.attempt_dir is not None}
+        shown = list(views)
+        wanted = {view.id: view for view in shown if view.attempt_dir is not None}
+        for view in shown:
+            if view.attempt_dir is None and view.id in self.state.live and not self.state.live[view.id].gone:
+                self.state.live[view.id].gone = True  # there was one, and it was deleted
+                self.state.touch("live")
         for id_ in [i for i, o in self._open.items() if i not in wanted or o.folder != wanted[i].attempt_dir]:
             self._resting[id_] = self._open.pop(id_)
             self._resting[id_].feed.pause()

@@ -10,16 +10,25 @@ from typing import Any
 from textual._compositor import CompositorUpdate
 from textual.pilot import Pilot
 
+from cockpit.services.workspace import ExperimentView
 from cockpit.ui.app import CockpitApp
+from cockpit.ui.facts import Hardware
 from cockpit.ui.local_backend import LocalBackend
 from tests.ui.stage import NOW
+
+
+class Still(LocalBackend):
+    """The real services on a machine that is always the same."""
+
+    def hardware(self, view: ExperimentView | None) -> Hardware:
+        return Hardware(cpu=7, memory_used=1.5, memory_total=24.0)
 
 
 class CountingApp(CockpitApp):
     """Collects what it would write."""
 
     def __init__(self, root: Path, *, fps: float = 30.0) -> None:
-        super().__init__(LocalBackend(root), clock=lambda: NOW, fps=fps, live=False)
+        super().__init__(Still(root), clock=lambda: NOW, fps=fps, live=False)
         self.sent: list[str] = []
 
     def _display(self, screen: Any, renderable: Any) -> None:

@@ -117,15 +117,20 @@ async def test_a_quiet_run_sends_nothing(stage: Stage) -> None:
         await look(pilot)
         await look(pilot)
         await until(pilot, lambda: "reward 0.8" in app.text() and "step 46" in app.text())
-        for _ in range(3):
-            await pilot.pause(0.1)
-        app.sent.clear()
+        for _ in range(
+            40
+        ):  # what is found out late (findings, their line in the method log) has its say first
+            app.sent.clear()
+            await look(pilot)
+            await pilot.pause(0.25)
+            if not app.sent_bytes:
+                break
         for _ in range(5):
             app.poller.look()
             app._tick()
             app.post_message(DataArrived())
             await pilot.pause(0.05)
-        assert app.sent_bytes == 0
+        assert app.sent_bytes == 0, app.sent
         app.leave()
 
 
@@ -171,10 +176,9 @@ async def test_a_deleted_folder_is_said(stage: Stage, writer: AttemptWriter) -> 
         await look(pilot)
         await until(pilot, lambda: "reward 0.8" in app.text())
         shutil.rmtree(writer.layout.root)
-        await until(pilot, lambda: app.state.live["exp_0002"].gone)
         await look(pilot)
-        await look(pilot)
-        assert "exp_0001" in app.text()
+        await until(pilot, lambda: "its folder is gone" in app.text())
+        assert "reward 0.8" in app.text(), "what was read stays on the screen"
         app.leave()
 
 

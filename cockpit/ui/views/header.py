@@ -67,11 +67,11 @@ def main_metric(technique: str) -> str:
 def data_age(view: ExperimentView, run: LiveRun | None, now: float) -> tuple[str, bool]:
     """How old what is shown is, and whether it is live. A run that ended is never called live."""
     last = run.last_time if run else None
+    if run is not None and run.gone:
+        return ("its folder is gone: what is shown was read before", False)
     if not faces.is_live(view):
         age = ages.age(now - last) if last is not None else ""
         return (f"data from {'a moment ago' if age == 'now' else age}" if age else "", False)
-    if run is not None and run.gone:
-        return ("its folder is gone: what is shown was read before", False)
     if last is None:
         return ("no data yet", False)
     age = ages.age(now - last)
