@@ -156,6 +156,10 @@ class Resources(_Section):
     """Whether it may run beside another run on one GPU, if that one allows it too."""
     omp_num_threads: int | None = Field(None, ge=1)
     """Threads of a CPU run; null lets the launcher choose."""
+    processes: int | None = Field(None, ge=1)
+    """Processes that train together, with launcher=accelerate; null is one for each of `gpus`."""
+    accelerate_config: str | None = None
+    """accelerate's own configuration file (FSDP, several nodes, …); null is DDP on this machine."""
     python: str | None = None
     """The interpreter, where a technique needs an environment of its own; null is the cockpit's."""
     command: list[str] | None = None
@@ -205,8 +209,9 @@ class Recipe(_Section):
     mid_eval: MidEvalSettings = MidEvalSettings()  # pyright: ignore[reportCallIssue]
     budget: Budget = Budget()  # pyright: ignore[reportCallIssue]
     resources: Resources = Resources()  # pyright: ignore[reportCallIssue]
-    launcher: Literal["local", "slurm"] = "local"
-    """`slurm`: submitted to a cluster, see the section `slurm`."""
+    launcher: Literal["local", "accelerate", "slurm"] = "local"
+    """`local` is one process; `accelerate` starts `resources.processes` of them, of which rank 0 writes; `slurm`:
+    submitted to a cluster, see the section `slurm`."""
     slurm: SlurmSettings = SlurmSettings()  # pyright: ignore[reportCallIssue]
     report_to: Literal["none", "wandb", "trackio", "mlflow"] = "none"
     """The tracker that the environment asked for; none is never invented."""
@@ -235,6 +240,22 @@ class Recipe(_Section):
             raise ValueError("model.train_mode=false switches dropout off and is for inference. Leave it out")
         if self.technique not in ("custom",) and self.data.train is None:
             raise ValueError("data.train is missing: a training run needs a training file")
+        return self
+
+    @model_validator(mode="after")
+    def _several_processes_have_a_launcher(self) -> Self:
+        asked = self.resources.processes or self.resources.gpus or 1
+        if self.launcher == "local" and (self.resources.processes or 1) > 1:
+            raise ValueError(
+                f"resources.processes={self.resources.processes} needs launcher=accelerate, which starts them"
+            )
+        if self.launcher == "accelerate" and asked < 2 and self.resources.accelerate_config is None:
+            raise ValueError(
+                "launcher=accelerate starts several processes: say how many with resources.processes (one for each "
+                "GPU), or name accelerate's own file with resources.accelerate_config"
+            )
+        if self.launcher == "accelerate" and self.technique in ("baseline", "custom"):
+            raise ValueError(f"launcher=accelerate is for trainers, and {self.technique} is none of them")
         return self
 
     @classmethod

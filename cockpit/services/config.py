@@ -38,6 +38,8 @@ _SECTIONS: dict[str, tuple[str, ...]] = {
         "share_gpu",
         "omp_num_threads",
         "python",
+        "processes",
+        "accelerate_config",
         "env",
     ),
 }

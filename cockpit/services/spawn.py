@@ -54,11 +54,31 @@ def command(
         argv = [str(part) for part in cast("list[object]", own)]
         own_trainer = True
     else:
-        argv = [python, "-u", "-m", module or module_of(recipe), str(attempt)]
+        alone = [python, "-u", "-m", module or module_of(recipe), str(attempt)]
+        argv = alone if module is not None else _together(python, recipe, resources, alone)
         own_trainer = False
     env = _environment(attempt, recipe, base_env, token=token, resume=resume)
     env |= _contract_environment(base_env) if own_trainer else import_environment(python, base_env)
     return Command(tuple(argv), env, workspace_of(attempt), argv[0] if own_trainer else python)
+
+
+def _together(
+    python: str, recipe: Mapping[str, object], resources: Mapping[str, object], alone: list[str]
+) -> list[str]:
+    """`alone` under accelerate, where the recipe's launcher says so: DDP here, or what accelerate's own file says."""
+    if recipe.get("launcher") != "accelerate":
+        return alone
+    config = resources.get("accelerate_config")
+    if isinstance(config, str):
+        options = ["--config_file", os.path.abspath(os.path.expanduser(config))]
+    else:
+        # Said in full, for accelerate asks or warns about what is left out. Without --multi_gpu it starts one process.
+        options = ["--multi_gpu", "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
+        options += ["--main_process_port", "0"]  # any free one: two runs on a machine must not meet
+    processes = resources.get("processes") or resources.get("gpus")
+    if isinstance(processes, int):
+        options += ["--num_processes", str(processes)]
+    return [python, "-u", "-m", "accelerate.commands.launch", *options, "-m", *alone[3:]]
 
 
 def module_of(recipe: Mapping[str, object]) -> str:

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,10 @@ from cockpit.contract import AttemptLayout, Recipe
 from cockpit.contract.atomic import read_json
 from cockpit.contract.reader import read_rows
 from cockpit.core import recipes
+from cockpit.services import setup
+from cockpit.services.processes import alive, belonging
+from cockpit.services.record import read_facts
+from cockpit.services.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before anything imports torch
@@ -190,6 +195,45 @@ def attempt(tiny: Tiny, tmp_path: Path) -> Fly:
         return make_attempt(tiny, tmp_path / f"exp_{next(numbers):04d}", technique, train, **options)
 
     return make
+
+
+def make_workspace(tiny: Tiny, root: Path, *, train: str = "sft", **sections: dict[str, Any]) -> Workspace:
+    """A workspace on the tiny model, its baseline still a draft."""
+    setup.init(
+        root,
+        name="tiny",
+        model=str(tiny.model),
+        verifier=tiny.verifier,
+        train=Path(tiny.files[train]),
+        mini_eval=Path(tiny.files["mini_eval"]),
+        held_out=Path(tiny.files["held_out"]),
+        sections={
+            "generation": {"max_new_tokens": 16, "batch_size": 64},
+            "resources": {"omp_num_threads": 1},
+            **sections,
+        },
+    )
+    return Workspace(root)
+
+
+def reap(ws: Workspace) -> None:
+    """No process of the workspace's runs outlives its test."""
+    for path in ws.layout.experiments.glob("*/attempts/*/process.json"):
+        facts = read_facts(path)
+        for process in (facts.supervisor, facts.trainer) if facts else ():
+            if process is not None and process.pid != os.getpid() and alive(process):
+                os.kill(process.pid, signal.SIGKILL)
+        for row in belonging(facts.launch) if facts else ():
+            os.kill(row.pid, signal.SIGKILL)
+
+
+def until(what: Callable[[], Any], within_s: float = 150.0) -> Any:
+    """Wait for a condition; its value, once it is true."""
+    end = time.monotonic() + within_s
+    while not (value := what()):
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.02)
+    return value
 
 
 class Scripted:

@@ -6,7 +6,6 @@ import json
 import os
 import resource
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,14 +15,7 @@ import pytest
 from cockpit.contract import control
 from cockpit.contract.atomic import read_json
 from cockpit.services import findings
-from tests.ml.conftest import Fly, Run, Scripted, Tiny
-
-
-def until(what: Callable[[], Any], within_s: float = 120.0) -> None:
-    end = time.monotonic() + within_s
-    while not what():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
+from tests.ml.conftest import Fly, Run, Scripted, Tiny, until
 
 
 @pytest.mark.fault

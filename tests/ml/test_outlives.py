@@ -7,63 +7,34 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from cockpit.contract import AttemptLayout
 from cockpit.contract.reader import read_rows
 from cockpit.core.evidence import Pid
-from cockpit.services import flight, journal, launcher, observe, setup
-from cockpit.services.processes import alive, belonging
+from cockpit.services import flight, journal, launcher, observe
+from cockpit.services.processes import alive
 from cockpit.services.record import read_facts
 from cockpit.services.workspace import Workspace
-from tests.ml.conftest import ROOT, Tiny
+from tests.ml.conftest import ROOT, Tiny, make_workspace, reap, until
 
 pytestmark = pytest.mark.fault
 
 STEPS, EVERY = 40, 10
 
 
-def until(what: Callable[[], Any], within_s: float = 150.0) -> Any:
-    end = time.monotonic() + within_s
-    while not (value := what()):
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
-    return value
-
-
 @pytest.fixture
 def ws(tiny: Tiny, tmp_path: Path) -> Iterator[Workspace]:
     """A workspace on the tiny model with one SFT draft, exp_0001; no process of it outlives the test."""
-    setup.init(
-        tmp_path / "ws",
-        name="outlives",
-        model=str(tiny.model),
-        verifier=tiny.verifier,
-        train=Path(tiny.files["sft"]),
-        mini_eval=Path(tiny.files["mini_eval"]),
-        held_out=Path(tiny.files["held_out"]),
-        sections={
-            "generation": {"max_new_tokens": 16, "batch_size": 64},
-            "mid_eval": {"every_steps": EVERY, "every_epochs": 99.0, "patience": 9},
-            "resources": {"omp_num_threads": 1},
-        },
-    )
-    made = Workspace(tmp_path / "ws")
+    mid_eval = {"every_steps": EVERY, "every_epochs": 99.0, "patience": 9}
+    made = make_workspace(tiny, tmp_path / "ws", mid_eval=mid_eval)
     options = {"max_steps": STEPS, "per_device_train_batch_size": 64, "gradient_accumulation_steps": 1}
     flight.new(made, "sft", lora=False, overrides={**options, "learning_rate": 1e-3, "max_length": 64})
     yield made
-    for path in made.layout.experiments.glob("*/attempts/*/process.json"):
-        facts = read_facts(path)
-        for process in (facts.supervisor, facts.trainer) if facts else ():
-            if process is not None and process.pid != os.getpid() and alive(process):
-                os.kill(process.pid, signal.SIGKILL)
-        for row in belonging(facts.launch) if facts else ():
-            os.kill(row.pid, signal.SIGKILL)
+    reap(made)
 
 
 def attempt_of(ws: Workspace) -> AttemptLayout:

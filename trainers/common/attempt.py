@@ -9,17 +9,16 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from cockpit.contract import AttemptLayout, AttemptWriter, CockpitError, Recipe
 from cockpit.contract.events import Stage
-from trainers.common import evo, summary, trackers
+from trainers.common import evo, ranks, summary, trackers
 from trainers.common.ending import Ending, explain
+from trainers.common.ranks import RANK as RANK
 from trainers.common.signals import StopFlag, Stopped, hold
-
-RANK = int(os.environ.get("RANK", "0"))
 
 
 class SilentWriter(AttemptWriter):
@@ -53,12 +52,14 @@ class Attempt:
         """Report a stage, unless the run was asked to stop meanwhile. Raises Stopped."""
         if self.stop:
             raise Stopped
-        print(f"== {name} {detail}".rstrip(), flush=True)
+        if RANK == 0:
+            print(f"== {name} {detail}".rstrip(), flush=True)
         self.out.stage(name, detail)
 
     def notice(self, text: str, level: Any = "info") -> None:
         """Tell the person something, in the events and in the log."""
-        print(f"[{level}] {text}", flush=True)
+        if RANK == 0:
+            print(f"[{level}] {text}", flush=True)
         self.out.notice(level, text)
 
 
@@ -72,6 +73,7 @@ def run(technique: str, body: Callable[[Attempt], Ending], argv: list[str] | Non
     parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
     args = parser.parse_args(argv)
     root = args.attempt_dir.resolve()
+    began = time.time()
     stop = StopFlag()
     stop.listen()
     out = AttemptWriter(root) if RANK == 0 else SilentWriter(root)
@@ -84,7 +86,19 @@ def run(technique: str, body: Callable[[Attempt], Ending], argv: list[str] | Non
     except BaseException as error:  # noqa: BLE001 - every end is reported, none swallowed: see `explain`
         ending = explain(error, stop, attempt.recipe if attempt else None)
         log_error(error)
+        ending = _blamed(ending, out.layout, began)
     return finish(attempt, out, ending)
+
+
+def _blamed(ending: Ending, layout: AttemptLayout, began: float) -> Ending:
+    """Among several processes the first that fails takes the others with it: its reason is the one to tell."""
+    if ending.outcome not in ("failed", "out_of_memory"):
+        return ending
+    if RANK:
+        ranks.confess(layout, ending.reason)
+        return ending
+    other = ranks.whose_fault(layout, since=began)
+    return replace(ending, reason=other) if other else ending
 
 
 def open_attempt(
@@ -131,7 +145,8 @@ def finish(attempt: Attempt | None, out: AttemptWriter, ending: Ending) -> int:
         out.stage("done")
     out.end(ending.outcome, ending.reason, **ending.fields())
     out.close()
-    print(f"== {ending.outcome}: {ending.reason}", flush=True)
+    if RANK == 0:
+        print(f"== {ending.outcome}: {ending.reason}", flush=True)
     failed = ending.outcome in ("failed", "out_of_memory") or (RANK == 0 and evo.unscored(out.layout))
     return 1 if failed else 0
 
@@ -143,7 +158,8 @@ def _become_evaluate(attempt: Attempt, checkpoint: str) -> None:
     sys.stderr.flush()
     hold()
     here = [sys.executable, "-u", "-m", "trainers.evaluate", str(attempt.layout.root)]
-    os.execv(sys.executable, [*here, "--checkpoint", checkpoint, "--after-training"])
+    told = [*here, "--checkpoint", checkpoint, "--after-training"]
+    os.execve(sys.executable, told, ranks.environment_alone())
 
 
 def log_error(error: BaseException) -> None:

@@ -15,10 +15,11 @@ from transformers import TrainerCallback
 
 from cockpit.contract import control as requests
 from cockpit.contract.events import CheckpointReason
-from trainers.common import checkpoints
+from trainers.common import checkpoints, ranks
 from trainers.common.attempt import Attempt
 from trainers.common.checkpoints import EvalState
 from trainers.common.data import Item
+from trainers.common.ranks import RANK
 from trainers.common.scoring import score_items
 from trainers.common.signals import Stopped
 
@@ -51,10 +52,9 @@ class MidEval(TrainerCallback):
         self.every = interval(self.attempt.recipe.mid_eval, epoch)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self._poll()
+        wanted = self._poll()
         last = state.global_step >= state.max_steps
         due = last or state.global_step % self.every == 0
-        wanted = {request.name for request in self.asked}
         self.state.due = due or "evaluate" in wanted
         if self.attempt.stop:
             self.reason = "stop"
@@ -72,6 +72,8 @@ class MidEval(TrainerCallback):
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         step = state.global_step
         written = Path(args.output_dir) / f"checkpoint-{step}"
+        if ranks.agree(self.save_error is not None)[0] and self.save_error is None:
+            self.save_error = "another process could not write its part"
         folder = self._publish(written, step) if state.is_world_process_zero else None
         best = False
         if folder is not None and self.state.due and not self.attempt.stop:
@@ -85,8 +87,9 @@ class MidEval(TrainerCallback):
                 self.attempt.out.stage("training", f"step {step}")
         for request in self.asked:
             request.done()
-        self.asked = []
-        if self.state.early_stopped or self.attempt.stop:
+        self.asked, self.save_error = [], None
+        self.state = ranks.from_first(self.state)
+        if self.state.early_stopped or ranks.agree(bool(self.attempt.stop))[0]:
             control.should_training_stop = True
 
     def evaluate(
@@ -169,11 +172,18 @@ class MidEval(TrainerCallback):
         self.attempt.notice(f"The checkpoint at step {step} could not be written: {error}.", "warning")
         return None
 
-    def _poll(self) -> None:
-        """Take up requests from the cockpit; a stop is answered like a signal."""
-        self.asked = requests.pending(self.attempt.layout)
-        if any(request.name == "stop" for request in self.asked):
+    def _poll(self) -> set[str]:
+        """Take up requests from the cockpit, the same ones in every process; a stop is answered like a signal."""
+        self.asked = requests.pending(self.attempt.layout) if RANK == 0 else []
+        names = {request.name for request in self.asked}
+        if "stop" in names:
             self.attempt.stop.set("asked by the cockpit")
+        agreed = ranks.agree(bool(self.attempt.stop), "evaluate" in names, "checkpoint" in names)
+        if agreed[0]:
+            self.attempt.stop.set("asked in another of its processes")
+        return {
+            name for name, is_set in zip(("stop", "evaluate", "checkpoint"), agreed, strict=True) if is_set
+        }
 
 
 def interval(settings: Any, steps_per_epoch: int) -> int:

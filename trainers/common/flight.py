@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cockpit.contract import CockpitError
-from trainers.common import checkpoints, evo, slices
+from trainers.common import checkpoints, evo, ranks, slices
 from trainers.common.attempt import Attempt
 from trainers.common.callback import MidEval
 from trainers.common.checkpoints import EvalState
@@ -22,13 +22,16 @@ def fly(trainer: Any, attempt: Attempt, tokenizer: Any, *, use_cache: bool = Tru
     mid_eval.trainer = trainer
     _replace_printer(trainer, Telemetry(attempt), mid_eval)
     _survive_full_disks(trainer, mid_eval)
-    checkpoints.clear_unfinished(attempt.layout)
+    if ranks.RANK == 0:
+        checkpoints.clear_unfinished(attempt.layout)
     attempt.stage("training", f"from {start.name}" if start else "")
     try:
         if start is None or not _settled(trainer, attempt, mid_eval, start):
             trainer.train(resume_from_checkpoint=str(start) if start else None)
     finally:
-        checkpoints.clear_unfinished(attempt.layout)
+        if ranks.RANK == 0:
+            checkpoints.clear_unfinished(attempt.layout)
+    ranks.part()
     return ending(attempt, mid_eval.state, trainer.state.global_step)
 
 
@@ -60,10 +63,11 @@ def _settled(trainer: Any, attempt: Attempt, mid_eval: MidEval, start: Path) -> 
     trainer.state.global_step = step
     if mid_eval.state.due:
         trainer._load_from_checkpoint(str(start))
-        best = mid_eval.evaluate(trainer.model, start, step, None)
-        if best:
+        if ranks.RANK == 0 and mid_eval.evaluate(trainer.model, start, step, None):
             attempt.out.publish_best(step)
-    return checkpoints.finished(start) or mid_eval.state.early_stopped or bool(attempt.stop)
+        mid_eval.state = ranks.from_first(mid_eval.state)
+    stop = ranks.agree(bool(attempt.stop))[0]
+    return checkpoints.finished(start) or mid_eval.state.early_stopped or stop
 
 
 def ending(attempt: Attempt, state: EvalState, step: int) -> Ending:

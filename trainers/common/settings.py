@@ -72,6 +72,7 @@ def build(config_class: type[Config], attempt: Attempt, **fixed: Any) -> Config:
         "logging_steps": 1,
         "logging_nan_inf_filter": False,  # a NaN loss must be seen, not averaged away
         "disable_tqdm": True,
+        "ddp_find_unused_parameters": False,  # every one of a language model's is used; looking costs a pass
         **given,
         **fixed,
         "output_dir": str(attempt.layout.checkpoints / ".writing"),
