@@ -58,6 +58,7 @@ def as_dict(view: ExperimentView) -> dict[str, Any]:
     return {
         "id": view.id,
         "parent": view.parent,
+        "warm_start_from": view.start or None,
         "technique": view.technique,
         "lora": view.lora,
         "status": view.status,
@@ -101,7 +102,9 @@ def experiments_table(views: list[ExperimentView]) -> str:
     for view in views:
         mini = "-" if view.mini_best is None else f"{view.mini_best:.2f}"
         name = "  " * view.depth + view.id
-        technique = view.technique + (" lora" if view.lora else "")
+        technique = (
+            view.technique + (" lora" if view.lora else "") + (f" < {view.start}" if view.start else "")
+        )
         rows.append([name, technique, view.status, mini, score_text(view), delta_text(view), _why(view)[:60]])
     heads = ("experiment", "technique", "status", "best mini", "held-out [95 %]", "against parent", "")
     return table(heads, rows, right=(3,))

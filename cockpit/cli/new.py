@@ -17,12 +17,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("technique", choices=RUNNABLE)
     parser.add_argument("settings", nargs="*", metavar="NAME=VALUE", help="TRL's own names, or peft.r=16, …")
     parser.add_argument("--hypothesis", "-m", default="", help="what you expect, in a line")
-    parser.add_argument("--parent", metavar="EXP", help="default: the baseline")
+    parser.add_argument(
+        "--parent",
+        metavar="EXP[@STEP]",
+        help="default: the baseline; a committed one, or its STEP, is gone on from",
+    )
     parser.add_argument("--data", "--train", metavar="FILE", help="default: the workspace's training file")
     weights = parser.add_mutually_exclusive_group()
     weights.add_argument("--lora", action="store_true", default=None, help="train an adapter (the default)")
     weights.add_argument("--full", action="store_false", dest="lora", help="train all weights")
-    parser.add_argument("--warm-start", metavar="EXP[@STEP]", help="go on from that experiment's checkpoint")
+    start = parser.add_mutually_exclusive_group()
+    start.add_argument("--warm-start", metavar="EXP[@STEP]", help="go on from that checkpoint, or a folder's")
+    start.add_argument("--fresh", action="store_true", help="from the base, although the parent is committed")
     parser.add_argument("--command", dest="own", metavar="CMD", help="technique custom: what to run")
     parser.add_argument("--launch", action="store_true", help="start it at once")
 
@@ -40,6 +46,7 @@ def run(options: argparse.Namespace) -> int:
         overrides=options.settings,
         lora=options.lora,
         warm_start=options.warm_start,
+        fresh=options.fresh,
         command=options.own,
     )
     if options.launch:
@@ -52,7 +59,8 @@ def run(options: argparse.Namespace) -> int:
         print_json({**as_dict(view), "concerns": against})
     else:
         draft = ws.layout.experiment(view.id).draft
-        say(f"{view.id} {view.technique}: {view.status}. Its recipe: {draft}")
+        start = f" It starts from {view.start}." if view.start else ""
+        say(f"{view.id} {view.technique}: {view.status}.{start} Its recipe: {draft}")
         for concern in against:
             say(f"  ! {concern.headline}\n      {concern.mend}")
         if not options.launch and options.technique != "custom":

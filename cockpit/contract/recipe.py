@@ -51,7 +51,7 @@ class ModelSettings(_Section):
     warm_start_from: str | None = None
     """The experiment, and perhaps step, that `warm_start` came from: `exp_0003` or `exp_0003@120`."""
     adapter: Literal["continue", "merge"] = "continue"
-    """A warm start that is an adapter: train it further, or merge it and begin a new one."""
+    """A warm start that is an adapter: train it further, or merge it into the base and begin anew (LoRA or full)."""
     train_mode: bool = True
     """False would switch dropout off (eval mode): refused for training."""
     trust_remote_code: bool = False

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import BASELINE_ID, ExperimentLayout
-from cockpit.services import datasets
-from cockpit.services.workspace import Workspace, latest_attempt
+from cockpit.services import datasets, starts
+from cockpit.services.workspace import Workspace
 
 if TYPE_CHECKING:
     from cockpit.contract.recipe import Recipe
@@ -43,8 +43,11 @@ def resolve(ws: Workspace, wish: Wish) -> Recipe:
     config = ws.config
     training = wish.technique != "baseline"
     model: dict[str, Any] = {**config.sections["model"], "name_or_path": config.model}
+    overrides, lora = wish.overrides, wish.lora
     if wish.warm_start:
-        model.update(_warm_start(ws, wish.warm_start))
+        begun = starts.find(ws, wish.warm_start)
+        model.update(begun.model)
+        overrides, lora = starts.settings(begun, config.model, overrides, lora, ws.layout.experiments)
     sections = {
         name: dict(config.sections[name])
         for name in ("generation", "mid_eval", "budget", "resources", "slurm")
@@ -57,8 +60,8 @@ def resolve(ws: Workspace, wish: Wish) -> Recipe:
         model=model,
         verifier=config.verifier,
         data=_data(config, wish, training=training),
-        lora=wish.lora,
-        overrides=wish.overrides,
+        lora=lora,
+        overrides=overrides,
         sections=sections,
         recipes=config.recipes,
         parent=wish.parent,
@@ -116,7 +119,7 @@ def _reward_model(ws: Workspace, named: str) -> str:
         raise CockpitError(
             f"{view.id} is {view.technique}, not a reward model", "Name an experiment of technique reward."
         )
-    return _warm_start(ws, named)["warm_start"]
+    return str(starts.find(ws, named).folder)
 
 
 def _data(config: WorkspaceConfig, wish: Wish, *, training: bool) -> dict[str, Any]:
@@ -137,20 +140,6 @@ def _data(config: WorkspaceConfig, wish: Wish, *, training: bool) -> dict[str, A
 def tracker(environment: Mapping[str, str]) -> str:
     """The tracker that the environment asks for, first match; none is never invented (source text)."""
     return next((name for variable, name in TRACKERS if environment.get(variable)), "none")
-
-
-def _warm_start(ws: Workspace, text: str) -> dict[str, str]:
-    """`exp_0003` (its best checkpoint) or `exp_0003@120`. Raises CockpitError naming the checkpoints there are."""
-    name, _, step = text.partition("@")
-    view = ws.experiment(name)
-    attempt = latest_attempt(ws.layout.experiment(view.id))
-    if attempt is None:
-        raise CockpitError(f"{view.id} has not run, so it has no checkpoint", "Start from another one.")
-    folder = attempt.checkpoint(int(step)) if step.isdigit() else attempt.best
-    if (step and not step.isdigit()) or not folder.exists():
-        there = ", ".join(sorted(path.name for path in attempt.checkpoints.glob("step_*"))) or "none"
-        raise CockpitError(f"{view.id} has no checkpoint {step or 'best'}", f"There are: {there}.")
-    return {"warm_start": str(folder.resolve()), "warm_start_from": f"{view.id}@{step}" if step else view.id}
 
 
 def _refuse_leak(recipe: Recipe) -> None:
@@ -194,6 +183,7 @@ def write(ws: Workspace, recipe: Recipe, *, now: float) -> Recipe:
         except FileExistsError:
             number += 1
     recipe = recipe.model_copy(update={"experiment_id": layout.root.name})
+    starts.pin(recipe)
     recipe.dump(layout.draft)
     atomic.write_json(
         layout.record,
@@ -206,6 +196,7 @@ def write(ws: Workspace, recipe: Recipe, *, now: float) -> Recipe:
             "hypothesis": recipe.hypothesis,
             "model": recipe.model.name_or_path,
             "verifier": recipe.verifier,
+            "warm_start_from": recipe.model.warm_start_from or recipe.model.warm_start,
             "created": now,
             "decision": None,
             "smoke": None,

@@ -17,7 +17,7 @@ from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import BASELINE_ID, AttemptLayout
 from cockpit.core.methodlog import Entry
 from cockpit.core.slots import Need
-from cockpit.services import attempts, claims, drafts, journal, launcher, observe, slurm
+from cockpit.services import attempts, claims, drafts, journal, launcher, observe, slurm, starts
 from cockpit.services.workspace import ExperimentView, Workspace
 
 if TYPE_CHECKING:
@@ -39,14 +39,19 @@ def new(
     overrides: Mapping[str, Any] | Sequence[str] | None = None,
     lora: bool | None = None,
     warm_start: str | None = None,
+    fresh: bool = False,
     command: str | None = None,
 ) -> ExperimentView:
-    """A new experiment as a draft, its recipe resolved and checked. Raises CockpitError; nothing is left then."""
+    """A new experiment as a draft, its recipe resolved and checked. Raises CockpitError; nothing is left then.
+
+    It starts from `warm_start` or a committed parent (services/starts has the words), `fresh` from the base.
+    """
     ws.refuse_moves()
+    parent, warm_start = starts.choose(ws, parent, warm_start, fresh=fresh, technique=technique)
     wish = drafts.Wish(
         technique=technique,
         hypothesis=hypothesis,
-        parent=ws.experiment(parent).id if parent else _default_parent(ws, warm_start),
+        parent=parent,
         train=train,
         overrides=overrides or {},
         lora=lora,
@@ -81,6 +86,7 @@ def launch(
     recipe = drafts.load(layout)
     drafts.check_data_unchanged(recipe)
     drafts.refuse_leaks(ws, recipe)
+    starts.check_there(recipe)
     baseline = attempts.read_score(_baseline_attempt(ws), "mini_eval") if view.id != BASELINE_ID else None
     if view.id != BASELINE_ID and recipe.technique not in ("custom", "reward") and baseline is None:
         _gate(
@@ -212,12 +218,6 @@ def findings_of(ws: Workspace, experiment_id: str) -> list[Finding]:
 
     attempt = ws.attempt_dir(experiment_id)
     return list(findings.for_attempt(attempt.root)) if attempt else []
-
-
-def _default_parent(ws: Workspace, warm_start: str | None) -> str | None:
-    if warm_start:
-        return ws.experiment(warm_start.partition("@")[0]).id
-    return BASELINE_ID if BASELINE_ID in ws.experiment_ids() else None
 
 
 def _attempt(ws: Workspace, experiment_id: str) -> AttemptLayout:

@@ -54,6 +54,8 @@ def as_text(view: ExperimentView, facts: Mapping[str, Any]) -> str:
         lines.append(f"  hypothesis  {view.hypothesis}")
     if view.parent:
         lines.append(f"  parent      {view.parent}")
+    if view.start:
+        lines.append(f"  starts from {view.start}")
     lines.append(f"  model       {view.model}")
     lines.append(f"  verifier    {view.verifier}")
     if view.attempt:

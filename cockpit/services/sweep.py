@@ -33,11 +33,16 @@ def make(
     base = None if technique else _base(ws, of)
     kept: dict[str, Any] = {}
     parent: str | None = of
+    begun: str | None = None  # siblings start where the one that they vary started
     if base is not None:
         recipe = _recipe(ws, base)
         technique, parent = base.technique, base.parent
         lora = base.lora if lora is None else lora
         kept = _kept(recipe, lora=lora)
+        model = cast("dict[str, Any]", recipe.get("model") or {})
+        begun = model.get("warm_start_from") or model.get("warm_start")
+        if begun and model.get("adapter") == "merge":
+            kept["model.adapter"] = "merge"
         named = cast("dict[str, Any]", recipe.get("data") or {}).get("train")
         train = train or (Path(named) if named else None)
     assert technique is not None
@@ -47,8 +52,9 @@ def make(
         overrides = {**kept, **_as_mapping(combination)}
         line = f"{hypothesis}: {shown}" if hypothesis else f"sweep: {shown}"
         view = flight.new(
-            ws, technique, hypothesis=line, parent=parent, train=train, overrides=overrides, lora=lora
-        )
+            ws, technique, hypothesis=line, parent=parent, train=train, overrides=overrides, lora=lora,
+            warm_start=begun, fresh=base is not None and begun is None,
+        )  # fmt: skip
         views.append(view)
     mark = {"id": f"sweep-{views[0].id}", "size": len(views), "settings": names}
     for view in views:

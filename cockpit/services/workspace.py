@@ -67,6 +67,8 @@ class ExperimentView:
     """The sweep that it belongs to; its siblings carry the same name."""
     queued: int = 0
     """Its place in the line of those that wait to be launched, from 1; 0 where it doesn't wait."""
+    start: str = ""
+    """The checkpoint that it goes on from, `exp_0003@40`; empty for the base model."""
     note: str = ""
     """Why there is no score, or anything else that needs a sentence."""
 
@@ -264,6 +266,7 @@ def _read_view(layout: ExperimentLayout, attempt: AttemptLayout | None, now: flo
         best_step=facts.best_step if facts else None,
         attempts=int(attempt.root.name) if attempt else 0,
         decision=decision,
+        start=str(record.get("warm_start_from") or ""),
         sweep=_sweep(record),
         note=facts.note if facts else "",
     )

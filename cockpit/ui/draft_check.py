@@ -25,7 +25,11 @@ def check(workspace: Workspace, draft: Draft) -> dict[str, str]:
 
 def _parent(workspace: Workspace, draft: Draft) -> None:
     if draft.parent:
-        workspace.experiment(draft.parent)
+        from cockpit.services import starts
+
+        _, start = starts.choose(workspace, draft.parent, None, fresh=False, technique=draft.technique)
+        if start:
+            starts.find(workspace, start)
 
 
 def _settings(workspace: Workspace, draft: Draft) -> None:

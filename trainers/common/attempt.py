@@ -113,6 +113,9 @@ def open_attempt(
             f"Start python -m trainers.{recipe.technique} instead.",
             file=layout.recipe,
         )
+    os.environ["COCKPIT_ATTEMPT_DIR"] = str(
+        root
+    )  # as the launcher says it, for a trainer that was started by hand
     quiet_environment(recipe)
     return Attempt(layout, recipe, out, stop, resume)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from cockpit.contract import AttemptLayout
 from cockpit.contract.atomic import read_json, write_json
+from cockpit.contract.layout import PIN
 
 STATE = "cockpit_state.json"
 _NAME = re.compile(r"step_(\d{6,})")
@@ -77,6 +78,8 @@ def publish(layout: AttemptLayout, written: Path, step: int, state: EvalState, *
     old = written.with_name(f"{target.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if target.exists():
+        if (target / PIN).is_file():
+            shutil.copyfile(target / PIN, written / PIN)
         os.replace(target, old)
     os.replace(written, target)
     shutil.rmtree(old, ignore_errors=True)
@@ -91,8 +94,8 @@ def _restore_cache_switch(config: Path, use_cache: bool) -> None:
 
 
 def rotate(layout: AttemptLayout, *, keep_last: int, best_step: int | None) -> None:
-    """Delete the oldest checkpoints beyond `keep_last`, never the best one. A folder in use is left for later."""
-    others = [path for path in all_of(layout) if step_of(path) != best_step]
+    """Delete the oldest checkpoints beyond `keep_last`; never the best one, nor one that an experiment starts from."""
+    others = [p for p in all_of(layout) if step_of(p) != best_step and not (p / PIN).exists()]
     for path in others[: max(0, len(others) - keep_last)]:
         # Renamed first: a deletion that is cut short must not leave half a checkpoint under a good name.
         doomed = layout.checkpoints / ".writing" / f"{path.name}.old"

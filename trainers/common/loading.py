@@ -6,15 +6,21 @@ For training means: the whole model pinned to the device it trains on, `use_cach
 from __future__ import annotations
 
 import os
+import shutil
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cockpit.contract import CockpitError, Recipe
+from cockpit.contract.atomic import read_json
+from trainers.common.ranks import RANK
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 ADAPTER = "adapter_config.json"
+MERGED = "merged_base"
+"""In an attempt's folder: the base with the adapter of the warm start in it."""
 
 
 def device() -> str:
@@ -72,8 +78,10 @@ def load_model(recipe: Recipe, *, training: bool, checkpoint: str | None = None)
     place = locate(source) if source else locate(recipe.model.name_or_path)
     if not (Path(place) / ADAPTER).is_file():
         model = _load(place, recipe, training=training)
+    elif training and recipe.model.adapter == "merge" and recipe.peft is not None:
+        model = _load(merged_base(place, recipe), recipe, training=True)
     else:
-        base = _load(locate(recipe.model.name_or_path), recipe, training=training)
+        base = _load(base_of(place, recipe), recipe, training=training)
         model = _adapted(base, place, recipe, training=training)
     if training:
         model.config.use_cache = False
@@ -100,7 +108,7 @@ def load_scorer(
     source = checkpoint or recipe.model.warm_start
     place = locate(source) if source else locate(recipe.model.name_or_path)
     adapter = (Path(place) / ADAPTER).is_file()
-    whole = _base_of(place) if adapter else place
+    whole = base_of(place, recipe) if adapter else place
     model: Any = _load(
         whole, recipe, training=training, kind=AutoModelForSequenceClassification, num_labels=1
     )
@@ -117,11 +125,41 @@ def load_scorer(
     return model
 
 
-def _base_of(adapter: str) -> str:
-    """The model that an adapter was trained on, as it records it."""
-    from peft import PeftConfig
+def base_of(adapter: str, recipe: Recipe) -> str:
+    """The model that `adapter` was trained on, as it records it; the recipe's where that is gone or unknown."""
+    recorded = (read_json(Path(adapter) / ADAPTER) or {}).get("base_model_name_or_path")
+    if not isinstance(recorded, str) or not recorded:
+        return locate(recipe.model.name_or_path)
+    if os.path.isabs(recorded) and not os.path.isdir(recorded):
+        moved = Path(adapter).resolve().parent.parent / MERGED  # the whole workspace may have moved
+        return str(moved) if Path(recorded).name == MERGED else locate(recipe.model.name_or_path)
+    return locate(recorded)
 
-    return locate(str(PeftConfig.from_pretrained(adapter).base_model_name_or_path))
+
+def merged_base(adapter: str, recipe: Recipe) -> str:
+    """A folder of this attempt with `adapter` merged into its base: what the new adapter is on top of.
+
+    On the disk, and not in memory alone, so that the new adapter loads in plain peft. Made once, whole or not at all.
+    """
+    target = Path(os.environ["COCKPIT_ATTEMPT_DIR"]) / MERGED
+    while RANK and not target.is_dir():
+        time.sleep(0.5)  # rank 0 makes it; should it fail, the launcher ends us
+    if target.is_dir():
+        return str(target)
+    from peft import PeftModel
+    from transformers import AutoTokenizer
+
+    fresh = target.with_name(f".{MERGED}.{os.getpid()}")
+    try:
+        base: Any = _load(base_of(adapter, recipe), recipe, training=True)
+        PeftModel.from_pretrained(base, adapter).merge_and_unload().save_pretrained(fresh)
+        AutoTokenizer.from_pretrained(adapter).save_pretrained(fresh)
+        os.replace(fresh, target)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise _cannot_load("adapter", adapter, error) from error
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return str(target)
 
 
 def lora(recipe: Recipe, model: object, *, task: str = "CAUSAL_LM") -> Any | None:
@@ -167,7 +205,10 @@ def _adapted(base: Any, place: str, recipe: Recipe, *, training: bool) -> Any:
         model: Any = PeftModel.from_pretrained(base, place, is_trainable=training and not merge)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise _cannot_load("adapter", place, error) from error
-    return model.merge_and_unload() if merge else model
+    if not merge:
+        return model
+    # peft froze the base when it put the adapter on; what comes out of the merge is to be trained whole.
+    return model.merge_and_unload().requires_grad_(True)
 
 
 def _dtype(recipe: Recipe, *, training: bool) -> Any:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 FIELDS = ("parent", "data", "hypothesis", "settings")
 _LABELS = {"parent": "Parent", "data": "Data file", "hypothesis": "Hypothesis", "settings": "Settings"}
 _HINTS = {
-    "parent": "the experiment it branches from",
+    "parent": "what it branches from: exp_0003, its step exp_0003@40, or exp_0003@base",
     "data": "the workspace's training file",
     "hypothesis": "what you expect, in a line",
     "settings": "TRL's names: learning_rate=1e-4 max_steps=200 peft.r=16",

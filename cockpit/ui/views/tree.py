@@ -75,6 +75,8 @@ def _row(view: ExperimentView, name: str, sign: str, width: int, glyphs: Glyphs)
         (" ", PLAIN),
     ]
     parts += _result(view, roomy, glyphs)
+    if view.start:
+        parts.append((f"  from {view.start}", DIM))
     return line(*parts, key=view.id)
 
 
