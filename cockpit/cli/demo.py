@@ -13,6 +13,8 @@ from cockpit.cli import OK
 from cockpit.cli.look import as_dict, experiments_table
 from cockpit.cli.output import print_json, say, warn
 from cockpit.contract.errors import CockpitError
+from cockpit.contract.layout import WorkspaceLayout
+from cockpit.contract.reader import LineTail
 from cockpit.services.workspace import ExperimentView, Workspace
 
 DEFAULT_DIR = "cockpit-demo"
@@ -30,6 +32,7 @@ def run(options: argparse.Namespace) -> int:
         from cockpit.ui.app import run as open_screens
 
         demo.start_teller(root)
+        _until_there(root, demo)
         return open_screens(root)
     began = time.monotonic()
     with demo.sole_teller(root) as mine:
@@ -55,6 +58,23 @@ def run(options: argparse.Namespace) -> int:
     say()
     say(f"The decisions are in {ws.layout.methodlog}; `cockpit --dir {root}` opens the cockpit on it.")
     return OK
+
+
+def _until_there(root: Path, demo: Any) -> None:
+    """Show what the teller says (it may be pretraining, a minute) until there is a workspace to look at."""
+    layout = WorkspaceLayout(root)
+    tail = LineTail(layout.log.parent / "demo.log")
+    tail.offset = tail.path.stat().st_size if tail.path.exists() else 0
+    quiet = 0
+    while not layout.config.exists():
+        for line in tail.read():
+            say(line.decode("utf-8", "replace"))
+        if error := demo.state(root).get("error"):
+            raise CockpitError(f"the demo could not begin: {error}", "Run it again: it goes on where it was.")
+        quiet = 0 if demo.teller_alive(root) else quiet + 1
+        if quiet > 100:  # ten seconds are enough for it to say that it lives
+            raise CockpitError("the demo could not begin", "Its log says more.", file=tail.path)
+        time.sleep(0.1)
 
 
 def _nothing(_: Any) -> None:

@@ -262,6 +262,7 @@ def start_teller(root: Path) -> None:
     if teller_alive(root):
         return
     layout.log.parent.mkdir(parents=True, exist_ok=True)
+    state_file(root).unlink(missing_ok=True)  # an earlier one's error is not this one's
     with (layout.log.parent / "demo.log").open("ab") as log:
         subprocess.Popen(
             [sys.executable, "-m", "cockpit", "demo", "--headless", "--dir", str(root)],
