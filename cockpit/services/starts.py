@@ -76,8 +76,9 @@ def choose(
 
 def _is_ground(ws: Workspace, view: ExperimentView) -> bool:
     attempt = latest_attempt(ws.layout.experiment(view.id))
+    committed = view.decision is not None and view.decision.status == "committed"
     policy = view.technique not in NOT_A_POLICY
-    return policy and view.status == "committed" and attempt is not None and attempt.best.exists()
+    return policy and committed and attempt is not None and attempt.best.exists()
 
 
 def find(ws: Workspace, text: str) -> Start:
