@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 
 from cockpit.cli import OK
@@ -54,13 +55,16 @@ def run(options: argparse.Namespace) -> int:
         view = ws.experiment(view.id)
     from cockpit.services import drafts, precheck
 
-    against = precheck.concerns(ws, drafts.load(ws.layout.experiment(view.id)), but=view.id)
+    recipe = drafts.load(ws.layout.experiment(view.id))
+    against = precheck.concerns(ws, recipe, but=view.id)
     if options.json:
-        print_json({**as_dict(view), "concerns": against})
+        print_json({**as_dict(view), "concerns": against, "reasons": recipe.reasons})
     else:
         draft = ws.layout.experiment(view.id).draft
         start = f" It starts from {view.start}." if view.start else ""
         say(f"{view.id} {view.technique}: {view.status}.{start} Its recipe: {draft}")
+        for names, reason in _by_reason(recipe.reasons).items():
+            say(f"  {names} {reason}.")
         for concern in against:
             say(f"  ! {concern.headline}\n      {concern.mend}")
         if not options.launch and options.technique != "custom":
@@ -68,3 +72,11 @@ def run(options: argparse.Namespace) -> int:
         if not options.launch:
             say(f"Start it with `cockpit launch {view.id}`.")
     return OK
+
+
+def _by_reason(reasons: Mapping[str, str]) -> dict[str, str]:
+    """Settings that have one reason in common, together: `batch and accumulation:` -> why."""
+    names: dict[str, list[str]] = {}
+    for field, reason in reasons.items():
+        names.setdefault(reason, []).append(field.removeprefix("trainer."))
+    return {" and ".join(fields) + ":": reason for reason, fields in names.items()}

@@ -206,6 +206,8 @@ class Recipe(_Section):
     generation: GenerationSettings = GenerationSettings()  # pyright: ignore[reportCallIssue]
     trainer: dict[str, JsonValue] = Field(default_factory=dict)
     """TRL's own field names, verbatim."""
+    reasons: dict[str, str] = Field(default_factory=dict)
+    """Why a setting is neither the default nor somebody's choice: `{"trainer.per_device_train_batch_size": …}`."""
     mid_eval: MidEvalSettings = MidEvalSettings()  # pyright: ignore[reportCallIssue]
     budget: Budget = Budget()  # pyright: ignore[reportCallIssue]
     resources: Resources = Resources()  # pyright: ignore[reportCallIssue]

@@ -137,7 +137,7 @@ def differing(recipes: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, ...]
     made: dict[str, tuple[str, ...]] = {}
     for name in sorted(names, key=lambda n: (not n.startswith(("technique", "data", "model", "peft")), n)):
         values = tuple(_shown(one.get(name)) for one in flat)
-        if len(set(values)) > 1 and name not in _LEFT_OUT:
+        if len(set(values)) > 1 and name not in _LEFT_OUT and not name.startswith("reasons."):
             made[name] = values
     for hashed, path in _HASHES.items():
         if hashed in made and path in made:

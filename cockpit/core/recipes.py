@@ -308,6 +308,7 @@ def choices(recipe: Recipe) -> list[Choice]:
         setting, default = SETTINGS.get(name), known.get(name)
         same = default is not None and default.value == value
         source = default.source if default is not None and same else "chosen"
+        source = recipe.reasons.get(f"trainer.{name}", source)
         made.append(Choice(f"trainer.{name}", value, source, setting.allowed() if setting else "",
                            setting.says if setting else "", default.value if default else None))  # fmt: skip
     if recipe.peft is not None:

@@ -72,6 +72,9 @@ def resolve(ws: Workspace, wish: Wish) -> Recipe:
     if training and recipe.data.train:
         _refuse_leak(recipe)
         refuse_leaks(ws, recipe)
+        from cockpit.services import fit_batch
+
+        recipe = fit_batch.lowered(recipe, overrides, config.recipes)
     return recipe
 
 

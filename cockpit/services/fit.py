@@ -141,6 +141,11 @@ def _data(recipe: Recipe, notes: list[str]) -> tuple[int | None, int]:
     return longest + 24 or None, rows  # a chat template adds a few tokens a turn
 
 
+def longest_row(recipe: Recipe) -> int | None:
+    """The longest row of the training data in tokens, as the estimate reads it. Raises CockpitError."""
+    return _data(recipe, [])[0]
+
+
 def _count(path: str) -> int:
     from cockpit.services import datasets
 

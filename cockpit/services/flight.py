@@ -347,4 +347,6 @@ def draft_entries(recipe: Recipe) -> list[Entry]:
         entries.append(Entry("dataset", text, experiment=id_, key=f"dataset/{id_}/{digest}"))
     if settings:
         entries.append(Entry("settings", settings, experiment=id_, key=f"settings/{id_}"))
+    for reason in dict.fromkeys(recipe.reasons.values()):
+        entries.append(Entry("settings", f"batch {reason}", experiment=id_, key=f"settings/{id_}/memory"))
     return entries

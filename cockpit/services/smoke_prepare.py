@@ -75,7 +75,7 @@ def fingerprint(recipe: Recipe) -> str:
     import json
 
     kept = recipe.model_dump(
-        mode="json", exclude={"attempt", "hypothesis", "parent", "experiment_id", "report_to"}
+        mode="json", exclude={"attempt", "hypothesis", "parent", "experiment_id", "report_to", "reasons"}
     )
     kept["mid_eval"].pop("baseline", None)
     kept["resources"].pop("cuda_visible_devices", None)  # which GPU was free says nothing of the recipe

@@ -146,7 +146,7 @@ def flat(recipe: Recipe) -> dict[str, str]:
     """The settings that a diff is about, as dotted names with JSON values."""
     import json
 
-    skipped = {"experiment_id", "attempt", "parent", "hypothesis", "v"}
+    skipped = {"experiment_id", "attempt", "parent", "hypothesis", "v", "reasons"}
     found: dict[str, str] = {}
 
     def walk(prefix: str, value: object) -> None:
