@@ -33,3 +33,18 @@ class CockpitError(Exception):
     def as_dict(self) -> dict[str, object]:
         """The same facts for `--json`."""
         return {"error": self.title, "mend": self.mend, "file": self.file, "line": self.line}
+
+
+class GateClosed(CockpitError):
+    """A gate that a typed reason opens: give it, and the same call goes through and writes it into the method log.
+
+    `closed` says what is against it, a sentence a gate; `instead` what would open it without a reason.
+    """
+
+    def __init__(self, title: str, mend: str = "", *, closed: tuple[str, ...], instead: str = "") -> None:
+        super().__init__(title, mend)
+        self.closed = closed
+        self.instead = instead
+
+    def as_dict(self) -> dict[str, object]:
+        return {**super().as_dict(), "opened_by": "reason", "closed": list(self.closed)}

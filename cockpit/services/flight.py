@@ -17,7 +17,7 @@ from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import BASELINE_ID, AttemptLayout
 from cockpit.core.methodlog import Entry
 from cockpit.core.slots import Need
-from cockpit.services import attempts, claims, drafts, journal, launcher, observe, slurm, starts
+from cockpit.services import attempts, claims, drafts, gates, journal, launcher, observe, slurm, starts
 from cockpit.services.workspace import ExperimentView, Workspace
 
 if TYPE_CHECKING:
@@ -75,9 +75,9 @@ def draft_baseline(ws: Workspace) -> ExperimentView:
 def launch(
     ws: Workspace, experiment_id: str, *, reason: str | None = None, queued: bool = False
 ) -> ExperimentView:
-    """Start the experiment's run. Raises CockpitError where a gate is closed; `reason` opens those that may be.
+    """Start the experiment's run. Raises GateClosed where a gate is closed that a `reason` opens.
 
-    Never opened: data that changed since the recipe was made, held-out items in the training data.
+    Any other CockpitError no reason opens: data that changed since the recipe was made, held-out items in it.
     """
     ws.refuse_moves()
     view = ws.experiment(experiment_id)
@@ -88,17 +88,9 @@ def launch(
     drafts.refuse_leaks(ws, recipe)
     starts.check_there(recipe)
     baseline = attempts.read_score(_baseline_attempt(ws), "mini_eval") if view.id != BASELINE_ID else None
-    if view.id != BASELINE_ID and recipe.technique not in ("custom", "reward") and baseline is None:
-        _gate(
-            ws, view, "baseline",
-            "the base model has not been scored yet, so no gain could be told from it",
-            f"Launch {BASELINE_ID} first, or give a reason to go without (--reason).", reason,
-        )  # fmt: skip
-    if recipe.technique != "baseline":
-        _hold_back(ws, view, reason)
+    gates.open_with(ws, view, recipe, baseline, reason)
     if view.id != BASELINE_ID and recipe.technique != "custom":
-        _log_gate(ws, view, recipe, reason)
-        _smoke_gate(ws, view, reason)
+        gates.note_untried(ws, view)
     number = view.attempts + 1
     coin = 0.5 if recipe.technique == "reward" else None  # a reward model's score is the order of pairs
     known = coin if coin is not None else baseline.value if baseline else None
@@ -115,6 +107,13 @@ def launch(
         _start(attempt, recipe)
         held.record(attempt.root, f"{view.id} of {ws.root.name}")
     return ws.experiment(view.id)
+
+
+def closed_gates(ws: Workspace, experiment_id: str) -> list[gates.Gate]:
+    """The gates that a launch would find closed now, and a reason would open. Raises CockpitError."""
+    view = ws.experiment(experiment_id)
+    recipe = drafts.load(ws.layout.experiment(view.id))
+    return gates.closed(ws, view, recipe, attempts.read_score(_baseline_attempt(ws), "mini_eval"))
 
 
 def resume(ws: Workspace, experiment_id: str) -> ExperimentView:
@@ -285,52 +284,6 @@ def _refuse_more_attempts(view: ExperimentView) -> None:
         f"{view.id} has had its attempt ({view.attempt.state})",
         f"Resume it (`cockpit resume {view.id}`), or make a new experiment with another hypothesis.",
     )
-
-
-def _hold_back(ws: Workspace, view: ExperimentView, reason: str | None) -> None:
-    """The fourth diagnostic: no further technique before the spot check, or a reason to go without."""
-    from cockpit.services import judging
-
-    stuck = judging.held_back(ws)
-    if stuck is not None:
-        _gate(ws, view, "spot-check", f"{stuck.headline[:1].lower()}{stuck.headline[1:]}, and no spot check was made",
-              f"{stuck.next_step} Or give a reason to go without (--reason).", reason)  # fmt: skip
-
-
-def _gate(ws: Workspace, view: ExperimentView, name: str, says: str, mend: str, reason: str | None) -> None:
-    """A closed gate that a typed reason opens; the reason goes to the log."""
-    if not reason or not reason.strip():
-        raise CockpitError(says, mend)
-    entry = Entry(
-        "override",
-        f"launched although {says}: {reason}",
-        experiment=view.id,
-        key=f"override/{view.id}/{name}",
-    )
-    journal.record(ws, [entry])
-
-
-def _log_gate(ws: Workspace, view: ExperimentView, recipe: Recipe, reason: str | None) -> None:
-    """What methodlog.md says against this move: a silent swap, a constraint, an ablation that was run already."""
-    from cockpit.services import precheck
-
-    for concern in precheck.concerns(ws, recipe, but=view.id):
-        mend = f"{concern.mend} Or give a reason (--reason)."
-        _gate(ws, view, concern.rule.replace(" ", "-"), concern.headline, mend, reason)
-
-
-def _smoke_gate(ws: Workspace, view: ExperimentView, reason: str | None) -> None:
-    """A red smoke run closes the gate; none at all is left to the person, and written down."""
-    from cockpit.services import smoke
-
-    last = smoke.last(ws, view.id)
-    if last is not None and last.current and not last.verdict.green:
-        says = f"the smoke run is red at {last.verdict.stage}: {last.verdict.headline}"
-        _gate(ws, view, "smoke", says, f"{last.verdict.mend} Or give a reason (--reason).".lstrip(), reason)
-    elif last is None or not last.current:
-        what = "without a smoke run" if last is None else "with settings that the smoke run did not try"
-        key = f"smoke/{view.id}/none"
-        journal.record(ws, [Entry("smoke", f"launched {what}", experiment=view.id, key=key)])
 
 
 def draft_entries(recipe: Recipe) -> list[Entry]:

@@ -271,7 +271,7 @@ def take_smoke(wizard: Wizard, value: str, reason: str) -> bool:
 
 
 def end_page(wizard: Wizard) -> Page:
-    from cockpit.services import fit, smoke
+    from cockpit.services import fit, flight, smoke
 
     id_ = wizard.state.experiment
     found = smoke.last(wizard.ws, id_)
@@ -287,10 +287,9 @@ def end_page(wizard: Wizard) -> Page:
     elif found is not None and red:
         lines.append(f"Smoke run red at {found.verdict.stage}: {found.verdict.headline} {found.verdict.mend}")
     lines.append("One attempt: what regresses asks for another hypothesis, not for another try.")
-    base = wizard.ws.experiment("exp_0000")
-    needs = red or base.score is None
-    if base.score is None:
-        lines.append("The base model has no score yet, so no gain could be told from it.")
+    against = [gate for gate in flight.closed_gates(wizard.ws, id_) if gate.name != "smoke"]
+    needs = red or bool(against)
+    lines += [f"Against it: {gate.says}. {gate.mend}" for gate in against]
     launch = Choice("launch", "launch it: it outlives the terminal", reason=needs)
     leave = Choice("leave", "leave it as a draft")
     choices = (leave, launch) if needs else (launch, leave)

@@ -22,6 +22,7 @@ from cockpit.ui.messages import (
     DataArrived,
     FindingsRead,
     HardwareRead,
+    ReasonWanted,
     WorkspaceLookedAt,
 )
 from cockpit.ui.screens.flight_deck import FlightDeck
@@ -145,6 +146,10 @@ class CockpitApp(App[int]):
     def on_action_failed(self, message: ActionFailed) -> None:
         self._done(message.experiment_id)
         self.say(message.title, message.mend, bad=True)
+
+    def on_reason_wanted(self, message: ReasonWanted) -> None:
+        self._done(message.experiment_id)
+        self.commands.ask_reason(message)
 
     # -- what the parts of the screen ask for ----------------------------------------------------------------------
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from textual.widget import Widget
 
-from cockpit.contract.errors import CockpitError
-from cockpit.ui.messages import ActionFailed, ActionSucceeded
+from cockpit.contract.errors import CockpitError, GateClosed
+from cockpit.ui.messages import ActionFailed, ActionSucceeded, ReasonWanted
 from cockpit.ui.views import faces
 from cockpit.ui.widgets.charts_pane import ChartsPane
 from cockpit.ui.widgets.line_view import LineView
@@ -234,22 +234,32 @@ class Commands:
         if view.status not in ("draft", "smoked"):
             self._refuse(view, "only a draft is launched", "r resumes a run, n makes a new experiment.")
             return
-        baseline = self.app.state.picture.view("exp_0000") if self.app.state.picture else None
-        scored = baseline is not None and baseline.score is not None
-        if view.technique in ("baseline", "custom") or scored:
-            self.serve(view.id, "launching", lambda: self.app.backend.launch(view.id))
-            return
+        backend = self.app.backend
+        self.serve(
+            view.id,
+            "launching",
+            lambda: backend.launch(view.id),
+            again=lambda reason: backend.launch(view.id, reason),
+        )
+
+    def ask_reason(self, message: ReasonWanted) -> None:
+        """Show what stands against it; with a reason the service is asked once more."""
         from cockpit.ui.screens.decide import ReasonScreen
 
         def answered(reason: str | None) -> None:
             if reason is not None:
-                self.serve(view.id, "launching", lambda: self.app.backend.launch(view.id, reason))
+                self.serve(message.experiment_id, message.doing, lambda: message.again(reason))
 
-        self.app.push_screen(
-            ReasonScreen(self.app.glyphs, f"Launch {view.id} before the baseline is scored?",
-                         "Without the base model's score no gain could be told from it.", "launch it all the same"),
-            answered,
-        )  # fmt: skip
+        about = f" {message.experiment_id}" if message.experiment_id else ""
+        heading = f"A gate is closed: {message.doing}{about} wants a reason"
+        says = [f"{text[:1].upper()}{text[1:].rstrip('.')}." for text in message.closed]
+        screen = ReasonScreen(
+            self.app.glyphs,
+            heading,
+            [*says, *([message.instead] if message.instead else [])],
+            "go all the same",
+        )
+        self.app.push_screen(screen, answered)
 
     def resume(self) -> None:
         view = self._selected()
@@ -345,8 +355,15 @@ class Commands:
         _, word, _ = faces.status_face(view, self.app.glyphs)
         self.app.say(f"{view.id} is {word}: {why}.", mend, bad=True)
 
-    def serve(self, experiment_id: str | None, doing: str, ask: Callable[[], str]) -> None:
-        """Run a service in a thread; once a time for each experiment."""
+    def serve(
+        self,
+        experiment_id: str | None,
+        doing: str,
+        ask: Callable[[], str],
+        *,
+        again: Callable[[str], str] | None = None,
+    ) -> None:
+        """Run a service in a thread; once a time for each experiment. `again`: the same with a reason for a gate."""
         busy = self.app.state.busy
         if experiment_id is not None:
             if experiment_id in busy:
@@ -360,6 +377,10 @@ class Commands:
             try:
                 self.app.post_message(ActionSucceeded(ask(), experiment_id))
             except CockpitError as error:
+                if again is not None and isinstance(error, GateClosed):
+                    wanted = ReasonWanted(experiment_id, doing, error.closed, error.instead, again)
+                    self.app.post_message(wanted)
+                    return
                 where = (
                     f"{error.file}:{error.line}: " if error.line else f"{error.file}: " if error.file else ""
                 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -122,6 +122,20 @@ class ActionFailed(Message):
     title: str
     mend: str = ""
     experiment_id: str | None = None
+
+
+@dataclass(eq=False, repr=False)
+class ReasonWanted(Message):
+    """A gate stood closed that a reason opens: `closed` says what is against it, `instead` what else would do.
+
+    `again` asks the service once more, with the reason.
+    """
+
+    experiment_id: str | None
+    doing: str
+    closed: tuple[str, ...]
+    instead: str
+    again: Callable[[str], str]
 
 
 @dataclass(eq=False, repr=False)

@@ -11,7 +11,7 @@ import pytest
 
 from cockpit.cli import main
 from cockpit.contract import atomic
-from cockpit.contract.errors import CockpitError
+from cockpit.contract.errors import CockpitError, GateClosed
 from cockpit.contract.layout import AttemptLayout
 from cockpit.services import flight, journal, judging
 from cockpit.services.workspace import Workspace
@@ -99,6 +99,22 @@ def test_a_reason_opens_it_and_is_written_down(bench: Bench, monkeypatch: pytest
     assert started
     assert "override · exp_0004: launched although" in bench.log()
     assert "the rows were checked by hand" in bench.log()
+
+
+def test_all_closed_gates_are_named_at_once_and_one_reason_opens_them(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck(bench)
+    bench.draft("exp_0004", "sft", parent="exp_0000")
+    (bench.layout.experiment("exp_0000").attempt(1).mini_eval / "score.json").unlink()
+    with pytest.raises(GateClosed) as held:
+        flight.launch(bench.ws, "exp_0004")
+    assert [gate.name for gate in flight.closed_gates(bench.ws, "exp_0004")] == ["baseline", "spot-check"]
+    assert len(held.value.closed) == 2
+    assert held.value.as_dict()["opened_by"] == "reason"
+    monkeypatch.setattr("cockpit.services.launcher.launch", lambda attempt, **_: None)
+    flight.launch(bench.ws, "exp_0004", reason="a try")
+    assert bench.log().count("override · exp_0004") == 2
 
 
 def test_findings_are_written_once_and_for_people(bench: Bench) -> None:

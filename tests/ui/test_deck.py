@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from cockpit.contract.errors import CockpitError
+from cockpit.contract.errors import CockpitError, GateClosed
+from cockpit.ui.local_backend import LocalBackend
+from cockpit.ui.screens.decide import ReasonScreen
 from cockpit.ui.screens.flight_deck import FlightDeck
 from cockpit.ui.screens.run import RunScreen
-from tests.ui.drive import LARGE, SMALL, Cockpit, fly
+from tests.ui.drive import LARGE, SMALL, Cockpit, StageBackend, fly
 from tests.ui.gallery import build
 
 
@@ -183,17 +185,71 @@ async def test_launch_starts_a_draft(tmp_path: Path) -> None:
         await cockpit.until("only a draft is launched")
 
 
-async def test_launch_before_the_baseline_wants_a_reason(tmp_path: Path) -> None:
-    stage = build("empty", tmp_path)
-    stage.draft("exp_0001", "sft", hypothesis="at once")
-    async with fly(stage) as cockpit:
+SWAP = GateClosed(
+    "the held-out set is another one than before; also, this ablation was run already",
+    "Take the old file. Or give a reason to go without (--reason).",
+    closed=("the held-out set is another one than before", "this ablation was run already"),
+    instead="Take the old file.",
+)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 45)], ids=["80x24", "160x45"])
+async def test_a_gate_that_the_service_names_wants_a_reason(tmp_path: Path, size: tuple[int, int]) -> None:
+    async with fly(build("draft", tmp_path), size=size) as cockpit:
+        cockpit.backend.fails["launch"] = SWAP
         await cockpit.press("l")
-        await cockpit.until("before the baseline is scored?")
+        await cockpit.until("The held-out set is another one than before.")
+        assert "This ablation was run already." in cockpit.text
+        assert "Take the old file." in cockpit.text
+        assert "--reason" not in cockpit.text, "on the screen the reason is typed below"
         await cockpit.press("enter")
         await cockpit.until("It needs a reason")
         await cockpit.press(*"no time", "enter")
         await cockpit.until("launch was asked for")
-        assert cockpit.backend.asked == [("launch", "exp_0001", "no time")]
+        assert cockpit.backend.asked == [("launch", "exp_0001", None), ("launch", "exp_0001", "no time")]
+
+
+async def test_a_gate_may_be_left_closed(tmp_path: Path) -> None:
+    async with fly(build("draft", tmp_path)) as cockpit:
+        cockpit.backend.fails["launch"] = SWAP
+        await cockpit.press("l")
+        await cockpit.until("The held-out set is another one than before.")
+        await cockpit.press("escape")
+        await cockpit.until("The held-out set is another one", gone=True)
+        assert cockpit.backend.asked == [("launch", "exp_0001", None)]
+        assert not cockpit.app.state.busy
+
+
+async def test_what_no_reason_opens_is_refused(tmp_path: Path) -> None:
+    async with fly(build("draft", tmp_path)) as cockpit:
+        cockpit.backend.fails["launch"] = CockpitError(
+            "held-out items are in the training data", "Drop them."
+        )
+        await cockpit.press("l")
+        await cockpit.until("held-out items are in the training data")
+        assert not isinstance(cockpit.screen, ReasonScreen)
+
+
+async def test_launch_before_the_baseline_wants_a_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real service behind the screen, up to the process."""
+    stage = build("empty", tmp_path)
+    stage.draft("exp_0001", "sft", hypothesis="at once")
+    for name, number in (("train", 1), ("mini_eval", 2), ("held_out", 3)):
+        (stage.root / f"{name}.jsonl").write_text(f'{{"prompt": "{number}+1=?", "answer": "{number + 1}"}}\n')
+    started: list[Path] = []
+    monkeypatch.setattr("cockpit.services.launcher.launch", lambda attempt, **_: started.append(attempt.root))
+    async with fly(stage) as cockpit:
+        monkeypatch.setattr(StageBackend, "launch", LocalBackend.launch)
+        await cockpit.press("l")
+        await cockpit.until("The base model has not been scored yet")
+        assert not started
+        await cockpit.press(*"no time", "enter")
+        await cockpit.until("is launched")
+        assert len(started) == 1
+    assert "the base model has not been scored yet" in stage.layout.methodlog.read_text()
+    assert "no time" in stage.layout.methodlog.read_text()
 
 
 async def test_resume_and_score_ask_the_services(tmp_path: Path) -> None:

@@ -55,9 +55,9 @@ class DecideScreen(Dialog[tuple[str, str]]):
 class ReasonScreen(Dialog[str]):
     """A closed gate: go on for a reason, which is recorded, or don't. Answers the reason or None."""
 
-    def __init__(self, glyphs: Glyphs, heading: str, says: str, go: str) -> None:
+    def __init__(self, glyphs: Glyphs, heading: str, says: Sequence[str], go: str) -> None:
         choices = [Choice("enter", "go", go), Choice("esc", "none", "leave it")]
-        super().__init__(glyphs, heading, [says, "", "The reason goes into methodlog.md."], choices)
+        super().__init__(glyphs, heading, [*says, "", "The reason goes into methodlog.md."], choices)
 
     def fields(self) -> Sequence[Widget]:
         return (Input(placeholder="the reason, in a line", id="reason", compact=True),)
