@@ -64,19 +64,63 @@ def read_as(
             )
     full = {name for name, count in counts.items() if count == len(rows)}
     choices = NEEDS.get(need, NEEDS["items"])
+    lacking: int | None = None
     for wanted in choices:
         found = {ours: theirs for ours in wanted if (theirs := _reading(ours, full, given)) is not None}
         if len(found) == len(wanted):
-            return {**given, **{theirs: ours for ours, theirs in found.items() if theirs != ours}}
+            reading = {**given, **{theirs: ours for ours, theirs in found.items() if theirs != ours}}
+            if wanted != ("messages",) or (lacking := _unanswered(rows, need, reading)) is None:
+                return reading
     reading = _by_shape(rows, need, given, full)
-    if reading is not None:
+    if reading is not None and not (lacking and "messages" in (*reading.values(), *full)):
         return reading
-    asked = " or ".join(" + ".join(wanted) for wanted in choices)
+    mend = " ".join(part for part in (_fitting(rows, need, given), _asked(choices)) if part)
+    if lacking is not None:
+        raise CockpitError(
+            f"row {lacking} is no conversation that {need} can use: it doesn't end with the assistant's answer",
+            mend,
+            file=file or None,
+        )
     raise CockpitError(
-        f"no column set that {need} can use: it has {_listed(counts, len(rows))}",
-        f"It needs {asked} in every row; name yours under data.columns.",
-        file=file or None,
+        f"no column set that {need} can use: it has {_listed(counts, len(rows))}", mend, file=file or None
     )
+
+
+def _asked(choices: Sequence[tuple[str, ...]]) -> str:
+    asked = " or ".join(" + ".join(wanted) for wanted in choices)
+    return f"It needs {asked} in every row; name yours under data.columns."
+
+
+def _fitting(rows: Sequence[Mapping[str, Any]], need: str, given: Mapping[str, str]) -> str:
+    """Which techniques can use these rows; empty where none can, or where none of the field's shapes is seen."""
+    from cockpit.core.shapes import SHOWN, recognise
+
+    shape = recognise([{given.get(n, n): v for n, v in row.items()} for row in rows[:_SAMPLED]]).shape
+    order = ("dpo", "orpo", "kto", "grpo", "rloo", "rft", "sft")
+    fitting = [t for t in order if t != need and shape in _SHAPES.get(t, _SHAPES["items"])]
+    if not fitting or need == "items":
+        return ""
+    return f"These rows are {SHOWN[shape]}: {', '.join(fitting)} can use them."
+
+
+def _unanswered(rows: Sequence[Mapping[str, Any]], need: str, columns: Mapping[str, str]) -> int | None:
+    """The first row (from 1) whose conversation leaves the trainer without an answer; None where all have one.
+
+    As the trainers read it: SFT learns the better answer of a pair, and cuts what follows the assistant's last turn.
+    """
+    if need == "ppo":  # samples its own answers, and a reward model scores them
+        return None
+    for number, row in enumerate(rows, 1):
+        roles = [turn["role"] for turn in messages(row, columns)]
+        if need == "sft":
+            pair = all(value(row, side, columns) is not None for side in ("chosen", "rejected"))
+            answered = pair or "assistant" in roles[1:]
+        else:
+            beside = any(value(row, name, columns) is not None for name in ("answer", "completion"))
+            answered = beside or roles[-1:] == ["assistant"]
+        if not answered:
+            return number
+    return None
 
 
 # Other shapes (core/shapes) that a technique's trainer turns into what it needs.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import BASELINE_ID, ExperimentLayout
+from cockpit.core import rows as meaning
 from cockpit.services import datasets, starts
 from cockpit.services.workspace import Workspace
 
@@ -74,8 +75,19 @@ def resolve(ws: Workspace, wish: Wish) -> Recipe:
         refuse_leaks(ws, recipe)
         from cockpit.services import fit_batch
 
-        recipe = fit_batch.lowered(recipe, overrides, config.recipes)
+        recipe = fit_batch.lowered(_of_pairs(recipe), overrides, config.recipes)
     return recipe
+
+
+def _of_pairs(recipe: Recipe) -> Recipe:
+    """Says so where SFT learns from preference pairs: half of what is in them."""
+    assert recipe.data.train is not None
+    _, row = next(datasets.iter_rows(recipe.data.train))
+    sides = [meaning.value(row, side, recipe.data.columns) for side in ("chosen", "rejected")]
+    if recipe.technique != "sft" or None in sides:
+        return recipe
+    why = "the better answer of each pair is learnt, the worse one is not used; dpo learns from both"
+    return recipe.model_copy(update={"reasons": {**recipe.reasons, "data.train": why}})
 
 
 def _with_environment(ws: Workspace, recipe: Recipe) -> Recipe:

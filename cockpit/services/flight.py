@@ -300,6 +300,8 @@ def draft_entries(recipe: Recipe) -> list[Entry]:
         entries.append(Entry("dataset", text, experiment=id_, key=f"dataset/{id_}/{digest}"))
     if settings:
         entries.append(Entry("settings", settings, experiment=id_, key=f"settings/{id_}"))
-    for reason in dict.fromkeys(recipe.reasons.values()):
-        entries.append(Entry("settings", f"batch {reason}", experiment=id_, key=f"settings/{id_}/memory"))
+    for field, reason in recipe.reasons.items():
+        if field != "trainer.gradient_accumulation_steps":  # the batch's other half
+            text = f"{field.removeprefix('trainer.')}: {reason}"
+            entries.append(Entry("settings", text, experiment=id_, key=f"settings/{id_}/{field}"))
     return entries

@@ -82,6 +82,7 @@ def recipe_page(wizard: Wizard) -> Page:
         changed = "" if choice.value == choice.default else f" (default {shown(choice.default)})"
         lines.append(f"{name} = {shown(choice.value)}{changed}")
         lines.append(f"    {choice.says}; {choice.allowed}; {choice.source}")
+    lines += [f"! {why}" for name, why in recipe.reasons.items() if not name.startswith("trainer.")]
     fitting = suggestions(wizard, recipe)
     if fitting:
         lines += [

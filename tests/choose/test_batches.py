@@ -88,7 +88,7 @@ def test_a_draft_says_why(small_gpu: Workspace) -> None:
     sources = {choice.field: choice.source for choice in choices(made)}
     for name in ("trainer.per_device_train_batch_size", "trainer.gradient_accumulation_steps"):
         assert sources[name].startswith("from memory: 8 rows a pass")
-    assert "batch from memory: 8 rows a pass" in small_gpu.layout.methodlog.read_text()
+    assert "per_device_train_batch_size: from memory: 8 rows a pass" in small_gpu.layout.methodlog.read_text()
 
 
 @pytest.mark.parametrize(
@@ -121,3 +121,13 @@ def test_another_machine_is_not_judged_by_this_one(small_gpu: Workspace) -> None
 
 def test_a_model_of_unknown_size_keeps_the_default(ws: Workspace) -> None:
     assert drafts.resolve(ws, drafts.Wish("sft")).trainer["per_device_train_batch_size"] == 8
+
+
+def test_sft_on_pairs_says_that_it_learns_the_better_answers(ws: Workspace, tmp_path: Path) -> None:
+    sides = {"chosen": {"from": "gpt", "value": "good"}, "rejected": {"from": "gpt", "value": "bad"}}
+    rows = [{"conversations": [{"from": "human", "value": f"word {n}?"}], **sides} for n in range(5)]
+    pairs = tmp_path / "pairs.jsonl"
+    pairs.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    made = drafts.resolve(ws, drafts.Wish("sft", train=pairs))
+    assert "the better answer of each pair is learnt" in made.reasons["data.train"]
+    assert not drafts.resolve(ws, drafts.Wish("dpo", train=pairs)).reasons

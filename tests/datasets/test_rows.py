@@ -17,6 +17,8 @@ CHAT = {"messages": [{"role": "system", "content": "be kind"}, {"role": "user", 
                      {"role": "assistant", "content": "2"}]}  # fmt: skip
 SHAREGPT = {"conversations": [{"from": "human", "value": "1+1=?"}, {"from": "gpt", "value": "2"}]}
 ALPACA = {"instruction": "Add.", "input": "1+1", "output": "2"}
+OPEN = {"conversations": [{"from": "human", "value": "1+1=?"}]}
+SIDES = {"chosen": {"from": "gpt", "value": "2"}, "rejected": {"from": "gpt", "value": "3"}}
 PREFERENCE = {"prompt": "1+1=?", "chosen": "2", "rejected": "3"}
 
 
@@ -37,6 +39,9 @@ PREFERENCE = {"prompt": "1+1=?", "chosen": "2", "rejected": "3"}
             "orpo",
             {"conversations": "messages"},
         ),
+        ({**OPEN, **SIDES}, "sft", {"conversations": "messages"}),  # the better answer is the demonstration
+        ({**OPEN, **SIDES}, "dpo", {"conversations": "messages"}),
+        ({**OPEN, "answer": "2"}, "grpo", {"conversations": "messages"}),
         ({"prompt": "q", "completion": "2", "label": True}, "kto", {}),
         ({"text": "plain"}, "sft", {}),
     ],
@@ -60,6 +65,13 @@ def test_given_readings_come_first() -> None:
         ([{"a": 1, "b": 2}], "sft", "it has 'a', 'b'. It needs messages or"),
         ([PAIR, {"prompt": "q"}], "grpo", "'answer' (in 1 of 2 rows)"),
         ([PAIR], "dpo", "no column set that dpo can use"),
+        ([SHAREGPT, OPEN], "sft", "row 2 is no conversation that sft can use"),
+        ([SHAREGPT, OPEN], "rft", "row 2 is no conversation that rft can use"),
+        (
+            [{**OPEN, **SIDES}],
+            "grpo",
+            "These rows are preference pairs (chosen, rejected): dpo, orpo, kto, sft can",
+        ),
     ],
 )
 def test_missing_columns_name_what_there_is(rows: list[dict[str, Any]], need: str, says: str) -> None:
