@@ -49,7 +49,7 @@ def acts(finding: Finding, *, running: bool) -> list[Act]:
             Act(
                 "spot_check",
                 last,
-                "put training examples beside eval prompts",
+                "spot check, side by side",
                 f"cockpit spot-check {last}".strip(),
             )
         )

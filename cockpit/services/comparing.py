@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, cast
 
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import read_rows
-from cockpit.core.comparing import FEWEST, MOST, Answer, Axis, Comparison, Side, comparison
+from cockpit.core.comparing import (
+    FEWEST,
+    MOST,
+    Answer,
+    Axis,
+    Comparison,
+    Side,
+    as_csv,
+    as_markdown,
+    comparison,
+)
 from cockpit.services.workspace import ExperimentView, Workspace
 
+EXPORTED = 200  # items won and lost in the Markdown; the CSV has all
 POINTS = 400  # of a curve: what a screen can show
 _NOT_CURVES = ("step", "time", "epoch", "num_tokens", "nonfinite")
 
@@ -26,6 +38,26 @@ def of(ws: Workspace, ids: Sequence[str], axis: Axis = "step") -> Comparison:
         )
     views = {view.id: view for view in ws.experiments()}
     return comparison([side(ws, views[one], axis) for one in wanted], axis)
+
+
+def export(ws: Workspace, whole: Comparison) -> tuple[Path, Path]:
+    """Write a comparison as Markdown and CSV into the workspace's `comparisons/`; other people's stays untouched: then
+    into the folder one is in. A comparison of the same experiments is replaced. Raises CockpitError.
+    """
+    folder = Path.cwd() if ws.read_only else ws.root / "comparisons"
+    stem = "_".join(one.id for one in whole.sides)
+    markdown, csv = folder / f"{stem}.md", folder / f"{stem}.csv"
+    try:
+        folder.mkdir(exist_ok=True)
+        atomic.write_text(markdown, as_markdown(whole, items=EXPORTED))
+        atomic.write_text(csv, as_csv(whole))
+    except OSError as error:
+        raise CockpitError(
+            f"the comparison can't be written: {error.strerror or error}",
+            "Make room, or rights.",
+            file=folder,
+        ) from error
+    return markdown, csv
 
 
 def side(ws: Workspace, view: ExperimentView, axis: Axis = "step") -> Side:

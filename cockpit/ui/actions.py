@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 from textual.binding import Binding
 
-DECK, RUN, LIST, SPOT = "deck", "run", "list", "spot"
-"""Where an action holds: the flight deck, the run screen, the screens that only list something, the spot check."""
-EVERYWHERE = frozenset({DECK, RUN, LIST, SPOT})
+DECK, RUN, LIST, SPOT, COMPARE = "deck", "run", "list", "spot", "compare"
+"""Where an action holds: the flight deck, the run screen, the screens that only list something, the spot check, the
+comparison (which is a list, too)."""
+EVERYWHERE = frozenset({DECK, RUN, LIST, SPOT, COMPARE})
 EXPERIMENT = frozenset({DECK, RUN})
 
 
@@ -40,7 +41,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("open", "enter", "enter", "open", "open the experiment, the finding, the item under the cursor", _MOVE,
            EXPERIMENT | {SPOT}, "show", 2, "any"),
     Action("back", "escape", "esc", "back", "close what is open; drop the filter", _MOVE, footer=3,
-           scopes=frozenset({RUN, LIST, SPOT})),
+           scopes=frozenset({RUN, LIST, SPOT, COMPARE})),
     Action("clear", "escape", "esc", "back", "drop the filter, go back to the tree", _MOVE, scopes=frozenset({DECK})),
     Action("next_pane", "tab", "tab", "pane", "the next pane, the next tab of a run", _MOVE, EXPERIMENT | {SPOT},
            footer=4, needs="any"),
@@ -83,7 +84,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("compare", "v", "v", "compare", "the marked experiments side by side: curves, settings, items won and lost",
            _VIEW, EXPERIMENT, "compare"),
     Action("spot_check", "x", "x", "spot check", "train and eval side by side, through the verifier", _VIEW,
-           frozenset({DECK, RUN, LIST}), "spot-check"),
+           frozenset({DECK, RUN, LIST, COMPARE}), "spot-check"),
+    Action("export", "w", "w", "write", "write the comparison as Markdown and CSV; it says where", _VIEW,
+           frozenset({COMPARE}), "compare", 5),
     Action("others", "n", "n", "others", "other examples", _SPOT, frozenset({SPOT}), footer=5),
     Action("others_back", "N", "N", "before", "the examples before", _SPOT, frozenset({SPOT})),
     Action("pin_example", "p", "p", "pin", "keep the example in view while the others change", _SPOT,

@@ -147,6 +147,12 @@ class LocalBackend:
 
         return comparing.of(self.workspace, ids, axis)
 
+    def export(self, whole: Comparison) -> str:
+        from cockpit.services import comparing
+
+        first, *rest = comparing.export(self.workspace, whole)
+        return f"Written: {first}" + "".join(f" and {path.name}" for path in rest)
+
     def hardware(self, view: ExperimentView | None) -> Hardware:
         from cockpit.ui.rounding import rounded
 

@@ -109,12 +109,16 @@ def test_all_closed_gates_are_named_at_once_and_one_reason_opens_them(
     (bench.layout.experiment("exp_0000").attempt(1).mini_eval / "score.json").unlink()
     with pytest.raises(GateClosed) as held:
         flight.launch(bench.ws, "exp_0004")
-    assert [gate.name for gate in flight.closed_gates(bench.ws, "exp_0004")] == ["baseline", "spot-check"]
-    assert len(held.value.closed) == 2
+    assert [gate.name for gate in flight.closed_gates(bench.ws, "exp_0004")] == [
+        "baseline",
+        "spot-check",
+        "already-run",
+    ]
+    assert len(held.value.closed) == 3
     assert held.value.as_dict()["opened_by"] == "reason"
     monkeypatch.setattr("cockpit.services.launcher.launch", lambda attempt, **_: None)
     flight.launch(bench.ws, "exp_0004", reason="a try")
-    assert bench.log().count("override · exp_0004") == 2
+    assert bench.log().count("override · exp_0004") == 3
 
 
 def test_findings_are_written_once_and_for_people(bench: Bench) -> None:

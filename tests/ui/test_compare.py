@@ -81,6 +81,35 @@ async def test_left_and_right_turn_the_metric_and_enter_the_axis(stage: Stage) -
         await until(cockpit, lambda: screen.axis == "tokens" and "over tokens seen" in words(cockpit))
 
 
+@pytest.mark.parametrize("size", SIZES, ids=["80x24", "160x45"])
+async def test_w_writes_markdown_and_csv_and_says_where(stage: Stage, size: tuple[int, int]) -> None:
+    async with fly(stage, size=size, select="exp_0002") as cockpit:
+        cockpit.app.commands.compare_these(["exp_0001", "exp_0002"])
+        await until(
+            cockpit, lambda: isinstance(cockpit.app.screen, CompareScreen) and "reference" in words(cockpit)
+        )
+        assert "w write" in words(cockpit, "#foot")
+        await cockpit.pilot.press("w")
+        await cockpit.until("Written:")
+        markdown = (stage.root / "comparisons" / "exp_0001_exp_0002.md").read_text()
+        assert markdown.startswith("# exp_0001 vs exp_0002")
+        assert "## Settings that differ" in markdown
+        table = (stage.root / "comparisons" / "exp_0001_exp_0002.csv").read_text()
+        assert table.startswith("kind,name,exp_0001,exp_0002\n")
+        assert "\nitem," in table
+
+
+async def test_a_comparison_that_cannot_be_written_says_so(stage: Stage) -> None:
+    (stage.root / "comparisons").write_text("in the way")
+    async with fly(stage, select="exp_0002") as cockpit:
+        cockpit.app.commands.compare_these(["exp_0001", "exp_0002"])
+        await until(
+            cockpit, lambda: isinstance(cockpit.app.screen, CompareScreen) and "reference" in words(cockpit)
+        )
+        await cockpit.pilot.press("w")
+        await cockpit.until("the comparison can")
+
+
 async def test_one_alone_is_not_compared(stage: Stage) -> None:
     async with fly(stage, select="exp_0000") as cockpit:
         await cockpit.pilot.press("v")

@@ -7,9 +7,10 @@ from textual.binding import Binding
 
 from cockpit.cli import COMMANDS
 from cockpit.ui import actions
-from cockpit.ui.actions import ACTIONS, DECK, EVERYWHERE, LIST, RUN, SPOT, Action
+from cockpit.ui.actions import ACTIONS, COMPARE, DECK, EVERYWHERE, LIST, RUN, SPOT, Action
 from cockpit.ui.commands import Commands
 from cockpit.ui.glyphs import UNICODE
+from cockpit.ui.screens.compare import CompareScreen
 from cockpit.ui.screens.flight_deck import FlightDeck
 from cockpit.ui.screens.help import HelpScreen, help_blocks
 from cockpit.ui.screens.lists import DoctorScreen, FindingsScreen, MethodLogScreen
@@ -24,7 +25,7 @@ VIEW_ONLY = {
     "range_in", "range_out", "palette", "quit", "others", "others_back", "pin_example", "refresh",
 }  # fmt: skip
 """What changes only how something is looked at: it needs no command."""
-SCREENS = {DECK: FlightDeck, RUN: RunScreen, LIST: HelpScreen, SPOT: SpotCheckScreen}
+SCREENS = {DECK: FlightDeck, RUN: RunScreen, LIST: HelpScreen, SPOT: SpotCheckScreen, COMPARE: CompareScreen}
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda a: a.id)

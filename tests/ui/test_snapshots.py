@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from cockpit.contract.errors import GateClosed
 from cockpit.ui.app import CockpitApp
-from tests.ui.drive import GPU_BOX, LARGE, SMALL, cockpit_app, is_read, ready, rows_of, until
+from tests.ui.drive import GPU_BOX, LARGE, SMALL, StageBackend, cockpit_app, is_read, ready, rows_of, until
 from tests.ui.gallery import FACES, build
 
 Compare = Callable[..., bool]
@@ -27,6 +28,8 @@ SCREENS: dict[str, tuple[str, Sequence[str], str]] = {
     "stop": ("story", ("s",), "Stop exp_0002"),
     "decide": ("finished", ("c",), "Decide on exp_0002"),
     "findings": ("early_stopped", ("f",), "The loss fell"),
+    "acts": ("early_stopped", ("f", "enter"), "cockpit show"),
+    "compare": ("finished", ("v",), "items against"),
     "method_log": ("finished", ("m",), "# Method log"),
     "doctor": ("story", ("d",), "FAIL"),
     "new": ("finished", ("n",), "Hypothesis"),
@@ -75,6 +78,20 @@ def test_screens(snap_compare: Compare, tmp_path: Path, name: str, size: tuple[i
     stage = build(face, tmp_path / "ws")
     stage.relocate("/ws")
     assert snap_compare(cockpit_app(stage), terminal_size=size, run_before=_then(keys, words)), HOW
+
+
+@SIZES
+def test_a_closed_gate(snap_compare: Compare, tmp_path: Path, size: tuple[int, int]) -> None:
+    app = cockpit_app(build("draft", tmp_path / "ws"))
+    backend = app.backend
+    assert isinstance(backend, StageBackend)
+    says = (
+        "the held-out set is another one than the log knows: held_out.jsonl was 2f1c9a and is 77ab03",
+        "the smoke run is red at unparseable: tagged:answer can read none of 8 answers: no <answer> tag.",
+    )
+    backend.fails["launch"] = GateClosed("; also, ".join(says), "", closed=says,
+                                         instead="Take the old file back. Train on answers in that form.")  # fmt: skip
+    assert snap_compare(app, terminal_size=size, run_before=_then(("l",), "go all the same")), HOW
 
 
 @SIZES

@@ -10,6 +10,7 @@ from textual import events
 from textual.app import ComposeResult
 
 from cockpit.contract.errors import CockpitError
+from cockpit.ui import actions
 from cockpit.ui.lines import Line, line
 from cockpit.ui.messages import LineChosen
 from cockpit.ui.screens.page import Page
@@ -31,6 +32,8 @@ class CompareScreen(Page):
 
     heading = "Compare"
     cursor = True
+    scope = actions.COMPARE
+    BINDINGS = actions.bindings(actions.COMPARE)
     CSS_PATH: ClassVar = ["search.tcss", "page.tcss", "compare.tcss"]
 
     def __init__(self, app: CockpitApp, ids: Sequence[str]) -> None:
@@ -146,6 +149,14 @@ class CompareScreen(Page):
         """Let the curves run over the next axis."""
         self.axis = AXES[(AXES.index(self.axis) + 1) % len(AXES)]
         self._read()
+
+    def do_export(self) -> None:
+        """Write what is shown, whatever the filter hides."""
+        whole = self.whole
+        if whole is None:
+            self.cockpit.say("There is nothing to write yet.", "", bad=True)
+            return
+        self.cockpit.commands.serve(None, "writing", lambda: self.cockpit.backend.export(whole))
 
     def on_line_chosen(self, message: LineChosen) -> None:
         if message.key == "axis":

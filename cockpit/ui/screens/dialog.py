@@ -21,7 +21,7 @@ from cockpit.ui.styles import BAD, BOLD, KEY
 from cockpit.ui.widgets.line_view import LineView
 
 Answer = TypeVar("Answer")
-WIDTH = 70
+WIDTH = 69
 """Cells that the words of a dialog may take."""
 
 

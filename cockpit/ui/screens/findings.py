@@ -10,7 +10,7 @@ from textual import events
 from cockpit.core.acts import Act, acts
 from cockpit.ui.lines import Line
 from cockpit.ui.messages import LineChosen
-from cockpit.ui.screens.dialog import Choice, Dialog
+from cockpit.ui.screens.dialog import WIDTH, Choice, Dialog
 from cockpit.ui.screens.page import Page
 from cockpit.ui.views.findings import finding_blocks, no_findings
 from cockpit.ui.widgets.line_view import LineView
@@ -82,8 +82,14 @@ class ActsScreen(Dialog[Act]):
 
     def __init__(self, glyphs: Glyphs, finding: Finding, offered: Sequence[Act]) -> None:
         self.offered = {str(number): act for number, act in enumerate(offered, 1)}
-        choices = [Choice(key, key, f"{act.says}   ({act.command})") for key, act in self.offered.items()]
+        choices = [Choice(key, key, _offer_text(act)) for key, act in self.offered.items()]
         super().__init__(glyphs, finding.headline, [finding.next_step], choices)
 
     def answer(self, choice: str) -> None:
         self.dismiss(self.offered.get(choice))
+
+
+def _offer_text(act: Act) -> str:
+    """The offer, with the command that does the same where both have room."""
+    both = f"{act.says}   ({act.command})"
+    return both if len(both) <= WIDTH - 8 else act.says

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Page(SearchScreen):
     """A title, blocks of lines to scroll through (a block is what the filter keeps or drops), the keys."""
 
-    scope = actions.LIST
+    scope: ClassVar[str] = actions.LIST
     BINDINGS = actions.bindings(actions.LIST)
     CSS_PATH: ClassVar = ["search.tcss", "page.tcss"]
     AUTO_FOCUS = "#body"
@@ -54,7 +54,7 @@ class Page(SearchScreen):
         if not self.is_mounted or not self.size.area:
             return
         width = max(20, self.size.width - 2)
-        offered = actions.footer(actions.LIST, frozenset({"any"}))
+        offered = actions.footer(self.scope, frozenset({"any"}))
         self.query_one("#foot", LineView).set_lines([bars.keys_line(offered, width)])
         found = [block for block in self.blocks(width) if self._holds(block)]
         lines = [item for block in found for item in block]
