@@ -10,6 +10,7 @@ from cockpit.core.findings import Finding
 from cockpit.ui.screens.compare import CompareScreen
 from cockpit.ui.screens.findings import ActsScreen, FindingsScreen
 from cockpit.ui.screens.run import RunScreen
+from cockpit.ui.views.comparing import asked
 from cockpit.ui.widgets.chart import Chart
 from cockpit.ui.widgets.line_view import LineView
 from tests.ui.drive import Cockpit, fly
@@ -108,6 +109,21 @@ async def test_a_comparison_that_cannot_be_written_says_so(stage: Stage) -> None
         )
         await cockpit.pilot.press("w")
         await cockpit.until("the comparison can")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "shown"),
+    [
+        ("<|im_start|>system\nBe short.<|im_end|>\n<|im_start|>user\n2+2=?<|im_end|>\n<|im_start|>assistant\n", "2+2=?"),
+        ("<start_of_turn>user\n2+2=?<end_of_turn>\n<start_of_turn>model\n", "2+2=?"),
+        ("<s>[INST] 2+2=? [/INST]", "2+2=?"),
+        ("Is 1 <|> 2? [x]", "Is 1 <|> 2? [x]"),
+        ("user\nnames and\nlines", "names and\nlines"),
+        ("", ""),
+    ],
+)  # fmt: skip
+def test_an_item_shows_what_was_asked_without_the_templates_marks(prompt: str, shown: str) -> None:
+    assert asked(prompt) == shown
 
 
 async def test_one_alone_is_not_compared(stage: Stage) -> None:

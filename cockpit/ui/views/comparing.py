@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -74,18 +75,29 @@ def items(pair: Pair, by_id: dict[str, Side], width: int, glyphs: Glyphs) -> lis
         if not names:
             continue
         more = f", the first {ITEMS}" if len(names) > ITEMS else ""
-        made.append([line((f"{pair.other} {word} {len(names)} items against {pair.first}{more}", HEAD))])
+        count = f"{len(names)} item{'s' * (len(names) != 1)}"
+        made.append([line((f"{pair.other} {word} {count} against {pair.first}{more}", HEAD))])
         for name in names[:ITEMS]:
             a, b = first.answers[name], other.answers[name]
             made.append(
                 [
                     line((f"{glyphs.check if word == 'won' else glyphs.cross} ", style), (clip(name, 20), BOLD), "  ",
-                         clip(b.prompt, max(10, width - 44)), ("  gold ", DIM), clip(b.gold, 14), key=f"item:{name}"),
+                         clip(asked(b.prompt), max(10, width - 44)), ("  gold ", DIM), clip(b.gold, 14), key=f"item:{name}"),
                     *_answer(first.id, a.completion, a.why, width),
                     *_answer(other.id, b.completion, b.why, width),
                 ]
             )  # fmt: skip
     return made
+
+
+_MARKS = re.compile(r"<\|[^|<>]{1,40}\|>|</?(?:start|end)_of_turn>|\[/?INST\]|</?s>")
+_ROLE = re.compile(r"(?:system|user|assistant|model)\n")
+
+
+def asked(prompt: str) -> str:
+    """What the last turn asks, without the chat template's own marks, which a line has no room for."""
+    turns = [_ROLE.sub("", part.lstrip(), count=1).strip() for part in _MARKS.split(prompt)]
+    return next((turn for turn in reversed(turns) if turn and turn not in ("assistant", "model")), prompt)
 
 
 def _answer(id_: str, said: str, why: str, width: int) -> list[Line]:
