@@ -2,6 +2,7 @@
 
 python -m tests.bench                       # everything, some five minutes
 python -m tests.bench first_frame idle      # single scenarios
+python -m tests.bench overlap               # a million training rows against the eval items: minutes, only if named
 python -m tests.bench --json
 python -m tests.bench --quick               # one repeat, short windows
 """
@@ -17,7 +18,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.bench import peer
+from tests.bench import overlap, peer
 from tests.bench.scenarios import ALL, Bed, Values
 from tests.bench.targets import table
 from tests.bench.terminal import stand_ahead
@@ -28,11 +29,15 @@ BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="What the live view costs.")
-    parser.add_argument("scenario", nargs="*", help=f"of: {', '.join([*ALL, 'leet'])} (default: all)")
+    parser.add_argument(
+        "scenario", nargs="*", help=f"of: {', '.join([*ALL, 'leet'])} (default: all), or overlap"
+    )
     parser.add_argument("--json", action="store_true", help="the figures as data")
     parser.add_argument("--write", action="store_true", help="put the table into README.md")
     parser.add_argument("--quick", action="store_true", help="one repeat, short windows")
     options = parser.parse_args(argv)
+    if options.scenario == ["overlap"]:
+        return overlap_alone(write_it=options.write, quick=options.quick)
     wrong = [name for name in options.scenario if name not in (*ALL, "leet")]
     if wrong:
         parser.error(f"no scenario {wrong[0]}; there are {', '.join([*ALL, 'leet'])}")
@@ -52,6 +57,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(text)
     if options.write:
         write(text)
+    return 0
+
+
+def overlap_alone(*, write_it: bool, quick: bool) -> int:
+    """The overlap check's own table, which has a place of its own in the README."""
+    text = overlap.main([50_000] if quick else None)
+    print(text)
+    if write_it:
+        write(text, "<!-- bench overlap -->", "<!-- /bench overlap -->")
     return 0
 
 
@@ -94,14 +108,14 @@ def report(found: Values, skipped: dict[str, str], load: float) -> str:
     return "\n".join(lines)
 
 
-def write(text: str) -> None:
+def write(text: str, begin: str = BEGIN, end: str = END) -> None:
     """Replace what stands between the markers in README.md."""
     readme = README.read_text()
-    if BEGIN not in readme or END not in readme:
-        raise SystemExit(f"README.md has no {BEGIN} … {END} to fill")
-    head, _, rest = readme.partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    README.write_text(f"{head}{BEGIN}\n{text}\n{END}{tail}")
+    if begin not in readme or end not in readme:
+        raise SystemExit(f"README.md has no {begin} … {end} to fill")
+    head, _, rest = readme.partition(begin)
+    _, _, tail = rest.partition(end)
+    README.write_text(f"{head}{begin}\n{text}\n{end}{tail}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """How fast and in how much memory `cockpit overlap` works: rows a second, peak memory, at growing sizes.
 
-    python -m tests.bench.overlap [ROWS …]        # default: 50,000 and 200,000 rows beside 1,000 items
+    python -m tests.bench overlap [--write]       # 50,000 and a million rows beside 1,000 items
+    python -m tests.bench.overlap [ROWS …]        # other sizes
 
 The rows are made of the words of the items, cut and pasted, so that many n-grams are met, as in real data. The ratio
 that matters: the time grows with the rows, the memory doesn't.
@@ -9,6 +10,7 @@ that matters: the time grows with the rows, the memory doesn't.
 from __future__ import annotations
 
 import json
+import os
 import random
 import resource
 import subprocess
@@ -16,6 +18,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any, NamedTuple
 
 ITEMS = 1_000
 _SUBJECTS = (
@@ -42,14 +45,27 @@ def row(rng: random.Random) -> dict[str, str]:
     }
 
 
-def measured(train: Path, held_out: Path) -> tuple[float, float, dict[str, object]]:
-    """Wall seconds, peak MiB and the answer of one run in a process of its own."""
-    began = time.monotonic()
+class Figures(NamedTuple):
+    """One run in a process of its own: CPU seconds (user and system), wall seconds, peak MiB, the answer."""
+
+    cpu_s: float
+    wall_s: float
+    peak_mib: float
+    answer: dict[str, Any]
+
+
+def measured(train: Path, held_out: Path) -> Figures:
+    began, before = time.monotonic(), _children_cpu()
     done = subprocess.run(
         [sys.executable, "-c", _CHILD, str(train), str(held_out)], capture_output=True, text=True, check=True
     )
     peak, _, answer = done.stdout.partition("\n")
-    return time.monotonic() - began, float(peak), json.loads(answer)
+    return Figures(_children_cpu() - before, time.monotonic() - began, float(peak), json.loads(answer))
+
+
+def _children_cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 _CHILD = """
@@ -63,28 +79,35 @@ print(out.getvalue())
 """
 
 
-def main(sizes: list[int]) -> None:
+def report(sizes: list[int]) -> str:
+    """The table in Markdown; each size's line is told to stderr as it comes."""
     rng = random.Random(0)
+    lines = ["| rows | MB | CPU | wall | rows a CPU second | peak memory |", "|---|---|---|---|---|---|"]
     with tempfile.TemporaryDirectory(prefix="cockpit-bench-") as folder:
         held_out = Path(folder) / "held_out.jsonl"
         held_out.write_text("".join(json.dumps(row(rng)) + "\n" for _ in range(ITEMS)))
-        print(
-            f"{'rows':>10} {'MB':>6} {'seconds':>8} {'rows/s':>8} {'peak MiB':>9}   against {ITEMS:,} items"
-        )
         for size in sizes:
             train = Path(folder) / "train.jsonl"
             with train.open("w") as handle:
                 for _ in range(size):
                     handle.write(json.dumps(row(rng)) + "\n")
-            seconds, peak, answer = measured(train, held_out)
-            print(
-                f"{size:>10,} {train.stat().st_size / 1e6:>6.0f} {seconds:>8.1f} {size / seconds:>8,.0f} {peak:>9.0f}"
-                f"   8-grams {answer['ngrams']['8']}",
-                flush=True,
-            )  # type: ignore[index]
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    print(f"CPU seconds in all: {children.ru_utime + children.ru_stime:.1f}")
+            found = measured(train, held_out)
+            assert found.answer["rows"] == size
+            assert found.answer["items"] == ITEMS
+            lines.append(
+                f"| {size:,} | {train.stat().st_size / 1e6:,.0f} | {found.cpu_s:.1f} s | {found.wall_s:.1f} s | "
+                f"{size / found.cpu_s:,.0f} | {found.peak_mib:.0f} MiB |"
+            )
+            print(lines[-1], file=sys.stderr, flush=True)
+    lines += ["", f"Measured by `python -m tests.bench overlap` against {ITEMS:,} items in one process on "
+              f"{os.cpu_count()} cores; the load average was {os.getloadavg()[0]:.1f} at the end. The rows are made of "
+              "the items' own words, so that every item shares n-grams with them."]  # fmt: skip
+    return "\n".join(lines)
+
+
+def main(sizes: list[int] | None = None) -> str:
+    return report(sizes or [50_000, 1_000_000])
 
 
 if __name__ == "__main__":
-    main([int(word.replace(",", "")) for word in sys.argv[1:]] or [50_000, 200_000])
+    print(main([int(word.replace(",", "")) for word in sys.argv[1:]]))

@@ -114,7 +114,7 @@ async def test_a_comparison_that_cannot_be_written_says_so(stage: Stage) -> None
 @pytest.mark.parametrize(
     ("prompt", "shown"),
     [
-        ("<|im_start|>system\nBe short.<|im_end|>\n<|im_start|>user\n2+2=?<|im_end|>\n<|im_start|>assistant\n", "2+2=?"),
+        ("<|im_start|>system\nBe.<|im_end|>\n<|im_start|>user\n2+2=?<|im_end|>\n<|im_start|>assistant\n", "2+2=?"),
         ("<start_of_turn>user\n2+2=?<end_of_turn>\n<start_of_turn>model\n", "2+2=?"),
         ("<s>[INST] 2+2=? [/INST]", "2+2=?"),
         ("Is 1 <|> 2? [x]", "Is 1 <|> 2? [x]"),

@@ -82,7 +82,8 @@ def items(pair: Pair, by_id: dict[str, Side], width: int, glyphs: Glyphs) -> lis
             made.append(
                 [
                     line((f"{glyphs.check if word == 'won' else glyphs.cross} ", style), (clip(name, 20), BOLD), "  ",
-                         clip(asked(b.prompt), max(10, width - 44)), ("  gold ", DIM), clip(b.gold, 14), key=f"item:{name}"),
+                         clip(asked(b.prompt), max(10, width - 44)), ("  gold ", DIM), clip(b.gold, 14),
+                         key=f"item:{name}"),
                     *_answer(first.id, a.completion, a.why, width),
                     *_answer(other.id, b.completion, b.why, width),
                 ]
