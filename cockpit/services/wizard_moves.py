@@ -6,7 +6,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from cockpit.contract.errors import CockpitError
-from cockpit.services.wizard_page import Choice, Page
+from cockpit.services.wizard_page import Choice, Page, Pick
 
 if TYPE_CHECKING:
     from cockpit.contract.recipe import Recipe
@@ -77,8 +77,13 @@ def recipe_page(wizard: Wizard) -> Page:
     recipe = recipe_of(wizard)
     weights = f"LoRA, rank {recipe.peft.r}" if recipe.peft else "full weights"
     lines = [f"{recipe.technique.upper()}, {weights}, on {recipe.model.name_or_path}", ""]
+    picks: list[Pick] = []
     for choice in recipes.choices(recipe):
         name = choice.field.removeprefix("trainer.")
+        value = choice.value if isinstance(choice.value, str) else shown(choice.value)
+        about = f"{name}: {choice.says}. Allowed: {choice.allowed}. " if choice.allowed else f"{name}. "
+        about += f"Default: {shown(choice.default)}. From: {choice.source}. Empty: the default again"
+        picks.append(Pick(len(lines), name, value, about))
         changed = "" if choice.value == choice.default else f" (default {shown(choice.default)})"
         lines.append(f"{name} = {shown(choice.value)}{changed}")
         lines.append(f"    {choice.says}; {choice.allowed}; {choice.source}")
@@ -100,6 +105,7 @@ def recipe_page(wizard: Wizard) -> Page:
         "NAME=VALUE changes a setting (peft=null: full weights; undo; suggested); empty goes on",
         optional=True,
         twin=f"cockpit new {wizard.state.technique}{changed}",
+        picks=tuple(picks),
     )
 
 
@@ -177,13 +183,25 @@ def take_recipe(wizard: Wizard, value: str, reason: str) -> bool:
         value = shlex.join(text for text, _ in suggestions(wizard, recipe_of(wizard)))
         if not value:
             raise CockpitError("the data suggests no other setting", "Go on.")
-    wizard.state.settings = before[:-1] if value == "undo" else [*before, *shlex.split(value)]
+    wizard.state.settings = before[:-1] if value == "undo" else _with_settings(before, shlex.split(value))
     try:
         recipe_of(wizard)
     except CockpitError:
         wizard.state.settings = before
         raise
     return False
+
+
+def _with_settings(before: list[str], given: list[str]) -> list[str]:
+    """`NAME=VALUE` on top of those before; `NAME=` takes a setting back to its default."""
+    made = list(before)
+    for text in given:
+        name, equals, value = text.partition("=")
+        if equals and not value:
+            made = [kept for kept in made if kept.partition("=")[0] != name]
+        else:
+            made.append(text)
+    return made
 
 
 def hypothesis_page(wizard: Wizard) -> Page:

@@ -15,6 +15,17 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class Pick:
+    """A setting that a page shows on `line` (from 0): a front may put a cursor on it and let it be edited there."""
+
+    line: int
+    name: str
+    value: str
+    says: str
+    """What it does, its unit and allowed range, its default and where its value is from."""
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """What is known (`lines`), what is asked, and how it can be answered.
 
@@ -31,3 +42,5 @@ class Page:
     twin: str = ""
     busy: tuple[str, ...] = field(default=())
     """Values whose answer runs for a minute or so: the front says so, and shows what is told meanwhile."""
+    picks: tuple[Pick, ...] = ()
+    """Settings among the lines; each is answered with `NAME=VALUE`, an empty value goes back to the default."""

@@ -89,3 +89,9 @@ def behave(tmp_path: Path) -> Behave:
 def draft(ws: Workspace) -> str:
     """An SFT experiment as a draft; gives its id."""
     return flight.new(ws, "sft", hypothesis="it helps").id
+
+
+@pytest.fixture
+def given(tmp_path: Path, ws: Any) -> tuple[Path, str, str]:
+    """A folder to be a workspace, a data file, a model folder."""
+    return tmp_path / "fresh", str(tmp_path / "sums.jsonl"), str(tmp_path / "model")

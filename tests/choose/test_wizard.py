@@ -28,12 +28,6 @@ from trainers.tiny import task
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
-@pytest.fixture
-def given(tmp_path: Path, ws: Any) -> tuple[Path, str, str]:
-    """A folder to be a workspace, a data file, a model folder."""
-    return tmp_path / "fresh", str(tmp_path / "sums.jsonl"), str(tmp_path / "model")
-
-
 def to(wizard: Wizard, step: str, given: tuple[Path, str, str]) -> Wizard:
     """Answer up to `step`."""
     answers = {"data": given[1], "model": given[2], "verifier": "exact", "chance": "0", "rules": "no ppo", "log": "go",
@@ -273,7 +267,7 @@ async def test_each_step_can_be_used(
         text = seen(pilot)
         assert f"{'>' if ascii_only else '▸'} {TITLES[step]}" in text
         assert asked.question[:20] in text
-        assert "enter answer" in text
+        assert ("enter edit, or go on" if asked.picks else "enter answer") in text
         for number, choice in enumerate(asked.choices[:2], 1):
             assert f" {number}  {choice.says[:20]}" in text
         if ascii_only:
@@ -319,6 +313,43 @@ async def test_a_walk_by_keys(given: tuple[Path, str, str]) -> None:
         await pilot.pause()
         assert not isinstance(pilot.app.screen, WizardScreen)
     assert Wizard(given[0]).step == "advice"
+
+
+@pytest.mark.ui
+@pytest.mark.parametrize("size", [(80, 24), (160, 45)])
+async def test_a_setting_is_edited_under_the_cursor(
+    given: tuple[Path, str, str], size: tuple[int, int]
+) -> None:
+    to(Wizard(given[0]), "recipe", given).save()
+    async with screen(given[0], size=size) as pilot:
+
+        async def press(*keys: str) -> str:
+            await pilot.press(*keys)
+            await settled(pilot)
+            return " ".join(seen(pilot).split())
+
+        text = await press("down", "enter")
+        assert (
+            "per_device_train_batch_size: rows a forward pass on each device. Allowed: a whole number, 1 to"
+            in text
+        )
+        assert "From: TRL's default" in text
+        text = await press(*"none", "enter")
+        assert "per_device_train_batch_size=null" in text
+        assert "allowed is a whole number" in text
+        assert "esc leave it as it is" in text  # the value is typed again
+        text = await press(*"16", "enter")
+        assert "per_device_train_batch_size = 16 (default 8)" in text
+        assert Wizard(given[0]).state.settings == ["per_device_train_batch_size=16"]
+        await press("enter", "backspace", "enter")  # the cursor stayed; empty is the default again
+        assert Wizard(given[0]).state.settings == []
+        await press("enter", "9", "escape")
+        assert Wizard(given[0]).state.settings == []
+        await press("tab", *"beta=0.1", "enter")
+        assert Wizard(given[0]).state.settings == ["beta=0.1"]
+        assert "Go on with these settings" in seen(pilot)
+        await press("enter")
+    assert Wizard(given[0]).step == "hypothesis"
 
 
 def _file(name: str) -> str:

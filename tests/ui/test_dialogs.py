@@ -11,6 +11,7 @@ from cockpit.ui import actions
 from cockpit.ui.facts import Draft
 from cockpit.ui.screens.flight_deck import FlightDeck
 from cockpit.ui.screens.new_experiment import NewExperimentScreen
+from cockpit.ui.screens.wizard import WizardScreen
 from tests.ui.drive import LARGE, SMALL, fly
 from tests.ui.gallery import build
 
@@ -97,6 +98,17 @@ async def test_what_is_wrong_stands_below_its_field_and_has_the_focus(tmp_path: 
         cockpit.backend.fails["new"] = CockpitError("the held-out set overlaps", "Take other data.")
         await cockpit.press("enter")
         await cockpit.until("the held-out set overlaps. Take other data.")
+        await cockpit.press("escape")
+        assert isinstance(cockpit.screen, FlightDeck)
+
+
+async def test_the_wizard_is_one_key_away_from_the_form(tmp_path: Path) -> None:
+    async with fly(build("finished", tmp_path)) as cockpit:
+        await cockpit.press("n")
+        await cockpit.until("f2 wizard")
+        await cockpit.press("f2")
+        await cockpit.until(lambda: isinstance(cockpit.screen, WizardScreen))
+        await cockpit.until("What the log says")
         await cockpit.press("escape")
         assert isinstance(cockpit.screen, FlightDeck)
 

@@ -42,6 +42,7 @@ class NewExperimentScreen(Screen[str]):
     BINDINGS: ClassVar = [
         Binding("escape", "dismiss", "back", show=False, id="new.back"),
         Binding("enter", "make", "make the draft", show=False, id="new.make"),
+        Binding("f2", "wizard", "step by step", show=False, id="new.wizard"),
         Binding("down", "app.focus_next", "next field", show=False, id="new.next"),
         Binding("up", "app.focus_previous", "field before", show=False, id="new.previous"),
     ]
@@ -72,7 +73,8 @@ class NewExperimentScreen(Screen[str]):
         foot = LineView(id="foot", glyphs=glyphs, focusable=False)
         foot.lines = [
             line(("enter", KEY), (" make the draft  ", DIM), ("tab", KEY), (" next field  ", DIM),
-                 ("left/right", KEY), (" choose  ", DIM), ("esc", KEY), (" back", DIM))
+                 ("left/right", KEY), (" choose  ", DIM), ("f2", KEY), (" wizard  ", DIM),
+                 ("esc", KEY), (" back", DIM))
         ]  # fmt: skip
         yield foot
 
@@ -92,6 +94,11 @@ class NewExperimentScreen(Screen[str]):
         row = Horizontal(name, field)
         row.add_class("row")
         return row
+
+    def action_wizard(self) -> None:
+        """The same, step by step: the data looked at, the technique advised, a smoke run."""
+        self.dismiss(None)
+        self.cockpit.commands.wizard()
 
     # -- making it -----------------------------------------------------------------------------------------------
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
@@ -23,12 +25,14 @@ from cockpit.ui.widgets.line_view import LineView
 
 if TYPE_CHECKING:
     from cockpit.services.wizard import Wizard
-    from cockpit.services.wizard_page import Choice, Page
+    from cockpit.services.wizard_page import Choice, Page, Pick
     from cockpit.ui.app import CockpitApp
 
 WIDE = 110
 """Columns from which the steps show their answers beside them."""
 _TOLD = 200
+_GO_ON = "\0go on"
+"""The key of the line that leaves the settings as they are; no setting's name."""
 
 
 class WizardScreen(Screen[str]):
@@ -55,6 +59,9 @@ class WizardScreen(Screen[str]):
         self.busy = False
         self.told: list[str] = []
         self.reason_for: Choice | None = None
+        self.typed = ""
+        self.editing: Pick | None = None
+        """The setting whose value is being typed."""
 
     def compose(self) -> ComposeResult:
         glyphs = self.cockpit.glyphs
@@ -71,6 +78,8 @@ class WizardScreen(Screen[str]):
     def on_mount(self) -> None:
         self.query_one("#choices").display = False
         self.query_one("#line").display = False
+        width = self.app.size.width  # before there is a layout; the stylesheet's widths of the steps
+        self.wizard.width = max(30, width - (34 if width >= WIDE else 22) - 4)
         self._work(lambda: None)
 
     def on_resize(self) -> None:
@@ -128,8 +137,11 @@ class WizardScreen(Screen[str]):
         if self.turn is not None and (self.turn.title != before or "run" in self.turn.busy):
             self.told = []  # what was told on the way to a verdict is in it
         self.reason_for = None
+        edited, self.editing = self.editing, None
         self._show()
         self._say(message.wrong)
+        if edited is not None:
+            self._edited(edited, again=bool(message.wrong))
 
     # -- showing -------------------------------------------------------------------------------------------------
 
@@ -162,9 +174,18 @@ class WizardScreen(Screen[str]):
         texts = list(self.turn.lines) if self.turn else ["Looking …"]
         if self.told:
             texts += ["", *self.told]
-        lines = [line(part) for text in texts for part in _folded(clean(text, newlines="show"), width)]
+        picks = {pick.line: pick.name for pick in self.turn.picks} if self.turn else {}
+        lines = [
+            line(part, key=picks.get(number) if first else None)
+            for number, text in enumerate(texts)
+            for first, part in _marked(_folded(clean(text, newlines="show"), width))
+        ]
+        if picks:
+            lines.insert(0, line(("Go on with these settings", BOLD), key=_GO_ON))
+        view.cursor_rows = bool(picks)
         if top:
             view.top = 0
+            view.cursor = None
         elif self.told:
             view.top = max(0, len(lines) - view.rows)
         view.set_lines(lines, title=self.turn.title if self.turn else "…")
@@ -179,6 +200,7 @@ class WizardScreen(Screen[str]):
         if page is None:
             return
         asked = "Why? The reason goes into methodlog.md." if self.reason_for else page.question
+        asked = self.editing.says if self.editing else asked
         width = max(20, self.query_one("#page").size.width - 2)
         question.set_lines([line((part, BOLD)) for part in fold(clean(asked), width)])
         question.refresh(layout=True)
@@ -188,6 +210,11 @@ class WizardScreen(Screen[str]):
             if not keep:
                 typed.value = "" if self.reason_for else page.default
                 typed.placeholder = "enter goes on" if page.optional else ""
+            if self.editing is not None and not keep:
+                typed.value, typed.placeholder = self.editing.value, "the default"
+            if page.picks and self.editing is None:
+                self.query_one("#page").focus()
+                return
             typed.focus()
             typed.action_select_all()  # what is typed replaces the default
         else:
@@ -202,6 +229,27 @@ class WizardScreen(Screen[str]):
             choices.refresh(layout=True)
             choices.focus()
 
+    def _pick(self, name: str) -> None:
+        """Type the value of the setting under the cursor, or go on."""
+        if self.turn is None:
+            return
+        if name == _GO_ON:
+            self._answer("")
+            return
+        self.editing = next((pick for pick in self.turn.picks if pick.name == name), None)
+        self._say("")
+        self._ask()
+        self._foot()
+
+    def _edited(self, pick: Pick, *, again: bool) -> None:
+        """Back to the list, the cursor on what was edited; what was refused is typed `again`."""
+        view = self.query_one("#page", LineView)
+        view.select_key(pick.name)
+        if again:
+            self.editing = replace(pick, value=self.typed)
+            self._ask()
+            self._foot()
+
     def _say(self, text: str) -> None:
         said = self.query_one("#said", Words)
         width = max(20, self.query_one("#page").size.width - 4)
@@ -214,6 +262,12 @@ class WizardScreen(Screen[str]):
         twin = clean(self.turn.twin, newlines="show") if self.turn else ""
         if self.busy:
             parts = line(("working …", BOLD), ("  esc", KEY), (" leave, it goes on from here", DIM))
+        elif self.editing is not None:
+            parts = line(("enter", KEY), (" take it ", DIM), ("esc", KEY), (" leave it as it is", DIM))
+        elif self.turn is not None and self.turn.picks:
+            parts = line(("enter", KEY), (" edit, or go on ", DIM), ("tab", KEY), (" type NAME=VALUE ", DIM),
+                         ("f2", KEY), (" step before ", DIM), ("esc", KEY), (" leave", DIM),
+                         (f"   {twin}", DIM))  # fmt: skip
         else:
             shown = f"   {twin}" if twin else ""
             parts = line(("enter", KEY), (" answer ", DIM), ("f2", KEY), (" step before ", DIM), ("esc", KEY),
@@ -237,6 +291,8 @@ class WizardScreen(Screen[str]):
             return
         if isinstance(self.focused, Input):
             self._submit(self.query_one("#line", Input).value)
+        elif page.picks:
+            self._pick(self.query_one("#page", LineView).cursor or _GO_ON)
         elif page.choices:
             cursor = self.query_one("#choices", Words).cursor
             self._take(page.choices[int(cursor or 0)])
@@ -245,7 +301,11 @@ class WizardScreen(Screen[str]):
         self._submit(self.query_one("#line", Input).value)
 
     def on_line_chosen(self, message: LineChosen) -> None:
-        if self.turn is not None and self.turn.choices and not self.busy:
+        if self.busy or self.turn is None:
+            return
+        if message.view.id == "page":
+            self._pick(message.key)
+        elif self.turn.choices:
             self._take(self.turn.choices[int(message.key)])
 
     def _take(self, choice: Choice) -> None:
@@ -257,6 +317,10 @@ class WizardScreen(Screen[str]):
 
     def _submit(self, text: str) -> None:
         if self.busy or self.turn is None:
+            return
+        if self.editing is not None:
+            self.typed = text.strip()
+            self._answer(f"{self.editing.name}={shlex.quote(self.typed) if self.typed else ''}")
             return
         if self.reason_for is not None:
             if not text.strip():
@@ -274,9 +338,8 @@ class WizardScreen(Screen[str]):
         self._work(lambda: self.wizard.answer(value, reason))
 
     def action_previous(self) -> None:
-        if self.reason_for is not None:
-            self.reason_for = None
-            self._ask()
+        if self.reason_for is not None or self.editing is not None:
+            self._drop()
         else:
             self._work(self._back)
 
@@ -284,22 +347,35 @@ class WizardScreen(Screen[str]):
         self.wizard.back()
 
     def action_leave(self) -> None:
-        if self.reason_for is not None:
-            self.reason_for = None
-            self._say("")
-            self._ask()
+        if self.reason_for is not None or self.editing is not None:
+            self._drop()
         else:
             self.dismiss("")
+
+    def _drop(self) -> None:
+        """Leave what is being typed: back to the page's question."""
+        self.reason_for = self.editing = None
+        self._say("")
+        self._ask()
+        self._foot()
 
     def action_move(self, delta: int) -> None:
         if self.query_one("#choices").display:
             self.query_one("#choices", Words).move(delta)
-        else:
-            self.query_one("#page", LineView).scroll_rows(delta)
+            return
+        view = self.query_one("#page", LineView)
+        if view.cursor_rows and self.editing is None:
+            view.focus()
+        view.move(delta) if self.editing is None else view.scroll_rows(delta)
 
     def action_page(self, delta: int) -> None:
         view = self.query_one("#page", LineView)
         view.scroll_rows(delta * max(1, view.rows - 1))
+
+
+def _marked(parts: list[str]) -> list[tuple[bool, str]]:
+    """Each part and whether it is the first."""
+    return [(number == 0, part) for number, part in enumerate(parts)]
 
 
 def _folded(text: str, width: int) -> list[str]:
