@@ -12,6 +12,7 @@ from cockpit.core.history import History, Move
 from cockpit.core.readings_eval import SOURCE_HACKING, gap_finding
 from cockpit.core.readings_reward import NEAR, SOURCE_SATURATION
 from cockpit.core.scores import Score, compare
+from cockpit.core.smoke import SmokeVerdict, of_objective
 
 SOURCE_SLICES = "evo's contract: per_slice_delta is measured beside the score"
 SOURCE_OBJECTIVE = 'source text, "What never counts as progress", 5'
@@ -102,23 +103,50 @@ def _degenerate(move: Move, share: float, what: str, severity: str, next_step: s
 
 
 def objective_mismatch(move: Move, parent: Move | None) -> list[Finding]:
-    """The spot check found that what is trained is not what the verifier scores."""
-    if move.spot_check != "mismatched":
-        return []
-    return [
-        Finding(
-            "objective-mismatch",
-            "alarm",
-            f"{move.id} trains another objective than the verifier scores",
-            (
-                "spot check: mismatched: a perfect training example would not pass the verifier, or the reverse",
-            ),
-            "Realign the training data's format to what the verifier reads, or change the eval prompt (if the rules "
-            "allow), before anything else is trained.",
-            SOURCE_OBJECTIVE,
-            (move.id,),
+    """The spot check, or the smoke run, found that what is trained is not what the verifier scores."""
+    smoke = _smoke_says(move)
+    evidence: list[str] = []
+    if move.spot_check == "mismatched":
+        evidence.append(
+            "spot check: mismatched: a perfect training example would not pass the verifier, or the reverse"
         )
-    ]
+    if smoke is not None:
+        evidence += [f"smoke run, red at {smoke.stage}: {smoke.headline}", *smoke.evidence[:_SMOKE_LINES]]
+    if move.spot_check == "mismatched":
+        severity, headline, next_step = "alarm", "trains another objective than the verifier scores", _REALIGN
+    elif smoke is None:
+        return []
+    elif smoke.stage == "template":
+        severity, headline, next_step = "warn", "trains on other prompts than it is scored with", smoke.mend
+    else:
+        severity, headline = "warn", "the verifier reads none of the answers of its smoke run"
+        next_step = f"{smoke.mend} Look at both sides first: `cockpit spot-check {move.id}`."
+    link = ":" if headline.startswith("the ") else ""
+    return [
+        Finding("objective-mismatch", "alarm" if severity == "alarm" else "warn", f"{move.id}{link} {headline}",
+                tuple(evidence), next_step, SOURCE_OBJECTIVE, (move.id,))
+    ]  # fmt: skip
+
+
+_REALIGN = (
+    "Realign the training data's format to what the verifier reads, or change the eval prompt (if the rules allow), "
+    "before anything else is trained."
+)
+_SMOKE_LINES = 3
+
+
+def _smoke_says(move: Move) -> SmokeVerdict | None:
+    """The smoke run's verdict where it speaks of the objective, and neither eye nor score has said otherwise since."""
+    smoke = move.smoke
+    if smoke is None or smoke.green or not of_objective(smoke):
+        return None
+    if smoke.stage == "template":
+        return smoke  # tokens were compared: a fact, whatever the score is
+    if move.spot_check == "matched":
+        return None
+    score = move.score
+    learnt = score is not None and (score.value > 0 or bool(score.parsed))
+    return None if learnt else smoke  # ten examples may be too few to learn a form that the run then did
 
 
 def slice_losses(move: Move, parent: Move | None) -> list[Finding]:

@@ -15,6 +15,7 @@ from cockpit.contract.errors import CockpitError
 from cockpit.core import families
 from cockpit.core.safe_text import clip
 from cockpit.core.scores import Score
+from cockpit.core.smoke import SmokeVerdict
 
 SpotCheck = Literal["matched", "mismatched"]
 STATUSES = ("draft", "smoked", "running", "evaluated", "committed", "discarded", "failed")
@@ -44,6 +45,8 @@ class Move:
     slices: Mapping[str, Score] = field(default_factory=dict[str, Score])
     metrics_path: str | None = None
     spot_check: SpotCheck | None = None
+    smoke: SmokeVerdict | None = None
+    """The verdict of the smoke run on this very recipe, where there was one."""
 
     @property
     def trained(self) -> bool:

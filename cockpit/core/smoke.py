@@ -121,10 +121,19 @@ class SmokeVerdict:
 
 
 Red = tuple[Stage, str, str]
+_REFUSED = "The chat template refuses the rows"
+_CUT = "The answers are cut off"
 _NOTHING_LEFT = (
     "Every row was dropped: where the prompt alone fills max_length, no answer is left to learn. Raise max_length, or "
     "leave the longest prompts out."
 )
+
+
+def of_objective(verdict: SmokeVerdict) -> bool:
+    """Whether it is red because training aims at something else than what is scored: the prompt, or the form."""
+    return (verdict.stage == "template" and not verdict.headline.startswith(_REFUSED)) or (
+        verdict.stage == "unparseable" and not verdict.mend.startswith(_CUT)
+    )
 
 
 def judge(facts: SmokeFacts) -> SmokeVerdict:
@@ -202,7 +211,7 @@ def _drifts(facts: SmokeFacts) -> Red | None:
     if facts.render_error:
         return (
             "template",
-            f"The chat template refuses the rows: {_short(facts.render_error)}",
+            f"{_REFUSED}: {_short(facts.render_error)}",
             "Mend the roles' order.",
         )
     if not facts.drift:
@@ -289,7 +298,7 @@ def _unparseable(facts: SmokeFacts) -> Red | None:
         return None
     cut = facts.truncated >= 0.8 * (facts.scored or 1)
     mend = (
-        "The answers are cut off: raise generation.max_new_tokens."
+        f"{_CUT}: raise generation.max_new_tokens."
         if cut
         else "Compare an answer with what the verifier wants (the spot check shows them side by side): ask for the "
         "form in the prompt, train on answers in that form, or take the verifier that fits."

@@ -17,7 +17,8 @@ from cockpit.core.diagnostics_records import judge_records
 from cockpit.core.findings import Finding, ranked
 from cockpit.core.history import History, Move, SpotCheck, parse
 from cockpit.core.run_record import Run
-from cockpit.services import findings, leaks, provenance
+from cockpit.core.smoke import SmokeVerdict
+from cockpit.services import findings, leaks, provenance, smoke
 from cockpit.services import item_slices as slices
 from cockpit.services.workspace import ExperimentView, Workspace
 
@@ -150,7 +151,15 @@ def _move(ws: Workspace, view: ExperimentView, verifier: Mapping[str, Any]) -> M
         knowledge_heavy=heavy if isinstance(heavy, bool) else view.verifier.startswith("choice"),
         slices=slices.scores_of(ws, view),
         spot_check=spot_check_of(record),
+        smoke=_smoke_of(ws, view),
     )
+
+
+def _smoke_of(ws: Workspace, view: ExperimentView) -> SmokeVerdict | None:
+    if ws.read_only:
+        return None
+    last = smoke.last(ws, view.id)
+    return last.verdict if last is not None and last.current else None
 
 
 def spot_check_of(record: Mapping[str, Any]) -> SpotCheck | None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from cockpit.core.diagnostics_records import judge_records
+from cockpit.core.diagnostics_records import judge_records, objective_mismatch
 from cockpit.core.findings import Finding
-from cockpit.core.history import parse
+from cockpit.core.history import Move, parse
+from cockpit.core.scores import Score
+from cockpit.core.smoke import Drift, SmokeFacts, judge
 
 BASE = {
     "id": "e0",
@@ -88,3 +91,55 @@ def test_one_slice_among_many_needs_more_to_be_believed() -> None:
     before = {f"s{k}": [0.5, 60] for k in range(20)}
     after = {**before, "s3": [0.3, 60]}  # p = 0.03: one of twenty does that by chance
     assert "mid-eval-regression" not in judged({"slices": before}, slices=after)
+
+
+SMOKED = SmokeFacts(technique="sft", state="finished", stage="saving", steps=4, losses=(2.0, 1.0), rendered=8,
+                    checkpoint="step_4", checkpoint_bytes=10, scored=8, verifier="tagged:answer",
+                    said="The answer is 4.", why="no <answer> tag")  # fmt: skip
+DRIFT = Drift("<|system|>be brief", "", "<|user|>", 8)
+
+
+def _after_smoke(facts: SmokeFacts, **fields: Any) -> list[Finding]:
+    move = Move("e1", "e0", "sft", "smoked", smoke=judge(facts), **fields)
+    return objective_mismatch(move, None)
+
+
+@pytest.mark.parametrize(
+    ("facts", "fields", "says"),
+    [
+        (SMOKED, {}, "the verifier reads none of the answers"),
+        (SMOKED, {"score": Score(0.0, 200, 0.0, 0.02, 0, 0)}, "the verifier reads none of the answers"),
+        (replace(SMOKED, drift=(DRIFT,)), {}, "other prompts than it is scored with"),
+        (replace(SMOKED, drift=(DRIFT,)), {"spot_check": "matched"}, "other prompts than it is scored with"),
+        (
+            replace(SMOKED, parsed=8, best_item=1.0, mean=0.5),
+            {"spot_check": "mismatched"},
+            "another objective",
+        ),
+    ],
+)
+def test_the_smoke_run_speaks_of_the_objective(facts: SmokeFacts, fields: dict[str, Any], says: str) -> None:
+    (found,) = _after_smoke(facts, **fields)
+    assert says in found.headline
+    assert found.rule == "objective-mismatch"
+    assert found.next_step
+    assert any("smoke run, red" in line or "spot check" in line for line in found.evidence)
+
+
+@pytest.mark.parametrize(
+    ("facts", "fields"),
+    [
+        (replace(SMOKED, parsed=8, best_item=1.0, mean=0.5), {}),  # green
+        (replace(SMOKED, parsed=8), {}),  # read, and wrong: another trouble
+        (replace(SMOKED, truncated=8), {}),  # cut off: too short, not another form
+        (
+            replace(SMOKED, render_error="roles must alternate"),
+            {},
+        ),  # rows that can't be rendered aim at nothing
+        (replace(SMOKED, nonfinite=("loss",)), {}),
+        (SMOKED, {"spot_check": "matched"}),
+        (SMOKED, {"score": Score(0.6, 200, 0.53, 0.67, 120, 190)}),  # the whole run learnt the form
+    ],
+)
+def test_other_smoke_runs_do_not(facts: SmokeFacts, fields: dict[str, Any]) -> None:
+    assert _after_smoke(facts, **fields) == []
