@@ -23,7 +23,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from cockpit.services import flight, journal
+    from cockpit.services import flight, journal, retrying
 
     ws = workspace(options)
     if options.command == "note":
@@ -41,6 +41,5 @@ def run(options: argparse.Namespace) -> int:
     else:
         say(f"{view.id} {view.status}: {options.reason}")
         if status == "discarded":
-            parent = view.parent or "exp_0000"
-            say(f"Next: another hypothesis from its parent: `cockpit new TECHNIQUE --parent {parent} -m …`.")
+            say(f"Next: {retrying.next_move(view)}")
     return OK

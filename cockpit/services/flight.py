@@ -17,7 +17,18 @@ from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import BASELINE_ID, AttemptLayout
 from cockpit.core.methodlog import Entry
 from cockpit.core.slots import Need
-from cockpit.services import attempts, claims, drafts, gates, journal, launcher, observe, slurm, starts
+from cockpit.services import (
+    attempts,
+    claims,
+    drafts,
+    gates,
+    journal,
+    launcher,
+    observe,
+    retrying,
+    slurm,
+    starts,
+)
 from cockpit.services.workspace import ExperimentView, Workspace
 
 if TYPE_CHECKING:
@@ -82,7 +93,7 @@ def launch(
     ws.refuse_moves()
     view = ws.experiment(experiment_id)
     layout = ws.layout.experiment(view.id)
-    _refuse_more_attempts(view)
+    retrying.refuse_more(ws, view)
     recipe = drafts.load(layout)
     drafts.check_data_unchanged(recipe)
     drafts.refuse_leaks(ws, recipe)
@@ -270,20 +281,6 @@ def _start(
 
 def _baseline_attempt(ws: Workspace) -> AttemptLayout:
     return ws.attempt_dir(BASELINE_ID) or ws.layout.experiment(BASELINE_ID).attempt(1)
-
-
-def _refuse_more_attempts(view: ExperimentView) -> None:
-    """One attempt at training scale (source text, "Cap retries"); a run that never trained a step is no attempt."""
-    if view.attempt is None or view.attempt.state == "queued":
-        return
-    if view.status == "running":
-        raise CockpitError(f"{view.id} runs already", f"`cockpit stop {view.id}` ends it.")
-    if view.attempt.state in ("failed", "lost", "killed", "oom_killed") and not view.attempt.step:
-        return
-    raise CockpitError(
-        f"{view.id} has had its attempt ({view.attempt.state})",
-        f"Resume it (`cockpit resume {view.id}`), or make a new experiment with another hypothesis.",
-    )
 
 
 def draft_entries(recipe: Recipe) -> list[Entry]:

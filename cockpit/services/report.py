@@ -10,6 +10,7 @@ from cockpit.contract import atomic
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import read_rows
 from cockpit.core.safe_text import clip
+from cockpit.services import retrying
 from cockpit.services.workspace import ExperimentView, Workspace
 
 _MID_EVAL = ("step", "score", "passed", "parsed", "n", "best", "baseline", "items")
@@ -67,6 +68,8 @@ def as_text(view: ExperimentView, facts: Mapping[str, Any]) -> str:
         lines.append(f"  note        {view.note}")
     if view.delta:
         lines.append(f"  delta       {view.delta.sentence}")
+        if view.delta.kind == "lost" and view.decision is None:
+            lines.append(f"  next        {retrying.next_move(view)}")
     if view.decision:
         lines.append(f"  decision    {view.decision.status}: {view.decision.reason}")
     lines += _settings(facts.get("recipe"))

@@ -231,7 +231,7 @@ class Commands:
         view = self._selected()
         if view is None:
             return
-        if view.status not in ("draft", "smoked"):
+        if view.status not in ("draft", "smoked", "failed"):  # what failed at once may be tried again
             self._refuse(view, "only a draft is launched", "r resumes a run, n makes a new experiment.")
             return
         backend = self.app.backend
@@ -316,6 +316,7 @@ class Commands:
     def wizard(self) -> None:
         """Step by step, for the workspace here or one to be; a walk that was left goes on where it was."""
         from cockpit.services.wizard import Wizard
+        from cockpit.ui.screens.new_experiment import branch_from
         from cockpit.ui.screens.wizard import WizardScreen
 
         picture = self.app.state.picture
@@ -325,7 +326,7 @@ class Commands:
             wizard.restart()
         view = self.app.state.selected_view
         if view is not None and wizard.workspace is not None and not wizard.state.parent:
-            wizard.state.parent = view.id
+            wizard.state.parent = branch_from(view)
 
         def done(experiment_id: str | None) -> None:
             self.app.backend.use(wizard.root)

@@ -238,8 +238,11 @@ class LocalBackend:
     def decide(self, experiment_id: str, status: str, reason: str) -> str:
         from cockpit.services import flight
 
-        flight.decide(self.workspace, experiment_id, status, reason)
-        return f"{experiment_id} is {status}; the reason is in methodlog.md."
+        view = flight.decide(self.workspace, experiment_id, status, reason)
+        said = f"{experiment_id} is {status}; the reason is in methodlog.md."
+        if status == "discarded":
+            said += f" n: another hypothesis, from its parent {view.parent or 'exp_0000'}."
+        return said
 
     def new(self, draft: Draft) -> str:
         from cockpit.services import flight

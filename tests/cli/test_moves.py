@@ -138,3 +138,21 @@ def test_an_unknown_command_is_named(cli: Cli, words: list[str]) -> None:
     code, text = cli(*words)
     assert code == 2
     assert words[0] in text
+
+
+def test_a_short_run_that_broke_may_be_tried_again_until_it_is_decided_on(workspace: Cli, loop: Loop) -> None:
+    workspace.json("new", "custom", "-m", "a loop", "--command", loop(100_000), "--launch")
+    ws = Workspace(workspace.root)
+    until(lambda: (ws.experiment("1").attempt or ws).__getattribute__("step") is not None)
+    assert workspace("stop", "1", "--wait")[0] == 0
+    draft = ws.layout.experiment("exp_0001").draft
+    recipe = json.loads(draft.read_text())
+    recipe["resources"]["command"] = loop(3).split()
+    draft.write_text(json.dumps(recipe))
+    assert workspace("launch", "1", "--wait")[0] == 0
+    assert ws.experiment("1").attempts == 2
+    code, text = workspace("launch", "1")
+    assert (code, "came to its own end" in text) == (2, True)
+    assert "--parent exp_0000" in text
+    code, text = workspace("discard", "1", "-m", "no better")
+    assert "Another hypothesis from its parent: `cockpit new TECHNIQUE --parent exp_0000" in text

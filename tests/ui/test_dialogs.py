@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual.widgets import Input
 
 from cockpit.contract.errors import CockpitError
 from cockpit.ui import actions
@@ -100,6 +101,16 @@ async def test_what_is_wrong_stands_below_its_field_and_has_the_focus(tmp_path: 
         await cockpit.until("the held-out set overlaps. Take other data.")
         await cockpit.press("escape")
         assert isinstance(cockpit.screen, FlightDeck)
+
+
+async def test_after_a_discard_the_next_hypothesis_branches_from_the_parent(tmp_path: Path) -> None:
+    stage = build("finished", tmp_path)
+    stage.decide("exp_0002", "discarded", "no better")
+    async with fly(stage) as cockpit:
+        assert cockpit.app.state.selected == "exp_0002"
+        await cockpit.press("n")
+        await cockpit.until("New experiment")
+        assert cockpit.app.screen.query_one("#parent", Input).value == "exp_0000"
 
 
 async def test_the_wizard_is_one_key_away_from_the_form(tmp_path: Path) -> None:

@@ -36,7 +36,13 @@ class DecideScreen(Dialog[tuple[str, str]]):
         super().__init__(
             glyphs,
             f"Decide on {view.id} ({faces.technique(view)})",
-            [score, says, "", "Why? The reason goes into methodlog.md. Arrows choose, enter decides."],
+            [
+                score,
+                says,
+                *_regression(view),
+                "",
+                "Why? The reason goes into methodlog.md. Arrows choose, enter decides.",
+            ],
             choices if gained else choices[::-1],
         )
 
@@ -50,6 +56,12 @@ class DecideScreen(Dialog[tuple[str, str]]):
         else:
             self.complain("A decision needs its reason: type it, then enter.")
             self.query_one("#reason", Input).focus()
+
+
+def _regression(view: ExperimentView) -> list[str]:
+    if view.delta is None or view.delta.kind != "lost":
+        return []
+    return [f"A regression: discard it, then n tries another hypothesis from {view.parent or 'exp_0000'}."]
 
 
 class ReasonScreen(Dialog[str]):

@@ -22,6 +22,7 @@ from cockpit.ui.widgets.form import ChoiceRow, Wrong
 from cockpit.ui.widgets.line_view import LineView
 
 if TYPE_CHECKING:
+    from cockpit.services.workspace import ExperimentView
     from cockpit.ui.app import CockpitApp
 
 FIELDS = ("parent", "data", "hypothesis", "settings")
@@ -32,6 +33,14 @@ _HINTS = {
     "hypothesis": "what you expect, in a line",
     "settings": "TRL's names: learning_rate=1e-4 max_steps=200 peft.r=16",
 }
+
+
+def branch_from(view: ExperimentView | None) -> str:
+    """What a new experiment branches from: the selected one, or its parent where it was discarded."""
+    if view is None:
+        return ""
+    discarded = view.decision is not None and view.decision.status == "discarded"
+    return (view.parent or view.id) if discarded else view.id
 
 
 class NewExperimentScreen(Screen[str]):
@@ -63,7 +72,7 @@ class NewExperimentScreen(Screen[str]):
         yield LineView(glyphs=glyphs, focusable=False).add_class("gap")
         yield self._row("Technique", ChoiceRow("technique", self._techniques(), glyphs, value=self._first()))
         yield self._row("Weights", ChoiceRow("weights", [("lora", "LoRA"), ("full", "full")], glyphs))
-        selected = self.cockpit.state.selected or ""
+        selected = branch_from(self.cockpit.state.selected_view) or self.cockpit.state.selected or ""
         for name in FIELDS:
             value = selected if name == "parent" else ""
             field = Input(value=value, placeholder=_HINTS[name], id=name, compact=True)

@@ -78,7 +78,7 @@ class WizardScreen(Screen[str]):
     def on_mount(self) -> None:
         self.query_one("#choices").display = False
         self.query_one("#line").display = False
-        width = self.app.size.width  # before there is a layout; the stylesheet's widths of the steps
+        width = self.cockpit.size.width  # before there is a layout; the stylesheet's widths of the steps
         self.wizard.width = max(30, width - (34 if width >= WIDE else 22) - 4)
         self._work(lambda: None)
 
