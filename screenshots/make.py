@@ -1,17 +1,20 @@
 """The README's pictures, from the workspace of a real demo:
 
     cockpit demo --headless --dir demo
-    python screenshots/make.py demo [OUT]
+    python screenshots/make.py demo [OUT [NAME…]]
 
 Each screen at 80x24 and 160x45, as SVG. The clock stands at the moment of the demo's last event, so that a picture
-made again differs in what the machine's own line reads, and in nothing else.
+made again differs in what the machine's own line reads, and in nothing else. The wizard walks in a copy, where it makes
+an experiment and a real smoke run (a minute).
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
+import shutil
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +24,7 @@ from textual.pilot import Pilot
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import read_rows
+from cockpit.services.wizard import Wizard
 from cockpit.services.workspace import ExperimentView, Workspace
 from cockpit.ui.app import CockpitApp
 from cockpit.ui.glyphs import UNICODE
@@ -40,6 +44,8 @@ class Shot(NamedTuple):
     """At 160x45, where other keys lead there."""
     until: str = ""
     """Words that are there when what the screen shows was made; rendering a prompt imports a tokenizer."""
+    step: str = ""
+    """The wizard's step that it shows, in a copy of the workspace."""
 
 
 SHOTS = (
@@ -55,6 +61,9 @@ SHOTS = (
     Shot("method_log", "grpo", ("m",)),
     Shot("new_experiment", "grpo", ("n",)),
     Shot("help", "grpo", ("question_mark",)),
+    Shot("wizard_technique", "grpo", ("W", "pagedown"), ("W",), until="Which technique?", step="advice"),
+    Shot("wizard_recipe", "grpo", ("W", "down", "enter"), until="take it", step="recipe"),
+    Shot("wizard_smoke", "grpo", ("W",), until="smoke run:", step="smoke"),
 )
 
 
@@ -71,7 +80,15 @@ def main(argv: Sequence[str]) -> int:
         print(f"screenshots: {error}", file=sys.stderr)
         return 2
     out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / root.name
+        return _all(root, copy, views, out, argv[2:])
+
+
+def _all(root: Path, copy: Path, views: Sequence[ExperimentView], out: Path, names: Sequence[str]) -> int:
     for shot in SHOTS:
+        if names and shot.name not in names:
+            continue
         view = next((v for v in views if v.technique == shot.technique and v.attempt_dir), None)
         if view is None:
             print(
@@ -79,11 +96,38 @@ def main(argv: Sequence[str]) -> int:
                 file=sys.stderr,
             )
             return 2
+        if shot.step:
+            _walk(root, copy, shot.step)
         for size in SIZES:
             path = out / f"{shot.name}_{size[0]}x{size[1]}.svg"
-            path.write_text(asyncio.run(_take(root, shot, view, size, _last_moment(views))), encoding="utf-8")
+            at = copy if shot.step else root
+            svg = asyncio.run(_take(at, shot, view, size, _last_moment(views)))
+            path.write_text(svg.replace(str(copy), root.name), encoding="utf-8")
             print(path)
     return 0
+
+
+def _walk(root: Path, copy: Path, step: str) -> None:
+    """Take the wizard to `step` in a copy of the workspace, with what is assumed and advised."""
+    if not copy.exists():
+        shutil.copytree(root, copy)
+    wizard = Wizard(copy)
+    wizard.restart()
+    wizard.state.parent = "exp_0000"
+    said = {
+        "log": "go",
+        "advice": "grpo",
+        "literature": "skip",
+        "hypothesis": "the base is right now and then",
+    }
+    while wizard.step != step:
+        if wizard.step == "advice":
+            wizard.answer("assume")
+        wizard.answer(said.get(wizard.step, ""), "the demo's task is made up")
+    if step == "advice":
+        wizard.answer("assume")
+    if step == "smoke":
+        wizard.answer("run")
 
 
 async def _take(root: Path, shot: Shot, view: ExperimentView, size: tuple[int, int], now: float) -> str:
