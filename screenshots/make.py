@@ -56,7 +56,7 @@ SHOTS = (
     Shot("rollouts", "grpo", ("enter", "tab", "tab")),
     Shot("held_out", "grpo", ("enter", "tab", "tab", "tab", "tab")),
     Shot("findings", "sft", ("f",)),
-    Shot("compare", "grpo", ("v",), until="items against"),
+    Shot("compare", "grpo", ("k", "space", "j", "v"), until="the reference"),
     Shot("spot_check", "sft", ("x",), until="<|im_start|>"),
     Shot("method_log", "grpo", ("m",)),
     Shot("new_experiment", "grpo", ("n",)),

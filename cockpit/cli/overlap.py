@@ -13,6 +13,7 @@ from cockpit.cli.output import print_json, say
 
 if TYPE_CHECKING:
     from cockpit.core.overlap import Overlap
+    from cockpit.core.paraphrase import Paraphrases
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,11 +32,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="THEIRS=OURS",
         help="read a column as prompt, answer, text …",
     )
+    parser.add_argument(
+        "--paraphrases",
+        action="store_true",
+        help="look for items in other words, too, by a local sentence-embedding model (minutes)",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     from cockpit.core.overlap import findings
-    from cockpit.services import overlap
+    from cockpit.core.paraphrase import Paraphrases
+    from cockpit.core.paraphrase import findings as in_other_words
+    from cockpit.services import overlap, paraphrases
 
     columns = _columns(options.column)
     began = time.monotonic()
@@ -48,13 +56,19 @@ def run(options: argparse.Namespace) -> int:
         limit=options.limit,
     )
     seconds = time.monotonic() - began
-    told = findings(found, options.train)
+    seen = (
+        paraphrases.look(options.train, options.held_out, columns=columns, limit=options.limit)
+        if options.paraphrases
+        else Paraphrases(why="--paraphrases was not given")
+    )
+    told = [*findings(found, options.train), *in_other_words(seen, found.items, options.train)]
     if options.json:
         print_json(
             {
                 "train": options.train,
                 "held_out": options.held_out,
                 **found.as_dict(max(0, options.most)),
+                "paraphrases": seen.as_dict(),
                 "findings": [finding.as_dict() for finding in told],
                 "seconds": round(seconds, 2),
                 "rows_per_s": round(found.rows / max(seconds, 1e-6)),
@@ -62,6 +76,8 @@ def run(options: argparse.Namespace) -> int:
         )
     else:
         say(as_text(found, options.train, options.held_out, max(0, options.most), seconds))
+        if options.paraphrases:
+            say(_paraphrased(seen, max(0, options.most)))
     return FAILED if found.leaked else OK
 
 
@@ -117,6 +133,18 @@ def as_text(found: Overlap, train: str, held_out: str, most: int, seconds: float
         lines += ["", "Common phrases, which count for little:"]
         lines += [f"  {rows:>8,} rows  {words}" for words, rows, _ in found.tally.phrases]
     lines += ["", _verdict(found)]
+    return "\n".join(lines)
+
+
+def _paraphrased(seen: Paraphrases, most: int) -> str:
+    lines = ["", seen.sentence]
+    for twin in seen.twins[:most]:
+        lines += [
+            f"training line {twin.train_line:,} as held-out line {twin.held_out_line:,}: cosine {twin.cosine:.2f}, the "
+            f"nearest other item {twin.next_item:.2f}",
+            f"  training  {_one_line(twin.train_text)}",
+            f"  held-out  {_one_line(twin.held_out_text)}",
+        ]
     return "\n".join(lines)
 
 

@@ -55,6 +55,16 @@ def compare(
     return Overlap(len(items), scan.counts.rows, scan.tally(), tuple(scan.matches()))
 
 
+def asked_of(name: str, columns: Mapping[str, str] | None, *, limit: int) -> list[tuple[int, str]]:
+    """Line and question of the first `limit` rows that ask something. Raises CockpitError naming file and line."""
+    found = (
+        (line, "\n".join(asked))
+        for line, row in _rows(name, None)
+        if (asked := _asked(row, columns) or _plain(row, columns))
+    )
+    return list(islice(found, limit))
+
+
 def _rows(name: str, limit: int | None) -> Iterator[tuple[int, dict[str, Any]]]:
     path = Path(name).expanduser()
     if path.suffix.lower() in (".jsonl", ".ndjson") and path.is_file():
