@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import importlib
 import math
-import random
 import sys
 import time
 from typing import Any
 
 from cockpit.contract import CockpitError
-from trainers.common import summary
+from trainers.common import remote
 from trainers.common.attempt import Attempt, run
 from trainers.common.ending import Ending
 
@@ -29,9 +28,9 @@ def train(attempt: Attempt) -> Ending:
     attempt.stage("importing")
     tinker = sdk()
     from trainers.common import loading, slices
-    from trainers.common.callback import MidEval, interval
     from trainers.common.demonstrations import sft_dataset
     from trainers.common.overlap import training_rows
+    from trainers.common.progress import Progress, interval
     from trainers.common.selection import learnable
 
     recipe = attempt.recipe
@@ -56,12 +55,12 @@ def train(attempt: Attempt) -> Ending:
     steps = steps if steps > 0 else math.ceil(per_epoch * float(given.get("num_train_epochs") or 1))
     every = interval(recipe.mid_eval, per_epoch)
     adam = tinker.types.AdamParams(learning_rate=float(given.get("learning_rate") or 1e-4))
-    mid_eval, paths = MidEval(attempt, tokenizer, items, verifier, True), dict[int, str]()
+    progress, paths = Progress(attempt), dict[int, str]()
     attempt.facts["framework"] = f"tinker {tinker.__version__}"
 
     attempt.stage("training")
     step = 0
-    for step, chosen in enumerate(batches(data, batch, steps, recipe.seed), 1):
+    for step, chosen in enumerate(remote.batches(data, batch, steps, recipe.seed), 1):
         began = time.perf_counter()
         forward, update = client.forward_backward(chosen, "cross_entropy"), client.optim_step(adam)
         loss = loss_of(forward.result(timeout=WAIT_S), chosen)
@@ -69,19 +68,18 @@ def train(attempt: Attempt) -> Ending:
         row = {"loss": loss, "lr": adam.learning_rate, "step_time": time.perf_counter() - began}
         attempt.out.metrics(step, row)
         print(f"step {step}/{steps}  loss {loss:.4g}", flush=True)
-        mid_eval._poll()
+        progress.poll()
         if attempt.stop:
             break
         if step % every == 0 or step == steps:
             paths[step] = save(client, step)
             scored = score(attempt, service, paths[step], tokenizer, items, verifier, step, "eval")
-            best = mid_eval._judge(scored.score, step, scheduled=True)
-            facts = {"score": scored.score, "passed": scored.passed, "parsed": scored.parsed, "n": scored.n}
-            mid_eval._report(step, None, best, facts | {"truncated": scored.truncated}, scored.rows)
-            if mid_eval.state.early_stopped:
+            best = progress.judge(scored.score, step, scheduled=True)
+            progress.report(step, None, best, scored)
+            if progress.state.early_stopped:
                 break
             attempt.stage("training", f"step {step}")
-    return finish(attempt, service, client, tokenizer, mid_eval.state, paths, step)
+    return finish(attempt, service, client, tokenizer, progress.state, paths, step)
 
 
 def sdk() -> Any:
@@ -109,22 +107,7 @@ def finish(
     items, verifier = slices.load(attempt, "held_out")
     attempt.stage("evaluating", f"held-out set, {len(items)} items")
     scored = score(attempt, service, place, tokenizer, items, verifier, state.best_step, "held_out")
-    attempt.out.rows(attempt.layout.held_out / "items.jsonl", scored.rows)
-    recipe = attempt.recipe
-    told = {"score": scored.score, "passed": scored.passed, "parsed": scored.parsed, "n": scored.n}
-    about = {
-        "v": 1,
-        "truncated": scored.truncated,
-        "verifier": recipe.verifier,
-        "verifier_hash": verifier.fingerprint,
-        "held_out_hash": recipe.data.held_out_hash or summary.file_key(recipe.data.held_out),
-        "generation": recipe.generation.model_dump(mode="json"),
-        "checkpoint": place,
-        "model": recipe.model.name_or_path,
-    }
-    summary.write(attempt.layout.held_out / "score.json", about | told)
-    summary.write_result(attempt, scored, None)
-    attempt.out.held_out(**told, checkpoint=place, path="held_out/items.jsonl")
+    remote.held_out(attempt, scored, verifier, place)
     if state.early_stopped:
         return Ending("early_stopped", state.stop_reason, **facts)
     return Ending("finished", f"All {step} steps are done; the best weights are at {place}.", **facts)
@@ -168,19 +151,6 @@ def tokens(tokenizer: Any, row: dict[str, Any]) -> tuple[list[int], list[int]]:
     return ids, [0] * same + [1] * (len(ids) - same)
 
 
-def batches(data: list[Any], size: int, steps: int, seed: int) -> Any:
-    """`steps` batches; each epoch in an order of its own, seeded."""
-    order: list[int] = []
-    shuffle = random.Random(seed)
-    for _ in range(steps):
-        while len(order) < size:
-            epoch = list(range(len(data)))
-            shuffle.shuffle(epoch)
-            order += epoch
-        yield [data[i] for i in order[:size]]
-        del order[:size]
-
-
 def loss_of(output: Any, chosen: list[Any]) -> float:
     """Mean cross entropy (nats) over the tokens that are learned from."""
     total = weight = 0.0
@@ -209,7 +179,7 @@ def score(
 ) -> Any:
     """Sample an answer for each item there, judge it here. Raises Stopped between items."""
     from trainers.common.render import prompt_text
-    from trainers.common.scoring import Scored, judged
+    from trainers.common.scoring import judged
     from trainers.common.signals import Stopped
 
     tinker, recipe = sdk(), attempt.recipe
@@ -237,15 +207,7 @@ def score(
         text = tokenizer.decode(list(said.tokens), skip_special_tokens=True)
         row = {"item": item.id, "split": split, "step": step, "prompt": prompt} | judged(verifier, item, text)
         rows.append(row | {"tokens": len(said.tokens), "truncated": said.stop_reason == "length"})
-    count = max(1, len(rows))
-    return Scored(
-        score=sum(row["score"] for row in rows) / count,
-        passed=sum(row["passed"] for row in rows),
-        parsed=sum(row["parsed"] is not None for row in rows),
-        n=len(rows),
-        truncated=sum(row["truncated"] for row in rows),
-        rows=rows,
-    )
+    return remote.total(rows)
 
 
 if __name__ == "__main__":

@@ -63,6 +63,15 @@ KNOWN: Mapping[str, Spec] = {
             check="from trl.experimental.ppo import PPOConfig, PPOTrainer",
             techniques=("ppo",),
         ),
+        # In the cockpit's own environment its graphql-core 3.3 would pull mlflow's graphene down to 2.0. It
+        # breaks under openai 3, which took another HTTP library.
+        Spec(
+            "art",
+            "the client of OpenPipe's ART, for `python -m trainers.art_grpo` (a custom command)",
+            steps=(("openpipe-art==0.5.18", "openai>=2.14,<3", "wandb>=0.31,<1"),),
+            shares=("msgspec", "numpy", "psutil", "pydantic"),
+            check="import art, wandb; art.ServerlessBackend, art.TrainableModel, art.TrajectoryGroup",
+        ),
     )
 }  # fmt: skip
 
@@ -225,7 +234,13 @@ def _installed(folder: Path) -> dict[str, str]:
 
 
 def _run(command: list[str], what: str, mend: str) -> None:
-    env = {**os.environ, "PIP_NO_COLOR": "1", "OMP_NUM_THREADS": "1", "TRL_EXPERIMENTAL_SILENCE": "1"}
+    env = {
+        **os.environ,
+        "PIP_NO_COLOR": "1",
+        "OMP_NUM_THREADS": "1",
+        "TRL_EXPERIMENTAL_SILENCE": "1",
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    }
     env.pop("PYTHONPATH", None)
     try:
         done = subprocess.run(

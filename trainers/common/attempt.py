@@ -69,9 +69,13 @@ def run(technique: str, body: Callable[[Attempt], Ending], argv: list[str] | Non
     However it ends, the last event is one `end`, and it says why in a sentence; the traceback is in the log.
     """
     parser = argparse.ArgumentParser(prog=f"python -m trainers.{technique}")
-    parser.add_argument("attempt_dir", type=Path)
+    # A command of the user's own (technique custom) is told its folder by the environment.
+    told = os.environ.get("COCKPIT_ATTEMPT_DIR")
+    parser.add_argument("attempt_dir", type=Path, nargs="?", default=told)
     parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
     args = parser.parse_args(argv)
+    if args.attempt_dir is None:
+        parser.error("the following arguments are required: attempt_dir")
     root = args.attempt_dir.resolve()
     began = time.time()
     stop = StopFlag()

@@ -13,18 +13,17 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from cockpit.contract import control as requests
 from cockpit.contract.events import CheckpointReason
 from trainers.common import checkpoints, ranks
 from trainers.common.attempt import Attempt
-from trainers.common.checkpoints import EvalState
 from trainers.common.data import Item
+from trainers.common.progress import Progress, interval
 from trainers.common.ranks import RANK
 from trainers.common.scoring import score_items
 from trainers.common.signals import Stopped
 
 
-class MidEval(TrainerCallback):
+class MidEval(Progress, TrainerCallback):
     """Asks transformers to save at the right steps, and does the rest when the files are written.
 
     The order is checkpoint first, then mini-eval: a run that is killed in the middle keeps the checkpoint, and a
@@ -34,17 +33,15 @@ class MidEval(TrainerCallback):
     def __init__(
         self, attempt: Attempt, tokenizer: Any, items: list[Item], verifier: Any, use_cache: bool
     ) -> None:
-        self.attempt = attempt
+        super().__init__(attempt)
         self.tokenizer = tokenizer
         self.items = items
         self.verifier = verifier
         self.use_cache = use_cache
-        self.state = EvalState()
         self.every = attempt.recipe.mid_eval.every_steps
         self.reason: CheckpointReason = "periodic"
         self.trainer: Any = None
         self.save_error: str | None = None
-        self.asked: list[requests.Request] = []
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         batches = len(kwargs["train_dataloader"])
@@ -113,49 +110,11 @@ class MidEval(TrainerCallback):
             )
         except Stopped:
             return False
-        best = self._judge(scored.score, step, scheduled=scheduled)
+        best = self.judge(scored.score, step, scheduled=scheduled)
         self.state.due = False
         self.state.save(folder)
-        facts = {"score": scored.score, "passed": scored.passed, "parsed": scored.parsed, "n": scored.n}
-        facts["truncated"] = scored.truncated
-        self._report(step, epoch, best, facts, scored.rows)
+        self.report(step, epoch, best, scored)
         return best
-
-    def _judge(self, score: float, step: int, *, scheduled: bool) -> bool:
-        """Fold a score into the early-stop state."""
-        settings, state = self.attempt.recipe.mid_eval, self.state
-        best = state.best_score is None or score > state.best_score + settings.min_delta
-        if best:
-            state.best_score, state.best_step, state.since_best = score, step, 0
-        elif scheduled:
-            state.since_best += 1
-        if settings.early_stop and state.since_best >= settings.patience:
-            state.early_stopped = True
-            state.stop_reason = (
-                f"The mini-eval has not improved in {state.since_best} checkpoints: "
-                f"best {state.best_score:.3g} at step {state.best_step}, now {score:.3g}."
-            )
-        return best
-
-    def _report(
-        self, step: int, epoch: float | None, best: bool, facts: dict[str, Any], rows: list[dict[str, Any]]
-    ) -> None:
-        out, state = self.attempt.out, self.state
-        path = out.samples(step, "eval", rows)
-        out.mid_eval(
-            step=step,
-            epoch=epoch,
-            best=best,
-            best_score=state.best_score,
-            best_step=state.best_step,
-            since_best=state.since_best,
-            baseline=self.attempt.recipe.mid_eval.baseline,
-            items=path,
-            **facts,
-        )
-        shares = {"score": facts["score"], "parsed_share": facts["parsed"] / max(1, facts["n"])}
-        out.metrics(step, {f"eval/{name}": value for name, value in shares.items()})
-        print(f"mini-eval at step {step}: {facts['score']:.3g}{' (best)' if best else ''}", flush=True)
 
     def _publish(self, written: Path, step: int) -> Path | None:
         """The checkpoint under its final name; None, with a notice, where the disk would not take it."""
@@ -174,18 +133,12 @@ class MidEval(TrainerCallback):
 
     def _poll(self) -> set[str]:
         """Take up requests from the cockpit, the same ones in every process; a stop is answered like a signal."""
-        self.asked = requests.pending(self.attempt.layout) if RANK == 0 else []
+        if RANK == 0:
+            self.poll()
         names = {request.name for request in self.asked}
-        if "stop" in names:
-            self.attempt.stop.set("asked by the cockpit")
         agreed = ranks.agree(bool(self.attempt.stop), "evaluate" in names, "checkpoint" in names)
         if agreed[0]:
             self.attempt.stop.set("asked in another of its processes")
         return {
             name for name, is_set in zip(("stop", "evaluate", "checkpoint"), agreed, strict=True) if is_set
         }
-
-
-def interval(settings: Any, steps_per_epoch: int) -> int:
-    """Optimizer steps between checkpoints: `every_steps` or `every_epochs`, whichever comes first."""
-    return max(1, min(settings.every_steps, round(settings.every_epochs * steps_per_epoch)))
