@@ -130,7 +130,10 @@ def _renamed(overlap: Overlap, renamed: Sequence[Match], train: str, experiments
         "eval-in-synthetic",
         "warn" if share >= 0.01 else "info",
         headline,
-        side_by_side(renamed),
+        (
+            *side_by_side(renamed),
+            f"compared word by word; `cockpit overlap {train} HELD_OUT --paraphrases` goes by meaning",
+        ),
         next_step,
         SOURCE_SYNTHETIC,
         tuple(experiments),

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from cockpit.core.comparing import Comparison, Side
 from cockpit.core.findings import Finding
 from cockpit.ui.screens.compare import CompareScreen
 from cockpit.ui.screens.findings import ActsScreen, FindingsScreen
 from cockpit.ui.screens.run import RunScreen
-from cockpit.ui.views.comparing import asked
+from cockpit.ui.views.comparing import asked, settings
 from cockpit.ui.widgets.chart import Chart
 from cockpit.ui.widgets.line_view import LineView
 from tests.ui.drive import Cockpit, fly
@@ -124,6 +125,14 @@ async def test_a_comparison_that_cannot_be_written_says_so(stage: Stage) -> None
 )  # fmt: skip
 def test_an_item_shows_what_was_asked_without_the_templates_marks(prompt: str, shown: str) -> None:
     assert asked(prompt) == shown
+
+
+def test_two_long_paths_can_be_told_apart() -> None:
+    sides = tuple(Side(id_, "sft", "evaluated") for id_ in ("exp_0001", "exp_0002"))
+    paths = ("/data/a/long/way/to/train.jsonl", "/data/a/long/way/to/other.jsonl")
+    shown = "\n".join(item.plain for item in settings(Comparison(sides, {"data.train": paths}, ()), 50))
+    assert "train.jsonl" in shown
+    assert "other.jsonl" in shown
 
 
 async def test_one_alone_is_not_compared(stage: Stage) -> None:

@@ -64,7 +64,14 @@ def settings(whole: Comparison, width: int) -> list[Line]:
 
 
 def _cells(values: Sequence[str], width: int, *, bold: bool = False) -> list[Span]:
-    return [(clip(value, width - 1).ljust(width) + " ", BOLD if bold else DIM) for value in values]
+    return [(_fitted(value, width - 1).ljust(width) + " ", BOLD if bold else DIM) for value in values]
+
+
+def _fitted(value: str, width: int) -> str:
+    """Cut to `width`; a path keeps its end, which is where two of them differ."""
+    if "/" in value and len(value) > width:
+        return "…" + clean(value)[-(width - 1) :]
+    return clip(value, width)
 
 
 def items(pair: Pair, by_id: dict[str, Side], width: int, glyphs: Glyphs) -> list[list[Line]]:
