@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,25 +33,32 @@ def record(ws: Workspace, entries: Iterable[Entry]) -> int:
     path = ws.layout.methodlog
     with _alone(ws):
         try:
-            before = path.read_bytes().decode("utf-8") if path.exists() else ""
-        except (OSError, UnicodeDecodeError) as error:
+            # Bytes that are no UTF-8 (somebody's paste) stay as they are: nothing of a log is ever lost.
+            before = path.read_bytes().decode("utf-8", "surrogateescape") if path.exists() else ""
+        except OSError as error:
             raise CockpitError(
                 f"the method log can't be read: {error}", "Mend it or move it away.", file=path
             ) from error
         text, added = before, 0
         for entry in entries:
             dated = entry if entry.date else _dated(entry, ws.clock())
-            longer = methodlog.append(text, dated)
+            longer = methodlog.append(text, _encodable(dated))
             added += longer != text
             text = longer
         if added:
             try:
-                atomic.write_bytes(path, text.encode("utf-8", "backslashreplace"))
+                atomic.write_bytes(path, text.encode("utf-8", "surrogateescape"))
             except OSError as error:
                 raise CockpitError(
                     f"the method log can't be written: {error.strerror}", "Nothing of it is lost.", file=path
                 ) from error
     return added
+
+
+def _encodable(entry: Entry) -> Entry:
+    """Lone surrogates (of hostile file names) as escapes, so that they are not taken for bytes of the log."""
+    plain = entry.text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return entry if plain == entry.text else replace(entry, text=plain)
 
 
 def note(ws: Workspace, text: str, *, experiment: str | None = None, kind: str = "note") -> bool:

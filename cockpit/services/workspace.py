@@ -288,7 +288,7 @@ def _decision(value: object) -> Decision | None:
 
 def _status(record: Mapping[str, Any], facts: attempts.AttemptFacts | None, decision: Decision | None) -> str:
     """The words of the product: draft, smoked, running, evaluated, committed, discarded, failed."""
-    if facts is None or facts.status.state == "queued":  # a folder that no process was started in
+    if facts is None or (facts.status.state == "queued" and not facts.status.in_line):  # nothing was started
         return "smoked" if record.get("smoke") else "draft"
     if attempts.is_live(facts.status):
         return "running"

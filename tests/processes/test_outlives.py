@@ -73,7 +73,8 @@ def test_closed_terminal(flight: Flight) -> None:
     while b"launched" not in seen:
         seen += os.read(terminal, 1024)
     os.close(terminal)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGHUP
+    ended = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    assert ended in (-signal.SIGHUP, 1), "hung up, or its read failed first"
     until(lambda: flight.says("up"))
     assert flight.status.state == "running"
     (flight.layout.root / "go").touch()

@@ -239,6 +239,7 @@ def test_a_resumed_run_goes_on_in_the_same_tracker_run(flight: Flight, server: S
     flight.trainer(one + TO_THE_END, report_to="mlflow")
     launcher.resume(flight.layout)
     settled(flight)
+    until(lambda: server.run()["status"] == "FINISHED", 60)  # the reporter closes it a moment after the run
     again = server.run()
     assert (again["id"], again["status"]) == (first["id"], "FINISHED")
     assert again["losses"] == 31
