@@ -146,6 +146,7 @@ class Reporter:
             self._failed(error)
             return False
         self.state.state, self.state.error = "closed", ""
+        self.state.metrics_offset, self.state.events_offset = self.metrics.given, self.events.given
         self._save()
         return True
 
@@ -212,9 +213,11 @@ def follow(layout: AttemptLayout, recipe: Recipe, pid: int) -> int:
     trainer, hurry = Watched(pid), threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: hurry.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    reporter = _reporter(layout, recipe, since=time.time() - EVERY_S)
+    reporter = _reporter(layout, recipe, since=_started(layout))
     if reporter.state.state == "closed" and not trainer.alive():
-        return 0  # a second reporter of the same process, which came to its turn when all was told
+        reporter.read()
+        if not reporter.waiting and reporter.outcome is None:
+            return 0  # a second reporter of the same process, which came to its turn when all was told
     threading.Thread(target=_give_up, args=(trainer, hurry), daemon=True).start()
     while not hurry.is_set():
         alive = trainer.alive()  # asked before reading: what a dead one wrote is then read whole
@@ -228,6 +231,13 @@ def follow(layout: AttemptLayout, recipe: Recipe, pid: int) -> int:
             reporter.close(reporter.outcome or "failed")
             break
     return 0 if reporter.state.state == "closed" else 1
+
+
+def _started(layout: AttemptLayout) -> float:
+    """When this process of the attempt began (epoch seconds): it may be over before a slow client is imported."""
+    record = atomic.read_json(layout.process)
+    started = record.get("started") if isinstance(record, dict) else None
+    return float(started) if isinstance(started, int | float) else time.time() - EVERY_S
 
 
 def close(layout: AttemptLayout, recipe: Recipe, pid: int) -> int:
