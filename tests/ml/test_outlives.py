@@ -129,5 +129,5 @@ def test_the_demo_told_to_its_end_although_its_teller_was_killed(tmp_path: Path,
     log = (root / "methodlog.md").read_text()
     marks = [line.partition("<!--")[2] for line in log.splitlines() if "<!-- k:" in line]
     assert len(marks) == len(set(marks))
-    for text in ("sha256:", "exp_0001: sft", "committed: Gained", "discarded: Lost"):
-        assert text in log
+    for text in ("sha256:", "exp_0001: sft", "exp_0002: committed", "Gained", "exp_0001: discarded", "Lost"):
+        assert text in log, log
