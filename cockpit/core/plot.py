@@ -227,11 +227,11 @@ def y_range(lo: float, hi: float, *, log: bool = False, before: Range | None = N
     if log:
         return _round_log(lo, hi)
     if hi <= lo:
-        pad = 0.1 * abs(lo) if lo else 1.0
+        pad = 0.1 * abs(lo) or 1.0
         lo, hi = lo - pad, hi + pad
     step = nice_step(hi - lo, 8)
     low, high = math.floor(lo / step + 1e-9) * step, math.ceil(hi / step - 1e-9) * step
-    return low, high
+    return (low, high) if high > low else (lo - 1.0, hi + 1.0)  # values too small to be told apart
 
 
 def _span(lo: float, hi: float, log: bool) -> float:

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cockpit.core import plot
@@ -222,6 +222,7 @@ def test_any_size_is_survived(width: int, height: int, log: bool, ascii_only: bo
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.floats(), min_size=1, max_size=30), st.booleans())
+@example([5e-324], False)  # the smallest number there is: a tenth of it is nothing
 def test_any_values_are_survived(values: list[float], log: bool) -> None:
     made = table([float(n) for n in range(len(values))], x=values)
     Figure().paint(40, 10, [Line("x", made.column("x"))], view=View(log=log, smoothing=0.6))
