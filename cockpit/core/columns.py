@@ -7,23 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
+from cockpit.contract.labels import as_bool as as_bool
 from cockpit.core.turns import style_of, turn_of, turns_of
 
 Kind = Literal["null", "bool", "number", "text", "turn", "turns", "texts", "list", "object"]
-_TRUE = {
-    "true",
-    "yes",
-    "1",
-    "good",
-    "desirable",
-    "positive",
-    "thumbs_up",
-    "up",
-    "chosen",
-    "accept",
-    "accepted",
-}
-_FALSE = {"false", "no", "0", "bad", "undesirable", "negative", "thumbs_down", "down", "rejected", "reject"}
 
 
 def kind_of(value: object) -> Kind:
@@ -89,18 +76,6 @@ def columns_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, Column]:
         for name, value in row.items():
             columns.setdefault(str(name), Column(str(name))).add(value)
     return columns
-
-
-def as_bool(value: object) -> bool | None:
-    """Read a yes or no in any of its usual spellings; None where it is neither."""
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, int | float):
-        return {0.0: False, 1.0: True, -1.0: False}.get(value)
-    if isinstance(value, str):
-        word = value.strip().lower().replace(" ", "_")
-        return True if word in _TRUE else False if word in _FALSE else None
-    return None
 
 
 def as_number(value: object) -> float | None:

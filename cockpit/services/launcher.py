@@ -224,7 +224,7 @@ def _supervise(
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=_supervisor_environment(),
+                env=child_environment(),
                 pass_fds=(tell,),
                 start_new_session=True,
             )
@@ -285,8 +285,8 @@ def _judge_start(attempt: AttemptLayout, answers: _Answers) -> ProcessRecord:
     return facts
 
 
-def _supervisor_environment() -> dict[str, str]:
-    """Ours, without the mark of a run that we may have been started from: that run's sweep is not to find us."""
+def child_environment() -> dict[str, str]:
+    """For a process that outlives us: it finds this package, and no run's sweep finds it (we may be in one)."""
     env = {name: value for name, value in os.environ.items() if name != MARK}
     home = str(Path(cockpit.__file__).resolve().parent.parent)
     if not home.endswith("-packages"):

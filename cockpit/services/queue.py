@@ -22,7 +22,7 @@ from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import BASELINE_ID
 from cockpit.core.methodlog import Entry
 from cockpit.core.slots import never
-from cockpit.services import claims, drafts, flight, journal
+from cockpit.services import claims, drafts, flight, journal, launcher
 from cockpit.services.workspace import Workspace, queue_files, queue_folder
 
 EVERY_S = 2.0
@@ -116,7 +116,7 @@ def ensure_runner(ws: Workspace) -> None:
             stderr=output,
             start_new_session=True,
             cwd="/",
-            env=_environment(),
+            env=launcher.child_environment(),
         )
 
 
@@ -179,16 +179,6 @@ def _lock(ws: Workspace) -> int | None:
     except OSError:
         return handle
     return handle
-
-
-def _environment() -> dict[str, str]:
-    """Ours, with this very package found from any folder."""
-    import cockpit
-
-    home = str(Path(cockpit.__file__).resolve().parent.parent)
-    env = {name: value for name, value in os.environ.items() if name != "COCKPIT_ATTEMPT"}
-    known = env.get("PYTHONPATH")
-    return env | {"PYTHONPATH": f"{home}{os.pathsep}{known}" if known else home}
 
 
 if __name__ == "__main__":

@@ -13,22 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cockpit.contract import CockpitError, Recipe
+from cockpit.contract.labels import as_bool as as_bool
 from trainers.common.data import Message, Prompt, Row, as_messages, column, messages_of, prompt_of
 
-_TRUE = (
-    "true",
-    "yes",
-    "1",
-    "good",
-    "desirable",
-    "positive",
-    "thumbs_up",
-    "up",
-    "chosen",
-    "accept",
-    "accepted",
-)
-_FALSE = ("false", "no", "0", "bad", "undesirable", "negative", "thumbs_down", "down", "rejected", "reject")
 _HH = re.compile(r"\n\n(Human|Assistant):")
 PASSED = 1.0
 """A trajectory without `passed` counts as passed from this reward on."""
@@ -186,16 +173,6 @@ def _mask(mask: Any, row: Row, number: int, turns: int, recipe: Recipe) -> tuple
             file=recipe.data.train,
         )
     return tuple(bool(value) for value in mask)
-
-
-def as_bool(value: object) -> bool | None:
-    """A yes or no in any of its usual spellings; None where it is neither."""
-    if isinstance(value, bool) or value is None:
-        return value
-    if isinstance(value, int | float):
-        return {0.0: False, 1.0: True, -1.0: False}.get(float(value))
-    word = str(value).strip().lower().replace(" ", "_")
-    return True if word in _TRUE else False if word in _FALSE else None
 
 
 def as_number(value: object) -> float | None:
