@@ -11,8 +11,10 @@ itself into this program (--after-training).
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -62,22 +64,29 @@ def evaluate(attempt: Attempt, checkpoint: str | None, *, announce: bool) -> Non
     from transformers import AutoModelForCausalLM  # noqa: F401 - the slow part, while the stage says so
 
     from trainers.common import loading
+    from trainers.common.engine import Engine
 
     attempt.stage("loading", str(place or recipe.model.name_or_path))
     tokenizer = loading.load_tokenizer(recipe, str(place) if place else None)
     weights = str(place) if place else None
-    if recipe.technique == "reward":
-        model: Any = loading.load_scorer(recipe, tokenizer, training=False, checkpoint=weights)
-    else:
-        model = loading.load_model(recipe, training=False, checkpoint=weights)
+
+    @functools.cache
+    def load() -> Any:
+        """The model, once it is needed: a server may answer instead."""
+        if recipe.technique == "reward":
+            return loading.load_scorer(recipe, tokenizer, training=False, checkpoint=weights)
+        return loading.load_model(recipe, training=False, checkpoint=weights)
+
+    engine = Engine(attempt)
     if recipe.technique == "baseline":
-        score_slice(attempt, model, tokenizer, mini, verifier, place, folder=attempt.layout.mini_eval)
-    score_slice(attempt, model, tokenizer, held_out, verifier, place, folder=attempt.layout.held_out)
+        score_slice(attempt, engine, load, tokenizer, mini, verifier, place, folder=attempt.layout.mini_eval)
+    score_slice(attempt, engine, load, tokenizer, held_out, verifier, place, folder=attempt.layout.held_out)
 
 
 def score_slice(
     attempt: Attempt,
-    model: Any,
+    engine: Any,
+    load: Callable[[], Any],
     tokenizer: Any,
     items: list[Any],
     verifier: Any,
@@ -95,11 +104,13 @@ def score_slice(
     began = time.monotonic()
     step = _step(place)
     scored = score_items(
-        model,
+        engine,
+        load,
         tokenizer,
         items,
         verifier,
         recipe,
+        weights=place,
         step=step,
         split="held_out" if whole else "eval",
         stop=attempt.stop,
@@ -115,6 +126,7 @@ def score_slice(
         "parsed": scored.parsed,
         "n": scored.n,
         "truncated": scored.truncated,
+        "engine": scored.engine,
         "verifier": getattr(verifier, "name", recipe.verifier)
         if recipe.technique == "reward"
         else recipe.verifier,

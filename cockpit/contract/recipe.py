@@ -130,6 +130,10 @@ class MidEvalSettings(_Section):
     """The base model's score on the same items; the full held-out pass runs only from there up."""
     keep_last: int = Field(2, ge=1)
     """Checkpoints kept beside the best one."""
+    engine: Literal["transformers", "vllm"] = "transformers"
+    """What answers the items: the trainer itself, or a warm vLLM server (LoRA; full weights fall back)."""
+    serve_wait_s: float = Field(300.0, gt=0)
+    """Seconds without an answer from the server after which transformers answers instead."""
 
 
 class Budget(_Section):

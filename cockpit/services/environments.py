@@ -25,55 +25,13 @@ from typing import Any, cast
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import WorkspaceLayout
+from cockpit.services.environment_specs import KNOWN as KNOWN
+from cockpit.services.environment_specs import Spec as Spec
 
 Say = Callable[[str], None]
 RECORD = "env.json"
 SHARED = "_cockpit_shared.pth"
 PIP_S = 1800.0  # longer than any install that still moves
-
-
-@dataclass(frozen=True, slots=True)
-class Spec:
-    """What an environment holds.
-
-    `steps`: arguments of one `pip install` after the other. `shares`: distributions that are taken from the
-    cockpit's own environment where it has them all; `instead`: what is installed first where it has not.
-    `check`: Python that must run in it. `techniques`: whose trainers run in it.
-    """
-
-    name: str
-    says: str
-    steps: tuple[tuple[str, ...], ...]
-    shares: tuple[str, ...] = ()
-    instead: tuple[tuple[str, ...], ...] = ()
-    check: str = ""
-    techniques: tuple[str, ...] = ()
-
-
-KNOWN: Mapping[str, Spec] = {
-    spec.name: spec
-    for spec in (
-        Spec(
-            "ppo",
-            "TRL 1.12.0, the last release with PPO (unmaintained upstream since)",
-            steps=(("--no-deps", "trl==1.12.0"),),
-            shares=("torch", "transformers", "accelerate", "datasets", "peft"),
-            instead=(("torch>=2.6", "transformers>=5.23,<6", "accelerate>=1.15,<2", "datasets>=5.2,<6",
-                      "peft>=0.21.2,<0.22", "psutil>=6.0", "pydantic>=2.9"),),
-            check="from trl.experimental.ppo import PPOConfig, PPOTrainer",
-            techniques=("ppo",),
-        ),
-        # In the cockpit's own environment its graphql-core 3.3 would pull mlflow's graphene down to 2.0. It
-        # breaks under openai 3, which took another HTTP library.
-        Spec(
-            "art",
-            "the client of OpenPipe's ART, for `python -m trainers.art_grpo` (a custom command)",
-            steps=(("openpipe-art==0.5.18", "openai>=2.14,<3", "wandb>=0.31,<1"),),
-            shares=("msgspec", "numpy", "psutil", "pydantic"),
-            check="import art, wandb; art.ServerlessBackend, art.TrainableModel, art.TrajectoryGroup",
-        ),
-    )
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,13 +141,18 @@ def _make(folder: Path, spec: Spec, say: Say) -> None:
         "Install Python's venv module (Debian: apt-get install python3-venv).",
     )
     python = folder / "bin" / "python"
+    if shared and spec.shares_first:
+        _share(folder)
     pip = [str(python), "-m", "pip"] if own_pip else [sys.executable, "-m", "pip", "--python", str(python)]
     for step in (*(() if shared else spec.instead), *spec.steps):
-        say(f"pip install {' '.join(step)}")
+        more = f" … ({len(step) - 6} more)" if len(step) > 6 else ""
+        say(f"pip install {' '.join(step[:6])}{more}")
         options = ["install", "--disable-pip-version-check", "--no-input", "--quiet"]
         _run([*pip, *options, *step], "pip could not install it", "Is there a network, or a package index?")
+    for name, version in spec.shims.items():
+        _shim(folder, name, version)
     if shared:
-        _site_packages(folder).joinpath(SHARED).write_text("".join(f"{place}\n" for place in _own_places()))
+        _share(folder)
         say(f"It shares the cockpit's {', '.join(spec.shares)}.")
     if spec.check:
         say("Trying it.")
@@ -209,10 +172,28 @@ def _make(folder: Path, spec: Spec, say: Say) -> None:
     )
 
 
+def _share(folder: Path) -> None:
+    """Behind what is installed into it, the environment in `folder` sees the cockpit's own libraries."""
+    _site_packages(folder).joinpath(SHARED).write_text("".join(f"{place}\n" for place in _own_places()))
+
+
+def _shim(folder: Path, name: str, version: str) -> None:
+    """A distribution that is nothing but its name and version."""
+    place = _site_packages(folder) / f"{name}-{version}.dist-info"
+    place.mkdir(exist_ok=True)
+    (place / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    (place / "INSTALLER").write_text("cockpit\n")
+    (place / "RECORD").write_text("")
+
+
 def _has_all(names: Sequence[str]) -> bool:
-    """Whether the cockpit's own environment holds every one of these distributions."""
+    """Whether the cockpit's own environment holds every one of these distributions, in the version that is named."""
     try:
-        return all(importlib.metadata.version(name) for name in names)
+        for name, _, wanted in (entry.partition("==") for entry in names):
+            found = importlib.metadata.version(name)
+            if wanted and found.partition("+")[0] != wanted:
+                return False
+        return True
     except importlib.metadata.PackageNotFoundError:
         return False
 

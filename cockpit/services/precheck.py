@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cockpit.contract.errors import CockpitError
+from cockpit.contract.serving import model_digest
 from cockpit.core import methodlog, moves
 from cockpit.core.methodlog import Entry
 from cockpit.core.moves import Concern, Past
@@ -18,8 +19,6 @@ from cockpit.verifiers import load as load_verifier
 
 if TYPE_CHECKING:
     from cockpit.contract.recipe import Recipe
-
-_CHUNK = 1 << 16
 
 
 def concerns(ws: Workspace, recipe: Recipe, *, but: str = "") -> list[Concern]:
@@ -87,28 +86,6 @@ def content_entries(ws: Workspace) -> list[Entry]:
         for name in says
         if name in now
     ]
-
-
-def model_digest(model: str) -> str | None:
-    """A digest of a local model: its configuration, and size, beginning and end of each weight file."""
-    folder = Path(model).expanduser()
-    if not folder.is_dir():
-        return None
-    digest = hashlib.sha256()
-    try:
-        for name in ("config.json", "adapter_config.json"):
-            if (folder / name).is_file():
-                digest.update((folder / name).read_bytes())
-        for path in sorted([*folder.glob("*.safetensors"), *folder.glob("*.bin")]):
-            size = path.stat().st_size
-            digest.update(f"{path.name} {size}".encode())
-            with path.open("rb") as handle:
-                for at in (0, size // 2, max(0, size - _CHUNK)):
-                    handle.seek(at)
-                    digest.update(handle.read(_CHUNK))
-    except OSError:
-        return None
-    return digest.hexdigest()
 
 
 def template_digest(model: str) -> str | None:

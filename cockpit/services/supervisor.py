@@ -23,8 +23,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from cockpit.contract import atomic
+from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import last_event
+from cockpit.contract.serving import FOLDER_VARIABLE
 from cockpit.core.evidence import Pid
 from cockpit.services import spawn, trackers
 from cockpit.services.oom import OomWatch
@@ -98,6 +100,7 @@ def run(layout: AttemptLayout, options: argparse.Namespace, ready: Ready) -> int
     oom = OomWatch()
     _become_subreaper()
     watch = Watch(layout, record, grace_s=_budget(recipe, "grace_s"))
+    _name_server(layout, recipe)
     try:
         process = _start(layout, recipe, options, record)
     except (OSError, ValueError) as error:
@@ -118,6 +121,28 @@ def run(layout: AttemptLayout, options: argparse.Namespace, ready: Ready) -> int
     trackers.close_left(layout)
     _look_at_both_sides(layout)
     return 0
+
+
+def _name_server(layout: AttemptLayout, recipe: Mapping[str, Any]) -> None:
+    """Where the recipe's evaluations are to be answered by a warm server: start it beside the run, and name it."""
+    os.environ.pop(FOLDER_VARIABLE, None)
+    wanted = cast("Mapping[str, Any]", recipe.get("mid_eval") or {}).get("engine")
+    if wanted != "vllm":
+        return
+    # Only those who want a server pay for these imports.
+    from cockpit.contract.recipe import Recipe
+    from cockpit.services.serving import servers
+    from cockpit.services.workspace import Workspace
+
+    place = spawn.workspace_of(layout.root)
+    try:
+        ws = Workspace(place) if (place / "cockpit.toml").is_file() else None
+        server = servers.for_run(ws, Recipe.parse(recipe))
+    except CockpitError as error:
+        say(f"no server: {error}")
+        return
+    if server is not None:
+        os.environ[FOLDER_VARIABLE] = str(server.root)
 
 
 def _look_at_both_sides(layout: AttemptLayout) -> None:

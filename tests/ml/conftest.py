@@ -244,12 +244,19 @@ class Scripted:
         self.seen: list[dict[str, Any]] = []
 
     def __call__(
-        self, model: Any, tokenizer: Any, items: list[Any], *rest: Any, step: int, **more: Any
+        self,
+        engine: Any,
+        load: Callable[[], Any],
+        tokenizer: Any,
+        items: list[Any],
+        *rest: Any,
+        step: int,
+        **more: Any,
     ) -> Any:
         from trainers.common.scoring import Scored
 
         score = self.scores.pop(0) if len(self.scores) > 1 else self.scores[0]
-        self.seen.append({"step": step, "training": model.training})
+        self.seen.append({"step": step, "training": load().training})
         return Scored(score, round(10 * score), 10, 10, 0, [])
 
 

@@ -102,9 +102,10 @@ def test_training_with_training_settings_and_the_mode_given_back(
         steps.append((model.training, model.config.use_cache, dropouts))
         begin(self, args, state, control, **kwargs)
 
-    def watched(model: Any, *args: Any, **kwargs: Any) -> Any:
+    def watched(engine: Any, load: Callable[[], Any], *args: Any, **kwargs: Any) -> Any:
+        model = load()
         before = model.training
-        scored = score_items(model, *args, **kwargs)
+        scored = score_items(engine, load, *args, **kwargs)
         evals.append((before, model.training))
         return scored
 

@@ -17,6 +17,7 @@ from cockpit.contract.events import CheckpointReason
 from trainers.common import checkpoints, ranks
 from trainers.common.attempt import Attempt
 from trainers.common.data import Item
+from trainers.common.engine import Engine
 from trainers.common.progress import Progress, interval
 from trainers.common.ranks import RANK
 from trainers.common.scoring import score_items
@@ -38,6 +39,7 @@ class MidEval(Progress, TrainerCallback):
         self.items = items
         self.verifier = verifier
         self.use_cache = use_cache
+        self.engine = Engine(attempt)
         self.every = attempt.recipe.mid_eval.every_steps
         self.reason: CheckpointReason = "periodic"
         self.trainer: Any = None
@@ -99,11 +101,13 @@ class MidEval(Progress, TrainerCallback):
         self.attempt.out.stage("evaluating", f"mini-eval at step {step}")
         try:
             scored = score_items(
-                model,
+                self.engine,
+                lambda: model,
                 self.tokenizer,
                 self.items,
                 self.verifier,
                 self.attempt.recipe,
+                weights=folder,
                 step=step,
                 split="eval",
                 stop=self.attempt.stop,

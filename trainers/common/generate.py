@@ -86,11 +86,11 @@ def _batch(model: Any, tokenizer: Any, prompts: list[str], settings: GenerationS
         attention_mask=inputs["attention_mask"].to(model.device),
         max_new_tokens=settings.max_new_tokens,
         pad_token_id=tokenizer.pad_token_id,
-        eos_token_id=sorted(end_tokens(model, tokenizer)),
+        eos_token_id=sorted(end_tokens(model.generation_config, tokenizer)),
         use_cache=True,
         **sampling,
     )
-    ends = torch.tensor(sorted(end_tokens(model, tokenizer)), device=output.device)
+    ends = torch.tensor(sorted(end_tokens(model.generation_config, tokenizer)), device=output.device)
     completions: list[Completion] = []
     for row in output[:, ids.shape[1] :]:
         where = torch.isin(row, ends).nonzero()
@@ -100,8 +100,13 @@ def _batch(model: Any, tokenizer: Any, prompts: list[str], settings: GenerationS
     return completions
 
 
-def end_tokens(model: Any, tokenizer: Any) -> set[int]:
+def input_ids(tokenizer: Any, prompts: list[str]) -> list[list[int]]:
+    """Each rendered prompt as the token ids that a model is given, without padding."""
+    return tokenizer(prompts, add_special_tokens=tokenizer.chat_template is None)["input_ids"]
+
+
+def end_tokens(config: Any, tokenizer: Any) -> set[int]:
     """Ids that end an answer: the tokenizer's, and those of the model's generation config."""
-    configured = model.generation_config.eos_token_id
+    configured = config.eos_token_id
     many = configured if isinstance(configured, list) else [configured]
     return {token for token in [tokenizer.eos_token_id, *many] if token is not None}

@@ -52,6 +52,7 @@ class Progress:
             parsed=scored.parsed,
             n=scored.n,
             truncated=scored.truncated,
+            engine=scored.engine,
         )
         shares = {"score": scored.score, "parsed_share": scored.parsed / max(1, scored.n)}
         out.metrics(step, {f"eval/{name}": value for name, value in shares.items()})

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from cockpit.contract import Recipe
 from cockpit.verifiers import Verdict
 from trainers.common.data import Item
-from trainers.common.generate import generate
+from trainers.common.engine import Engine
 from trainers.common.render import prompt_text
 from trainers.common.signals import StopFlag
 
 
 @dataclass(frozen=True)
 class Scored:
-    """`score`: mean verdict, 0..1; `passed`, `parsed`: items; `rows`: one dict an item, as in samples/."""
+    """`score`: mean verdict, 0..1; `passed`, `parsed`: items; `rows`: one dict an item, as in samples/; `engine`: what
+    gave the answers, `transformers` or `vllm`.
+    """
 
     score: float
     passed: int
@@ -24,15 +27,18 @@ class Scored:
     n: int
     truncated: int
     rows: list[dict[str, Any]]
+    engine: str = "transformers"
 
 
 def score_items(
-    model: Any,
+    engine: Engine,
+    load: Callable[[], Any],
     tokenizer: Any,
     items: list[Item],
     verifier: Any,
     recipe: Recipe,
     *,
+    weights: Path | None,
     step: int,
     split: str,
     stop: StopFlag | None = None,
@@ -40,18 +46,26 @@ def score_items(
 ) -> Scored:
     """Answer every item and judge the answers. Raises Stopped when asked to stop between batches.
 
-    A reward model is scored on pairs instead (see `slices`).
+    The weights of the folder `weights` (None: the base) are scored; `load` gives a model that holds them. A reward
+    model is scored on pairs instead (see `slices`).
     """
     if recipe.technique == "reward":
         from trainers.common.pair_scoring import score_pairs
 
         pairs: list[Any] = items
         return score_pairs(
-            model, tokenizer, pairs, recipe, step=step, split=split, stop=stop, progress=progress
+            load(), tokenizer, pairs, recipe, step=step, split=split, stop=stop, progress=progress
         )
     prompts = [prompt_text(tokenizer, item.prompt, recipe) for item in items]
-    completions = generate(
-        model, tokenizer, prompts, recipe.generation, seed=recipe.seed, stop=stop, progress=progress
+    completions = engine.answer(
+        load,
+        tokenizer,
+        prompts,
+        recipe.generation,
+        weights=weights,
+        step=step,
+        seed=recipe.seed,
+        progress=progress,
     )
     rows: list[dict[str, Any]] = []
     verdicts = verifier.many([(c.text, item.row) for c, item in zip(completions, items, strict=True)])
@@ -70,6 +84,7 @@ def score_items(
         n=len(rows),
         truncated=sum(row["truncated"] for row in rows),
         rows=rows,
+        engine=engine.last,
     )
 
 

@@ -1,0 +1,395 @@
+"""Start, find, look at and stop warm servers. Their keepers own them: nothing here has to stay alive for them."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from cockpit.contract import atomic, serving
+from cockpit.contract.errors import CockpitError
+from cockpit.contract.serving import ServerFacts, ServerLayout
+from cockpit.core import memory
+from cockpit.core import serving as rules
+from cockpit.services import environments, fit, hardware, measure
+from cockpit.services.launcher import child_environment
+from cockpit.services.processes import Row, belonging, end_all, table
+from cockpit.services.serving import http
+from cockpit.services.workspace import Workspace
+
+if TYPE_CHECKING:
+    from cockpit.contract.recipe import Recipe
+
+KEEPER = "cockpit.services.serving.keeper"
+TAKE_OVER_S = 15.0  # until a new keeper has its lock and has written its first record
+STOP_S = 40.0  # vLLM's own end, then what is left of it
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What [serve] of cockpit.toml or the command line asks for; None is what `core.serving` finds right."""
+
+    python: str | None = None
+    """An interpreter that has vLLM, instead of the environment that `cockpit env add vllm` makes."""
+    max_model_len: int | None = None
+    max_lora_rank: int | None = None
+    max_loras: int | None = None
+    gpu: int | None = None
+    kv_cache_gib: float | None = None
+    idle_min: float | None = None
+    dtype: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("max_model_len", "max_lora_rank", "max_loras", "kv_cache_gib"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise CockpitError(f"serve.{name}={value}: it must be more than 0")
+        for name in ("gpu", "idle_min"):
+            value = getattr(self, name)
+            if value is not None and value < 0:
+                raise CockpitError(f"serve.{name}={value}: it can't be less than 0")
+
+
+IDLE_MIN = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server as it is now. `adapters` are those loaded; `resident` bytes of memory of all its processes."""
+
+    layout: ServerLayout
+    facts: ServerFacts
+    alive: bool
+    """Whether its keeper lives."""
+    adapters: tuple[str, ...] = ()
+    leases: tuple[str, ...] = ()
+    resident: int | None = None
+    used: float | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`; the key is not in it."""
+        return {
+            **asdict(self.facts),
+            "url": self.facts.url,
+            "alive": self.alive,
+            "adapters": list(self.adapters),
+            "leases": list(self.leases),
+            "resident": self.resident,
+            "used": self.used,
+            "folder": str(self.layout.root),
+            "log": str(self.layout.log),
+        }
+
+
+def wish_of(ws: Workspace | None, **more: Any) -> Wish:
+    """[serve] of the workspace's cockpit.toml, and `more` over it. Raises CockpitError for a value that can't be."""
+    told = dict(ws.config.sections.get("serve") or {}) if ws is not None else {}
+    told |= {name: value for name, value in more.items() if value is not None}
+    return Wish(**told)
+
+
+def named(model: str) -> str:
+    """A folder's absolute path, or the hub id as it is."""
+    place = Path(model).expanduser()
+    return str(place.resolve()) if place.is_dir() else model
+
+
+def start(
+    ws: Workspace | None,
+    model: str,
+    wish: Wish,
+    *,
+    revision: str | None = None,
+    trust_remote_code: bool = False,
+    rank: int | None = None,
+    trainer: int | None = None,
+) -> tuple[Server, bool]:
+    """The server of `model` (a folder or hub id), started if there is none; whether it was found.
+
+    Returns as soon as its keeper lives: see `wait`. `rank`: of the adapters to come, `trainer`: bytes that a run on
+    the same device still needs. Raises CockpitError: no vLLM, no room, or a keeper that would not start.
+    """
+    model = named(model)
+    digest = serving.model_digest(model)
+    layout = serving.layout_for(model, digest)
+    sweep(layout)
+    if serving.kept(layout):
+        found = look(layout)
+        if found is not None and found.facts.state in ("starting", "ready"):
+            return found, True
+        _until(lambda: not serving.kept(layout), STOP_S)
+    plan = _plan(ws, model, digest, wish, rank=rank, trainer=trainer)
+    plan |= {"revision": revision, "trust_remote_code": trust_remote_code}
+    layout.root.mkdir(parents=True, exist_ok=True)
+    layout.root.chmod(0o700)
+    layout.stop.unlink(missing_ok=True)
+    layout.record.unlink(missing_ok=True)
+    atomic.write_json(layout.plan, plan)
+    _spawn(layout)
+    if not _until(lambda: serving.read(layout) is not None, TAKE_OVER_S):
+        raise CockpitError("the server's keeper did not start", "Its log says why.", file=layout.keeper_log)
+    begun = look(layout)
+    assert begun is not None
+    return begun, False
+
+
+def for_run(ws: Workspace | None, recipe: Recipe) -> ServerLayout | None:
+    """The server of a run that wants one, started beside it; None where none could answer it.
+
+    Returns at once: what comes of the start stands in the record, which the run reads when it needs an answer.
+    """
+    if recipe.mid_eval.engine != "vllm" or serving.why_not(recipe):
+        return None
+    model = serving.model_of(recipe)
+    layout = serving.layout_for(model, serving.model_digest(model))
+    threading.Thread(target=_start_for, args=(ws, recipe, model, layout), daemon=True).start()
+    return layout
+
+
+def _start_for(ws: Workspace | None, recipe: Recipe, model: str, layout: ServerLayout) -> None:
+    need: int | None = None
+    with contextlib.suppress(CockpitError):
+        need = fit.of_recipe(recipe).estimate.total if recipe.technique != "baseline" else None
+    try:
+        start(
+            ws,
+            model,
+            wish_of(ws),
+            revision=recipe.model.revision,
+            trust_remote_code=recipe.model.trust_remote_code,
+            rank=recipe.peft.r if recipe.peft else None,
+            trainer=need,
+        )
+    except CockpitError as error:
+        if not serving.kept(layout):
+            layout.root.mkdir(parents=True, exist_ok=True)
+            told = ServerFacts(
+                "failed", model, serving.model_digest(model), says=str(error), started=time.time()
+            )
+            serving.write(layout, told)
+
+
+def wait(layout: ServerLayout, timeout: float, tick: Callable[[], None] = lambda: None) -> ServerFacts:
+    """Until it answers. Raises CockpitError with its last words where it fails, or after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while True:
+        facts = serving.read(layout)
+        if facts is not None and facts.state == "ready":
+            return facts
+        if facts is None or facts.state in ("failed", "stopped") or not serving.kept(layout):
+            why = facts.says if facts is not None and facts.says else "its keeper is gone"
+            raise CockpitError(f"the server did not start: {why}", "Its log says more.", file=layout.log)
+        if time.monotonic() > deadline:
+            raise CockpitError(
+                f"the server is not ready after {timeout:.0f} s", "It goes on starting.", file=layout.log
+            )
+        tick()
+        time.sleep(0.2)
+
+
+def stop(layout: ServerLayout, timeout: float = STOP_S) -> ServerFacts | None:
+    """End it with all its processes; the record afterwards. Raises CockpitError where it won't end."""
+    if serving.kept(layout):
+        layout.stop.touch()
+        if not _until(lambda: not serving.kept(layout), timeout):
+            raise CockpitError(
+                f"the server has not ended within {timeout:.0f} s",
+                "Its log says more.",
+                file=layout.keeper_log,
+            )
+    sweep(layout)
+    return serving.read(layout)
+
+
+def every() -> list[Server]:
+    """Every server of this user on this box that lives or left a record, the newest first; dead ones are swept."""
+    home = serving.home()
+    layouts = [ServerLayout(path) for path in sorted(home.iterdir())] if home.is_dir() else []
+    for layout in layouts:
+        sweep(layout)
+    found = [server for layout in layouts if (server := look(layout)) is not None]
+    return sorted(found, key=lambda server: (not server.alive, -server.facts.started))
+
+
+def look(layout: ServerLayout) -> Server | None:
+    """One server as it is now; asks it for its adapters, which takes at most a few seconds."""
+    facts = serving.read(layout)
+    if facts is None:
+        return None
+    alive = serving.kept(layout)
+    if not alive:
+        return Server(layout, facts, alive=False)
+    names: tuple[str, ...] = ()
+    if facts.state == "ready":
+        try:
+            names = tuple(http.adapters(facts.url, serving.read_key(layout)))
+        except (OSError, ValueError, KeyError, CockpitError):
+            names = ()
+    resident = sum(hardware.resident(row.pid) for row in processes_of(facts)) or None
+    try:
+        used: float | None = layout.used.stat().st_mtime
+    except OSError:
+        used = None
+    return Server(layout, facts, True, names, tuple(serving.leased(layout)), resident, used)
+
+
+def sweep(layout: ServerLayout) -> int:
+    """End what a killed keeper left, and say so in the record; the number of processes that were ended."""
+    facts = serving.read(layout)
+    if facts is None or facts.state in ("stopped", "failed") or serving.kept(layout):
+        return 0
+    ended = end_all(lambda: processes_of(facts), grace_s=3.0)
+    if serving.kept(layout):
+        return len(ended)
+    serving.write(layout, replace(facts, state="stopped", says="its keeper was killed", ready=None))
+    layout.key.unlink(missing_ok=True)
+    return len(ended)
+
+
+def processes_of(facts: ServerFacts) -> list[Row]:
+    """Every living process of a server.
+
+    By its mark and by its session: the engine's processes write their titles over the environment that holds the mark.
+    A session's number is not given away while a process is in it, so a leader without the mark is somebody else's.
+    """
+    if not facts.token or facts.pid is None or facts.started < time.time() - _uptime():
+        return []
+    rows = table()
+    marked = belonging(facts.token, rows=rows)
+    leader = rows.get(facts.pid)
+    if leader is not None and not leader.zombie and leader.pid not in {row.pid for row in marked}:
+        return marked
+    return belonging(facts.token, [facts.pid], rows)
+
+
+def python_with_vllm(ws: Workspace | None, wish: Wish) -> list[str]:
+    """The command that `serve …` follows. Raises CockpitError where there is no vLLM."""
+    entry = ["-m", "vllm.entrypoints.cli.main"]
+    if wish.python:
+        python = Path(wish.python).expanduser()
+        if not python.is_file():
+            raise CockpitError("serve.python is no interpreter", "Name one that has vLLM.", file=python)
+        return [str(python), *entry]
+    if ws is not None:
+        made = environments.look(ws.root, "vllm")
+        if made.ready:
+            return [str(made.python), *entry]
+    if importlib.util.find_spec("vllm") is not None:
+        return [sys.executable, *entry]
+    raise CockpitError(
+        "there is no vLLM here",
+        "`cockpit env add vllm` makes an environment for it; one that you have: python in [serve] of cockpit.toml.",
+    )
+
+
+def _plan(
+    ws: Workspace | None,
+    model: str,
+    digest: str | None,
+    wish: Wish,
+    *,
+    rank: int | None,
+    trainer: int | None,
+) -> dict[str, Any]:
+    command = python_with_vllm(ws, wish)
+    devices, gpus = fit.here()
+    index, device = _device(devices, wish.gpu) if gpus else (None, devices[0] if devices else None)
+    dtype = wish.dtype or ("auto" if gpus else "float32")
+    config, limit = _config(model)
+    shape = memory.Shape.from_config(config) if config else None
+    weights = _weights(model, shape, dtype)
+    kv = int(wish.kv_cache_gib * rules.GIB) if wish.kv_cache_gib else None
+    share = rules.share(weights, gpu_total=device.total if gpus and device else None, kv=kv)
+    why = rules.refusal(share, device.free if device else None, trainer)
+    if why:
+        raise CockpitError(why)
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    return {
+        "v": 1,
+        "model": model,
+        "digest": digest,
+        "command": command,
+        "python": command[0],
+        "host": "127.0.0.1",
+        "dtype": dtype,
+        "max_model_len": rules.length(limit, wish.max_model_len),
+        "max_lora_rank": wish.max_lora_rank or max(rules.MAX_LORA_RANK, rules.lora_rank(rank or 1)),
+        "max_loras": wish.max_loras or rules.MAX_LORAS,
+        "gpu": index,
+        "gpu_memory_utilization": share.fraction,
+        "kv_gib": max(1, round(share.kv / rules.GIB)),
+        "cores": ",".join(map(str, cores)) or None,
+        "idle_s": 60 * (IDLE_MIN if wish.idle_min is None else wish.idle_min),
+        "memory": share.says,
+        "offline": digest is not None,
+    }
+
+
+def _device(devices: list[memory.Device], wanted: int | None) -> tuple[int, memory.Device]:
+    """The GPU that is asked for, else the one with the most free memory. Raises CockpitError for one that isn't."""
+    if wanted is not None and wanted >= len(devices):
+        raise CockpitError(f"serve.gpu={wanted}: there are GPUs 0 to {len(devices) - 1}")
+    index = max(range(len(devices)), key=lambda at: devices[at].free) if wanted is None else wanted
+    return index, devices[index]
+
+
+def _config(model: str) -> tuple[Mapping[str, Any] | None, int | None]:
+    """The model's config.json, where it is on this machine, and how many tokens it takes."""
+    folder = Path(model)
+    file = folder / "config.json" if folder.is_dir() else measure.cached_file(model, "config.json")
+    read: object = atomic.read_json(file) if file is not None else None
+    if not isinstance(read, dict):
+        return None, None
+    value = cast("dict[str, Any]", read)
+    inner: object = value.get("text_config")
+    limit = (cast("dict[str, Any]", inner) if isinstance(inner, dict) else value).get(
+        "max_position_embeddings"
+    )
+    return value, limit if isinstance(limit, int) and limit > 0 else None
+
+
+def _weights(model: str, shape: memory.Shape | None, dtype: str) -> int:
+    """Bytes of the weights as they are served; 0 where nothing is known of them."""
+    folder = Path(model)
+    if folder.is_dir():
+        size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+        if size:
+            return size
+    return shape.counted * rules.KV_BYTES.get(dtype, 2) if shape is not None else 0
+
+
+def _uptime() -> float:
+    try:
+        return float(Path("/proc/uptime").read_text().split()[0])
+    except (OSError, ValueError):
+        return float("inf")
+
+
+def _spawn(layout: ServerLayout) -> None:
+    with layout.keeper_log.open("ab") as log:
+        subprocess.Popen(
+            [sys.executable, "-P", "-m", KEEPER, str(layout.root)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            env=child_environment(),
+            start_new_session=True,
+        )
+
+
+def _until(done: Callable[[], bool], timeout: float) -> bool:
+    deadline = time.monotonic() + timeout
+    while not done():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
