@@ -126,9 +126,9 @@ class ServerLayout:
 
 def home() -> Path:
     """Where this user's servers on this box are. Of this box: the home folder may be on several."""
-    state = os.environ.get("XDG_STATE_HOME")
-    base = Path(state) if state else Path.home() / ".local" / "state"
-    return base / "finetune-cockpit" / "serve" / socket.gethostname()
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    own = os.environ.get("COCKPIT_STATE")
+    return (Path(own) if own else Path(state) / "finetune-cockpit") / "serve" / socket.gethostname()
 
 
 def layout_for(model: str, digest: str | None) -> ServerLayout:
