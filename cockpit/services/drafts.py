@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shlex
 from collections.abc import Mapping, Sequence
@@ -91,16 +92,22 @@ def _of_pairs(recipe: Recipe) -> Recipe:
 
 
 def _with_environment(ws: Workspace, recipe: Recipe) -> Recipe:
-    """The interpreter of the environment that the technique needs, unless the recipe names one. Raises CockpitError."""
+    """The interpreter of the environment that the recipe needs, unless it names one. Raises CockpitError."""
     from cockpit.services import environments
 
+    if recipe.resources.python or recipe.resources.command:
+        return recipe
     needed = environments.for_technique(ws.root, recipe.technique)
-    if needed is None or recipe.resources.python or recipe.resources.command:
+    what, otherwise = recipe.technique.upper(), "With a verifier, GRPO and RLOO need none."
+    if recipe.trainer.get("use_vllm") and importlib.util.find_spec("vllm") is None:
+        needed = environments.look(ws.root, "vllm")
+        what, otherwise = "use_vllm", "Without use_vllm, transformers generates."
+    if needed is None:
         return recipe
     if not needed.ready:
         raise CockpitError(
-            f"{recipe.technique.upper()} needs an environment of its own: {needed.says}",
-            f"Make it, once: cockpit env add {needed.name}. With a verifier, GRPO and RLOO need none.",
+            f"{what} needs an environment of its own: {needed.says}",
+            f"Make it, once: cockpit env add {needed.name}. {otherwise}",
         )
     resources = recipe.resources.model_copy(update={"python": str(needed.python)})
     return recipe.model_copy(update={"resources": resources})

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from cockpit.contract import atomic
+from cockpit.contract import serving as servers
 from cockpit.contract.errors import CockpitError
+from cockpit.core import serving
 from cockpit.core.memory import Change, Device, Estimate, Fit, Plan, Shape, changes, estimate, plan_of
 from cockpit.services import drafts, measure, smoke
 from cockpit.services.workspace import Workspace
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 _HEADER = 100 << 20  # a safetensors header beyond this is not one
 _ROWS = 5_000
+_TRL_UTILIZATION = 0.3  # TRL's default of vllm_gpu_memory_utilization
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ def of_recipe(recipe: Recipe, *, step_time: float | None = None, hourly: float |
     shape, notes = shape_of(recipe.model.name_or_path)
     devices, gpu = here()
     longest, rows = _data(recipe, notes)
+    devices = _beside(recipe, shape, devices, notes, gpu=gpu)
     plan = plan_of(recipe, gpu=gpu, longest=longest)
     whole = estimate(shape, plan)
     fits = tuple(Fit(device, whole.total) for device in devices)
@@ -62,6 +66,28 @@ def of_recipe(recipe: Recipe, *, step_time: float | None = None, hourly: float |
     mends = changes(shape, plan, room) if room else []
     time = pace(recipe, rows, step_time, hourly=hourly) if step_time and rows else None
     return Fitted(plan, whole, fits, tuple(mends), tuple(notes), time)
+
+
+def _beside(
+    recipe: Recipe, shape: Shape, devices: list[Device], notes: list[str], *, gpu: bool
+) -> list[Device]:
+    """The devices without what vLLM takes there beside the run: rollouts in its process, or a server for mini-evals."""
+    trainer = recipe.trainer
+    if trainer.get("use_vllm") and trainer.get("vllm_mode", "colocate") == "colocate" and gpu:
+        told = trainer.get("vllm_gpu_memory_utilization", _TRL_UTILIZATION)
+        part = float(told) if isinstance(told, int | float) else _TRL_UTILIZATION
+        notes.append(f"vLLM takes {part:.0%} of each GPU besides (vllm_gpu_memory_utilization).")
+        return [replace(device, free=max(0, device.free - int(part * device.total))) for device in devices]
+    model = servers.model_of(recipe)
+    if recipe.mid_eval.engine == "vllm" and devices and servers.why_not(recipe) is None:
+        if servers.kept(servers.layout_for(model, servers.model_digest(model))):
+            return devices  # what it takes is not free already
+        weights = shape.counted * (2 if gpu else 4)
+        share = serving.share(weights, gpu_total=devices[0].total if gpu else None)
+        notes.append(f"The server for mini-evals takes {share.says}, besides.")
+        if len(devices) == 1:
+            return [replace(devices[0], free=max(0, devices[0].free - share.bytes))]
+    return devices
 
 
 def here() -> tuple[list[Device], bool]:

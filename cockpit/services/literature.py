@@ -85,7 +85,9 @@ def search(brief: Brief) -> Found:
             try:
                 hits += job.result()
             except (OSError, ValueError, xml.ParseError) as error:
-                problems.append(f"{name} did not answer: {clip(clean(str(error)), 120)}")
+                why = getattr(error, "reason", error)  # URLError hides what happened in its reason
+                why = getattr(why, "strerror", None) or why
+                problems.append(f"{name} did not answer ({clip(clean(str(why)), 120)})")
     return Found(brief, tuple(rank(hits, brief)), tuple(dict.fromkeys(problems)))
 
 

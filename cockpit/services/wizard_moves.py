@@ -44,6 +44,9 @@ def take_literature(wizard: Wizard, value: str, reason: str) -> bool:
         found = literature.search(literature.brief_of(wizard.ws, wizard.state.technique))
         for hit in found.hits:
             wizard.tell(f"{hit.title} ({hit.where}, {hit.published}) {hit.url}")
+        if not found.hits:
+            said = "; ".join(text.rstrip(".") for text in found.problems) or "nothing was found"
+            raise CockpitError(said, "Copy the brief into any assistant or browser, or skip it and say why.")
         for problem in found.problems:
             wizard.tell(problem)
         return False

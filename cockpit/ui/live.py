@@ -27,6 +27,8 @@ class MidEval(NamedTuple):
     best: bool
     since_best: int
     items: str
+    engine: str = ""
+    """What gave the answers: `transformers`, or `vllm` for a warm server; empty in older files."""
 
 
 class Checkpoint(NamedTuple):
@@ -180,7 +182,13 @@ def _mid_eval(run: LiveRun, event: Mapping[str, Any]) -> None:
         return
     fields = {name: _whole(event.get(name)) for name in ("step", "passed", "parsed", "n", "since_best")}
     run.mid_evals.append(
-        MidEval(score=score, best=bool(event.get("best")), items=str(event.get("items", "")), **fields)
+        MidEval(
+            score=score,
+            best=bool(event.get("best")),
+            items=str(event.get("items", "")),
+            engine=str(event.get("engine") or ""),
+            **fields,
+        )
     )
     run.add_score(run.mid_evals[-1].step, score)
     run.baseline = _number(event.get("baseline")) if event.get("baseline") is not None else run.baseline

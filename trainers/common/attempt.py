@@ -15,7 +15,7 @@ from typing import Any
 
 from cockpit.contract import AttemptLayout, AttemptWriter, CockpitError, Recipe
 from cockpit.contract.events import Stage
-from trainers.common import evo, ranks, summary, trackers
+from trainers.common import evo, ranks, summary, trackers, vllm_rollouts
 from trainers.common.ending import Ending, explain
 from trainers.common.ranks import RANK as RANK
 from trainers.common.signals import StopFlag, Stopped, hold
@@ -136,6 +136,7 @@ def quiet_environment(recipe: Recipe) -> None:
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
+    vllm_rollouts.prepare(recipe)
     # Upstream's deprecations of its own calls, once a checkpoint: they bury what a log is read for.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"(transformers|trl|peft|accelerate)\.")
 

@@ -93,6 +93,7 @@ class WizardScreen(Screen[str]):
         if self.busy:
             return
         self.busy = True
+        self.told = []  # what is told from here on is of this act
         self._foot()
         threading.Thread(target=self._thread, args=(act,), name="cockpit-wizard", daemon=True).start()
 
@@ -153,7 +154,7 @@ class WizardScreen(Screen[str]):
 
     def _show(self, *, keep: bool = False) -> None:
         self._places()
-        self._show_page(top=not keep)
+        self._show_page(top=not keep and not self.told)
         self._ask(keep=keep)
         self._foot()
 

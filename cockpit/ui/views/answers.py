@@ -31,6 +31,7 @@ def mid_eval_index(run: LiveRun | None, files: Sequence[SampleFile], glyphs: Gly
         counts = f"  {mid.passed}/{mid.n}" + (
             f", {mid.n - mid.parsed} unparsed" if mid.parsed < mid.n else ""
         )
+        counts += "  by vllm" if mid.engine == "vllm" else ""
         spans: list[Span] = [sign, (f"step {mid.step:<6}", PLAIN), (share(mid.score), BOLD), (counts, DIM)]
         lines.append(
             line(*spans, ("" if mid.step in there else "  no answers kept", DIM), key=f"eval:{mid.step}")
