@@ -161,7 +161,7 @@ class Resources(_Section):
     omp_num_threads: int | None = Field(None, ge=1)
     """Threads of a CPU run; null lets the launcher choose."""
     processes: int | None = Field(None, ge=1)
-    """Processes that train together, with launcher=accelerate; null is one for each of `gpus`."""
+    """Processes that train together, on all nodes, with launcher=accelerate or slurm; null is one for each GPU."""
     accelerate_config: str | None = None
     """accelerate's own configuration file (FSDP, several nodes, …); null is DDP on this machine."""
     python: str | None = None
@@ -259,6 +259,16 @@ class Recipe(_Section):
             raise ValueError(
                 "launcher=accelerate starts several processes: say how many with resources.processes (one for each "
                 "GPU), or name accelerate's own file with resources.accelerate_config"
+            )
+        if self.launcher == "slurm" and (self.resources.processes or 0) % self.slurm.nodes:
+            raise ValueError(
+                f"resources.processes={self.resources.processes} can't be shared out evenly among "
+                f"slurm.nodes={self.slurm.nodes}: give a multiple of it, or leave it out (one for each GPU)"
+            )
+        if self.launcher == "slurm" and self.slurm.nodes > 1 and self.technique in ("baseline", "custom"):
+            raise ValueError(
+                f"slurm.nodes={self.slurm.nodes} is for trainers that run on several nodes together, and "
+                f"{self.technique} is none of them"
             )
         if self.launcher == "accelerate" and self.technique in ("baseline", "custom"):
             raise ValueError(f"launcher=accelerate is for trainers, and {self.technique} is none of them")

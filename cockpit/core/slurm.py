@@ -165,6 +165,7 @@ def options(settings: Mapping[str, Any], *, name: str) -> dict[str, Any]:
     }
     same = ("partition", "nodes", "gpus_per_node", "cpus_per_task", "account", "qos", "constraint")
     wanted |= {key: settings.get(key) for key in same}
+    wanted["ntasks_per_node"] = 1  # one of us on each node; accelerate starts the processes there
     return {key: value for key, value in wanted.items() if value is not None}
 
 

@@ -11,12 +11,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from cockpit.contract import control
+from cockpit.contract import atomic, control
 from cockpit.contract.layout import AttemptLayout
+from cockpit.services import spawn
+from cockpit.services.spawn import MAIN_IP, MAIN_PORT, NODE
 
 if TYPE_CHECKING:
     from submitit.helpers import DelayedSubmission  # pyright: ignore[reportMissingTypeStubs]
@@ -36,8 +39,14 @@ class TrainingJob:
         return {**self.__dict__, "_supervisor": None}
 
     def __call__(self) -> int:
-        """Supervise until the run has ended; its exit code. Killed by Slurm, it is started anew and resumes."""
+        """Supervise until the run has ended; its exit code. Killed by Slurm, it is started anew and resumes.
+
+        On several nodes this runs on each of them: the first one supervises, the others run their part of it.
+        """
         layout = AttemptLayout(Path(self.attempt))
+        os.environ.update(place())
+        if os.environ[NODE] != "0":
+            return self._part(layout)
         again = self.resume or int(os.environ.get(RESTARTS) or 0) > 0
         signal.signal(signal.SIGTERM, self._stop)
         if again and not self._user_stops(layout):
@@ -67,6 +76,33 @@ class TrainingJob:
             _hold_on()
         return self._supervisor.wait()
 
+    def _part(self, layout: AttemptLayout) -> int:
+        """This node's processes of the run, logged to a file of their own. How it ends the first node decides."""
+        recipe: Any = atomic.read_json(layout.recipe)
+        again = self.resume or int(os.environ.get(RESTARTS) or 0) > 0
+        resume = again and any(layout.checkpoints.glob("step_*"))
+        signal.signal(
+            signal.SIGTERM, signal.SIG_IGN
+        )  # the training processes have it too, and agree on the stop
+        command = spawn.command(
+            layout.root, recipe, os.environ, token=self.launch, module=self.module, resume=resume
+        )
+        log = layout.log.with_name(f"trainer.node{os.environ[NODE]}.log")
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as out:
+            out.write(f"== {' '.join(command.shown)}\n".encode())
+            out.flush()
+            done = subprocess.run(
+                [*command.argv, *(["--resume"] if resume else [])],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                cwd=command.cwd,
+                env=dict(command.env),
+                check=False,
+            )
+        return done.returncode
+
     def checkpoint(self) -> DelayedSubmission | None:
         """Called by submitit on SIGUSR2: end with a checkpoint; requeue unless a user asked for the stop."""
         asked = self._user_stops(AttemptLayout(Path(self.attempt)))
@@ -91,6 +127,33 @@ class TrainingJob:
     @staticmethod
     def _user_stops(layout: AttemptLayout) -> bool:
         return (layout.control / USER_STOP).exists()
+
+
+def place(env: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Which node of the job this is, and where the first one listens, from what Slurm says in the environment.
+
+    The port comes from the job's number, so that two jobs that share a node don't meet.
+    """
+    job = env.get("SLURM_JOB_ID", "0")
+    nodes = env.get("SLURM_JOB_NODELIST", "")
+    first = "127.0.0.1"
+    if int(env.get("SLURM_JOB_NUM_NODES") or 1) > 1 and nodes:
+        told = subprocess.run(
+            ["scontrol", "show", "hostnames", nodes], capture_output=True, text=True, timeout=30, check=True
+        )
+        name = told.stdout.split()[0]
+        first = _address(name) or name
+    port = 20_000 + (int(job) if job.isdigit() else 0) % 20_000
+    return {NODE: env.get("SLURM_NODEID", "0"), MAIN_IP: first, MAIN_PORT: str(port)}
+
+
+def _address(node: str) -> str:
+    """Where Slurm reaches a node: its name need not be one that is resolved."""
+    told = subprocess.run(
+        ["scontrol", "show", "node", node, "-o"], capture_output=True, text=True, timeout=30, check=False
+    )
+    fields = dict(part.split("=", 1) for part in told.stdout.split() if "=" in part)
+    return fields.get("NodeAddr", "")
 
 
 def _hold_on() -> None:

@@ -112,13 +112,16 @@ def _watch(attempt: AttemptLayout, tell: Tell, train_s: float | None) -> None:
     while True:
         status = observe.observe(attempt)
         doing = status.sentence.partition(", for ")[0]  # without the seconds, which change all the time
+        stage = (last_event(attempt.events, "stage") or {}).get("name")
+        if asked and stage == "training" and attempts.is_live(status):
+            minutes = int((time.monotonic() - training_since) // 60)
+            doing = f"It is in that step still, after {minutes} minutes of training" if minutes > 1 else said
         if doing != said:
             said = doing
             tell(said)
         if not attempts.is_live(status) and status.state != "queued":
             launcher.wait(attempt, 30.0)
             return
-        stage = (last_event(attempt.events, "stage") or {}).get("name")
         if stage == "training" and not training_since:
             training_since = time.monotonic()
         if (
@@ -129,6 +132,8 @@ def _watch(attempt: AttemptLayout, tell: Tell, train_s: float | None) -> None:
         ):
             asked = True
             control.request(attempt, "stop")
+            said = f"{train_s:.0f} seconds of training are over: it ends the step it is in and writes a checkpoint"
+            tell(said)
         time.sleep(0.2)
 
 

@@ -15,6 +15,8 @@ from typing import cast
 import cockpit
 from cockpit.services.processes import MARK
 
+NODE, MAIN_IP, MAIN_PORT = "COCKPIT_NODE", "COCKPIT_MAIN_IP", "COCKPIT_MAIN_PORT"
+"""Of a run on several nodes: which this one is, and where the first one's main process listens."""
 _SECRET_FLAG = re.compile(r"(?i)(token|secret|passw|api[-_]?key|credential)")
 _SECRET_VALUE = re.compile(r"\b(hf_|sk-|ghp_|github_pat_|glpat-|xox[bp]-)[A-Za-z0-9_-]{8,}")
 
@@ -55,7 +57,7 @@ def command(
         own_trainer = True
     else:
         alone = [python, "-u", "-m", module or module_of(recipe), str(attempt)]
-        argv = alone if module is not None else _together(python, recipe, resources, alone)
+        argv = alone if module is not None else _together(python, recipe, resources, alone, base_env)
         own_trainer = False
     env = _environment(attempt, recipe, base_env, token=token, resume=resume)
     env |= _contract_environment(base_env) if own_trainer else import_environment(python, base_env)
@@ -63,22 +65,51 @@ def command(
 
 
 def _together(
-    python: str, recipe: Mapping[str, object], resources: Mapping[str, object], alone: list[str]
+    python: str,
+    recipe: Mapping[str, object],
+    resources: Mapping[str, object],
+    alone: list[str],
+    env: Mapping[str, str],
 ) -> list[str]:
-    """`alone` under accelerate, where the recipe's launcher says so: DDP here, or what accelerate's own file says."""
-    if recipe.get("launcher") != "accelerate":
+    """`alone` under accelerate, where the recipe's launcher says so: DDP here, or what accelerate's own file says.
+
+    Under Slurm the job tells each node which it is and where the first one listens (see `slurm_job`).
+    """
+    launcher = recipe.get("launcher")
+    processes = together(recipe)
+    if launcher != "accelerate" and not (launcher == "slurm" and processes > 1):
         return alone
     config = resources.get("accelerate_config")
+    nodes = _whole(_section(recipe, "slurm").get("nodes")) if launcher == "slurm" else 1
+    options: list[str] = []
     if isinstance(config, str):
-        options = ["--config_file", os.path.abspath(os.path.expanduser(config))]
+        options += ["--config_file", os.path.abspath(os.path.expanduser(config))]
     else:
         # Said in full, for accelerate asks or warns about what is left out. Without --multi_gpu it starts one process.
-        options = ["--multi_gpu", "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
-        options += ["--main_process_port", "0"]  # any free one: two runs on a machine must not meet
-    processes = resources.get("processes") or resources.get("gpus")
-    if isinstance(processes, int):
+        options += ["--multi_gpu", "--mixed_precision", "no", "--dynamo_backend", "no"]
+    if nodes > 1:
+        options += ["--num_machines", str(nodes), "--machine_rank", env.get(NODE, "0")]
+        options += ["--main_process_ip", env.get(MAIN_IP, "127.0.0.1")]
+        options += ["--main_process_port", env.get(MAIN_PORT, "29500")]
+    elif not isinstance(config, str):
+        # Any free port: two runs on a machine must not meet.
+        options += ["--num_machines", "1", "--main_process_port", "0"]
+    if processes > 1 or isinstance(resources.get("processes") or resources.get("gpus"), int):
         options += ["--num_processes", str(processes)]
     return [python, "-u", "-m", "accelerate.commands.launch", *options, "-m", *alone[3:]]
+
+
+def together(recipe: Mapping[str, object]) -> int:
+    """How many processes train together, on all nodes: `resources.processes`, or one a GPU."""
+    resources, slurm = _section(recipe, "resources"), _section(recipe, "slurm")
+    asked = resources.get("processes") or resources.get("gpus")
+    if recipe.get("launcher") == "slurm" and not resources.get("processes"):
+        asked = _whole(slurm.get("nodes")) * _whole(slurm.get("gpus_per_node"))
+    return _whole(asked)
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) and value > 0 else 1
 
 
 def module_of(recipe: Mapping[str, object]) -> str:

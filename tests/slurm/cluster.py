@@ -1,4 +1,4 @@
-"""A real Slurm on this machine: one node on 127.0.0.1, in a folder of its own, with ports of its own.
+"""A real Slurm on this machine: two nodes on 127.0.0.1, in a folder of their own, with ports of their own.
 
 with Cluster(folder) as cluster: os.environ |= cluster.env
 """
@@ -28,13 +28,12 @@ TaskPlugin=task/none
 SelectType=select/cons_tres
 ReturnToService=2
 SlurmctldPort={controller}
-SlurmdPort={daemon}
 StateSaveLocation={root}/state
-SlurmdSpoolDir={root}/spool
+SlurmdSpoolDir={root}/spool-%n
 SlurmctldPidFile={root}/slurmctld.pid
-SlurmdPidFile={root}/slurmd.pid
+SlurmdPidFile={root}/slurmd-%n.pid
 SlurmctldLogFile={root}/slurmctld.log
-SlurmdLogFile={root}/slurmd.log
+SlurmdLogFile={root}/slurmd-%n.log
 SchedulerType=sched/backfill
 SchedulerParameters=sched_interval=1,bf_interval=1,batch_sched_delay=0
 JobRequeue=1
@@ -44,9 +43,11 @@ PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/none
-NodeName={host} NodeAddr=127.0.0.1 CPUs=2 RealMemory=2000 State=UNKNOWN
-PartitionName=main Nodes={host} Default=YES MaxTime=INFINITE State=UP PriorityTier=1 GraceTime=5
-PartitionName=urgent Nodes={host} MaxTime=INFINITE State=UP PriorityTier=10
+NodeName=one NodeHostname={host} NodeAddr=127.0.0.1 Port={first} CPUs=2 RealMemory=2000 State=UNKNOWN
+NodeName=two NodeHostname={host} NodeAddr=127.0.0.1 Port={second} CPUs=2 RealMemory=2000 State=UNKNOWN
+PartitionName=main Nodes=one Default=YES MaxTime=INFINITE State=UP PriorityTier=1 GraceTime=5
+PartitionName=urgent Nodes=one MaxTime=INFINITE State=UP PriorityTier=10
+PartitionName=both Nodes=one,two MaxTime=INFINITE State=UP PriorityTier=1
 """
 
 
@@ -68,14 +69,14 @@ class Cluster:
 
     def __enter__(self) -> Cluster:
         self.root.chmod(0o755)
-        for name in ("state", "spool"):
+        for name in ("state", "spool-one", "spool-two"):
             (self.root / name).mkdir()
         key = self.root / "key"
         key.write_bytes(os.urandom(1024))
         key.chmod(0o600)
         host = socket.gethostname().split(".")[0]
-        controller, daemon = _free_port(), _free_port()
-        text = CONFIG.format(root=self.root, host=host, controller=controller, daemon=daemon)
+        controller, first, second = _free_port(), _free_port(), _free_port()
+        text = CONFIG.format(root=self.root, host=host, controller=controller, first=first, second=second)
         (self.root / "slurm.conf").write_text(text)
         munge = [f"--{name}={self.root}/{file}" for name, file in
                  (("key-file", "key"), ("socket", "munge.socket"), ("pid-file", "munged.pid"),
@@ -83,8 +84,11 @@ class Cluster:
         self._start("munged", "--foreground", "--force", *munge)
         self._until(lambda: (self.root / "munge.socket").exists(), "munged")
         self._start("slurmctld", "-D", "-f", str(self.root / "slurm.conf"))
-        self._start("slurmd", "-D", "-f", str(self.root / "slurm.conf"))
-        self._until(lambda: "idle" in self("sinfo", "-h", "-o", "%T"), "the node")
+        for node in ("one", "two"):
+            self._start("slurmd", "-D", "-N", node, "-f", str(self.root / "slurm.conf"))
+        self._until(
+            lambda: self("sinfo", "-h", "-N", "-p", "both", "-o", "%T").count("idle") == 2, "the nodes"
+        )
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
@@ -107,7 +111,7 @@ class Cluster:
         return done.stdout + done.stderr
 
     def _start(self, *words: str) -> None:
-        log = (self.root / f"{words[0]}.out").open("wb")
+        log = (self.root / f"{words[0]}-{len(self._daemons)}.out").open("wb")
         with log:
             daemon = subprocess.Popen(
                 words, env=os.environ | self.env, stdout=log, stderr=log, stdin=subprocess.DEVNULL

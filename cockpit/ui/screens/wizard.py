@@ -312,6 +312,7 @@ class WizardScreen(Screen[str]):
     def _take(self, choice: Choice) -> None:
         if choice.reason:
             self.reason_for = choice
+            self._say("")
             self._ask()
             return
         self._answer(choice.value)
