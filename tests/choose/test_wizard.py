@@ -347,6 +347,11 @@ async def test_a_setting_is_edited_under_the_cursor(
         assert Wizard(given[0]).state.settings == []
         await press("tab", *"beta=0.1", "enter")
         assert Wizard(given[0]).state.settings == ["beta=0.1"]
+        await press(*"seed=7", "enter")  # who types settings goes on typing
+        assert Wizard(given[0]).state.settings == ["beta=0.1", "seed=7"]
+        await press("up")
+        await press(*"seed=8", "enter")  # and a letter begins, wherever the cursor is
+        assert Wizard(given[0]).state.settings[-1] == "seed=8"
         assert "Go on with these settings" in seen(pilot)
         await press("enter")
     assert Wizard(given[0]).step == "hypothesis"

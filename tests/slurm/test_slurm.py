@@ -175,3 +175,17 @@ def test_sbatchs_refusal_is_said_in_a_sentence(ws: Cli) -> None:
     assert code == 2
     assert "Slurm did not take the job" in text
     assert "partition" in text
+
+
+def test_a_failed_node_is_said_and_the_job_goes_on_where_one_is_up_again(ws: Cli, cluster: Cluster) -> None:
+    """Slurm requeues what its node lost; the trainer has no time for a checkpoint, so it begins where it had one."""
+    id_, _ = submitted(ws, 400)
+    until(lambda: step(ws, id_) > 3)
+    try:
+        cluster("scontrol", "update", "NodeName=one", "State=DOWN", "Reason=a test")
+        until(lambda: state(ws, id_) == "queued")
+        assert "in Slurm" in sentence(ws, id_)
+    finally:
+        cluster("scontrol", "update", "NodeName=one", "State=RESUME")
+    ws("stop", id_, "--now")
+    until(lambda: state(ws, id_) not in ("queued", "running", "stopping", "starting"))

@@ -62,6 +62,8 @@ class WizardScreen(Screen[str]):
         self.typed = ""
         self.editing: Pick | None = None
         """The setting whose value is being typed."""
+        self.typing = False
+        """Settings are being typed in the line below the list, and go on being."""
 
     def compose(self) -> ComposeResult:
         glyphs = self.cockpit.glyphs
@@ -72,7 +74,7 @@ class WizardScreen(Screen[str]):
                 yield Words(id="said", glyphs=glyphs, focusable=False)
                 yield Words(id="question", glyphs=glyphs, focusable=False)
                 yield Words(id="choices", glyphs=glyphs, cursor=True)
-                yield Input(id="line", compact=True)
+                yield Input(id="line", select_on_focus=False, compact=True)
         yield LineView(id="foot", glyphs=glyphs, focusable=False)
 
     def on_mount(self) -> None:
@@ -133,6 +135,7 @@ class WizardScreen(Screen[str]):
             self.dismiss(self.wizard.state.experiment)
             return
         before = self.turn.title if self.turn else ""
+        self.typing = self.typing and message.page is not None and message.page.title == before
         if message.page is not None:
             self.turn = message.page
         if self.turn is not None and (self.turn.title != before or "run" in self.turn.busy):
@@ -213,7 +216,7 @@ class WizardScreen(Screen[str]):
                 typed.placeholder = "enter goes on" if page.optional else ""
             if self.editing is not None and not keep:
                 typed.value, typed.placeholder = self.editing.value, "the default"
-            if page.picks and self.editing is None:
+            if page.picks and self.editing is None and not self.typing:
                 self.query_one("#page").focus()
                 return
             typed.focus()
@@ -281,7 +284,13 @@ class WizardScreen(Screen[str]):
         """A digit takes its choice at once, unless a line is being typed."""
         key = getattr(event, "key", "")
         page = self.turn
-        if page is None or self.busy or isinstance(self.focused, Input) or not page.choices:
+        if page is None or self.busy or isinstance(self.focused, Input):
+            return
+        letter = getattr(event, "character", None) or ""
+        if page.picks and self.editing is None and letter.isalpha() and letter not in "jk":
+            self._type(letter)  # who types a setting's name means the line
+            return
+        if not page.choices:
             return
         if key.isdigit() and 1 <= int(key) <= len(page.choices):
             self._take(page.choices[int(key) - 1])
@@ -333,7 +342,14 @@ class WizardScreen(Screen[str]):
         if not text.strip() and not self.turn.optional and not self.turn.default:
             self._say("Type an answer first.")
             return
+        self.typing = bool(self.turn.picks and text.strip())  # settings that are typed are often several
         self._answer(text if text.strip() or self.turn.optional else self.turn.default)
+
+    def _type(self, letter: str) -> None:
+        line_ = self.query_one("#line", Input)
+        line_.focus()
+        line_.value = letter
+        line_.cursor_position = len(letter)
 
     def _answer(self, value: str, reason: str = "") -> None:
         self._say("")
