@@ -50,7 +50,7 @@ COMMANDS: dict[str, Command] = {
     "logs": Command("look", "a run's log (-f follows)", "look"),
     "queue": Command("queue", "what waits to be launched, and for what", "look"),
     "gc": Command("gc", "checkpoints that nobody needs any more (a dry run first)", "look"),
-    "watch": Command("watch", "runs that others made: Trainer, TensorBoard, MLflow, wandb", "look"),
+    "watch": Command("watch", "runs that others made: Trainer, TensorBoard, MLflow, wandb, evo", "look"),
     "serve": Command("serve", "a warm vLLM server for mini-evals (start, status, stop)", "look"),
     "mlflow": Command("mlflow", "MLflow's page over this workspace's runs, on 127.0.0.1", "look"),
     "cache": Command("cache", "what need not be made again (ls, rm)", "look"),

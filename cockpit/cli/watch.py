@@ -18,7 +18,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "place",
         metavar="PATH",
-        help="a Trainer's folder, TensorBoard events, mlflow.db, an MLflow address, *.wandb",
+        help="a Trainer's folder, TensorBoard events, mlflow.db, an MLflow address, *.wandb, evo's",
     )
     parser.add_argument(
         "--once", action="store_true", help="print one snapshot instead of opening the screens"
@@ -30,6 +30,8 @@ def run(options: argparse.Namespace) -> int:
         raise CockpitError(
             f"{options.place} is a workspace of the cockpit's own", f"`cockpit --dir {options.place}`."
         )
+    if (Path(options.place) / ".evo").is_dir():
+        return _evo(options)
     from cockpit.services.foreign import find
     from cockpit.services.foreign.mirror import Mirror
 
@@ -45,6 +47,50 @@ def run(options: argparse.Namespace) -> int:
         return open_screens(mirror.root, options.place)
     finally:
         mirror.close()
+
+
+def _evo(options: argparse.Namespace) -> int:
+    """An evo workspace is shown as it lies there, read only: the screens read it live."""
+    place = Path(options.place)
+    ws = Workspace.at(place)
+    if not ws.read_only:
+        raise CockpitError(f"there is no evo workspace at {place}", "`evo init` makes one.")
+    if not (options.json or options.once) and sys.stdout.isatty():
+        from cockpit.ui.app import run as open_screens
+
+        return open_screens(place.resolve())
+    from cockpit.services import findings
+
+    rows = [
+        (view, findings.for_attempt(view.attempt_dir) if view.attempt_dir else [])
+        for view in ws.experiments()
+    ]
+    if options.json:
+        runs = [
+            {
+                "name": view.id,
+                "kind": "evo",
+                "place": str(view.attempt_dir or place),
+                "parent": view.parent,
+                "technique": view.technique,
+                "hypothesis": view.hypothesis,
+                "status": view.status,
+                "state": view.attempt.state if view.attempt else None,
+                "step": view.attempt.step if view.attempt else None,
+                "score": view.score.value if view.score else None,
+                "note": view.note,
+                "findings": [finding.as_dict() for finding in found],
+            }
+            for view, found in rows
+        ]
+        print_json({"place": options.place, "runs": runs})
+        return OK
+    for view, found in rows:
+        score = f"  {view.score.value:.4g}" if view.score else ""
+        say(f"{'  ' * view.depth}{view.id}  {view.technique}  {view.status}{score}  {view.hypothesis}")
+        for finding in found:
+            say(f"  ! {finding.headline}\n      next: {finding.next_step}")
+    return OK
 
 
 def _snapshot(ws: Workspace, options: argparse.Namespace) -> int:

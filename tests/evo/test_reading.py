@@ -149,3 +149,15 @@ def test_evos_own_home_is_no_workspace(root: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("EVO_HOME", str(root / ".evo"))
     with pytest.raises(CockpitError, match="no workspace"):
         Workspace.find(root)
+
+
+def test_watch_gives_a_snapshot_and_writes_nothing(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shown(root, node("exp_0000", "committed", score=0.75, benchmark_result={"score": 0.75, "tasks": TASKS}))
+    before = sorted((str(path), path.stat().st_mtime_ns) for path in root.rglob("*"))
+    assert main(["watch", str(root), "--json"]) == 0
+    (run,) = json.loads(capsys.readouterr().out)["runs"]
+    assert (run["kind"], run["name"], run["status"], run["score"]) == ("evo", "exp_0000", "committed", 0.75)
+    assert run["hypothesis"] == "why exp_0000"
+    assert main(["watch", str(root), "--once"]) == 0
+    assert "exp_0000" in capsys.readouterr().out
+    assert sorted((str(path), path.stat().st_mtime_ns) for path in root.rglob("*")) == before

@@ -17,7 +17,7 @@ _DEEP = 4
 _MOST = 500
 _LOOKED_FOR = (
     "a Trainer's output folder, TensorBoard event files, mlflow.db or mlruns/, an MLflow address, "
-    "or run-*.wandb"
+    "run-*.wandb or an evo workspace"
 )
 
 
