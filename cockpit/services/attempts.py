@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any, cast
 
 from cockpit.contract import atomic
@@ -13,6 +15,7 @@ from cockpit.core.scores import Score
 from cockpit.core.status import AttemptStatus
 from cockpit.services.observe import observe
 
+_AT_ONCE = 64 << 20
 _WELL = ("finished", "early_stopped", "stopped")
 
 
@@ -52,10 +55,27 @@ def read_score(attempt: AttemptLayout, part: str = "held_out") -> Score | None:
     if not isinstance(value, dict):
         return None
     fields = cast("dict[str, Any]", value)
-    items = {
-        str(row["item"]): float(row["score"]) for row in read_rows(folder / "items.jsonl") if _scored(row)
-    }
-    return Score.from_json(fields, items)
+    return Score.from_json(fields, _items(folder / "items.jsonl"))
+
+
+def _items(path: Path) -> dict[str, float]:
+    """Each item's score. A file that is whole is read at once, any other a line at a time: a tree reads hundreds."""
+    import msgspec
+
+    try:
+        if path.stat().st_size <= _AT_ONCE:
+            rows = msgspec.json.Decoder(_item()).decode_lines(path.read_bytes())
+            return {str(row.item): row.score for row in rows}
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        pass  # missing, half a line, NaN: the slow way takes what can be taken
+    return {str(row["item"]): float(row["score"]) for row in read_rows(path) if _scored(row)}
+
+
+@cache
+def _item() -> type[Any]:
+    import msgspec
+
+    return msgspec.defstruct("Item", [("item", str | int), ("score", float)], gc=False)
 
 
 def is_live(status: AttemptStatus | None) -> bool:

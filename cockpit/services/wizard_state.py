@@ -25,6 +25,8 @@ class WizardState:
     chance: str = ""
     rules: list[str] = field(default_factory=list[str])
     answers: dict[str, str] = field(default_factory=dict[str, str])
+    assume: bool = False
+    """The tree's assumptions stand for every question that is still open."""
     technique: str = ""
     reason: str = ""
     settings: list[str] = field(default_factory=list[str])

@@ -37,7 +37,9 @@ def advice_page(wizard: Wizard) -> Page:
 
     found = advice_of(wizard)
     advice = found.advice
-    open_ = next((q for q in advice.questions if q.key not in wizard.state.answers), None)
+    state = wizard.state
+    unasked = (q for q in advice.questions if q.key not in state.answers)
+    open_ = next((q for q in unasked if not (state.assume and q.assumed)), None)
     lines = tuple(as_text(found, wizard.width).split("\n"))
     told = "".join(f" --answer {key}={value}" for key, value in wizard.state.answers.items())
     twin = f"cockpit advise --data {shlex.quote(_source(wizard) or str(wizard.ws.config.train))}{told} --json"
@@ -79,7 +81,7 @@ def take_advice(wizard: Wizard, value: str, reason: str) -> bool:
         return False
     advice = advice_of(wizard).advice
     if value == "assume":
-        wizard.state.answers |= {q.key: q.assumed for q in advice.questions if q.assumed}
+        wizard.state.assume = True
         return False
     if value == "none":
         raise CockpitError("none of these techniques fits here", "; ".join(advice.instead) or advice.why)

@@ -27,6 +27,7 @@ from cockpit.core.status import AttemptStatus
 from cockpit.services import attempts, config
 
 Signature = tuple[tuple[int, int] | None, ...]
+_WHOLE_LOOK = 20  # looks, after which every file of every experiment is looked at once more
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,9 @@ class Workspace:
         self.clock = clock
         self._config: tuple[tuple[int, int] | None, config.WorkspaceConfig] | None = None
         self._views: dict[str, tuple[Signature, ExperimentView]] = {}
+        self._settled: dict[str, Signature] = {}
+        self._looks = 0
+        self._arranged: tuple[list[ExperimentView], list[ExperimentView]] = ([], [])
 
     @classmethod
     def find(cls, start: Path | None = None) -> Workspace:
@@ -125,8 +129,14 @@ class Workspace:
 
     def experiments(self) -> list[ExperimentView]:
         """Every experiment, parents before children, with deltas against the parents."""
+        self._looks += 1
         views = [view for id_ in self.experiment_ids() if (view := self._view(id_)) is not None]
-        return arrange(_with_places(views, queue_files(self.layout)))
+        views = _with_places(views, queue_files(self.layout))
+        before, arranged = self._arranged
+        if len(views) != len(before) or any(a is not b for a, b in zip(views, before, strict=True)):
+            arranged = arrange(views)
+            self._arranged = (views, arranged)
+        return list(arranged)
 
     def experiment(self, experiment_id: str) -> ExperimentView:
         """One experiment; `exp_3`, `3` and `exp_0003` name the same. Raises CockpitError if it isn't there."""
@@ -184,18 +194,46 @@ class Workspace:
         atomic.write_json(path, {**cast("dict[str, object]", record), **fields})
 
     def _view(self, experiment_id: str) -> ExperimentView | None:
+        """The experiment as it is now, from what was read before where nothing changed since.
+
+        Most of a large workspace has ended. What would change one (a decision, a launch, another attempt)
+        replaces a file or makes a folder, so that three times say that it is as it was; now and then all are looked at.
+        """
+        kept = self._views.get(experiment_id)
+        settled = kept is not None and not attempts.may_change_by_itself(kept[1].attempt)
+        quick = self._quick(experiment_id) if settled else ()
+        if (
+            kept is not None
+            and settled
+            and self._looks % _WHOLE_LOOK
+            and self._settled.get(experiment_id) == quick
+        ):
+            return kept[1]
         layout = self.layout.experiment(experiment_id)
         attempt = latest_attempt(layout)
         signature: Signature = (_stat(layout.record),)
         if attempt is not None:
             signature = (*signature, *signature_of(attempt))
-        kept = self._views.get(experiment_id)
-        if kept is not None and kept[0] == signature and not attempts.may_change_by_itself(kept[1].attempt):
+        if kept is not None and kept[0] == signature and settled:
+            self._settled[experiment_id] = quick
             return kept[1]
         view = _read_view(layout, attempt, self.clock())
         if view is not None:
             self._views[experiment_id] = (signature, view)
         return view
+
+    def _quick(self, experiment_id: str) -> Signature:
+        """Times of the record, of the folder of attempts, and of the newest attempt's folder."""
+        home = f"{self.layout.experiments}/{experiment_id}"
+        kept = self._views[experiment_id][1].attempt_dir
+        return tuple(map(_time, (f"{home}/experiment.json", f"{home}/attempts", str(kept) if kept else home)))
+
+
+def _time(path: str) -> tuple[int, int] | None:
+    try:
+        return (os.stat(path).st_mtime_ns, 0)
+    except OSError:
+        return None
 
 
 def _is_evos(folder: Path) -> bool:

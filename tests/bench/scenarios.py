@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.bench.terminal import Cost, Terminal
-from tests.bench.workspace import Bench
+from tests.bench.workspace import Bench, crowd
 
 Values = dict[str, float]
 REMOTE = {"SSH_TTY": "/dev/pts/0"}
@@ -229,6 +229,41 @@ def append_to_paint(bed: Bed) -> Values:
             "append_to_paint_ms_p99": found[min(len(found) - 1, int(0.99 * len(found)))]}  # fmt: skip
 
 
+# -- a workspace that has grown
+
+
+def thousand(bed: Bed) -> Values:
+    """A workspace of 1,000 experiments against one of 10: CPU to open it and settle, memory, keys, a filter, rest."""
+    found: Values = {}
+    for count in (10, 1_000):
+        root = crowd(bed.folder / f"experiments-{count}", count)
+        command = [*COCKPIT, "--dir", str(root)]
+        with Terminal(
+            [*COCKPIT, "ls", "--dir", str(root), "technique:grpo", "score>0.2", "sort:-score"]
+        ) as listing:
+            listing.until(lambda seen: b"exp_" in seen, timeout=60)
+            found[f"ls_{count}_cpu_s"] = listing.cost().cpu
+        with Terminal(command, env={}) as terminal:
+            terminal.until(lambda seen: b"exp_0" in seen, timeout=60)
+            found[f"tree_{count}_cpu_s"] = terminal.cost().cpu
+            found[f"tree_{count}_wall_s"] = time.perf_counter() - terminal.began
+            terminal.settle()
+            found[f"rss_{count}_experiments_mb"] = terminal.rss_mb()
+            terminal.rest(3)
+            moved = [ms for n in range(20) if (ms := terminal.key("j" if n % 4 else "k")) is not None]
+            found[f"key_{count}_experiments_ms_p50"] = statistics.median(moved)
+            terminal.send("/")
+            terminal.rest(0.5)
+            typed = [ms for key in "technique:grpo" if (ms := terminal.key(key)) is not None]
+            found[f"filter_{count}_experiments_ms_worst"] = max(typed)
+            terminal.send("\x1b")
+            terminal.rest(3)
+            before = terminal.cost()
+            terminal.rest(bed.seconds)
+            found[f"idle_{count}_experiments_percent"] = _rates(terminal.cost().since(before))[0]
+    return found
+
+
 # -- what the trainer pays
 
 
@@ -297,6 +332,6 @@ ALL: dict[str, Callable[[Bed], Values]] = {
     f.__name__: f
     for f in (
         empty_app, first_frame, first_chart, load_10k, load_100k, load_1m, idle, live_1, live_50, keys,
-        key_while_loading, append_to_paint, trainer,
+        key_while_loading, append_to_paint, thousand, trainer,
     )
 }  # fmt: skip

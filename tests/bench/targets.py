@@ -38,6 +38,13 @@ TARGETS = (
     Target("key to paint, all charts anew, p50", "key_zoom_ms_p50", 30, "ms"),
     Target("key while 1 M rows are read, worst", "key_while_loading_ms_worst", 60, "ms"),
     Target("append to paint, 1 row/s, p99", "append_to_paint_ms_p99", 200, "ms"),
+    Target("1,000 experiments: the tree stands, CPU", "tree_1000_cpu_s", 2.0, "s", "tree_10_cpu_s", 4),
+    Target("1,000 experiments: memory", "rss_1000_experiments_mb", 110, "MB", "rss_10_experiments_mb"),
+    Target("1,000 experiments: key to paint, p50", "key_1000_experiments_ms_p50", 12, "ms",
+           "key_10_experiments_ms_p50", 2),
+    Target("1,000 experiments: a letter of the filter, worst", "filter_1000_experiments_ms_worst", 100, "ms"),
+    Target("1,000 experiments: nothing runs, CPU", "idle_1000_experiments_percent", 1, "%"),
+    Target("1,000 experiments: `cockpit ls` with a filter, CPU", "ls_1000_cpu_s", 2.0, "s", "ls_10_cpu_s"),
     Target("slowdown of a trainer at 100 ms a step", "trainer_slowdown_percent", 1, "%"),
 )  # fmt: skip
 

@@ -47,6 +47,28 @@ class Bench:
             self.writer.metrics(self.step, values(self.step))
 
 
+def crowd(root: Path, experiments: int) -> Path:
+    """A workspace of so many experiments that have run and been scored, each a child of one of the ten before it."""
+    shutil.rmtree(root, ignore_errors=True)
+    now = time.time() - AGE_S
+    stage = Stage(root, now=now)
+    stage.baseline()
+    for number in range(1, experiments):
+        id_ = f"exp_{number:04d}"
+        parent = f"exp_{max(0, number - 1 - number % 10):04d}"
+        technique = ("sft", "grpo", "dpo")[number % 3]
+        out, clock, layout = stage.experiment(
+            id_, technique, parent=parent, hypothesis=f"move {number}", ago=60
+        )
+        out.stage("training")
+        write_rows(layout, 20, now)
+        stage.score(layout, 40 + number % 150, 200, 190, seed=number)
+        out.held_out(score=(40 + number % 150) / 200, passed=40 + number % 150, parsed=190, n=200)
+        out.end("finished", "", step=20, best_step=20, best_score=0.5)
+        stage.process(layout, started=now - 60, ended=clock.now, exit_code=0)
+    return root
+
+
 def values(step: int) -> dict[str, float]:
     """Five metrics that look like a run's, with noise that is the same every time."""
     noise = math.sin(step * 12.9898) * 43758.5453 % 1 - 0.5
