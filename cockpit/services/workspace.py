@@ -88,6 +88,7 @@ class Workspace:
         self._views: dict[str, tuple[Signature, ExperimentView]] = {}
         self._settled: dict[str, Signature] = {}
         self._looks = 0
+        self._home = str(self.layout.experiments)  # paths as text: a look makes thousands of them
         self._arranged: tuple[list[ExperimentView], list[ExperimentView]] = ([], [])
 
     @classmethod
@@ -224,9 +225,10 @@ class Workspace:
 
     def _quick(self, experiment_id: str) -> Signature:
         """Times of the record, of the folder of attempts, and of the newest attempt's folder."""
-        home = f"{self.layout.experiments}/{experiment_id}"
+        home = f"{self._home}/{experiment_id}"
         kept = self._views[experiment_id][1].attempt_dir
-        return tuple(map(_time, (f"{home}/experiment.json", f"{home}/attempts", str(kept) if kept else home)))
+        newest = f"{home}/attempts/{kept.name}" if kept else home
+        return tuple(map(_time, (f"{home}/experiment.json", f"{home}/attempts", newest)))
 
 
 def _time(path: str) -> tuple[int, int] | None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 LOG_BYTES = 4_000_000
 """How far back the log of the run screen reaches."""
 ACROSS_S = 15.0
+_JUDGING_SHARE = 200.0  # judging again, where nothing changed, takes half a percent of the time at most
 """Seconds until the diagnostics across experiments are asked again though no score changed (a spot check does it)."""
 _ROW_BYTES = 8_000_000
 
@@ -37,6 +38,7 @@ class LocalBackend:
         self.clock = clock
         self._workspace: Workspace | None = None
         self._lock = threading.Lock()
+        self._judging_pause = 0.0
         self._judged: tuple[object, float, tuple[Finding, ...]] | None = None
         self._told: dict[str, list[Finding]] = {}
         self._hardware: Looker | None = None
@@ -113,7 +115,7 @@ class LocalBackend:
         key = tuple((view.id, view.status, view.score) for view in views)
         if self._judged is None:
             self._judged = (None, 0.0, ())
-        elif key != self._judged[0] or now - self._judged[1] > ACROSS_S:
+        elif key != self._judged[0] or now - self._judged[1] > max(ACROSS_S, self._judging_pause):
             from cockpit.contract.errors import CockpitError
             from cockpit.services import judging
 
@@ -122,6 +124,7 @@ class LocalBackend:
             except CockpitError:
                 found = self._judged[2]  # a file that is being mended; the tree is shown all the same
             self._judged = (key, now, found)
+            self._judging_pause = _JUDGING_SHARE * (time.monotonic() - now)  # a large tree takes seconds
         return self._judged[2]
 
     def run_findings(self, view: ExperimentView) -> Sequence[Finding]:

@@ -27,7 +27,30 @@ def tree_lines(
     pinned: str | None = None,
     words: str = "",
 ) -> list[Line]:
-    """Lines for `views` (parents before children) in `width` cells; only those that `words` (core/listing) keep."""
+    """Lines for `views` (parents before children) in `width` cells; only those that `words` (core/listing) keep.
+
+    The last lines are kept: a cursor that moves through a thousand experiments asks for the same ones each time.
+    """
+    asked = (width, glyphs, frozenset(marked), pinned, words)
+    last_views, last_asked, last = _LAST[0]
+    if last_views is views and last_asked == asked:
+        return last
+    lines = _lines(views, width, glyphs, marked, pinned, words)
+    _LAST[0] = (views, asked, lines)
+    return lines
+
+
+_LAST: list[tuple[Sequence[ExperimentView], object, list[Line]]] = [((), None, [])]
+
+
+def _lines(
+    views: Sequence[ExperimentView],
+    width: int,
+    glyphs: Glyphs,
+    marked: Collection[str],
+    pinned: str | None,
+    words: str,
+) -> list[Line]:
     listed, flat = in_listing(views, words)
     names = _names(listed, {} if flat else _branches(views, glyphs), width, glyphs)
     column = max((len(name) for name in names.values()), default=0)
