@@ -22,6 +22,7 @@ def train(attempt: Attempt) -> Ending:
 
     from trainers.common import loading, pair_scoring, settings
     from trainers.common.flight import fly
+    from trainers.common.tokenized import tokenized
 
     recipe = attempt.recipe
 
@@ -35,7 +36,7 @@ def train(attempt: Attempt) -> Ending:
     model = loading.load_scorer(recipe, tokenizer, training=True)
 
     attempt.stage("tokenizing", f"{len(pairs)} pairs")
-    trainer = RewardTrainer(
+    trainer = tokenized(RewardTrainer, attempt)(
         model=model,
         args=config,
         train_dataset=Dataset.from_list(pair_scoring.reward_dataset(attempt, pairs, tokenizer)),

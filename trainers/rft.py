@@ -4,7 +4,8 @@
     python -m trainers.rft .cockpit/experiments/exp_0007/attempts/001 --resume
 
 `trainer` holds SFTConfig's own names and RftConfig's: rounds, num_generations, temperature, min_reward,
-keep_per_prompt. Samples of a round come from the policy that begins it, by construction: no stale one is trained on.
+keep_per_prompt, max_age. Samples of a round come from the policy that begins it, by construction: no stale one is
+trained on. A training file of scored trajectories is the first round itself; stale ones among them are flagged.
 """
 
 from __future__ import annotations
@@ -21,19 +22,27 @@ def train(attempt: Attempt) -> Ending:
 
     from trainers.common import loading, settings
     from trainers.common.flight import fly
+    from trainers.common.overlap import training_rows
     from trainers.common.rewards import reward_functions, rl_dataset
     from trainers.common.rft_config import RftConfig
-    from trainers.common.rft_rounds import RftTrainer, Rounds, Sampler, Survivors, steps_a_round
+    from trainers.common.rft_given import given_round, is_given, items_of, rounds_of
+    from trainers.common.rft_rounds import RftTrainer, Rounds, Survivors, steps_a_round
+    from trainers.common.rft_sampling import Sampler
 
     recipe = attempt.recipe
 
     attempt.stage("loading", recipe.model.name_or_path)
     tokenizer = loading.load_tokenizer(recipe)
-    _, items = rl_dataset(attempt, tokenizer)
-    rewards = reward_functions(attempt, items, tokenizer)
     config = settings.build(RftConfig, attempt, dataset_kwargs={"skip_prepare_dataset": True})
+    rows, given = training_rows(recipe), None
+    if is_given(rows, attempt):
+        given, items = given_round(rows, attempt, tokenizer, config), items_of(rows, attempt)
+        config.rounds = rounds_of(items, attempt, config)
+    else:
+        _, items = rl_dataset(attempt, tokenizer)
+    rewards = reward_functions(attempt, items, tokenizer)
     model = loading.load_model(recipe, training=True)
-    sampler = Sampler(attempt, rewards, tokenizer, config)
+    sampler = Sampler(attempt, rewards, tokenizer, config, given)
 
     attempt.stage("tokenizing", f"{len(items)} prompts, {config.num_generations} samples each")
     first = sampler.round(0, 0, 0, model)  # before training: how many survive decides how long a round is

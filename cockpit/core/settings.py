@@ -103,6 +103,8 @@ SETTINGS: Mapping[str, Setting] = {
     "rounds": Setting("int", 1, 100, "", "times that the current policy is sampled anew", only=("rft",)),
     "min_reward": Setting("float", -1e6, 1e6, "", "a sample survives from this reward on", only=("rft",)),
     "keep_per_prompt": Setting("int", 1, 4096, "samples", "survivors a prompt at the most", only=("rft",)),
+    "max_age": Setting("int", -1, 1_000_000_000, "steps", "of scored trajectories in the training file: how far their "
+                       "policy may be away; -1 takes and flags all", only=("rft",)),
     "desirable_weight": Setting("float", 0, 1000, "", "weight of rows labelled true", only=("kto",)),
     "undesirable_weight": Setting("float", 0, 1000, "", "weight of rows labelled false", only=("kto",)),
 }  # fmt: skip

@@ -207,6 +207,33 @@ def test_rft_says_what_to_do_when_nothing_survives(tiny: Tiny, tmp_path: Path) -
     assert "none of 2480 samples reached min_reward=2" in run.end["reason"]
 
 
+def test_rft_takes_scored_trajectories_as_its_first_round(tiny: Tiny, tmp_path: Path) -> None:
+    rows = [json.loads(line) for line in Path(tiny.files["trajectories"]).read_text().splitlines()]
+    gold = {row["group_id"]: row["messages"][1]["content"] for row in rows if row["passed"]}
+    path = tmp_path / "trajectories.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    options: dict[str, Any] = {"train": str(path), "num_generations": 2}
+    once = flown(move(tiny, tmp_path / "exp_0001", "rft", lora=False, max_steps=4, **options))
+    assert "nothing could judge new samples: one round" in once.notices
+    assert "620 of 2480 samples are good enough; 620 kept of 620 of 620 prompts" in once.notices
+    assert once.metrics[0]["samples/stale_share"] == 0
+    assert once.losses[-1] < once.losses[0]
+    assert not (once.layout.root / "rollouts" / "round_02.jsonl").exists()
+
+    for row in rows:
+        row["answer"] = gold[row["group_id"]].removeprefix("<answer>").removesuffix("</answer>")
+        row["policy_id"] = "exp_0042@10"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    both = flown(move(tiny, tmp_path / "exp_0002", "rft", lora=False, max_steps=4, **options))
+    rounds = [list(read_rows(both.layout.root / "rollouts" / f"round_{n:02d}.jsonl")) for n in (1, 2)]
+    assert [{row["policy_id"] for row in rows} for rows in rounds] == [{"exp_0042@10"}, {"exp_0002@2"}]
+    assert "2480 of 2480 samples come from another policy (exp_0042@10)" in both.notices
+    assert [row["samples/stale_share"] for row in both.metrics if "loss" in row] == [1.0, 1.0, 0.0, 0.0]
+    refused = move(tiny, tmp_path / "exp_0003", "rft", lora=False, max_steps=4, max_age=0, **options)
+    assert refused.here() == 1
+    assert "2480 of policies more than max_age=0 steps away" in refused.end["reason"]
+
+
 def test_scored_trajectories_train_dpo_and_stale_ones_are_flagged(tiny: Tiny, tmp_path: Path) -> None:
     from cockpit.services.findings import for_attempt
 

@@ -21,7 +21,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 from cockpit.contract import atomic
 
@@ -69,17 +69,19 @@ def cached(
     save: Callable[[Value, Path], None],
     load: Callable[[Path], Value],
     say: Say = _print,
+    waiting: Callable[[], None] = lambda: None,
 ) -> Value:
     """The artifact that `parts` describes: loaded where it lies in the cache, else built and put there.
 
-    `save` and `load` take a folder. Raises what `build` raises; a cache that can't be read or written costs a line
-    in the log and the work again, never the run.
+    `save` and `load` take a folder; `waiting` is called now and then while another run builds it, and may raise to end
+    the wait. Raises what `build` and `waiting` raise; a cache that can't be read or written costs a line in the log and
+    the work again, never the run.
     """
     folder = where / kind / key(parts)
     found, value = _load(folder, load, say)
     if found:
         return value  # type: ignore[return-value]
-    with _lock(folder, say):
+    with _lock(folder, say, waiting):
         found, value = _load(folder, load, say)
         if found:
             return value  # type: ignore[return-value]
@@ -96,6 +98,13 @@ def peek(where: Path, kind: str, parts: Mapping[str, Any]) -> Path | None:
     """The artifact's folder if it is there, whole; for processes that must not wait for each other."""
     folder = where / kind / key(parts)
     return folder if (folder / MADE).is_file() else None
+
+
+def found(
+    where: Path, kind: str, parts: Mapping[str, Any], load: Callable[[Path], Value], say: Say = _print
+) -> Value | None:
+    """The artifact if it is there, whole, else None; for processes that must not wait for each other."""
+    return _load(where / kind / key(parts), load, say)[1]
 
 
 def keep(
@@ -185,7 +194,7 @@ def _remove(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _lock(folder: Path, say: Say) -> Iterator[None]:
+def _lock(folder: Path, say: Say, waiting: Callable[[], None]) -> Iterator[None]:
     """Hold the entry alone; the kernel lets go when the holder dies. Where it can't be held, nobody waits."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -199,8 +208,21 @@ def _lock(folder: Path, say: Say) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             say(f"another run makes {folder.parent.name}/{folder.name[:12]}; waiting for it")
-            with contextlib.suppress(OSError):
-                fcntl.flock(handle, fcntl.LOCK_EX)
+            _wait(handle, waiting)
         except OSError as error:
             say(f"no lock on this file system ({error.strerror})")
         yield
+
+
+def _wait(handle: IO[str], waiting: Callable[[], None]) -> None:
+    """Until the lock is ours; asked for again and again, so that a run that is told to stop can."""
+    while True:
+        waiting()
+        time.sleep(0.1)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            continue
+        except OSError:
+            return
+        return

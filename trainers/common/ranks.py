@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from cockpit.contract import AttemptLayout
@@ -51,6 +51,17 @@ def from_first(value: Value) -> Value:
     told = [value]
     dist.broadcast_object_list(told, src=0)
     return value if RANK == 0 else told[0]
+
+
+def gather(value: Value) -> list[Value]:
+    """What every process has, in the order of their ranks; waits for all of them."""
+    if WORLD == 1:
+        return [value]
+    import torch.distributed as dist
+
+    told: list[Any] = [None] * WORLD
+    dist.all_gather_object(told, value)
+    return told
 
 
 def part() -> None:

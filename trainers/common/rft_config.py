@@ -22,3 +22,10 @@ class RftConfig(SFTConfig):
     keep_per_prompt: int = field(
         default=4, metadata={"help": "survivors a prompt, so that easy ones don't rule"}
     )
+    max_age: int = field(
+        default=-1,
+        metadata={
+            "help": "of scored trajectories in the training file: optimizer steps between their policy and the one "
+            "that training begins with, at most; -1 takes all, and flags the stale ones"
+        },
+    )

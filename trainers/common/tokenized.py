@@ -2,8 +2,9 @@
 
     trainer = tokenized(SFTTrainer, attempt)(model=…, args=config, train_dataset=…)
 
-Works for every TRL trainer with a `_prepare_dataset`. The key holds whatever that function reads: the rows, the
-tokenizer with its chat template, the settings that its source names, and the versions of the libraries.
+Works for every TRL trainer with a `_prepare_dataset`, and for those that still map a `tokenize_row` over the rows
+(ORPO). The key holds whatever those functions read: the rows, the tokenizer with its chat template, the settings that
+their source names, and the versions of the libraries.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from trainers.common.attempt import RANK, Attempt
 def tokenized(trainer_class: Any, attempt: Attempt) -> Any:
     """`trainer_class`, with its data preparation cached; the class itself where that would not be safe."""
     prepare: Any = getattr(trainer_class, "_prepare_dataset", None)
+    if not hasattr(trainer_class, "_prepare_dataset") and hasattr(trainer_class, "tokenize_row"):
+        return _by_rows(trainer_class, attempt)
     source = _source(prepare)
     if source is None or re.search(r"\bself\.\w+\s*=[^=]", source):
         return trainer_class  # unknown, or it also sets something on the trainer
@@ -44,6 +47,60 @@ def tokenized(trainer_class: Any, attempt: Attempt) -> Any:
         return _through(attempt, parts, lambda: _not_empty(build(), config_of(rest, named)))
 
     return type(trainer_class.__name__, (trainer_class,), {"_prepare_dataset": cached_prepare})
+
+
+def _by_rows(trainer_class: Any, attempt: Attempt) -> Any:
+    """The same for a trainer whose `__init__` maps functions of its own over the rows, `tokenize_row` last of them."""
+    sources = [
+        _source(getattr(trainer_class, name, None)) for name in ("tokenize_row", "build_tokenized_answer")
+    ]
+    if None in sources:
+        return trainer_class
+    source = "".join(text or "" for text in sources)
+
+    def begin(self: Any, *args: Any, **named: Any) -> None:
+        given = named.get("train_dataset")
+        if given is not None and hasattr(given, "data") and not given.cache_files:
+            named["train_dataset"] = _Mapped(given, self, source, attempt, named)
+        trainer_class.__init__(self, *args, **named)
+
+    return type(trainer_class.__name__, (trainer_class,), {"__init__": begin})
+
+
+class _Mapped:
+    """Stands for a data set while a trainer maps over it: nothing is done until `tokenize_row` asks for the rows."""
+
+    def __init__(
+        self, dataset: Any, trainer: Any, source: str, attempt: Attempt, named: dict[str, Any]
+    ) -> None:
+        self._dataset, self._trainer, self._source, self._attempt = dataset, trainer, source, attempt
+        self._named = {name: named.get(name) for name in ("args", "processing_class")}
+        self._steps: list[tuple[Any, dict[str, Any]]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._dataset, name)
+
+    def __len__(self) -> int:
+        return len(self._dataset)
+
+    def map(self, function: Any, **options: Any) -> Any:
+        """Remember the step; with the last one, the rows that all of them make."""
+        self._steps.append((function, options))
+        if getattr(function, "__name__", "") != "tokenize_row":
+            return self
+        try:
+            parts = _parts(self._trainer, self._source, self._dataset, (), self._named)
+        except Exception as error:  # noqa: BLE001 - as above
+            print(f"[cache] not used: {type(error).__name__}: {error}", flush=True)
+            return self._build()
+        parts["steps"] = [getattr(step, "__qualname__", str(step)) for step, _ in self._steps]
+        return _through(self._attempt, parts, self._build)
+
+    def _build(self) -> Any:
+        made = self._dataset
+        for function, options in self._steps:
+            made = made.map(function, **options)
+        return made
 
 
 def config_of(rest: tuple[Any, ...], named: dict[str, Any]) -> Any:
