@@ -97,7 +97,10 @@ def cached(
 def peek(where: Path, kind: str, parts: Mapping[str, Any]) -> Path | None:
     """The artifact's folder if it is there, whole; for processes that must not wait for each other."""
     folder = where / kind / key(parts)
-    return folder if (folder / MADE).is_file() else None
+    if not (folder / MADE).is_file():
+        return None
+    _used(folder)
+    return folder
 
 
 def found(
@@ -147,10 +150,14 @@ def _load(folder: Path, load: Callable[[Path], Value], say: Say) -> tuple[bool, 
         say(f"{folder.parent.name}/{folder.name[:12]} is damaged ({type(error).__name__}) and is made again")
         _remove(folder)
         return False, None
-    with contextlib.suppress(OSError):
-        os.utime(folder / MADE)  # when it was last of use
+    _used(folder)
     say(f"{folder.parent.name}/{folder.name[:12]} is in the cache")
     return True, value
+
+
+def _used(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        os.utime(folder / MADE)  # when it was last of use
 
 
 def _publish(

@@ -14,12 +14,15 @@ from typing import Any
 from transformers import TrainerCallback
 
 from cockpit.contract.events import CheckpointReason
-from trainers.common import checkpoints, ranks
+from trainers.common import checkpoints, ranks, sharded
 from trainers.common.attempt import Attempt
 from trainers.common.data import Item
 from trainers.common.engine import Engine
+from trainers.common.generate import generate
+from trainers.common.pair_scoring import score_pairs
 from trainers.common.progress import Progress, interval
 from trainers.common.ranks import RANK
+from trainers.common.render import prompt_text
 from trainers.common.scoring import score_items
 from trainers.common.signals import Stopped
 
@@ -75,9 +78,11 @@ class MidEval(Progress, TrainerCallback):
             self.save_error = "another process could not write its part"
         folder = self._publish(written, step) if state.is_world_process_zero else None
         best = False
+        model = getattr(kwargs["model"], "policy", kwargs["model"])  # PPO's holds the value model as well
         if folder is not None and self.state.due and not self.attempt.stop:
-            model = getattr(kwargs["model"], "policy", kwargs["model"])  # PPO's holds the value model as well
             best = self.evaluate(model, folder, step, state.epoch, scheduled=self.reason != "request")
+        if sharded.is_sharded(model):
+            self._take_part(model, step)
         if folder is not None:
             self.attempt.out.checkpoint(step, best=best, reason=self.reason)
             keep = self.attempt.recipe.mid_eval.keep_last
@@ -99,10 +104,11 @@ class MidEval(Progress, TrainerCallback):
         A stop in the middle leaves it due. Only scheduled mini-evals count towards `patience`.
         """
         self.attempt.out.stage("evaluating", f"mini-eval at step {step}")
+        spread = sharded.is_sharded(model)
         try:
             scored = score_items(
                 self.engine,
-                lambda: model,
+                sharded.calls(model) if spread else lambda: model,
                 self.tokenizer,
                 self.items,
                 self.verifier,
@@ -110,7 +116,7 @@ class MidEval(Progress, TrainerCallback):
                 weights=folder,
                 step=step,
                 split="eval",
-                stop=self.attempt.stop,
+                stop=sharded.TogetherStop(self.attempt.stop) if spread else self.attempt.stop,
             )
         except Stopped:
             return False
@@ -119,6 +125,23 @@ class MidEval(Progress, TrainerCallback):
         self.state.save(folder)
         self.report(step, epoch, best, scored)
         return best
+
+    def _take_part(self, model: Any, step: int) -> None:
+        """Where no process holds the whole model: ask it what rank 0 asks it, when rank 0 does."""
+        if RANK == 0:
+            sharded.release()
+            return
+        recipe, stop = self.attempt.recipe, sharded.TogetherStop(self.attempt.stop)
+
+        def ask() -> None:
+            if recipe.technique == "reward":
+                pairs: list[Any] = self.items
+                score_pairs(model, self.tokenizer, pairs, recipe, step=step, split="eval", stop=stop)
+            else:
+                prompts = [prompt_text(self.tokenizer, item.prompt, recipe) for item in self.items]
+                generate(model, self.tokenizer, prompts, recipe.generation, seed=recipe.seed, stop=stop)
+
+        sharded.follow(ask)
 
     def _publish(self, written: Path, step: int) -> Path | None:
         """The checkpoint under its final name; None, with a notice, where the disk would not take it."""

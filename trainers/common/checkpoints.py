@@ -16,8 +16,9 @@ from cockpit.contract.layout import PIN
 
 STATE = "cockpit_state.json"
 _NAME = re.compile(r"step_(\d{6,})")
-# Pickled arguments that nothing reads again, and TRL's model card, which would describe some other run.
-_SURPLUS = ("training_args.bin", "README.md")
+# Pickled arguments that nothing reads again, TRL's model card, which would describe some other run, and FSDP's pickled
+# copy of the weights.
+_SURPLUS = ("training_args.bin", "README.md", "pytorch_model_fsdp.bin")
 
 
 @dataclass

@@ -19,6 +19,7 @@ from trainers.common.attempt import Attempt
 from trainers.common.generate import Completion, end_tokens, generate, input_ids
 from trainers.common.loading import ADAPTER, base_of, locate
 from trainers.common.served import Server, Unserved, check_base
+from trainers.common.sharded import TogetherStop, is_sharded
 
 Load = Callable[[], Any]
 Progress = Callable[[int, int], None]
@@ -62,8 +63,10 @@ class Engine:
                 self._say("")
                 return answers
         self.last = "transformers"
-        stop = self.attempt.stop
-        return generate(load(), tokenizer, prompts, settings, seed=seed, stop=stop, progress=progress)
+        model, stop = load(), self.attempt.stop
+        if is_sharded(model):
+            stop = TogetherStop(stop)
+        return generate(model, tokenizer, prompts, settings, seed=seed, stop=stop, progress=progress)
 
     def _find(self) -> Server | None:
         folder = os.environ.get(FOLDER_VARIABLE)

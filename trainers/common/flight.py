@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cockpit.contract import CockpitError
-from trainers.common import checkpoints, evo, ranks, slices
+from trainers.common import checkpoints, evo, ranks, sharded, slices
 from trainers.common.attempt import Attempt
 from trainers.common.callback import MidEval
 from trainers.common.checkpoints import EvalState
@@ -16,6 +16,7 @@ from trainers.common.telemetry import Telemetry
 
 def fly(trainer: Any, attempt: Attempt, tokenizer: Any, *, use_cache: bool = True) -> Ending:
     """Run `trainer` to its end. Raises what training raises; a stop, early or asked for, is an `Ending`."""
+    sharded.prepare(trainer, attempt)
     start = resume_point(attempt)
     items, verifier = slices.load(attempt, "mini_eval")
     mid_eval = MidEval(attempt, tokenizer, items, verifier, use_cache)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cockpit.contract.recipe import GenerationSettings
+from trainers.common.sharded import is_sharded
 from trainers.common.signals import StopFlag, Stopped
 
 
@@ -52,9 +53,11 @@ def _scoring(model: Any, seed: int) -> Iterator[None]:
 
     was_training = model.training
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []
+    # What a sharded model gathers to answer is kept for the next step of training, which inference mode forbids.
+    without_gradients = torch.no_grad() if is_sharded(model) else torch.inference_mode()
     model.eval()
     try:
-        with torch.random.fork_rng(devices=devices), torch.inference_mode():
+        with torch.random.fork_rng(devices=devices), without_gradients:
             torch.manual_seed(seed)
             yield
     finally:
@@ -88,6 +91,9 @@ def _batch(model: Any, tokenizer: Any, prompts: list[str], settings: GenerationS
         pad_token_id=tokenizer.pad_token_id,
         eos_token_id=sorted(end_tokens(model.generation_config, tokenizer)),
         use_cache=True,
+        synced_gpus=is_sharded(
+            model
+        ),  # each process goes on until the last one is done, for all are asked at once
         **sampling,
     )
     ends = torch.tensor(sorted(end_tokens(model.generation_config, tokenizer)), device=output.device)

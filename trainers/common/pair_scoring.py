@@ -18,6 +18,7 @@ from trainers.common.overlap import training_rows
 from trainers.common.preferences import Pair, pairs_of, split_pairs
 from trainers.common.render import answer_ids, prompt_text
 from trainers.common.scoring import Scored
+from trainers.common.sharded import is_sharded
 from trainers.common.signals import StopFlag, Stopped
 
 MINI = 50
@@ -84,7 +85,7 @@ def rewards(model: Any, tokenizer: Any, ids: list[list[int]], batch_size: int) -
     found: list[float] = []
     was_training = model.training
     model.eval()
-    with torch.inference_mode():
+    with torch.no_grad() if is_sharded(model) else torch.inference_mode():
         for start in range(0, len(ids), batch_size):
             batch = tokenizer.pad(
                 {"input_ids": ids[start : start + batch_size]}, padding_side="right", return_tensors="pt"

@@ -7,6 +7,7 @@ can be taken for this one's; who sampled them first is kept beside them.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from cockpit.contract.recipe import GenerationSettings
-from trainers.common import cache, ranks
+from trainers.common import cache, ranks, sharded
 from trainers.common.attempt import Attempt
 from trainers.common.generate import Completion, generate
 from trainers.common.signals import Stopped
@@ -57,19 +58,17 @@ def sample(
         if attempt.stop:
             raise Stopped
 
-    parts = _parts(model, tokenizer, prompts, settings, seed)
-    if parts is None:
-        return build()
     where = cache.root(attempt.layout.root)
-    if ranks.WORLD == 1:
+    parts = _parts(model, tokenizer, prompts, settings, seed) if ranks.RANK == 0 else None
+    if ranks.WORLD == 1 and parts is not None:
         return cache.cached(where, KIND, parts, build=build, save=_save, load=_load, waiting=waiting)
     # With several processes none may wait on a file, for the others wait for it: rank 0 looks, and decides for all.
-    known = ranks.from_first(cache.found(where, KIND, parts, _load) if ranks.RANK == 0 else None)
+    known = ranks.from_first(cache.found(where, KIND, parts, _load) if parts is not None else None)
     if known is not None:
         return known
     began = time.monotonic()
     made = build()
-    if ranks.RANK == 0:
+    if parts is not None:
         try:
             seconds = time.monotonic() - began
             cache.keep(where, KIND, parts, lambda folder: _save(made, folder), seconds=seconds)
@@ -83,14 +82,15 @@ def _together(
 ) -> list[Completion]:
     """Each process answers every n-th prompt. All of them answer equally many, for a sharded model asks them all."""
     world, rank = ranks.WORLD, ranks.RANK
+    spread = sharded.is_sharded(model)
+    if sharded.loaded_by_first_alone() and not spread:
+        world = 1  # the others hold no weights yet
     share = -(-len(prompts) // world)
-    mine = [prompts[(rank + world * at) % len(prompts)] for at in range(share)]
+    mine = [] if rank >= world else [prompts[(rank + world * at) % len(prompts)] for at in range(share)]
     said: list[Completion] = []
-    try:
-        said = generate(model, tokenizer, mine, settings, seed=seed + 1_000_003 * rank, stop=attempt.stop)
-    except Stopped:
-        if world == 1:
-            raise
+    stop = sharded.TogetherStop(attempt.stop) if spread else attempt.stop
+    with contextlib.suppress(Stopped):  # it may be this process's alone: see below
+        said = generate(model, tokenizer, mine, settings, seed=seed + 1_000_003 * rank, stop=stop)
     if ranks.agree(bool(attempt.stop))[0]:
         attempt.stop.set("asked in another of its processes")
         raise Stopped
@@ -130,7 +130,7 @@ def policy_key(model: Any) -> str | None:
     digest = hashlib.sha256()
     told = [_plain(model.config.to_dict()), getattr(model.config, "_attn_implementation", None)]
     told += [_plain(adapter.to_dict()) for adapter in getattr(model, "peft_config", {}).values()]
-    digest.update(json.dumps(told, sort_keys=True, default=str).encode())
+    digest.update(json.dumps(told, sort_keys=True, default=_text).encode())
     for name, tensor in sorted(model.state_dict().items()):
         if not isinstance(tensor, torch.Tensor):
             continue
@@ -141,6 +141,11 @@ def policy_key(model: Any) -> str | None:
             flat = tensor.detach().cpu().contiguous().reshape(-1)
             digest.update(flat.view(torch.uint8).numpy().data)
     return digest.hexdigest()
+
+
+def _text(value: Any) -> Any:
+    """What JSON has no word for; sets in order, for theirs changes from one process to the next."""
+    return sorted(map(str, value)) if isinstance(value, set | frozenset) else str(value)
 
 
 def _plain(config: dict[str, Any]) -> dict[str, Any]:

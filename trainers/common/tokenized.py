@@ -94,7 +94,7 @@ class _Mapped:
             print(f"[cache] not used: {type(error).__name__}: {error}", flush=True)
             return self._build()
         parts["steps"] = [getattr(step, "__qualname__", str(step)) for step, _ in self._steps]
-        return _through(self._attempt, parts, self._build)
+        return _through(self._attempt, parts, self._build, in_turn=True)
 
     def _build(self) -> Any:
         made = self._dataset
@@ -119,12 +119,13 @@ def _not_empty(made: Any, config: Any) -> Any:
     return made
 
 
-def _through(attempt: Attempt, parts: dict[str, Any], build: Any) -> Any:
+def _through(attempt: Attempt, parts: dict[str, Any], build: Any, *, in_turn: bool = False) -> Any:
+    """`in_turn`: the trainer lets rank 0 through alone, and the other processes after it."""
     from datasets import load_from_disk
 
     where = cache.root(attempt.layout.root)
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        return _together(where, parts, build)
+        return _together(where, parts, build, in_turn=in_turn)
     return cache.cached(
         where,
         "tokenized",
@@ -135,14 +136,21 @@ def _through(attempt: Attempt, parts: dict[str, Any], build: Any) -> Any:
     )
 
 
-def _together(where: Path, parts: dict[str, Any], build: Any) -> Any:
-    """With several processes no one may wait on a file: TRL has barriers of its own. Rank 0 decides for all."""
+def _together(where: Path, parts: dict[str, Any], build: Any, *, in_turn: bool) -> Any:
+    """With several processes no one may wait on a file: TRL has barriers of its own. Rank 0 decides for all.
+
+    Where they come in turn, rank 0 is through before the others look, and a word to them would wait for ever.
+    """
     from accelerate.utils import broadcast_object_list
     from datasets import load_from_disk
 
-    found = cache.peek(where, "tokenized", parts) if RANK == 0 else None
-    place = broadcast_object_list([str(found) if found else None])[0]
+    found = cache.peek(where, "tokenized", parts) if RANK == 0 or in_turn else None
+    place = str(found) if found else None
+    if not in_turn:
+        place = broadcast_object_list([place])[0]
     if place:
+        if RANK == 0:
+            print(f"[cache] tokenized/{Path(place).name[:12]} is in the cache", flush=True)
         return load_from_disk(str(Path(place) / "data"))
     began = time.monotonic()
     made = build()
