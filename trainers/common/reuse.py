@@ -127,6 +127,8 @@ def policy_key(model: Any) -> str | None:
     """
     import torch
 
+    if sharded.is_sharded(model):
+        return None  # nor may one process touch its state alone: it would shard again what the others hold gathered
     digest = hashlib.sha256()
     told = [_plain(model.config.to_dict()), getattr(model.config, "_attn_implementation", None)]
     told += [_plain(adapter.to_dict()) for adapter in getattr(model, "peft_config", {}).values()]
@@ -134,8 +136,6 @@ def policy_key(model: Any) -> str | None:
     for name, tensor in sorted(model.state_dict().items()):
         if not isinstance(tensor, torch.Tensor):
             continue
-        if hasattr(tensor, "full_tensor"):
-            return None
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         if tensor.numel():
             flat = tensor.detach().cpu().contiguous().reshape(-1)

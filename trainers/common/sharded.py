@@ -54,6 +54,7 @@ def prepare(trainer: Any, attempt: Attempt) -> None:
             "Leave FSDP out (DDP works), or take GRPO or RLOO.",
         )
     if "FULL_STATE_DICT" not in str(plugin.state_dict_type):
+        plugin.state_dict_config = plugin.optim_state_dict_config = None  # or those of shards stay
         plugin.set_state_dict_type("FULL_STATE_DICT")
         attempt.notice("Checkpoints are saved whole, not in shards, so that anything can load them.")
     trainer._load_from_checkpoint = lambda folder, model=None: load(Path(folder), model or trainer.model)
