@@ -260,3 +260,29 @@ def test_settings_that_a_technique_does_not_take_are_named(tiny: Tiny, tmp_path:
     run = move(tiny, tmp_path / "exp_0001", "orpo", lora=False, max_steps=1, loss_weights=[1.0])
     assert run.here() == 1
     assert "trainer.loss_weights is not a name that orpo takes" in run.end["reason"]
+
+
+def test_rft_asks_an_untrained_policy_once(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second run finds the first round's answers in the workspace's cache; another temperature asks anew."""
+    from trainers.common import rft_rounds
+
+    asked: list[int] = []
+    real = rft_rounds.generate
+
+    def counted(model: Any, tokenizer: Any, prompts: list[str], *rest: Any, **more: Any) -> Any:
+        asked.append(len(prompts))
+        return real(model, tokenizer, prompts, *rest, **more)
+
+    monkeypatch.setattr(rft_rounds, "generate", counted)
+    home = tmp_path / ".cockpit" / "experiments"
+    rounds: list[list[dict[str, Any]]] = []
+    for number, more in enumerate(({}, {}, {"temperature": 0.7}), 1):
+        run = flown(move(tiny, home / f"exp_{number:04d}", "rft", lora=False, rounds=1, **more))
+        rounds.append(list(read_rows(run.layout.root / "rollouts" / "round_01.jsonl")))
+    assert len(asked) == 2
+    first, second, third = ([row["completion"] for row in rows] for rows in rounds)
+    assert first == second != third
+    assert {row["policy_id"] for row in rounds[1]} == {"exp_0002@0"}
+    assert len(list((tmp_path / ".cockpit" / "cache" / "rollouts").iterdir())) >= 2

@@ -23,8 +23,9 @@ from trl import SFTTrainer
 from cockpit.contract import CockpitError
 from cockpit.contract.recipe import GenerationSettings
 from trainers.common.attempt import RANK, Attempt
+from trainers.common.begun import begun
 from trainers.common.freshness import policy_id
-from trainers.common.generate import generate
+from trainers.common.generate import Completion, generate
 from trainers.common.render import answer_ids, prompt_text
 from trainers.common.rewards import Rewards
 from trainers.common.rft_config import RftConfig
@@ -78,19 +79,19 @@ class Sampler:
         self.attempt.stage("training", f"sampling round {number + 1} of {config.rounds}")
         prompts = [prompt_text(self.tokenizer, item.prompt, recipe) for item in items]
         asked = [index for index in range(len(items)) for _ in range(config.num_generations)]
-        said = generate(
-            model,
-            self.tokenizer,
-            [prompts[index] for index in asked],
-            GenerationSettings(
-                max_new_tokens=config.max_completion_length or recipe.generation.max_new_tokens,
-                temperature=config.temperature,
-                top_p=config.top_p,
-                batch_size=max(recipe.generation.batch_size, config.per_device_train_batch_size),
-            ),
-            seed=recipe.seed + 1000 * number,
-            stop=self.attempt.stop,
+        settings = GenerationSettings(
+            max_new_tokens=config.max_completion_length or recipe.generation.max_new_tokens,
+            temperature=config.temperature,
+            top_p=config.top_p,
+            batch_size=max(recipe.generation.batch_size, config.per_device_train_batch_size),
         )
+        seed = recipe.seed + 1000 * number
+
+        def build() -> list[Completion]:
+            wanted = [prompts[index] for index in asked]
+            return generate(model, self.tokenizer, wanted, settings, seed=seed, stop=self.attempt.stop)
+
+        said = build() if step else begun(recipe, model, [prompts, asked], settings, seed, build)
         texts = [completion.text for completion in said]
         each = self._rewards(asked, texts)
         rows = [
