@@ -25,6 +25,7 @@ def train(attempt: Attempt) -> Ending:
     from trainers.common.overlap import training_rows
     from trainers.common.preferences import label_dataset
     from trainers.common.same_tokens import check_tokens
+    from trainers.common.tokenized import tokenized
 
     recipe = attempt.recipe
 
@@ -36,7 +37,7 @@ def train(attempt: Attempt) -> Ending:
     model = loading.load_model(recipe, training=True)
 
     attempt.stage("tokenizing", f"{len(examples)} labelled answers")
-    trainer = KTOTrainer(
+    trainer = tokenized(KTOTrainer, attempt)(
         model=model,
         args=config,
         train_dataset=Dataset.from_list(examples),

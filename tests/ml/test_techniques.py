@@ -286,3 +286,17 @@ def test_rft_asks_an_untrained_policy_once(
     assert first == second != third
     assert {row["policy_id"] for row in rounds[1]} == {"exp_0002@0"}
     assert len(list((tmp_path / ".cockpit" / "cache" / "rollouts").iterdir())) >= 2
+
+
+@pytest.mark.parametrize("technique", ["kto", "dpo"])
+def test_siblings_share_their_tokenized_pairs(
+    technique: str, tiny: Tiny, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same rows and tokenizer are prepared once; what is trained on them is the same."""
+    home = tmp_path / ".cockpit" / "experiments"
+    losses: list[list[float]] = []
+    for number in (1, 2):
+        run = flown(move(tiny, home / f"exp_{number:04d}", technique, lora=False, max_steps=2))
+        losses.append(run.losses)
+        assert ("is in the cache" in capsys.readouterr().out) == (number == 2)
+    assert losses[0] == losses[1]
