@@ -14,6 +14,7 @@ from cockpit.services.processes import belonging
 from cockpit.services.record import read_facts
 from cockpit.services.workspace import Workspace
 from tests.ml.conftest import Fly, Tiny, make_workspace, reap, until
+from tests.techniques.tiny_settings import settings, training_file
 
 pytestmark = pytest.mark.fault
 TOGETHER = {"launcher": "accelerate", "resources.processes": 2}
@@ -102,3 +103,29 @@ def test_the_first_to_fail_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     )
     well = Ending("finished", "done")
     assert attempt._blamed(well, layout, 0.0) is well
+
+
+@pytest.mark.parametrize("technique", ["dpo", "kto", "orpo", "rloo", "rft", "reward"])
+def test_every_technique_on_two_processes(technique: str, ws: Workspace, tiny: Tiny) -> None:
+    """A few steps to the end: one writer, a mini-eval, a checkpoint that the held-out pass loads."""
+    chosen = settings(technique, lora=True)
+    batch = int(chosen.get("per_device_train_batch_size", 16))
+    steps = {} if technique == "rft" else {"max_steps": 4}
+    asked = {
+        **chosen,
+        **TOGETHER,
+        **steps,
+        "per_device_train_batch_size": max(8, batch // 2),
+        "warmup_steps": 0,
+    }
+    flight.new(ws, technique, lora=True, train=Path(tiny.files[training_file(technique)]), overrides=asked)
+    flight.launch(ws, "exp_0001", reason="a test")
+    layout = ws.layout.experiment("exp_0001").attempt(1)
+    assert launcher.wait(layout, 200)
+    status = observe.observe(layout)
+    assert status.state in ("finished", "early_stopped"), layout.log.read_text()[-4000:]
+    steps_seen = [row["step"] for row in read_rows(layout.metrics) if "loss" in row]
+    assert steps_seen == list(range(1, len(steps_seen) + 1)) != []
+    kinds = [row["kind"] for row in read_rows(layout.events)]
+    assert "mid_eval" in kinds
+    assert "checkpoint" in kinds
