@@ -129,3 +129,43 @@ def test_every_technique_on_two_processes(technique: str, ws: Workspace, tiny: T
     kinds = [row["kind"] for row in read_rows(layout.events)]
     assert "mid_eval" in kinds
     assert "checkpoint" in kinds
+
+
+@pytest.mark.parametrize(
+    ("kind", "refused"),
+    [("StateDictType.SHARDED_STATE_DICT", True), ("StateDictType.FULL_STATE_DICT", False), (None, False)],
+)
+def test_checkpoints_in_parts_are_refused_before_a_step_is_trained(kind: str | None, refused: bool) -> None:
+    """FSDP needs GPUs (on a CPU accelerate makes DDP of it), so that this is what can be shown of it here."""
+    from types import SimpleNamespace
+
+    from cockpit.contract import CockpitError
+    from trainers.common.callback import refuse_parts
+
+    plugin = SimpleNamespace(state_dict_type=kind)
+    accelerator = SimpleNamespace(state=SimpleNamespace(fsdp_plugin=plugin))
+    trainer = SimpleNamespace(is_fsdp_enabled=kind is not None, accelerator=accelerator)
+    if refused:
+        with pytest.raises(CockpitError, match="checkpoints in parts"):
+            refuse_parts(trainer)
+    else:
+        refuse_parts(trainer)
+
+
+def test_under_fsdp_the_mini_eval_asks_the_checkpoint_from_the_disk(attempt: Fly) -> None:
+    """Rank 0 holds a part of the weights; a forward pass of it would wait for the others for ever."""
+    from types import SimpleNamespace
+    from typing import cast
+
+    from trainers.common.callback import MidEval
+
+    run = attempt("sft", max_steps=1, mid_eval__every_steps=1)
+    assert run.here() == 0
+    asker = cast("Any", SimpleNamespace(attempt=SimpleNamespace(recipe=run.recipe)))
+    part = object()
+    asker.trainer = SimpleNamespace(is_fsdp_enabled=False)
+    assert MidEval._whole(asker, part, run.layout.checkpoint(1)) is part
+    asker.trainer = SimpleNamespace(is_fsdp_enabled=True)
+    whole = MidEval._whole(asker, part, run.layout.checkpoint(1))
+    assert whole is not part
+    assert not whole.training

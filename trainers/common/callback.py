@@ -13,6 +13,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from cockpit.contract import CockpitError
 from cockpit.contract.events import CheckpointReason
 from trainers.common import checkpoints, ranks
 from trainers.common.attempt import Attempt
@@ -22,6 +23,23 @@ from trainers.common.progress import Progress, interval
 from trainers.common.ranks import RANK
 from trainers.common.scoring import score_items
 from trainers.common.signals import Stopped
+
+
+def sharded(trainer: Any) -> bool:
+    """Whether each process holds a part of the weights only (FSDP)."""
+    return bool(getattr(trainer, "is_fsdp_enabled", False))
+
+
+def refuse_parts(trainer: Any) -> None:
+    """Raise CockpitError where FSDP would write checkpoints in parts, which nothing but FSDP loads."""
+    if not sharded(trainer):
+        return
+    kind = str(trainer.accelerator.state.fsdp_plugin.state_dict_type)
+    if "FULL_STATE_DICT" not in kind:
+        raise CockpitError(
+            f"accelerate's file asks for checkpoints in parts ({kind}), which neither a mini-eval nor peft can load",
+            "Set fsdp_state_dict_type: FULL_STATE_DICT in the file that resources.accelerate_config names.",
+        )
 
 
 class MidEval(Progress, TrainerCallback):
@@ -102,7 +120,7 @@ class MidEval(Progress, TrainerCallback):
         try:
             scored = score_items(
                 self.engine,
-                lambda: model,
+                lambda: self._whole(model, folder),
                 self.tokenizer,
                 self.items,
                 self.verifier,
@@ -119,6 +137,14 @@ class MidEval(Progress, TrainerCallback):
         self.state.save(folder)
         self.report(step, epoch, best, scored)
         return best
+
+    def _whole(self, model: Any, folder: Path) -> Any:
+        """A model that rank 0 can ask by itself: under FSDP its own is a part, so the checkpoint is loaded."""
+        if not sharded(self.trainer):
+            return model
+        from trainers.common import loading
+
+        return loading.load_model(self.attempt.recipe, training=False, checkpoint=str(folder))
 
     def _publish(self, written: Path, step: int) -> Path | None:
         """The checkpoint under its final name; None, with a notice, where the disk would not take it."""

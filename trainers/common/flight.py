@@ -8,7 +8,7 @@ from typing import Any
 from cockpit.contract import CockpitError
 from trainers.common import checkpoints, evo, ranks, slices
 from trainers.common.attempt import Attempt
-from trainers.common.callback import MidEval
+from trainers.common.callback import MidEval, refuse_parts
 from trainers.common.checkpoints import EvalState
 from trainers.common.ending import Ending
 from trainers.common.telemetry import Telemetry
@@ -16,6 +16,7 @@ from trainers.common.telemetry import Telemetry
 
 def fly(trainer: Any, attempt: Attempt, tokenizer: Any, *, use_cache: bool = True) -> Ending:
     """Run `trainer` to its end. Raises what training raises; a stop, early or asked for, is an `Ending`."""
+    refuse_parts(trainer)
     start = resume_point(attempt)
     items, verifier = slices.load(attempt, "mini_eval")
     mid_eval = MidEval(attempt, tokenizer, items, verifier, use_cache)
