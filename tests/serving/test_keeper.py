@@ -122,8 +122,9 @@ def test_everything_but_the_engine_is_killed_and_the_next_look_sweeps(start: Sta
     assert server.facts.pid is not None
     above = keeper_of(server)
     engine = [row.pid for row in descendants(server.facts.pid)]
-    os.kill(above, signal.SIGKILL)
+    os.kill(above, signal.SIGSTOP)  # it must not come to its senses in between
     os.kill(server.facts.pid, signal.SIGKILL)
+    os.kill(above, signal.SIGKILL)
     until(lambda: not serving.kept(server.layout))
     assert alive(engine) == engine != []
     assert [s.facts.says for s in servers.every()] == ["its keeper was killed"]
