@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from cockpit.contract import hub
 from cockpit.services import environments, slurm, stack, terminal
 from cockpit.services.gpus import Gpu
 from cockpit.services.hardware import Hardware, Snapshot
@@ -47,10 +48,11 @@ def checks(
     quick = quick_checks(root, env=env)
     gpus = Hardware(root).sample().gpus
     there = slurm.available()
-    told = judge_slurm(there, slurm.partitions() if there else None)
-    return [told if check.name == told.name else check for check in quick] + [
-        judge_torch(stack.ask_torch(python), gpus)
-    ]
+    asked = judge_slurm(there, slurm.partitions() if there else None)
+    env = os.environ
+    reached = None if hub.offline() else hub.reachable()
+    slow = {check.name: check for check in (asked, judge_hub(env, _hub_token(env) is not None, reached))}
+    return [slow.get(check.name, check) for check in quick] + [judge_torch(stack.ask_torch(python), gpus)]
 
 
 def quick_checks(root: Path | None = None, *, env: Mapping[str, str] | None = None) -> list[Check]:
@@ -216,11 +218,14 @@ def judge_logout(ends: bool) -> list[Check]:
     return [Check("logout", "warn", says, "`loginctl enable-linger` keeps them.")]
 
 
-def judge_hub(env: Mapping[str, str], token: bool) -> Check:
-    """A token opens gated models and private pushes; it is looked for, never read out."""
+def judge_hub(env: Mapping[str, str], token: bool, reached: bool | None = None) -> Check:
+    """A token opens gated models and private pushes; it is looked for, never read out. `reached`: None is not asked."""
     offline = env.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
     cache = env.get("HF_HUB_CACHE") or str(_hub_home(env) / "hub")
     says = f"{'offline, ' if offline else ''}token {'found' if token else 'not set'}, cache {cache}"
+    if reached is False:
+        mend = "Train on what is in the cache or in folders; behind a proxy set HTTPS_PROXY, for a mirror HF_ENDPOINT."
+        return Check("hugging face", "warn", f"{hub.host()[0]} can't be reached, {says}", mend)
     mend = "" if token or offline else "Gated models and private pushes need HF_TOKEN or `hf auth login`."
     return Check("hugging face", "ok", says, mend)
 
