@@ -53,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def evaluate(attempt: Attempt, checkpoint: str | None, *, announce: bool) -> None:
     """Load, answer, judge, write. Raises what goes wrong; CockpitError for what a user can mend."""
-    from trainers.common import slices
+    from trainers.common import imports, slices
 
     recipe = attempt.recipe
     held_out, verifier = slices.load(attempt, "held_out")
@@ -61,6 +61,7 @@ def evaluate(attempt: Attempt, checkpoint: str | None, *, announce: bool) -> Non
     place = choose_checkpoint(attempt, checkpoint)
     if announce:
         attempt.stage("importing")
+    imports.hold()
     from transformers import AutoModelForCausalLM  # noqa: F401 - the slow part, while the stage says so
 
     from trainers.common import loading

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cockpit.contract import CockpitError, Recipe
+from trainers.common import imports
 from trainers.common.attempt import quiet_environment
 from trainers.common.data import Item, column, eval_items, prompt_of, read_rows
 from trainers.common.render import prompt_text, template_switches, with_system
@@ -45,9 +46,10 @@ def render(request: dict[str, Any]) -> dict[str, Any]:
     """The whole answer. Raises CockpitError for a model, a file or a row that can't be read."""
     recipe = Recipe.parse(request["recipe"])
     quiet_environment(recipe)
-    from trainers.common.loading import load_tokenizer
+    with imports.quick():
+        from trainers.common.loading import load_tokenizer
 
-    tokens = Tokens(load_tokenizer(recipe), recipe)
+        tokens = Tokens(load_tokenizer(recipe), recipe)
     items: list[Item] = []
     if request.get("has_items", True):
         items = eval_items(recipe.data.held_out, recipe.data.columns, name="eval set")

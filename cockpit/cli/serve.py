@@ -114,7 +114,7 @@ def _stop(options: argparse.Namespace) -> int:
     living = [server for server in servers.every() if server.alive]
     if not options.all:
         model = options.model or workspace(options).config.model
-        wanted = serving.layout_for(servers.named(model), serving.model_digest(model)).root
+        wanted = serving.layout_for(serving.named(model), serving.model_digest(model)).root
         living = [server for server in living if server.layout.root == wanted]
         if not living:
             raise CockpitError(f"no server of {model} runs", "`cockpit serve` lists those that do.")

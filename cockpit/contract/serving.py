@@ -156,8 +156,13 @@ def model_of(recipe: Recipe) -> str:
     begun = recipe.model.warm_start
     if begun and Path(begun).is_dir() and not (Path(begun) / ADAPTER).is_file():
         return str(Path(begun).resolve())
-    place = Path(recipe.model.name_or_path).expanduser()
-    return str(place.resolve()) if place.is_dir() else recipe.model.name_or_path
+    return named(recipe.model.name_or_path)
+
+
+def named(model: str) -> str:
+    """A folder's absolute path, or the hub id as it is."""
+    place = Path(model).expanduser()
+    return str(place.resolve()) if place.is_dir() else model
 
 
 def read(layout: ServerLayout) -> ServerFacts | None:

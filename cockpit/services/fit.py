@@ -78,8 +78,8 @@ def _beside(
         part = float(told) if isinstance(told, int | float) else _TRL_UTILIZATION
         notes.append(f"vLLM takes {part:.0%} of each GPU besides (vllm_gpu_memory_utilization).")
         return [replace(device, free=max(0, device.free - int(part * device.total))) for device in devices]
-    model = servers.model_of(recipe)
     if recipe.mid_eval.engine == "vllm" and devices and servers.why_not(recipe) is None:
+        model = servers.model_of(recipe)
         if servers.kept(servers.layout_for(model, servers.model_digest(model))):
             return devices  # what it takes is not free already
         weights = shape.counted * (2 if gpu else 4)

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any, cast
 
+from cockpit.contract import hub
 from cockpit.contract.errors import CockpitError
 from cockpit.core.safe_text import clip
 
@@ -29,6 +30,8 @@ def stream(
     name: str, *, split: str | None, limit: int, python: str = sys.executable
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield place and row of the hub's data set `name`. Raises CockpitError where it can't be had, and why."""
+    if hub.offline() or not hub.reachable():  # the library would ask for minutes
+        raise _unavailable(name, "OfflineModeIsEnabled" if hub.offline() else "ConnectionError")
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
             [python, "-c", _SCRIPT, name, split or "", str(limit)],

@@ -35,6 +35,11 @@ def available() -> bool:
     return shutil.which("sbatch") is not None and shutil.which("squeue") is not None
 
 
+def partitions() -> str:
+    """A line each, `name|up or down|time limit|nodes`; empty where the controller doesn't answer."""
+    return _run(["sinfo", "-h", "-o", "%P|%a|%l|%D"])
+
+
 def submit(attempt: AttemptLayout, recipe: Recipe, *, resume: bool = False, module: str | None = None) -> str:
     """Hand the attempt to Slurm; gives the job's id. Raises CockpitError, with sbatch's refusal among others."""
     if not available():
@@ -190,4 +195,4 @@ def _plain() -> dict[str, str]:
 
 _ASKED = Asked(_run)
 
-__all__ = ["Asked", "available", "job_id", "job_of", "stop", "submit"]
+__all__ = ["Asked", "available", "job_id", "job_of", "partitions", "stop", "submit"]

@@ -47,7 +47,7 @@ class TrainingJob:
         os.environ.update(place())
         if os.environ[NODE] != "0":
             return self._part(layout)
-        again = self.resume or int(os.environ.get(RESTARTS) or 0) > 0
+        again = self._again()
         signal.signal(signal.SIGTERM, self._stop)
         if again and not self._user_stops(layout):
             control.clear(layout)
@@ -79,11 +79,9 @@ class TrainingJob:
     def _part(self, layout: AttemptLayout) -> int:
         """This node's processes of the run, logged to a file of their own. How it ends the first node decides."""
         recipe: Any = atomic.read_json(layout.recipe)
-        again = self.resume or int(os.environ.get(RESTARTS) or 0) > 0
-        resume = again and any(layout.checkpoints.glob("step_*"))
-        signal.signal(
-            signal.SIGTERM, signal.SIG_IGN
-        )  # the training processes have it too, and agree on the stop
+        resume = self._again() and any(layout.checkpoints.glob("step_*"))
+        # The training processes get it too, and agree on the stop.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         command = spawn.command(
             layout.root, recipe, os.environ, token=self.launch, module=self.module, resume=resume
         )
@@ -102,6 +100,10 @@ class TrainingJob:
                 check=False,
             )
         return done.returncode
+
+    def _again(self) -> bool:
+        """Whether the run began before: by wish, or because Slurm requeued the job."""
+        return self.resume or int(os.environ.get(RESTARTS) or 0) > 0
 
     def checkpoint(self) -> DelayedSubmission | None:
         """Called by submitit on SIGUSR2: end with a checkpoint; requeue unless a user asked for the stop."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import resource
 import statistics
+import subprocess
 import sys
 import threading
 import time
@@ -303,6 +305,25 @@ def trainer(bed: Bed) -> Values:
     }
 
 
+def imports(bed: Bed) -> Values:
+    """CPU seconds of a process that imports what a trainer does and ends: the trainers' way and plainly, in turns."""
+    ways = {
+        "trainer_imports_cpu_s": "from trainers.common import imports\nwith imports.quick():\n    {0}",
+        "collected_imports_cpu_s": "{0}",
+    }
+    found: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(bed.repeats + 1):
+        for name, code in ways.items():
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            line = code.format("from trl import GRPOTrainer")
+            subprocess.run([sys.executable, "-c", line], check=True, capture_output=True)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            found[name].append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return {
+        name: statistics.median(times[1:]) for name, times in found.items()
+    }  # the first fills the file cache
+
+
 def _drain(terminal: Terminal, stop: threading.Event) -> None:
     while not stop.is_set():
         terminal.pump(0.2)
@@ -332,6 +353,6 @@ ALL: dict[str, Callable[[Bed], Values]] = {
     f.__name__: f
     for f in (
         empty_app, first_frame, first_chart, load_10k, load_100k, load_1m, idle, live_1, live_50, keys,
-        key_while_loading, append_to_paint, thousand, trainer,
+        key_while_loading, append_to_paint, thousand, trainer, imports,
     )
 }  # fmt: skip

@@ -79,5 +79,5 @@ def test_what_is_not_set_is_left_to_the_cluster() -> None:
     )
     assert asked == {
         "job_name": "exp_0001", "time": 60, "mem": "1536MB", "signal_delay_s": 21, "nodes": 1,
-        "stderr_to_stdout": True,
+        "stderr_to_stdout": True, "ntasks_per_node": 1,
     }  # fmt: skip

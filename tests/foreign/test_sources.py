@@ -7,6 +7,7 @@ import math
 import sqlite3
 import struct
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -309,10 +310,16 @@ def test_a_real_wandb_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         made.log({"train/loss": 1 / (step + 1), "train/global_step": step * 10})
     made.finish()
     (run,) = find(str(tmp_path))
-    update = run.poll()
-    assert (run.name, run.settings["beta"], update.state) == ("exp_0007", 0.04, "finished")
-    assert [row.step for row in update.rows] == [0, 10, 20, 30, 40]
-    assert [row.values["loss"] for row in update.rows] == pytest.approx([1, 1 / 2, 1 / 3, 1 / 4, 1 / 5])
+    update, rows = run.poll(), list[Any]()
+    rows += update.rows
+    until = time.monotonic() + 30  # wandb's own process writes the file, and may lag behind `finish`
+    while update.state != "finished" and time.monotonic() < until:
+        time.sleep(0.1)
+        update = run.poll()
+        rows += update.rows
+    assert (run.name, run.settings.get("beta"), update.state) == ("exp_0007", 0.04, "finished")
+    assert [row.step for row in rows] == [0, 10, 20, 30, 40]
+    assert [row.values["loss"] for row in rows] == pytest.approx([1, 1 / 2, 1 / 3, 1 / 4, 1 / 5])
 
 
 # -- what is there ------------------------------------------------------------------------------------------------

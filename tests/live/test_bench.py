@@ -29,7 +29,8 @@ def test_beyond_either_it_is_not(found: dict[str, float]) -> None:
 
 def test_each_target_is_measured_by_some_scenario() -> None:
     source = Path(bench.__file__).with_name("scenarios.py").read_text()
-    assert all(f'"{target.key}"' in source for target in TARGETS)
+    counted = source.replace("{count}", "1000")  # one scenario measures the same at two sizes
+    assert all(f'"{target.key}"' in counted for target in TARGETS)
 
 
 def test_the_table_goes_between_the_markers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

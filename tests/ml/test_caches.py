@@ -24,7 +24,7 @@ def sibling(tiny: Tiny, root: Path, number: int, technique: str, **overrides: An
     return run
 
 
-@pytest.mark.parametrize("technique", ["kto", "orpo", "reward"])
+@pytest.mark.parametrize("technique", ["dpo", "kto", "orpo", "reward"])
 def test_tokenized_data_is_shared(
     technique: str, tiny: Tiny, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

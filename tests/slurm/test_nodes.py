@@ -86,7 +86,7 @@ def test_what_can_not_be_on_several_nodes(sections: dict[str, object], says: str
 @pytest.mark.ml
 @pytest.mark.fault
 @pytest.mark.timeout(400)
-def test_two_nodes_train_together_and_resume(cli: Cli, cluster: Cluster, tiny: Tiny) -> None:  # noqa: F811
+def test_two_nodes_train_together_to_the_end(cli: Cli, cluster: Cluster, tiny: Tiny) -> None:  # noqa: F811
     files = {name: Path(tiny.files[name]) for name in ("train", "mini_eval", "held_out")}
     files["train"] = Path(tiny.files["sft"])
     cli.root.mkdir(parents=True)

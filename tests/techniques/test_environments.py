@@ -96,12 +96,12 @@ def test_the_command_makes_lists_and_removes(
         return json.loads(capsys.readouterr().out)
 
     listed = {env["name"]: env["ready"] for env in run("ls")}
-    assert listed == {"art": False, "ppo": False}
+    assert listed == {"art": False, "ppo": False, "vllm": False}
     made = run("add", "mine", str(wheel))
     assert made["ready"]
     assert made["installed"] == {"oldtrl": "1.12.0"}
     assert not made["shared"]
-    assert {env["name"] for env in run("ls")} == {"art", "mine", "ppo"}
+    assert {env["name"] for env in run("ls")} == {"art", "mine", "ppo", "vllm"}
     assert run("rm", "mine")["removed"].endswith("envs/mine")
     assert "was never made" in str(run("rm", "ppo", code=2))
     assert "needs a name" in str(run("add", code=2))

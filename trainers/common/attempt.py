@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from cockpit.contract import AttemptLayout, AttemptWriter, CockpitError, Recipe
+from cockpit.contract import AttemptLayout, AttemptWriter, CockpitError, Recipe, hub
 from cockpit.contract.events import Stage
-from trainers.common import evo, ranks, summary, trackers, vllm_rollouts
+from trainers.common import evo, imports, ranks, summary, trackers, vllm_rollouts
 from trainers.common.ending import Ending, explain
 from trainers.common.ranks import RANK as RANK
 from trainers.common.signals import StopFlag, Stopped, hold
@@ -52,6 +52,7 @@ class Attempt:
         """Report a stage, unless the run was asked to stop meanwhile. Raises Stopped."""
         if self.stop:
             raise Stopped
+        (imports.hold if name == "importing" else imports.settle)()
         if RANK == 0:
             print(f"== {name} {detail}".rstrip(), flush=True)
         self.out.stage(name, detail)
@@ -121,7 +122,12 @@ def open_attempt(
         root
     )  # as the launcher says it, for a trainer that was started by hand
     quiet_environment(recipe)
-    return Attempt(layout, recipe, out, stop, resume)
+    attempt = Attempt(layout, recipe, out, stop, resume)
+    if os.environ.get(hub.SILENT):
+        attempt.notice(
+            f"The hub ({hub.host()[0]}) does not answer: only what its cache holds is used.", "warning"
+        )
+    return attempt
 
 
 def quiet_environment(recipe: Recipe) -> None:
@@ -137,6 +143,9 @@ def quiet_environment(recipe: Recipe) -> None:
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
     vllm_rollouts.prepare(recipe)
+    names = (recipe.model.name_or_path, recipe.model.warm_start)
+    if hub.OFFLINE not in os.environ and any(map(hub.is_id, names)) and not hub.reachable():
+        os.environ[hub.OFFLINE] = os.environ[hub.SILENT] = "1"
     # Upstream's deprecations of its own calls, once a checkpoint: they bury what a log is read for.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"(transformers|trl|peft|accelerate)\.")
 

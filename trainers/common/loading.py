@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cockpit.contract import CockpitError, Recipe
+from cockpit.contract import CockpitError, Recipe, hub
 from cockpit.contract.atomic import read_json
 from trainers.common.ranks import RANK
 
@@ -45,7 +45,7 @@ def locate(name: str) -> str:
                 file=path,
             )
         return str(path.resolve())
-    if path.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1:
+    if not hub.is_id(name):
         raise CockpitError(
             "there is no such model folder", "Correct model.name_or_path, or give a hub id.", file=name
         )
@@ -238,7 +238,10 @@ def _cannot_load(what: str, place: str, error: Exception) -> CockpitError:
     first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
     if os.path.isdir(place):
         mend = "Look at the folder: a file may be missing or cut off."
-    elif os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "TRUE", "YES", "ON"):
+    elif os.environ.get(hub.SILENT):
+        first = f"the hub ({hub.host()[0]}) can't be reached, and its cache does not hold {place}"
+        mend = "Look at the network and the proxy's variables, or give a local folder."
+    elif hub.offline():
         mend = "HF_HUB_OFFLINE is set: give a local folder, or unset it where there is a network."
     else:
         mend = "Check the name and the network (gated models need HF_TOKEN), or give a local folder."

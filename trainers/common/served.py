@@ -17,12 +17,11 @@ import shutil
 import threading
 import time
 import urllib.error
-import urllib.request
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any
 
-from cockpit.contract import CockpitError, serving
+from cockpit.contract import CockpitError, loopback, serving
 from cockpit.contract.atomic import read_json
 from cockpit.contract.recipe import GenerationSettings
 from cockpit.contract.serving import BASE, ServerFacts, ServerLayout
@@ -32,7 +31,6 @@ ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 LOAD_S = 60.0
 CHUNK = 64
 """Prompts a request: a stop is answered between them at the latest."""
-_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Unserved(Exception):
@@ -189,7 +187,7 @@ class Server:
         box: dict[str, Any] = {}
         # In a thread, so that a stop need not wait for a long answer; a daemon, so that it may be left behind.
         thread = threading.Thread(
-            target=_request, args=(facts.url + path, key, body, timeout, box), daemon=True
+            target=_request, args=(facts.url, path, key, body, timeout, box), daemon=True
         )
         thread.start()
         deadline = time.monotonic() + timeout
@@ -259,17 +257,10 @@ def _check_shapes(adapter: Path, base: Path) -> None:
             )
 
 
-def _request(url: str, key: str, body: object, timeout: float, box: dict[str, Any]) -> None:
+def _request(url: str, path: str, key: str, body: object, timeout: float, box: dict[str, Any]) -> None:
     """Fill `box` with `value` or `why`."""
-    request = urllib.request.Request(
-        url,
-        data=None if body is None else json.dumps(body).encode(),
-        headers={"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
-    )
     try:
-        with _OPENER.open(request, timeout=timeout) as answer:
-            text = answer.read()
-        box["value"] = json.loads(text) if text[:1] in (b"{", b"[") else {}
+        box["value"] = loopback.ask(url, key, path, body, timeout=timeout)
     except urllib.error.HTTPError as error:
         box["why"] = f"the server answered {error.code}: {_said(error)}"
     except (OSError, ValueError, http.client.HTTPException) as error:

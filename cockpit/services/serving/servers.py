@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 KEEPER = "cockpit.services.serving.keeper"
 TAKE_OVER_S = 15.0  # until a new keeper has its lock and has written its first record
+_ABOVE_0 = ("max_model_len", "max_lora_rank", "max_loras")
 STOP_S = 40.0  # vLLM's own end, then what is left of it
 
 
@@ -48,14 +49,22 @@ class Wish:
     dtype: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("max_model_len", "max_lora_rank", "max_loras", "kv_cache_gib"):
+        numbers: dict[str, tuple[type, ...]] = dict.fromkeys((*_ABOVE_0, "gpu"), (int,))
+        numbers |= {"kv_cache_gib": (int, float), "idle_min": (int, float)}
+        for name, kinds in numbers.items():
             value = getattr(self, name)
-            if value is not None and value <= 0:
+            if value is None:
+                continue
+            if not isinstance(value, kinds) or isinstance(value, bool):
+                kind = "a number" if float in kinds else "a whole number"
+                raise CockpitError(f"serve.{name}={value!r}: it must be {kind}")
+            if name in (*_ABOVE_0, "kv_cache_gib") and value <= 0:
                 raise CockpitError(f"serve.{name}={value}: it must be more than 0")
-        for name in ("gpu", "idle_min"):
-            value = getattr(self, name)
-            if value is not None and value < 0:
+            if value < 0:
                 raise CockpitError(f"serve.{name}={value}: it can't be less than 0")
+        for name in ("python", "dtype"):
+            if not isinstance(getattr(self, name), str | None):
+                raise CockpitError(f"serve.{name}={getattr(self, name)!r}: it must be a text")
 
 
 IDLE_MIN = 30.0
@@ -96,12 +105,6 @@ def wish_of(ws: Workspace | None, **more: Any) -> Wish:
     return Wish(**told)
 
 
-def named(model: str) -> str:
-    """A folder's absolute path, or the hub id as it is."""
-    place = Path(model).expanduser()
-    return str(place.resolve()) if place.is_dir() else model
-
-
 def start(
     ws: Workspace | None,
     model: str,
@@ -117,7 +120,7 @@ def start(
     Returns as soon as its keeper lives: see `wait`. `rank`: of the adapters to come, `trainer`: bytes that a run on
     the same device still needs. Raises CockpitError: no vLLM, no room, or a keeper that would not start.
     """
-    model = named(model)
+    model = serving.named(model)
     digest = serving.model_digest(model)
     layout = serving.layout_for(model, digest)
     sweep(layout)
@@ -363,7 +366,7 @@ def _weights(model: str, shape: memory.Shape | None, dtype: str) -> int:
         size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
         if size:
             return size
-    return shape.counted * rules.KV_BYTES.get(dtype, 2) if shape is not None else 0
+    return shape.counted * rules.BYTES.get(dtype, 2) if shape is not None else 0
 
 
 def _uptime() -> float:
