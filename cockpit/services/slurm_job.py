@@ -64,12 +64,11 @@ class TrainingJob:
             "--launch",
             self.launch,
         ]
-        # Slurm may signal every process of the step: SIGUSR2 is for this one alone, the others get SIGTERM from it.
         self._supervisor = subprocess.Popen(
             [*argv, *words, "--", self.attempt],
             stdin=subprocess.DEVNULL,
             start_new_session=True,
-            preexec_fn=lambda: signal.signal(signal.SIGUSR2, signal.SIG_IGN),
+            preexec_fn=_deaf_to_usr2,
         )
         self._ended()
         if self._terminated and not self._user_stops(layout):
@@ -80,7 +79,7 @@ class TrainingJob:
         """This node's processes of the run, logged to a file of their own. How it ends the first node decides."""
         recipe: Any = atomic.read_json(layout.recipe)
         resume = self._again() and any(layout.checkpoints.glob("step_*"))
-        # The training processes get it too, and agree on the stop.
+        # The training processes are signalled too, and agree on the stop: this one only waits for their end.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         command = spawn.command(
             layout.root, recipe, os.environ, token=self.launch, module=self.module, resume=resume
@@ -98,6 +97,7 @@ class TrainingJob:
                 cwd=command.cwd,
                 env=dict(command.env),
                 check=False,
+                preexec_fn=lambda: (_deaf_to_usr2(), command.before_exec()),
             )
         return done.returncode
 
@@ -156,6 +156,12 @@ def _address(node: str) -> str:
     )
     fields = dict(part.split("=", 1) for part in told.stdout.split() if "=" in part)
     return fields.get("NodeAddr", "")
+
+
+def _deaf_to_usr2() -> None:
+    """Before a child's exec. Slurm signals all processes of a step on all nodes, and unheard SIGUSR2 ends one: it is
+    for submitit alone, and the training processes learn of the stop from the first node's."""
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)
 
 
 def _hold_on() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
 import tempfile
 import zlib
@@ -17,6 +18,9 @@ from cockpit.services.processes import MARK
 
 NODE, MAIN_IP, MAIN_PORT = "COCKPIT_NODE", "COCKPIT_MAIN_IP", "COCKPIT_MAIN_PORT"
 """Of a run on several nodes: which this one is, and where the first one's main process listens."""
+LAUNCH = "accelerate.commands.launch"
+HEARD_BY_LAUNCHER = "PET_SIGNALS_TO_HANDLE"
+"""torch's launcher reads its options from PET_…: the signals that it ends its processes for."""
 _SECRET_FLAG = re.compile(r"(?i)(token|secret|passw|api[-_]?key|credential)")
 _SECRET_VALUE = re.compile(r"\b(hf_|sk-|ghp_|github_pat_|glpat-|xox[bp]-)[A-Za-z0-9_-]{8,}")
 
@@ -29,6 +33,14 @@ class Command:
     env: Mapping[str, str]
     cwd: Path
     python: str
+    deaf: bool = False
+    """Whether the first process is not to hear SIGTERM: Slurm signals all processes of a job's step, the training ones
+    too, and a launcher that passes it on would have them asked twice, which means without a checkpoint."""
+
+    def before_exec(self) -> None:
+        """To be called in the child: what is ignored now is ignored by the program that it becomes."""
+        if self.deaf:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
     @property
     def shown(self) -> list[str]:
@@ -60,8 +72,11 @@ def command(
         argv = alone if module is not None else _together(python, recipe, resources, alone, base_env)
         own_trainer = False
     env = _environment(attempt, recipe, base_env, token=token, resume=resume)
+    deaf = recipe.get("launcher") == "slurm" and LAUNCH in argv
+    if deaf:
+        env[HEARD_BY_LAUNCHER] = "SIGQUIT"
     env |= _contract_environment(base_env) if own_trainer else import_environment(python, base_env)
-    return Command(tuple(argv), env, workspace_of(attempt), argv[0] if own_trainer else python)
+    return Command(tuple(argv), env, workspace_of(attempt), argv[0] if own_trainer else python, deaf)
 
 
 def _together(
@@ -96,7 +111,7 @@ def _together(
         options += ["--num_machines", "1", "--main_process_port", "0"]
     if processes > 1 or isinstance(resources.get("processes") or resources.get("gpus"), int):
         options += ["--num_processes", str(processes)]
-    return [python, "-u", "-m", "accelerate.commands.launch", *options, "-m", *alone[3:]]
+    return [python, "-u", "-m", LAUNCH, *options, "-m", *alone[3:]]
 
 
 def together(recipe: Mapping[str, object]) -> int:

@@ -223,6 +223,7 @@ def _start(
             cwd=command.cwd,
             env=dict(command.env),
             start_new_session=True,
+            preexec_fn=command.before_exec,
         )
     if own and recipe.get("report_to", "none") != "none":
         trackers.start(layout, process.pid, {**os.environ, MARK: options.launch})

@@ -17,6 +17,7 @@ from cockpit.core.evidence import Pid
 from cockpit.services import observe
 from cockpit.services.processes import Row, alive, belonging, descendants, end_all, look, send, table
 from cockpit.services.record import ProcessFile
+from cockpit.services.spawn import LAUNCH
 
 TICK_S = 5.0  # how often the folder and its control requests are looked at
 GRACE_S = 60.0  # before SIGTERM, and again before SIGKILL, where the recipe says nothing
@@ -148,11 +149,16 @@ class Watch:
         if stop.phase == "asked":
             stop.phase = "terminated"
             stop.deadline = time.monotonic() + stop.grace_s
+            children = [row for row in descendants(trainer.pid) if row.parent == trainer.pid]
             row = look(trainer.pid)
             if row is not None and row.name in _SHELLS:  # a shell passes no signal on
-                for child in descendants(trainer.pid):
-                    if child.parent == trainer.pid:
-                        send(child.key, signal.SIGTERM)
+                for child in children:
+                    send(child.key, signal.SIGTERM)
+            elif LAUNCH in self.record.values.get("argv", ()) and children:
+                # A launcher ends its processes after 30 s, a checkpoint or not: they are asked themselves.
+                for child in children:
+                    send(child.key, signal.SIGTERM)
+                return
             send(trainer, signal.SIGTERM)
             return
         stop.phase = "killed"

@@ -92,8 +92,11 @@ class Cluster:
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self("scancel", "--user=root")
         self("scancel", "--user=root", "--signal=KILL")
-        time.sleep(0.5)
+        deadline = time.monotonic() + 10
+        while self._steps() and time.monotonic() < deadline:
+            time.sleep(0.1)
         for daemon in reversed(self._daemons):
             daemon.send_signal(signal.SIGTERM)
         for daemon in reversed(self._daemons):
@@ -102,6 +105,21 @@ class Cluster:
             except subprocess.TimeoutExpired:
                 daemon.kill()
                 daemon.wait()
+        for pid in self._steps():  # one that waits for a node that a test took away waits for ever
+            os.kill(pid, signal.SIGKILL)
+
+    def _steps(self) -> list[int]:
+        """Slurm's processes that look after a step of a job here."""
+        mine = f"SLURM_CONF={self.env['SLURM_CONF']}".encode()
+        found: list[int] = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                is_step = (folder / "comm").read_text().strip() == "slurmstepd"
+                if is_step and mine in (folder / "environ").read_bytes().split(b"\0"):
+                    found.append(int(folder.name))
+            except OSError:
+                continue
+        return found
 
     def __call__(self, *words: str) -> str:
         """One command of Slurm's; gives what it printed."""

@@ -18,7 +18,7 @@ from cockpit.services.workspace import Workspace
 from tests.cli.conftest import Cli
 from tests.ml.conftest import Tiny, tiny  # noqa: F401 - a fixture
 from tests.slurm.cluster import Cluster, missing
-from tests.slurm.test_slurm import cluster, state, until  # noqa: F401 - a fixture
+from tests.slurm.test_slurm import cluster, state, step, until  # noqa: F401 - a fixture
 
 needs_slurm = pytest.mark.skipif(bool(missing()), reason=f"no Slurm here: {missing()}")
 
@@ -82,43 +82,115 @@ def test_what_can_not_be_on_several_nodes(sections: dict[str, object], says: str
         Recipe.parse(recipe(**sections))
 
 
-@needs_slurm
-@pytest.mark.ml
-@pytest.mark.fault
-@pytest.mark.timeout(400)
-def test_two_nodes_train_together_to_the_end(cli: Cli, cluster: Cluster, tiny: Tiny) -> None:  # noqa: F811
-    files = {name: Path(tiny.files[name]) for name in ("train", "mini_eval", "held_out")}
-    files["train"] = Path(tiny.files["sft"])
+def launched(cli: Cli, tiny: Tiny, **more: object) -> tuple[Workspace, str, AttemptLayout]:  # noqa: F811
+    """An SFT of the tiny model, a process on each of the two nodes."""
     cli.root.mkdir(parents=True)
-    setup.init(cli.root, name="two", model=str(tiny.model), verifier=tiny.verifier, **files,
+    setup.init(cli.root, name="two", model=str(tiny.model), verifier=tiny.verifier, train=Path(tiny.files["sft"]),
+               mini_eval=Path(tiny.files["mini_eval"]), held_out=Path(tiny.files["held_out"]),
                sections={"generation": {"max_new_tokens": 16}})  # fmt: skip
     ws = Workspace(cli.root)
     settings = {
         "launcher": "slurm", "slurm.nodes": 2, "slurm.partition": "both", "slurm.cpus_per_task": 1,
-        "max_steps": 40, "per_device_train_batch_size": 8, "mid_eval.every_steps": 20, "mid_eval.early_stop": False,
-        "learning_rate": 5e-3,
+        "slurm.grace_s": 20, "max_steps": 120, "per_device_train_batch_size": 8,
+        "mid_eval.every_steps": 60, "mid_eval.early_stop": False, "learning_rate": 5e-3, **more,
     }  # fmt: skip
     view = flight.new(ws, "sft", overrides=settings, lora=True)
     flight.launch(ws, view.id, reason="a test")
     attempt = ws.attempt_dir(view.id)
     assert attempt is not None
+    return ws, view.id, attempt
+
+
+def logs_of(attempt: AttemptLayout) -> str:
+    return "\n".join(path.read_text(errors="replace")[-3000:] for path in attempt.log.parent.glob("*"))
+
+
+@needs_slurm
+@pytest.mark.ml
+@pytest.mark.fault
+@pytest.mark.timeout(400)
+def test_the_time_limit_makes_a_checkpoint_on_two_nodes_and_the_job_is_requeued(
+    cli: Cli,
+    cluster: Cluster,  # noqa: F811
+    tiny: Tiny,  # noqa: F811
+) -> None:
+    _, id_, attempt = launched(
+        cli,
+        tiny,
+        **{"max_steps": 5000, "mid_eval.every_steps": 5000, "slurm.time_min": 1, "slurm.grace_s": 25},
+    )
     try:
-        until(lambda: state(cli, view.id) == "finished", 240)
+        until(lambda: any(attempt.checkpoints.glob("step_*")), 150)
+        until(lambda: state(cli, id_) == "queued", 60)
     except AssertionError:
-        raise AssertionError(
-            "\n".join(p.read_text(errors="replace")[-3000:] for p in attempt.log.parent.glob("*"))
-        ) from None
+        raise AssertionError(logs_of(attempt)) from None
     finally:
         cluster("scancel", "--user=root", "--signal=KILL")
-    logs = [path.read_text(errors="replace")[-3000:] for path in attempt.log.parent.glob("*")]
-    assert state(cli, view.id) == "finished", "\n".join(logs)
+    saved = max(int(path.name[5:]) for path in attempt.checkpoints.glob("step_*"))
     other = attempt.log.with_name("trainer.node1.log").read_text()
     assert "--machine_rank 1" in other
-    assert "Traceback" not in other
-    assert slurm.job_id(attempt)
-    rows = [row for row in read_rows(attempt.metrics) if "loss" in row]
-    assert [row["step"] for row in rows] == list(range(1, 41)), "rank 0 alone writes"
-    assert ws.experiment(view.id).status == "evaluated"
+    assert "Traceback" not in other, "it heard of the stop from the first node"
+    rows = [row["step"] for row in read_rows(attempt.metrics) if "loss" in row]
+    assert rows == list(range(1, saved + 1)), "rank 0 alone writes, up to its checkpoint"
+
+
+@needs_slurm
+@pytest.mark.ml
+@pytest.mark.fault
+@pytest.mark.timeout(400)
+def test_a_stop_on_two_nodes_makes_a_checkpoint_and_both_resume_from_it(
+    cli: Cli,
+    cluster: Cluster,  # noqa: F811
+    tiny: Tiny,  # noqa: F811
+) -> None:
+    ws, id_, attempt = launched(cli, tiny)
+    try:
+        until(lambda: step(cli, id_) > 3, 150)
+        flight.stop(ws, id_)
+        until(lambda: state(cli, id_) not in ("running", "stopping"), 90)
+        assert state(cli, id_) == "stopped", logs_of(attempt)
+        assert [path.name for path in attempt.checkpoints.glob("step_*")], logs_of(attempt)
+        until(lambda: (job := slurm.job_of(attempt)) is None or not job.alive, 60)
+        flight.resume(ws, id_)
+        until(lambda: state(cli, id_) == "finished", 200)
+    except AssertionError:
+        raise AssertionError(logs_of(attempt)) from None
+    finally:
+        cluster("scancel", "--user=root", "--signal=KILL")
+    assert attempt.log.with_name("trainer.node1.log").read_text().count("--machine_rank 1") == 2
+    assert ws.experiment(id_).status == "evaluated"
+    rows = [row["step"] for row in read_rows(attempt.metrics) if "loss" in row]
+    assert rows == list(range(1, 121)), "no step twice, none left out"
+
+
+@needs_slurm
+@pytest.mark.ml
+@pytest.mark.fault
+@pytest.mark.timeout(400)
+def test_preempted_on_one_of_its_nodes_it_is_requeued_and_resumes_on_both(
+    cli: Cli,
+    cluster: Cluster,  # noqa: F811
+    tiny: Tiny,  # noqa: F811
+) -> None:
+    _, id_, attempt = launched(cli, tiny)
+    try:
+        until(lambda: step(cli, id_) > 3, 150)
+        urgent = cluster(
+            "sbatch", "--parsable", "-p", "urgent", "-c", "2", "-o", "/dev/null", "--wrap", "sleep 1"
+        ).strip()
+        assert urgent.isdigit(), urgent
+        until(lambda: state(cli, id_) == "queued", 90)
+        saved = [int(path.name[5:]) for path in attempt.checkpoints.glob("step_*")]
+        assert saved, "preempted without a checkpoint"
+        cluster("scontrol", "update", f"JobId={slurm.job_id(attempt)}", "StartTime=now")
+        until(lambda: state(cli, id_) == "finished", 200)
+    except AssertionError:
+        raise AssertionError(logs_of(attempt)) from None
+    finally:
+        cluster("scancel", "--user=root", "--signal=KILL")
+    assert "--resume" in attempt.log.with_name("trainer.node1.log").read_text() or len(saved) == 1
+    rows = [row["step"] for row in read_rows(attempt.metrics) if "loss" in row]
+    assert rows == list(range(1, 121)), "no step twice, none left out"
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -29,7 +29,7 @@ def chat(asked: str, *said: str) -> list[dict[str, str]]:
 def read(rows: Rows, attempt: Any = None, **more: Any) -> tuple[Given, Rows]:
     from trainers.common.rft_sampling import select
 
-    made = given_round(rows, attempt or Attempt("rft"), TOKENIZER, config(**more))
+    made = given_round(rows, attempt or cast("Any", Attempt("rft")), TOKENIZER, config(**more))
     return made, select(made.rows(), config(**more), lambda row: row["good"])
 
 

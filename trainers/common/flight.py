@@ -17,7 +17,8 @@ from trainers.common.telemetry import Telemetry
 def fly(trainer: Any, attempt: Attempt, tokenizer: Any, *, use_cache: bool = True) -> Ending:
     """Run `trainer` to its end. Raises what training raises; a stop, early or asked for, is an `Ending`."""
     sharded.prepare(trainer, attempt)
-    start = resume_point(attempt)
+    # One answer for all: a node whose file system lags behind must not begin anew beside one that goes on.
+    start = ranks.from_first(resume_point(attempt) if ranks.RANK == 0 else None)
     items, verifier = slices.load(attempt, "mini_eval")
     mid_eval = MidEval(attempt, tokenizer, items, verifier, use_cache)
     mid_eval.trainer = trainer

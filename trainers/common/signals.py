@@ -1,11 +1,19 @@
-"""SIGTERM and SIGINT ask a trainer to stop at the end of its step; a second one insists."""
+"""SIGTERM and SIGINT ask a trainer to stop at the end of its step; a second one insists.
+
+Not every second SIGTERM is a second wish: Slurm signals a job's processes, and srun passes its own on to them; so does
+torch's launcher. What follows within ECHO_S is the same wish, and under Slurm, which kills by itself when its time has
+come, all of them are.
+"""
 
 from __future__ import annotations
 
+import os
 import signal
+import time
 from types import FrameType
 
 _ASKED = (signal.SIGTERM, signal.SIGINT)
+ECHO_S = 3.0
 
 
 class Stopped(Exception):
@@ -17,6 +25,7 @@ class StopFlag:
 
     def __init__(self) -> None:
         self.reason: str | None = None
+        self._first = 0.0
 
     def __bool__(self) -> bool:
         return self.reason is not None
@@ -32,6 +41,11 @@ class StopFlag:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _ASKED)
 
     def _asked(self, number: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
+        echo = now - self._first < ECHO_S or "SLURM_JOB_ID" in os.environ
+        if self and number == signal.SIGTERM and echo:
+            return
+        self._first = self._first or now
         if self:
             # Asked twice: whoever asks has no patience for a checkpoint.
             raise KeyboardInterrupt
