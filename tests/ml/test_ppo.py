@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -117,3 +118,23 @@ def test_without_its_environment_it_says_how_to_make_it(tiny: Tiny, judge: Run, 
     assert run.here() == 1
     assert "has no PPO" in run.end["reason"]
     assert "cockpit env add ppo" in run.end["reason"]
+
+
+def test_two_processes_train_as_one(
+    tiny: Tiny, judge: Run, environment: environments.Environment, tmp_path: Path
+) -> None:
+    path = str(judge.layout.best.resolve())
+    together = {
+        "launcher": "accelerate",
+        "resources__processes": 2,
+        "max_steps": 2,
+        "mid_eval__every_steps": 1,
+    }
+    batch: dict[str, Any] = {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 4}
+    run = move(tiny, tmp_path / "exp_0002", "ppo", lora=True, reward_model_path=path, **together, **batch)
+    assert command(run, environment).wait(timeout=250) == 0, run.log[-4000:]
+    assert run.checkpoints == [1, 2]
+    assert [row["step"] for row in run.metrics if "reward" in row] == [1, 2], "one writer: no line twice"
+    assert [row["step"] for row in run.events("mid_eval")] == [1, 2]
+    assert run.summary["outcome"] == "finished"
+    assert (run.layout.checkpoint(2) / "value_model.safetensors").is_file()

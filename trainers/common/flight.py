@@ -116,6 +116,9 @@ def _replace_printer(trainer: Any, *callbacks: Any) -> None:
 def _survive_full_disks(trainer: Any, mid_eval: MidEval) -> None:
     """A checkpoint that can't be written costs a warning, not the run: transformers has no hook around the save."""
     save = trainer._save_checkpoint
+    # TRL's model card is thrown away with each checkpoint, after it had trackio imported. And rank 0 alone writes it,
+    # before all processes meet: a disk that is full at that moment would leave the others waiting for ever.
+    trainer.create_model_card = lambda *args, **kwargs: None
 
     def guarded(*args: Any, **kwargs: Any) -> None:
         try:
@@ -125,5 +128,7 @@ def _survive_full_disks(trainer: Any, mid_eval: MidEval) -> None:
             if isinstance(error, MemoryError) or "out of memory" in str(error):
                 raise
             mid_eval.save_error = f"{type(error).__name__}: {error}"
+            if ranks.RANK:  # rank 0 reports its own, and of another's only that there was one
+                print(f"In process {ranks.RANK}: {mid_eval.save_error}", flush=True)
 
     trainer._save_checkpoint = guarded

@@ -52,6 +52,14 @@ class PpoTrainer(PPOTrainer):
     def __init__(self, *args: Any, seen: Seen, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.callback_handler.train_dataloader = self.dataloader
+        both = self.accelerator.unwrap_model(self.model)
+        if both is not self.model:
+            # The loop asks the model for its policy, which DDP's wrapper does not pass on. Not by setattr: that would
+            # make it one more module, and the weights be there twice.
+            self.model.__dict__["policy"] = both.policy
+        self.is_distributed_loading_by_transformers = (
+            False  # younger than this loop, whose __init__ is its own
+        )
         self.done = 0
         self.total: int = self.args.num_total_batches
         self._began = time.perf_counter()
@@ -81,6 +89,8 @@ class PpoTrainer(PPOTrainer):
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         super()._save_checkpoint(model, trial)
         folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+        if not self.args.should_save:  # rank 0 does
+            return
         save_model(self.value_model, str(folder / VALUE))
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:

@@ -8,7 +8,7 @@ import importlib.metadata
 from typing import Any, TypeVar
 
 from cockpit.contract import CockpitError, Recipe
-from trainers.common import vllm_rollouts
+from trainers.common import ranks, vllm_rollouts
 from trainers.common.attempt import Attempt
 
 Config = TypeVar("Config")
@@ -109,7 +109,7 @@ def ppo_fixed(recipe: Recipe) -> dict[str, Any]:
     fixed["response_length"] = given.get("response_length", recipe.generation.max_new_tokens)
     steps = given.get("max_steps")
     if isinstance(steps, int) and steps > 0:
-        batch = int(str(given.get("per_device_train_batch_size", 8)))
+        batch = ranks.WORLD * int(str(given.get("per_device_train_batch_size", 8)))
         fixed["total_episodes"] = steps * batch * int(str(given.get("gradient_accumulation_steps", 1)))
     return fixed
 
