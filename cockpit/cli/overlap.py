@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cockpit.cli import FAILED, OK
@@ -57,7 +58,9 @@ def run(options: argparse.Namespace) -> int:
     )
     seconds = time.monotonic() - began
     seen = (
-        paraphrases.look(options.train, options.held_out, columns=columns, limit=options.limit)
+        paraphrases.look(
+            options.train, options.held_out, columns=columns, limit=options.limit, cache=_cache()
+        )
         if options.paraphrases
         else Paraphrases(why="--paraphrases was not given")
     )
@@ -79,6 +82,18 @@ def run(options: argparse.Namespace) -> int:
         if options.paraphrases:
             say(_paraphrased(seen, max(0, options.most)))
     return FAILED if found.leaked else OK
+
+
+def _cache() -> Path | None:
+    """The workspace's, where this is one."""
+    from cockpit.contract.errors import CockpitError
+    from cockpit.services import caching
+    from cockpit.services.workspace import Workspace
+
+    try:
+        return caching.root(Workspace.find(None))
+    except CockpitError:
+        return None
 
 
 def _columns(given: list[str]) -> dict[str, str]:

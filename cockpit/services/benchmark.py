@@ -93,12 +93,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         options = _parser().parse_args(argv)
         given = Given.read(os.environ, options.attempt_dir)
-        recipe = resolve(options, given)
+        recipe = drafts.with_environment(_homes(given), resolve(options, given))
         prepare(recipe, given)
         become_trainer(recipe, given)
     except CockpitError as error:
         print(f"trainers.run: {error}", file=sys.stderr, flush=True)
     return 2
+
+
+def _homes(given: Given) -> list[Path]:
+    """Where `cockpit env add` may have been called for this run: evo's workspace, the worktree, here."""
+    above = [folder for folder in given.folder.parents if (folder / ".evo" / "meta.json").is_file()]
+    return list(dict.fromkeys([*above, given.worktree, Path.cwd()]))
 
 
 def resolve(options: argparse.Namespace, given: Given) -> Recipe:

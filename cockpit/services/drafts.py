@@ -70,7 +70,7 @@ def resolve(ws: Workspace, wish: Wish) -> Recipe:
         hypothesis=wish.hypothesis,
         report_to=tracker(os.environ),
     )
-    recipe = _with_environment(ws, _with_reward_model(ws, recipe))
+    recipe = with_environment([ws.root], _with_reward_model(ws, recipe))
     if training and recipe.data.train:
         _refuse_leak(recipe)
         refuse_leaks(ws, recipe)
@@ -91,25 +91,28 @@ def _of_pairs(recipe: Recipe) -> Recipe:
     return recipe.model_copy(update={"reasons": {**recipe.reasons, "data.train": why}})
 
 
-def _with_environment(ws: Workspace, recipe: Recipe) -> Recipe:
-    """The interpreter of the environment that the recipe needs, unless it names one. Raises CockpitError."""
+def with_environment(roots: Sequence[Path], recipe: Recipe) -> Recipe:
+    """The interpreter of the environment that the recipe needs, unless it names one: the first that is ready of those
+    that belong to the workspaces at `roots`. Raises CockpitError where none is."""
     from cockpit.services import environments
 
     if recipe.resources.python or recipe.resources.command:
         return recipe
-    needed = environments.for_technique(ws.root, recipe.technique)
+    needed = [environments.for_technique(root, recipe.technique) for root in roots]
     what, otherwise = recipe.technique.upper(), "With a verifier, GRPO and RLOO need none."
     if recipe.trainer.get("use_vllm") and importlib.util.find_spec("vllm") is None:
-        needed = environments.look(ws.root, "vllm")
+        needed = [environments.look(root, "vllm") for root in roots]
         what, otherwise = "use_vllm", "Without use_vllm, transformers generates."
-    if needed is None:
+    known = [environment for environment in needed if environment is not None]
+    if not known:
         return recipe
-    if not needed.ready:
+    ready = next((environment for environment in known if environment.ready), None)
+    if ready is None:
         raise CockpitError(
-            f"{what} needs an environment of its own: {needed.says}",
-            f"Make it, once: cockpit env add {needed.name}. {otherwise}",
+            f"{what} needs an environment of its own: {known[0].says}",
+            f"Make it, once: cockpit env add {known[0].name}. {otherwise}",
         )
-    resources = recipe.resources.model_copy(update={"python": str(needed.python)})
+    resources = recipe.resources.model_copy(update={"python": str(ready.python)})
     return recipe.model_copy(update={"resources": resources})
 
 

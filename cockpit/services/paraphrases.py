@@ -45,8 +45,12 @@ def look(
     columns: Mapping[str, str] | None = None,
     limit: int | None = None,
     seconds: float = SECONDS,
+    cache: Path | None = None,
 ) -> Paraphrases:
-    """Compare by meaning. Raises CockpitError for files that can't be read; anything else is `why` it did not look."""
+    """Compare by meaning. Raises CockpitError for files that can't be read; anything else is `why` it did not look.
+
+    In `cache`, a workspace's, vectors are kept, so that the same texts are read once.
+    """
     folder = model_folder()
     if folder is None:
         return Paraphrases(
@@ -58,7 +62,7 @@ def look(
     rows = overlap.asked_of(train, columns, limit=min(limit or ROWS, ROWS))
     if not rows or not items:
         return Paraphrases(why="one of the two asks nothing")
-    answer = _ask(folder, [text for _, text in rows], [text for _, text in items], seconds)
+    answer = _ask(folder, [text for _, text in rows], [text for _, text in items], seconds, cache)
     if isinstance(answer, str):
         return Paraphrases(why=answer)
     twins = [
@@ -69,12 +73,14 @@ def look(
     return Paraphrases(tuple(sorted(twins, key=lambda twin: -twin.cosine)), int(answer["read"]), len(rows))
 
 
-def _ask(folder: Path, train: list[str], held_out: list[str], seconds: float) -> dict[str, Any] | str:
+def _ask(
+    folder: Path, train: list[str], held_out: list[str], seconds: float, cache: Path | None
+) -> dict[str, Any] | str:
     """The embedder's answer, or a sentence that says why there is none."""
     with tempfile.TemporaryDirectory(prefix="cockpit-embed-") as place:
         request = Path(place) / "request.json"
         atomic.write_json(
-            request, {"v": 1, "model": str(folder), "seconds": seconds,
+            request, {"v": 1, "model": str(folder), "seconds": seconds, "cache": str(cache) if cache else None,
                       "train": [text[:CHARS] for text in train], "held_out": [text[:CHARS] for text in held_out]}
         )  # fmt: skip
         try:

@@ -10,7 +10,7 @@ import pytest
 
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.recipe import Recipe
-from cockpit.services import benchmark
+from cockpit.services import benchmark, drafts, environments
 
 FIRM = 'technique = "sft"\n[data]\ntrain = "train.jsonl"\n[trainer]\nlearning_rate = 3e-4\n'
 
@@ -157,3 +157,18 @@ def test_the_folder_is_ready_for_a_trainer_and_the_log_is_evos(repo: Repo) -> No
     assert "learning_rate=0.0003" in written
     benchmark.prepare(recipe, given)
     assert (repo.worktree / "methodlog.md").read_text() == written  # said once
+
+
+def test_ppo_runs_in_the_environment_that_was_made_for_it(repo: Repo) -> None:
+    """`cockpit env add ppo` in the main checkout serves every worktree; without it, it says how to make it."""
+    whole = repo.resolve(FIRM, "--technique", "ppo")
+    homes = benchmark._homes(repo.given())  # pyright: ignore[reportPrivateUsage]
+    with pytest.raises(CockpitError, match="PPO needs an environment") as caught:
+        drafts.with_environment(homes, whole)
+    assert "cockpit env add ppo" in caught.value.mend
+    folder = environments.folder_of(repo.root) / "ppo"
+    (folder / "bin").mkdir(parents=True)
+    (folder / "bin" / "python").write_text("")
+    (folder / environments.RECORD).write_text('{"v": 1, "installed": {"trl": "1.12.0"}}')
+    assert drafts.with_environment(homes, whole).resources.python == str(folder / "bin" / "python")
+    assert drafts.with_environment(homes, repo.resolve()).resources.python is None, "SFT needs none"

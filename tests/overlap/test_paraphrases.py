@@ -11,6 +11,7 @@ import pytest
 from cockpit.cli import main
 from cockpit.core.paraphrase import Paraphrases, Twin, findings, is_twin
 from cockpit.services import paraphrases
+from tests.ml.conftest import Tiny, tiny  # noqa: F401 - a fixture
 
 ITEMS = [
     "A robe takes 2 bolts of blue fiber and half that much white fiber. How many bolts in total does it take?",
@@ -90,3 +91,31 @@ def test_the_model_finds_the_twin_and_nothing_else(
     (twin,) = answer["paraphrases"]["twins"]
     assert (twin["train_line"], twin["held_out_line"]) == (4, 1)
     assert [finding["rule"] for finding in answer["findings"]] == ["eval-in-synthetic"]
+
+
+@pytest.mark.ml
+def test_the_same_texts_are_read_once(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    """Vectors are kept by content; what time did not suffice for is not kept as if it were whole."""
+    from trainers import embed
+
+    model, asked = embed.Embedder(str(tiny.model)), list[list[str]]()
+    real = embed.Embedder.__call__
+    monkeypatch.setattr(
+        embed.Embedder, "__call__", lambda self, texts: asked.append(texts) or real(self, texts)
+    )
+    kept = tmp_path / "cache"
+    first = embed.vectors(model, ITEMS, kept)
+    assert first.shape[0] == len(ITEMS)
+    assert embed.vectors(model, ITEMS, kept).tolist() == first.tolist()
+    assert asked == [ITEMS]
+    embed.vectors(model, OTHERS, kept)
+    assert asked == [ITEMS, OTHERS], "other texts are another entry"
+    assert len(embed.vectors(model, [TWIN], kept, until=0.0)) == 0
+    assert len(embed.vectors(model, [TWIN], kept)) == 1
+    assert {path.parent.parent.name for path in kept.glob("*/*/made.json")} == {"embeddings"}
+    request = {"model": str(tiny.model), "held_out": ITEMS, "train": OTHERS, "cache": str(kept)}
+    asked.clear()
+    assert embed.nearest(request)["read"] == len(OTHERS)
+    assert asked == []
+    assert embed.nearest({**request, "cache": None})["nearest"] == embed.nearest(request)["nearest"]
+    assert asked == [ITEMS, OTHERS]
