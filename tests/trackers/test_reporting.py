@@ -191,6 +191,28 @@ def test_a_reporter_that_is_killed_too_is_closed_by_the_supervisor(flight: Fligh
     assert server.run()["status"] == "FAILED"
 
 
+@pytest.mark.fault
+def test_what_nobody_is_left_to_close_is_closed_when_somebody_looks(flight: Flight, server: Server) -> None:
+    """The machine's whole group is killed, supervisor and reporter with it; the next cockpit finds it left open."""
+    flight.trainer(BODY + HANGS, report_to="mlflow")
+    launcher.launch(flight.layout)
+    until(lambda: state(flight).get("state") == "running", 60)
+    facts = flight.facts
+    trainer = facts.trainer
+    assert trainer is not None
+    assert facts.supervisor is not None
+    os.kill(facts.supervisor.pid, signal.SIGKILL)  # first, for it would do what is to be seen here
+    for row in launcher.belonging(facts.launch, [trainer.pid]):
+        os.kill(row.pid, signal.SIGKILL)
+    until(lambda: not launcher.belonging(facts.launch, [trainer.pid]), 30)
+    assert server.run()["status"] == "RUNNING"
+    assert trackers.left_open(flight.layout)
+    trackers.start_closing(flight.layout)
+    until(lambda: state(flight)["state"] == "closed", 60)
+    assert server.run()["status"] == "FAILED"
+    assert not trackers.left_open(flight.layout)
+
+
 def test_a_tracker_that_is_down_costs_nothing_and_gets_it_all_later(
     flight: Flight, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
