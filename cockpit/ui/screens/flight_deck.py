@@ -49,7 +49,9 @@ class FlightDeck(SearchScreen):
             Panel(state, glyphs, "tree", ("tree",), title="Experiments", cursor=True),
             Panel(state, glyphs, "findings", ("findings", "selection"), title="Findings", cursor=True),
             Panel(state, glyphs, "decided", ("tree", "selection"), title="Method log", follow=True),
-            Panel(state, glyphs, "header", ("tree", "selection", "live", "clock"), focusable=False),
+            Panel(
+                state, glyphs, "header", ("tree", "selection", "live", "clock", "findings"), focusable=False
+            ),
             ChartsPane(state, glyphs),
             Panel(state, glyphs, "log", ("log", "selection"), title="Log", follow=True),
             Panel(state, glyphs, "newest", ("tree", "selection"), focusable=False),

@@ -60,7 +60,9 @@ class RunScreen(SearchScreen):
     def compose(self) -> ComposeResult:
         state, glyphs = self.cockpit.state, self.cockpit.glyphs
         yield Boxes(
-            Panel(state, glyphs, "header", ("tree", "selection", "live", "clock"), focusable=False),
+            Panel(
+                state, glyphs, "header", ("tree", "selection", "live", "clock", "findings"), focusable=False
+            ),
             LineView(id="tabs", glyphs=glyphs, focusable=False),
             ChartsPane(state, glyphs, every=True),
             LineView(id="index", glyphs=glyphs, title="…", cursor=True),

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from cockpit.ui.facts import GpuLine, Hardware, Picture
 
 
+UNKNOWN = "-"
+
+
 def title_line(picture: Picture | None, width: int, glyphs: Glyphs) -> Line:
     """`cockpit  demo  model × held-out × verifier … 1 running of 3`."""
     if picture is None:
@@ -32,6 +35,8 @@ def title_line(picture: Picture | None, width: int, glyphs: Glyphs) -> Line:
         (f" of {total}" if running else f", {total} experiments" if total > 1 else "", DIM),
     ]
     parts = (_tail(picture.model), _tail(picture.held_out), picture.verifier)
+    if picture.model == UNKNOWN:  # a run that others made, watched: what it trains on is not told
+        parts = ()
     target = f" {glyphs.times} ".join(clean(part, newlines="show") for part in parts if part)
     left = line(("cockpit", HEAD), "  ", (clean(picture.name, newlines="show"), BOLD))
     right = line(*counts)

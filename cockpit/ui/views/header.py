@@ -41,12 +41,16 @@ def header_lines(
     glyphs: Glyphs,
     pinned: bool = False,
     busy: str = "",
+    warnings: int = 0,
 ) -> list[Line]:
-    """Who and how it stands; the sentence, in up to three lines; the numbers. `latest` has the newest metrics."""
+    """Who and how it stands; the sentence, in up to three lines; the numbers. `latest` has the newest metrics.
+
+    `warnings`: findings that are more than a remark; a small terminal has no other room for them.
+    """
     if view is None:
         return []
     return [
-        _who(view, run, now, glyphs, pinned, busy),
+        _who(view, run, now, glyphs, pinned, busy, warnings),
         *_sentence(view, now, width, glyphs),
         _numbers(view, run, latest, width, glyphs),
     ]
@@ -79,7 +83,13 @@ def data_age(view: ExperimentView, run: LiveRun | None, now: float) -> tuple[str
 
 
 def _who(
-    view: ExperimentView, run: LiveRun | None, now: float, glyphs: Glyphs, pinned: bool, busy: str
+    view: ExperimentView,
+    run: LiveRun | None,
+    now: float,
+    glyphs: Glyphs,
+    pinned: bool,
+    busy: str,
+    warnings: int,
 ) -> Line:
     glyph, word, style = faces.status_face(view, glyphs)
     age, live = data_age(view, run, now)
@@ -88,6 +98,7 @@ def _who(
     groups: list[list[Span | str]] = [
         [(f"{glyphs.pin} " if pinned else "", BOLD), (view.id, HEAD), " ", (faces.technique(view), BOLD)],
         [(f"{glyph} {busy or word}", style)],
+        [(f"{glyphs.warn} {warnings} finding{'s' if warnings > 1 else ''} (f)" if warnings else "", WARN)],
         [f"step {step}" if step is not None else ""],
         [old],
     ]
