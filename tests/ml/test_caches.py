@@ -68,3 +68,28 @@ def test_rollouts_of_the_same_policy_are_taken_and_no_others(
 
 def _round(run: Run, number: int) -> list[dict[str, Any]]:
     return list(read_rows(run.layout.root / "rollouts" / f"round_{number:02d}.jsonl"))
+
+
+def test_an_adapter_is_merged_once_for_all_that_begin_on_top_of_it(tiny: Tiny, tmp_path: Path) -> None:
+    quick = {"lora": True, "max_steps": 2, "mid_eval__every_steps": 2}
+    home = tmp_path / ".cockpit" / "experiments"
+    parent = make_attempt(tiny, home / "exp_0001", "sft", **quick)
+    assert parent.here() == 0
+    top = {**quick, "model__warm_start": str(parent.layout.best.resolve()), "model__adapter": "merge"}
+    merged: list[Path] = []
+    for number in (2, 3):
+        run = make_attempt(tiny, home / f"exp_{number:04d}", "sft", **top, seed=number)
+        assert run.here() == 0
+        merged.append(run.layout.root / "merged_base" / "model.safetensors")
+    kept = _only(tmp_path, "adapters") / "model.safetensors"
+    assert kept.samefile(merged[0])
+    assert kept.samefile(merged[1]), "no second copy of the weights"
+    assert not (merged[0].parent / "made.json").exists(), "a model's folder, and nothing else"
+    kept.unlink()
+    assert merged[0].stat().st_nlink == 2, "what goes from the cache stays where it is used"
+    # Another adapter on the same base is another merge.
+    other = make_attempt(tiny, home / "exp_0004", "sft", **quick, learning_rate=5e-2)
+    assert other.here() == 0
+    top["model__warm_start"] = str(other.layout.best.resolve())
+    assert make_attempt(tiny, home / "exp_0005", "sft", **top).here() == 0
+    assert len(list((tmp_path / ".cockpit" / "cache" / "adapters").glob("*/made.json"))) == 2

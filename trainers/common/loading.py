@@ -5,6 +5,7 @@ For training means: the whole model pinned to the device it trains on, `use_cach
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import shutil
 import time
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from cockpit.contract import CockpitError, Recipe, hub
 from cockpit.contract.atomic import read_json
+from trainers.common import cache
 from trainers.common.ranks import RANK
 
 if TYPE_CHECKING:
@@ -139,27 +141,84 @@ def base_of(adapter: str, recipe: Recipe) -> str:
 def merged_base(adapter: str, recipe: Recipe) -> str:
     """A folder of this attempt with `adapter` merged into its base: what the new adapter is on top of.
 
-    On the disk, and not in memory alone, so that the new adapter loads in plain peft. Made once, whole or not at all.
+    On the disk, and not in memory alone, so that the new adapter loads in plain peft. Made once, whole or not at all;
+    its files are those of the workspace's cache (hard links, where the disk has them), so that siblings share them.
     """
     target = Path(os.environ["COCKPIT_ATTEMPT_DIR"]) / MERGED
     while RANK and not target.is_dir():
         time.sleep(0.5)  # rank 0 makes it; should it fail, the launcher ends us
     if target.is_dir():
         return str(target)
-    from peft import PeftModel
-    from transformers import AutoTokenizer
-
     fresh = target.with_name(f".{MERGED}.{os.getpid()}")
+    parts = _merge_parts(adapter, recipe)
+    where = cache.root(target.parent)
     try:
-        base: Any = _load(base_of(adapter, recipe), recipe, training=True)
-        PeftModel.from_pretrained(base, adapter).merge_and_unload().save_pretrained(fresh)
-        AutoTokenizer.from_pretrained(adapter).save_pretrained(fresh)
+        if parts is None:
+            _merge(adapter, recipe, fresh)
+        else:
+            cache.cached(
+                where, "adapters", parts,
+                build=lambda: _merge(adapter, recipe, fresh),
+                save=lambda _, folder: _link(fresh, folder),
+                load=lambda folder: _link(folder, fresh),
+            )  # fmt: skip
         os.replace(fresh, target)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise _cannot_load("adapter", adapter, error) from error
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     return str(target)
+
+
+def _merge(adapter: str, recipe: Recipe, folder: Path) -> None:
+    from peft import PeftModel
+    from transformers import AutoTokenizer
+
+    base: Any = _load(base_of(adapter, recipe), recipe, training=True)
+    PeftModel.from_pretrained(base, adapter).merge_and_unload().save_pretrained(folder)
+    AutoTokenizer.from_pretrained(adapter).save_pretrained(folder)
+
+
+def _merge_parts(adapter: str, recipe: Recipe) -> dict[str, Any] | None:
+    """What the merged weights depend on; None for a base that is known by a hub's name alone."""
+    base = base_of(adapter, recipe)
+    if not os.path.isdir(base) or not os.path.isdir(adapter):
+        return None
+    return {
+        "adapter": _contents(Path(adapter)),
+        "base": _contents(Path(base)),
+        "dtype": str(_dtype(recipe, training=True)),
+        "load_in_4bit": recipe.model.load_in_4bit,
+        "libraries": {name: importlib.metadata.version(name) for name in ("torch", "transformers", "peft")},
+    }
+
+
+def _contents(folder: Path) -> dict[str, str]:
+    """SHA-256 of each file of a model: weights, configuration, tokenizer; not of what training left beside them."""
+    names = (
+        "*.safetensors",
+        "*config.json",
+        "tokenizer*",
+        "special_tokens*",
+        "*.jinja",
+        "*.model",
+        "vocab*",
+        "merges*",
+    )
+    return {path.name: cache.file_key(path) for name in names for path in sorted(folder.glob(name))}
+
+
+def _link(source: Path, target: Path) -> None:
+    """The files of `source` under `target`, as hard links where the file system has them, else as copies."""
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(source, target, copy_function=_link_or_copy, ignore=shutil.ignore_patterns(cache.MADE))
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 def lora(recipe: Recipe, model: object, *, task: str = "CAUSAL_LM") -> Any | None:
