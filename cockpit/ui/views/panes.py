@@ -74,7 +74,10 @@ def header_lines(state: CockpitState, glyphs: Glyphs, width: int) -> list[Line]:
     if view is None:
         return []
     latest = run.latest() if run else {}
-    warnings = sum(finding.severity != "info" for finding in state.shown_findings())
+    about = [
+        found for found in state.shown_findings() if not found.experiments or view.id in found.experiments
+    ]
+    warnings = sum(finding.severity != "info" for finding in about)
     return header.header_lines(view, run, latest, width=width, now=state.now, glyphs=glyphs, warnings=warnings,
                                pinned=state.pinned is not None, busy=state.busy.get(view.id, ""))  # fmt: skip
 
