@@ -50,7 +50,7 @@ def header_lines(
     if view is None:
         return []
     return [
-        _who(view, run, now, glyphs, pinned, busy, warnings),
+        _who(view, run, now, glyphs, pinned, busy, warnings, width),
         *_sentence(view, now, width, glyphs),
         _numbers(view, run, latest, width, glyphs),
     ]
@@ -90,6 +90,7 @@ def _who(
     pinned: bool,
     busy: str,
     warnings: int,
+    width: int,
 ) -> Line:
     glyph, word, style = faces.status_face(view, glyphs)
     age, live = data_age(view, run, now)
@@ -98,10 +99,14 @@ def _who(
     groups: list[list[Span | str]] = [
         [(f"{glyphs.pin} " if pinned else "", BOLD), (view.id, HEAD), " ", (faces.technique(view), BOLD)],
         [(f"{glyph} {busy or word}", style)],
-        [(f"{glyphs.warn} {warnings} finding{'s' if warnings > 1 else ''} (f)" if warnings else "", WARN)],
         [f"step {step}" if step is not None else ""],
         [old],
     ]
+    words = f"{glyphs.warn} {warnings} finding{'s' if warnings > 1 else ''} (f)"
+    who = line(*join(groups, f" {glyphs.dot} "))
+    if warnings and who.width + len(words) + 3 > width:
+        words = f"{glyphs.warn} {warnings} (f)"  # the age of the data is not to be cut off for it
+    groups.insert(2, [(words if warnings else "", WARN)])
     return line(*join(groups, f" {glyphs.dot} "))
 
 
