@@ -66,9 +66,12 @@ def _until_there(root: Path, demo: Any) -> None:
     tail = LineTail(layout.log.parent / "demo.log")
     tail.offset = tail.path.stat().st_size if tail.path.exists() else 0
     quiet = 0
-    while not layout.config.exists():
+    while True:
+        there = layout.config.exists()  # before the log is read, so that its last words are not lost
         for line in tail.read():
             say(line.decode("utf-8", "replace"))
+        if there:
+            return
         if error := demo.state(root).get("error"):
             raise CockpitError(f"the demo could not begin: {error}", "Run it again: it goes on where it was.")
         quiet = 0 if demo.teller_alive(root) else quiet + 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,12 +18,13 @@ def test_it_waits_for_a_workspace_and_shows_what_the_teller_says(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     layout = WorkspaceLayout(tmp_path)
-    teller = SimpleNamespace(state=lambda _: {}, teller_alive=lambda _: True)
+    looked = threading.Event()  # what was said before somebody looks is an earlier teller's
+    teller = SimpleNamespace(state=lambda _: looked.set() or {}, teller_alive=lambda _: True)
 
     def tell() -> None:
+        assert looked.wait(30)
         layout.log.parent.mkdir(parents=True)
         (layout.log.parent / "demo.log").write_text("Pretraining the tiny model\x1b[2J\n")
-        time.sleep(0.3)
         layout.config.write_text("")
 
     thread = threading.Thread(target=tell)
