@@ -157,8 +157,7 @@ def test_mlflow_gets_the_whole_story_and_the_run_is_closed(flight: Flight, serve
 
 
 @pytest.mark.fault
-def test_no_run_is_left_running_after_a_stop(flight: Flight, server: Server, tmp_path: Path) -> None:
-    server.start()
+def test_no_run_is_left_running_after_a_stop(flight: Flight, server: Server) -> None:
     flight.trainer(BODY + STOPS, report_to="mlflow")
     launcher.launch(flight.layout)
     until(lambda: state(flight).get("state") == "running", 60)
