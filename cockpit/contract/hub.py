@@ -11,6 +11,7 @@ import os
 import socket
 import threading
 import urllib.request
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 OFFLINE = "HF_HUB_OFFLINE"
@@ -19,9 +20,9 @@ SILENT = "COCKPIT_HUB_SILENT"
 _ON = ("1", "TRUE", "YES", "ON")
 
 
-def offline() -> bool:
+def offline(env: Mapping[str, str] = os.environ) -> bool:
     """Whether the environment forbids asking."""
-    return os.environ.get(OFFLINE, "").upper() in _ON
+    return env.get(OFFLINE, "").upper() in _ON
 
 
 def is_id(name: str | None) -> bool:

@@ -49,8 +49,8 @@ def checks(
     gpus = Hardware(root).sample().gpus
     there = slurm.available()
     asked = judge_slurm(there, slurm.partitions() if there else None)
-    env = os.environ
-    reached = None if hub.offline() else hub.reachable()
+    env = os.environ if env is None else env
+    reached = None if hub.offline(env) else hub.reachable()
     slow = {check.name: check for check in (asked, judge_hub(env, _hub_token(env) is not None, reached))}
     return [slow.get(check.name, check) for check in quick] + [judge_torch(stack.ask_torch(python), gpus)]
 
@@ -220,7 +220,7 @@ def judge_logout(ends: bool) -> list[Check]:
 
 def judge_hub(env: Mapping[str, str], token: bool, reached: bool | None = None) -> Check:
     """A token opens gated models and private pushes; it is looked for, never read out. `reached`: None is not asked."""
-    offline = env.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
+    offline = hub.offline(env)
     cache = env.get("HF_HUB_CACHE") or str(_hub_home(env) / "hub")
     says = f"{'offline, ' if offline else ''}token {'found' if token else 'not set'}, cache {cache}"
     if reached is False:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from cockpit import __version__
+from cockpit.contract import hub
 from cockpit.contract.errors import CockpitError
 from cockpit.core.literature import Brief, Hit, family_of, rank
 from cockpit.core.methodlog import Entry
@@ -69,10 +70,7 @@ def _benchmark(ws: Workspace) -> str:
 
 def search(brief: Brief) -> Found:
     """Ask both services at once. Never raises: what does not answer in time is a problem in words."""
-    if (
-        os.environ.get("HF_HUB_OFFLINE", "").lower() in _ON
-        or os.environ.get("COCKPIT_OFFLINE", "").lower() in _ON
-    ):
+    if hub.offline() or os.environ.get("COCKPIT_OFFLINE", "").lower() in _ON:
         return Found(brief, (), ("Offline, as the environment says: copy the brief instead.",))
     asked: list[tuple[str, Callable[[str], list[Hit]], str]] = []
     for query in brief.queries()[:2]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cockpit.contract import CockpitError, Recipe, hub
-from cockpit.services import doctor, hub_rows
+from cockpit.services import doctor, hub_rows, stack
 from trainers.common.attempt import quiet_environment
 from trainers.common.loading import _cannot_load  # pyright: ignore[reportPrivateUsage]
 
@@ -152,3 +152,14 @@ def test_the_doctor_says_it(deaf: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "HTTPS_PROXY" in silent.mend
     assert doctor.judge_hub(os.environ, True, True).level == "ok"
     assert doctor.judge_hub(os.environ, True).level == "ok"
+
+
+def test_the_doctor_goes_by_the_environment_that_it_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "reachable", lambda: pytest.fail("asked"))
+    monkeypatch.setattr(doctor.stack, "ask_torch", lambda *_: stack.Torch(version="2.13.0"))
+    found = doctor.checks(tmp_path, env={"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": "/there"})
+    (said,) = [check.says for check in found if check.name == "hugging face"]
+    assert said.startswith("offline, ")
+    assert said.endswith("cache /there")

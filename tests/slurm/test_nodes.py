@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,17 @@ def logs_of(attempt: AttemptLayout) -> str:
     return "\n".join(path.read_text(errors="replace")[-3000:] for path in attempt.log.parent.glob("*"))
 
 
+@contextmanager
+def followed(attempt: AttemptLayout, cluster: Cluster) -> Iterator[None]:  # noqa: F811
+    """What does not come as it should is shown with what the nodes said; nothing is left in the cluster."""
+    try:
+        yield
+    except AssertionError:
+        raise AssertionError(logs_of(attempt)) from None
+    finally:
+        cluster("scancel", "--user=root", "--signal=KILL")
+
+
 @needs_slurm
 @pytest.mark.ml
 @pytest.mark.fault
@@ -119,13 +131,9 @@ def test_the_time_limit_makes_a_checkpoint_on_two_nodes_and_the_job_is_requeued(
         tiny,
         **{"max_steps": 5000, "mid_eval.every_steps": 5000, "slurm.time_min": 1, "slurm.grace_s": 25},
     )
-    try:
+    with followed(attempt, cluster):
         until(lambda: any(attempt.checkpoints.glob("step_*")), 150)
         until(lambda: state(cli, id_) == "queued", 60)
-    except AssertionError:
-        raise AssertionError(logs_of(attempt)) from None
-    finally:
-        cluster("scancel", "--user=root", "--signal=KILL")
     saved = max(int(path.name[5:]) for path in attempt.checkpoints.glob("step_*"))
     other = attempt.log.with_name("trainer.node1.log").read_text()
     assert "--machine_rank 1" in other
@@ -144,7 +152,7 @@ def test_a_stop_on_two_nodes_makes_a_checkpoint_and_both_resume_from_it(
     tiny: Tiny,  # noqa: F811
 ) -> None:
     ws, id_, attempt = launched(cli, tiny)
-    try:
+    with followed(attempt, cluster):
         until(lambda: step(cli, id_) > 3, 150)
         flight.stop(ws, id_)
         until(lambda: state(cli, id_) not in ("running", "stopping"), 90)
@@ -153,10 +161,6 @@ def test_a_stop_on_two_nodes_makes_a_checkpoint_and_both_resume_from_it(
         until(lambda: (job := slurm.job_of(attempt)) is None or not job.alive, 60)
         flight.resume(ws, id_)
         until(lambda: state(cli, id_) == "finished", 200)
-    except AssertionError:
-        raise AssertionError(logs_of(attempt)) from None
-    finally:
-        cluster("scancel", "--user=root", "--signal=KILL")
     assert attempt.log.with_name("trainer.node1.log").read_text().count("--machine_rank 1") == 2
     assert ws.experiment(id_).status == "evaluated"
     rows = [row["step"] for row in read_rows(attempt.metrics) if "loss" in row]
@@ -173,7 +177,7 @@ def test_preempted_on_one_of_its_nodes_it_is_requeued_and_resumes_on_both(
     tiny: Tiny,  # noqa: F811
 ) -> None:
     _, id_, attempt = launched(cli, tiny)
-    try:
+    with followed(attempt, cluster):
         until(lambda: step(cli, id_) > 3, 150)
         urgent = cluster(
             "sbatch", "--parsable", "-p", "urgent", "-c", "2", "-o", "/dev/null", "--wrap", "sleep 1"
@@ -184,10 +188,6 @@ def test_preempted_on_one_of_its_nodes_it_is_requeued_and_resumes_on_both(
         assert saved, "preempted without a checkpoint"
         cluster("scontrol", "update", f"JobId={slurm.job_id(attempt)}", "StartTime=now")
         until(lambda: state(cli, id_) == "finished", 200)
-    except AssertionError:
-        raise AssertionError(logs_of(attempt)) from None
-    finally:
-        cluster("scancel", "--user=root", "--signal=KILL")
     assert "--resume" in attempt.log.with_name("trainer.node1.log").read_text() or len(saved) == 1
     rows = [row["step"] for row in read_rows(attempt.metrics) if "loss" in row]
     assert rows == list(range(1, 121)), "no step twice, none left out"
