@@ -14,7 +14,7 @@ from cockpit.cli.output import print_json, say
 from cockpit.services.advising_text import as_text
 
 if TYPE_CHECKING:
-    from cockpit.core.decision import Question
+    from cockpit.core.technique.decision import Question
     from cockpit.services.advising import Advised
     from cockpit.services.workspace import Workspace
 
@@ -36,7 +36,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from cockpit.core.decision import parse_answers
+    from cockpit.core.technique.decision import parse_answers
     from cockpit.services.advising import advised
 
     answers = parse_answers(options.answer)
@@ -110,7 +110,7 @@ def _asked(found: Advised, answers: dict[str, str], read: Callable[[str], str] =
     """Ask what is open, one question at a time, until nothing is: an answer may close other questions."""
     from dataclasses import replace
 
-    from cockpit.core.decision import advise
+    from cockpit.core.technique.decision import advise
 
     while True:
         question = next((q for q in found.advice.questions if q.key not in answers), None)

@@ -7,7 +7,7 @@ import argparse
 from cockpit.cli import OK
 from cockpit.cli.output import print_json, say, table
 from cockpit.cli.place import workspace
-from cockpit.core.status import span
+from cockpit.core.runs.status import span
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

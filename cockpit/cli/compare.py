@@ -10,7 +10,7 @@ from cockpit.cli.output import print_json, say, table
 from cockpit.cli.place import workspace
 
 if TYPE_CHECKING:
-    from cockpit.core.comparing import Comparison, Pair, Side
+    from cockpit.core.tree.comparing import Comparison, Pair, Side
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +27,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from cockpit.core import comparing as core
+    from cockpit.core.tree import comparing as core
     from cockpit.services import comparing
 
     whole = comparing.of(workspace(options), options.experiments, options.x)
@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
 
 def as_text(whole: Comparison, items: int) -> str:
     """The same for a person."""
-    from cockpit.core.comparing import HELD_OUT_CAUTION, score_text
+    from cockpit.core.tree.comparing import HELD_OUT_CAUTION, score_text
 
     against = {pair.other: pair for pair in whole.pairs}
     rows: list[list[str]] = []

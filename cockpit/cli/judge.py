@@ -12,7 +12,7 @@ from cockpit.cli.output import print_json, say, table, warn
 
 if TYPE_CHECKING:
     from cockpit.core.findings import Finding
-    from cockpit.core.history import History
+    from cockpit.core.rules.tree_rules.history import History
 
 _WORDS = {"block": "BLOCKS", "alarm": "ALARM", "warn": "warning", "info": "note"}
 

@@ -13,8 +13,8 @@ from cockpit.cli import FAILED, OK
 from cockpit.cli.output import print_json, say, table
 from cockpit.cli.place import workspace
 from cockpit.contract.errors import CockpitError
-from cockpit.core.listing import parse
-from cockpit.core.standing import Stand, stand
+from cockpit.core.tree.experiment_filter import parse
+from cockpit.core.tree.leaderboard import Stand, stand
 from cockpit.services.listed import fields_of
 from cockpit.services.workspace import ExperimentView, Workspace
 

@@ -13,8 +13,8 @@ from cockpit.cli import FAILED, OK
 from cockpit.cli.output import print_json, say
 
 if TYPE_CHECKING:
-    from cockpit.core.overlap import Overlap
-    from cockpit.core.paraphrase import Paraphrases
+    from cockpit.core.overlap.paraphrase import Paraphrases
+    from cockpit.core.overlap.summary import Overlap
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,9 +41,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from cockpit.core.overlap import findings
-    from cockpit.core.paraphrase import Paraphrases
-    from cockpit.core.paraphrase import findings as in_other_words
+    from cockpit.core.overlap.paraphrase import Paraphrases
+    from cockpit.core.overlap.paraphrase import findings as in_other_words
+    from cockpit.core.overlap.summary import findings
     from cockpit.services import overlap, paraphrases
 
     columns = _columns(options.column)
@@ -118,7 +118,7 @@ def _progress(began: float) -> Callable[[int], None]:
 
 def as_text(found: Overlap, train: str, held_out: str, most: int, seconds: float) -> str:
     """The counts, then the pairs side by side, most damning first."""
-    from cockpit.core.overlap_match import SAYS
+    from cockpit.core.overlap.match import SAYS
 
     shown = found.as_dict(most)
     n = found.tally.ngrams

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cockpit.core.mismatch import Mismatch, Quote
-from cockpit.core.spot import CUT, TRAINED, WORDS, Example, Judged, Look, SpotCheck, headline
+from cockpit.core.spotcheck.mismatch import Mismatch, Quote
+from cockpit.core.spotcheck.spot import (
+    CUT,
+    TRAINED,
+    WORDS,
+    Example,
+    Judged,
+    Look,
+    SpotCheck,
+    headline,
+)
 
 OPEN, CLOSE = "⟪", "⟫"
 """Around what differs; around what is trained on stand ⟦ and ⟧."""

@@ -1,7 +1,7 @@
 """A recipe: every setting that an attempt needs, resolved, validated and written once.
 
 The trainer's own settings stand in `trainer` under TRL's field names, verbatim; everything else has a
-section here. Each field says its unit. Which values are good is not decided here (see core/recipes).
+section here. Each field says its unit. Which values are good is not decided here (see core/recipe/recipes).
 """
 
 from __future__ import annotations

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from cockpit.core.data_facts import facts_of, tuned_by_name
-from cockpit.core.decision import Advice, advise
-from cockpit.core.decision_facts import Facts
+from cockpit.core.technique.data_facts import facts_of, tuned_by_name
+from cockpit.core.technique.decision import Advice, advise
+from cockpit.core.technique.facts import Facts
 from cockpit.services.inspect import Inspection, inspect
 from cockpit.services.workspace import Workspace
 from cockpit.verifiers import load as load_verifier

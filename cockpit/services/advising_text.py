@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cockpit.core.decision import Advice, Branch, Question, Step
+    from cockpit.core.technique.decision import Advice, Branch, Question, Step
     from cockpit.services.advising import Advised
 
 

@@ -11,8 +11,8 @@ from typing import Any, cast
 from cockpit.contract import atomic
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import last_event, read_rows
+from cockpit.core.runs.status import AttemptStatus
 from cockpit.core.scores import Score
-from cockpit.core.status import AttemptStatus
 from cockpit.services.observe import observe
 
 _AT_ONCE = 64 << 20

@@ -24,8 +24,9 @@ from typing import TYPE_CHECKING, Any, cast
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout, WorkspaceLayout
-from cockpit.core import methodlog, recipes
-from cockpit.core.evidence import Pid
+from cockpit.core import methodlog
+from cockpit.core.recipe import recipes
+from cockpit.core.runs.evidence import Pid
 from cockpit.services import config, datasets, drafts, evo, flight, spawn
 from cockpit.services.processes import start_time
 from cockpit.services.record import ProcessFile

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
-from cockpit.core.slots import Claim, Device, Need, place
+from cockpit.core.runs.gpu_placement import Claim, Device, Need, place
 from cockpit.services import processes
 from cockpit.services.gpus import Gpus
 from cockpit.services.record import read_facts

@@ -10,7 +10,7 @@ from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import read_rows
-from cockpit.core.comparing import (
+from cockpit.core.tree.comparing import (
     FEWEST,
     MOST,
     Answer,

@@ -13,9 +13,9 @@ from typing import Any, cast
 
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
-from cockpit.core import rows as meaning
-from cockpit.core.rows import Row
 from cockpit.core.safe_text import clip
+from cockpit.data import rows as meaning
+from cockpit.data.rows import Row
 
 _CHUNK = 1 << 20
 _SAMPLE = 200

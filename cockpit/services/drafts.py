@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import BASELINE_ID, ExperimentLayout
-from cockpit.core import rows as meaning
+from cockpit.data import rows as meaning
 from cockpit.services import datasets, starts
 from cockpit.services.workspace import Workspace
 
@@ -40,7 +40,7 @@ class Wish:
 
 def resolve(ws: Workspace, wish: Wish) -> Recipe:
     """The recipe that `wish` makes in this workspace. Raises CockpitError naming the field that is wrong."""
-    from cockpit.core import recipes
+    from cockpit.core.recipe import recipes
 
     config = ws.config
     training = wish.technique != "baseline"

@@ -14,8 +14,8 @@ from typing import Any, NoReturn, cast
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
 from cockpit.core import methodlog
+from cockpit.core.runs.status import AttemptStatus, State
 from cockpit.core.scores import Score
-from cockpit.core.status import AttemptStatus, State
 from cockpit.services import attempts, config, evo
 from cockpit.services.evo import EvoAttempt, Node
 from cockpit.services.workspace import Decision, ExperimentView, Workspace, arrange, signature_of

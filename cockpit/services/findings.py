@@ -1,4 +1,4 @@
-"""What the readings say of an attempt on the disk: its files as a `Run`, judged by core/readings.
+"""What the readings say of an attempt on the disk: its files as a `Run`, judged by core/rules/run_rules/judge.
 
 The answer is kept until one of the files changes. Of a long file, the beginning and the newest part are read: a run
 of a million steps is judged as fast as one of ten thousand, and its middle is history.
@@ -14,9 +14,9 @@ from typing import Any, cast
 from cockpit.contract import atomic
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import read_rows
-from cockpit.core import readings
 from cockpit.core.findings import Finding, ranked
-from cockpit.core.run_record import Run, groups_of, mid_evals_of, series_of
+from cockpit.core.rules.run_rules import judge
+from cockpit.core.runs.run_record import Run, groups_of, mid_evals_of, series_of
 from cockpit.core.scores import Score
 from cockpit.services import attempts, observe
 
@@ -78,7 +78,7 @@ def _read(attempt: AttemptLayout, stalled: str, parent: Score | None) -> list[Fi
     run = run_of(attempt, stalled=stalled, parent=parent)
     events = observe.rows_at_ends(attempt.events, *_EVENTS)
     told = [Finding.from_dict(row) for row in events if row.get("kind") == "finding"]
-    return ranked([*readings.read(run), *(finding for finding in told if finding is not None)])
+    return ranked([*judge.read(run), *(finding for finding in told if finding is not None)])
 
 
 def _examples(attempt: AttemptLayout) -> dict[int, str]:

@@ -11,14 +11,24 @@ from typing import TYPE_CHECKING, Any, cast
 from cockpit.contract import atomic
 from cockpit.contract import serving as servers
 from cockpit.contract.errors import CockpitError
-from cockpit.core import serving
-from cockpit.core.memory import Change, Device, Estimate, Fit, Plan, Shape, changes, estimate, plan_of
+from cockpit.core.recipe import serving
+from cockpit.core.recipe.memory import (
+    Change,
+    Device,
+    Estimate,
+    Fit,
+    Plan,
+    Shape,
+    changes,
+    estimate,
+    plan_of,
+)
 from cockpit.services import drafts, measure, smoke
 from cockpit.services.workspace import Workspace
 
 if TYPE_CHECKING:
     from cockpit.contract.recipe import Recipe
-    from cockpit.core.pace import Pace
+    from cockpit.core.recipe.pace import Pace
 
 _HEADER = 100 << 20  # a safetensors header beyond this is not one
 _ROWS = 5_000
@@ -53,7 +63,7 @@ def of(ws: Workspace, experiment_id: str, *, hourly: float | None = None) -> Fit
 
 def of_recipe(recipe: Recipe, *, step_time: float | None = None, hourly: float | None = None) -> Fitted:
     """The fit of a resolved recipe on this machine. Raises CockpitError where the model's sizes are unknown."""
-    from cockpit.core.pace import pace
+    from cockpit.core.recipe.pace import pace
 
     shape, notes = shape_of(recipe.model.name_or_path)
     devices, gpu = here()

@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cockpit.contract.errors import CockpitError
-from cockpit.core import batches
-from cockpit.core.memory import Device, plan_of
-from cockpit.core.recipes import parse_overrides
-from cockpit.core.settings import ONLINE_GROUPS
+from cockpit.core.recipe import batches
+from cockpit.core.recipe.memory import Device, plan_of
+from cockpit.core.recipe.recipes import parse_overrides
+from cockpit.core.recipe.settings import ONLINE_GROUPS
 
 if TYPE_CHECKING:
     from cockpit.contract.recipe import Recipe

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 def as_text(found: Fitted) -> str:
     """The same for a person."""
-    from cockpit.core.memory import ERROR, SAYS, shown
+    from cockpit.core.recipe.memory import ERROR, SAYS, shown
 
     lines = [f"At its peak about {shown(found.estimate.total)} (give or take {ERROR:.0%}):"]
     lines += [

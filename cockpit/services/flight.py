@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import BASELINE_ID, AttemptLayout
 from cockpit.core.methodlog import Entry
-from cockpit.core.slots import Need
+from cockpit.core.runs.gpu_placement import Need
 from cockpit.services import (
     attempts,
     claims,

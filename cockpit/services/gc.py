@@ -12,7 +12,7 @@ from typing import Any, cast
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
-from cockpit.core.pruning import Kept, Removal, plan
+from cockpit.core.runs.pruning import Kept, Removal, plan
 from cockpit.services import attempts, observe
 from cockpit.services.workspace import ExperimentView, Workspace
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cockpit.contract.errors import CockpitError
-from cockpit.core import answer_formats
-from cockpit.core.examples import Example
-from cockpit.core.lengths import MAXIMA
-from cockpit.core.profile import Profile
-from cockpit.core.shapes import Reading, recognise
+from cockpit.core.dataset import answer_formats
+from cockpit.core.dataset.lengths import MAXIMA
+from cockpit.core.dataset.profile import Profile
+from cockpit.data.examples import Example
+from cockpit.data.shapes import Reading, recognise
 from cockpit.services.measure import Measure, characters, tokens
 from cockpit.services.sources import Source, open_source
 from cockpit.verifiers import SelfCheck, Verifier, selfcheck

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cockpit.core.profile import Tally
+    from cockpit.core.dataset.profile import Tally
     from cockpit.services.inspect import Inspection
 
 
@@ -39,7 +39,7 @@ def _signals(seen: Inspection) -> list[str]:
 
 
 def _answers(seen: Inspection) -> list[str]:
-    from cockpit.core import answer_formats
+    from cockpit.core.dataset import answer_formats
 
     forms = seen.profile.forms
     if not forms.total:
@@ -57,7 +57,7 @@ def _answers(seen: Inspection) -> list[str]:
 
 
 def _lengths(seen: Inspection) -> list[str]:
-    from cockpit.core.lengths import bars
+    from cockpit.core.dataset.lengths import bars
 
     p = seen.profile
     if not p.lengths.n:

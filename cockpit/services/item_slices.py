@@ -8,8 +8,8 @@ from typing import Any, cast
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
-from cockpit.core import rows as meaning
 from cockpit.core.scores import Score
+from cockpit.data import rows as meaning
 from cockpit.services import datasets
 from cockpit.services.workspace import ExperimentView, Workspace
 

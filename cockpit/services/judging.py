@@ -11,13 +11,14 @@ from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import read_rows
-from cockpit.core import readings, run_elsewhere
-from cockpit.core.diagnostics import COMMITTED, DECIDED, diagnose
-from cockpit.core.diagnostics_records import judge_records
 from cockpit.core.findings import Finding, ranked
-from cockpit.core.history import History, Move, SpotCheck, parse
-from cockpit.core.run_record import Run
-from cockpit.core.smoke import SmokeVerdict
+from cockpit.core.rules.run_rules import judge
+from cockpit.core.rules.tree_rules.diagnostics import COMMITTED, DECIDED, diagnose
+from cockpit.core.rules.tree_rules.history import History, Move, SpotCheck, parse
+from cockpit.core.rules.tree_rules.records import judge_records
+from cockpit.core.runs import foreign_rows
+from cockpit.core.runs.run_record import Run
+from cockpit.core.smoke.gate import SmokeVerdict
 from cockpit.services import findings, leaks, provenance, smoke
 from cockpit.services import item_slices as slices
 from cockpit.services.workspace import ExperimentView, Workspace
@@ -47,7 +48,7 @@ def history_file(path: Path) -> Judged:
     for move in history.moves:
         if move.metrics_path is not None and move.trained:
             run = _run_elsewhere(move, by_id, path.parent, notes)
-            read += readings.read(run) if run else []
+            read += judge.read(run) if run else []
     found = [*diagnose(history, COMMITTED), *judge_records(history), *read]
     return Judged(history, tuple(ranked(found)), tuple(notes))
 
@@ -74,7 +75,7 @@ def _run_elsewhere(move: Move, by_id: Mapping[str, Move], folder: Path, notes: l
     attempt = AttemptLayout(path.parent)
     if path == attempt.metrics and attempt.events.is_file():
         return findings.edited(findings.run_of(attempt), known)
-    metrics, odd, evals, baseline = run_elsewhere.read_rows(read_rows(path))
+    metrics, odd, evals, baseline = foreign_rows.read_rows(read_rows(path))
     return Run(metrics=metrics, nonfinite=odd, mid_evals=evals, baseline=baseline, **known)
 
 

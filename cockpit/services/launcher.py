@@ -23,8 +23,8 @@ import cockpit
 from cockpit.contract import atomic, control
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
-from cockpit.core.evidence import Pid, ProcessFacts
-from cockpit.core.status import Liveness
+from cockpit.core.runs.evidence import Pid, ProcessFacts
+from cockpit.core.runs.status import Liveness
 from cockpit.services import observe
 from cockpit.services.lock import launch_lock
 from cockpit.services.processes import MARK, belonging, end_all, liveness, send

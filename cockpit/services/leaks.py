@@ -57,7 +57,7 @@ def _compared(
         return [finding for row in rows if (finding := Finding.from_dict(row)) is not None]
     if not look or not Path(train[0]).exists() or not Path(held_out[0]).exists():
         return []
-    from cockpit.core.overlap import findings
+    from cockpit.core.overlap.summary import findings
     from cockpit.services import overlap
 
     compared = overlap.compare(train[0], held_out[0], train_columns=columns)

@@ -1,4 +1,4 @@
-"""An experiment's fields as the filter words (core/listing) name them."""
+"""An experiment's fields as the filter words (core/tree/experiment_filter) name them."""
 
 from __future__ import annotations
 

@@ -19,9 +19,9 @@ from typing import Any, cast
 from cockpit import __version__
 from cockpit.contract import hub
 from cockpit.contract.errors import CockpitError
-from cockpit.core.literature import Brief, Hit, family_of, rank
 from cockpit.core.methodlog import Entry
 from cockpit.core.safe_text import clean, clip
+from cockpit.core.technique.literature import Brief, Hit, family_of, rank
 from cockpit.services import journal, precheck
 from cockpit.services.workspace import Workspace
 

@@ -19,7 +19,7 @@ import msgspec
 import numpy as np
 
 from cockpit.contract.reader import decode_line
-from cockpit.core.series_column import LOGGED_NAN, Floats
+from cockpit.core.series.column import LOGGED_NAN, Floats
 
 MOST_SERIES = 256
 """Series that are kept of one run; keys beyond them are passed over, whatever a trainer invents."""

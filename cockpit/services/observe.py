@@ -1,4 +1,4 @@
-"""Looks at one attempt's folder and the process table, and lets core/status judge. Bounded, and cheap to repeat."""
+"""Looks at one attempt's folder and the process table, and lets core/runs/status judge. Bounded, and cheap to repeat."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 from cockpit.contract import control
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import decode_line, last_event, read_rows
-from cockpit.core.evidence import Signs
-from cockpit.core.status import AttemptStatus, derive
+from cockpit.core.runs.evidence import Signs
+from cockpit.core.runs.status import AttemptStatus, derive
 from cockpit.services.processes import liveness
 from cockpit.services.record import read_facts
 
@@ -39,7 +39,7 @@ def _as_slurm_sees_it(attempt: AttemptLayout, status: AttemptStatus) -> AttemptS
     """What only the cluster knows: that it waits, that its node failed. An ended run needs no question."""
     if not (attempt.root / SLURM).exists():
         return status
-    from cockpit.core.slurm import with_job
+    from cockpit.core.runs.slurm import with_job
     from cockpit.services import slurm
 
     id_ = slurm.job_id(attempt)

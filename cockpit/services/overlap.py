@@ -14,9 +14,9 @@ from typing import Any, cast
 import msgspec
 
 from cockpit.contract.errors import CockpitError
-from cockpit.core import rows as meaning
-from cockpit.core.overlap import Overlap
-from cockpit.core.overlap_scan import BATCH, Scan, Text
+from cockpit.core.overlap.scan import BATCH, Scan, Text
+from cockpit.core.overlap.summary import Overlap
+from cockpit.data import rows as meaning
 from cockpit.services import datasets, sources
 
 Progress = Callable[[int], None]

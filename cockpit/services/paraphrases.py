@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from cockpit.contract import atomic
-from cockpit.core.paraphrase import Paraphrases, Twin, is_twin
+from cockpit.core.overlap.paraphrase import Paraphrases, Twin, is_twin
 from cockpit.services import overlap
 
 FOLDER = "COCKPIT_EMBEDDER"

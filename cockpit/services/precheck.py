@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.serving import model_digest
-from cockpit.core import methodlog, moves
+from cockpit.core import methodlog
 from cockpit.core.methodlog import Entry
-from cockpit.core.moves import Concern, Past
+from cockpit.core.tree import prelaunch_checks
+from cockpit.core.tree.prelaunch_checks import Concern, Past
 from cockpit.services import datasets, journal, measure, smoke_prepare
 from cockpit.services.workspace import BASELINE_ID, ExperimentView, Workspace
 from cockpit.verifiers import load as load_verifier
@@ -24,16 +25,16 @@ if TYPE_CHECKING:
 def concerns(ws: Workspace, recipe: Recipe, *, but: str = "") -> list[Concern]:
     """What the log says against this recipe, the gravest first; `but` is the recipe's own experiment."""
     entries = log_entries(ws)
-    found = moves.swaps(entries, contents(ws))
+    found = prelaunch_checks.swaps(entries, contents(ws))
     if recipe.data.train and recipe.data.train_hash:
-        swapped = moves.swapped_training(
+        swapped = prelaunch_checks.swapped_training(
             [entry for entry in entries if entry.experiment != but or not but],
             recipe.data.train,
             recipe.data.train_hash,
         )
         found += [swapped] if swapped else []
-    found += moves.against_constraints(constraints_of(ws, entries), recipe)
-    again = moves.already_run(smoke_prepare.fingerprint(recipe), _past(ws, but))
+    found += prelaunch_checks.against_constraints(constraints_of(ws, entries), recipe)
+    again = prelaunch_checks.already_run(smoke_prepare.fingerprint(recipe), _past(ws, but))
     return found + ([again] if again else [])
 
 
@@ -128,5 +129,5 @@ def _result(view: ExperimentView) -> str:
 
 def record_target(ws: Workspace) -> None:
     """Write down what the target is made of, once; a later difference is then a swap."""
-    known = moves.known_contents(log_entries(ws))
+    known = prelaunch_checks.known_contents(log_entries(ws))
     journal.record(ws, [entry for entry in content_entries(ws) if entry.key.split("/")[1] not in known])

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from cockpit.core.evidence import Pid, ProcessFacts
-from cockpit.core.status import Liveness
+from cockpit.core.runs.evidence import Pid, ProcessFacts
+from cockpit.core.runs.status import Liveness
 
 MARK = "COCKPIT_ATTEMPT"  # environment variable that all descendants of a trainer carry
 LINUX = sys.platform.startswith("linux")

@@ -17,7 +17,11 @@ from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import read_rows
 from cockpit.core.findings import Finding
-from cockpit.core.progress import Closeness, trained_on_failures, untrained_checkpoint
+from cockpit.core.rules.tree_rules.progress import (
+    Closeness,
+    trained_on_failures,
+    untrained_checkpoint,
+)
 from cockpit.services.workspace import ExperimentView, Workspace
 
 VERSION = 1
@@ -73,8 +77,8 @@ def _failures(
 
 
 def _closest(train: str, items: list[tuple[str, bool, str]], known: set[str]) -> tuple[Any, Any]:
-    from cockpit.core.closeness import Closest
-    from cockpit.core.rows import full_text
+    from cockpit.core.rules.tree_rules.closeness import Closest
+    from cockpit.data.rows import full_text
 
     new, old = (Closest([asks for _, _, asks in items]) for _ in range(2))
     total = sum(1 for _ in _rows(train))

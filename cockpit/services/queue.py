@@ -21,7 +21,7 @@ from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import BASELINE_ID
 from cockpit.core.methodlog import Entry
-from cockpit.core.slots import never
+from cockpit.core.runs.gpu_placement import never
 from cockpit.services import claims, drafts, flight, journal, launcher
 from cockpit.services.workspace import Workspace, queue_files, queue_folder
 

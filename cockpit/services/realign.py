@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
-from cockpit.core import rows as meaning
-from cockpit.core.formats_write import realigned, write_answer
+from cockpit.core.dataset.answer_writing import realigned, write_answer
 from cockpit.core.methodlog import Entry
-from cockpit.core.mismatch_sides import ROLLOUTS, target_of
+from cockpit.core.spotcheck.sides import ROLLOUTS, target_of
+from cockpit.data import rows as meaning
 from cockpit.services import datasets, journal, spot_rows
 from cockpit.services.spot_subject import Subject
 from cockpit.verifiers import Verifier

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from cockpit.contract import atomic
-from cockpit.core.evidence import Pid, ProcessFacts
+from cockpit.core.runs.evidence import Pid, ProcessFacts
 from cockpit.services.processes import machine
 
 _KEPT = 8  # earlier launches of the attempt (resumes) that stay in the record

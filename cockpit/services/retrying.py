@@ -6,20 +6,20 @@ from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import BASELINE_ID, AttemptLayout
 from cockpit.contract.reader import read_rows
-from cockpit.core import retries
-from cockpit.core.evidence import ProcessFacts
+from cockpit.core.runs import attempt_limit
+from cockpit.core.runs.evidence import ProcessFacts
 from cockpit.services import drafts
 from cockpit.services.workspace import ExperimentView, Workspace
 
 
 def refuse_more(ws: Workspace, view: ExperimentView) -> None:
-    """One attempt at training scale; core/retries says what may be tried again. Raises CockpitError."""
+    """One attempt at training scale; core/runs/attempt_limit says what may be tried again. Raises CockpitError."""
     if view.attempt is None or view.attempt.state == "queued":
         return
     if view.status == "running":
         raise CockpitError(f"{view.id} runs already", f"`cockpit stop {view.id}` ends it.")
     attempt = ws.attempt_dir(view.id)
-    why = retries.refusal(
+    why = attempt_limit.refusal(
         view.attempt.state,
         step=view.attempt.step,
         lasted=_lasted(attempt) if attempt else None,

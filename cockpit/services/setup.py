@@ -13,9 +13,9 @@ from typing import Any
 
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import WorkspaceLayout
-from cockpit.core import rows as meaning
 from cockpit.core.methodlog import Entry
-from cockpit.core.rows import Row
+from cockpit.data import rows as meaning
+from cockpit.data.rows import Row
 from cockpit.services import config, datasets, journal
 from cockpit.services import slices as slicing
 from cockpit.services.workspace import Workspace

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from cockpit.contract.errors import CockpitError
-from cockpit.core.examples import Example, Misfit, example_of
-from cockpit.core.rows import Row
-from cockpit.core.shapes import Reading, recognise
+from cockpit.data.examples import Example, Misfit, example_of
+from cockpit.data.rows import Row
+from cockpit.data.shapes import Reading, recognise
 from cockpit.services import datasets
 
 MINI_ITEMS = 10

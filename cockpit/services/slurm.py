@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, cast
 from cockpit.contract import atomic, control
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
-from cockpit.core import slurm as rules
-from cockpit.core.slurm import Job
+from cockpit.core.runs import slurm as rules
+from cockpit.core.runs.slurm import Job
 from cockpit.services.slurm_job import USER_STOP, TrainingJob
 
 if TYPE_CHECKING:

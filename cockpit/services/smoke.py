@@ -16,7 +16,7 @@ from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import last_event
 from cockpit.core.methodlog import Entry
-from cockpit.core.smoke import SmokeVerdict, judge
+from cockpit.core.smoke.gate import SmokeVerdict, judge
 from cockpit.services import (
     attempts,
     drafts,

@@ -10,11 +10,11 @@ from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import BASELINE_ID, AttemptLayout, ExperimentLayout
 from cockpit.contract.reader import read_rows
-from cockpit.core import rows as meaning
-from cockpit.core.examples import Misfit, example_of
-from cockpit.core.rows import Row
-from cockpit.core.settings import ONLINE_GROUPS
-from cockpit.core.shapes import Reading, recognise
+from cockpit.core.recipe.settings import ONLINE_GROUPS
+from cockpit.data import rows as meaning
+from cockpit.data.examples import Misfit, example_of
+from cockpit.data.rows import Row
+from cockpit.data.shapes import Reading, recognise
 from cockpit.services import datasets
 from cockpit.services.inspect import CHARACTERS_A_TOKEN
 from cockpit.services.workspace import Workspace

@@ -1,4 +1,4 @@
-"""What a smoke run left on the disk, as the facts that core/smoke judges."""
+"""What a smoke run left on the disk, as the facts that core/smoke/gate judges."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cockpit.contract import atomic
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import read_rows
 from cockpit.core.safe_text import clean, clip
-from cockpit.core.smoke import Drift, SmokeFacts
+from cockpit.core.smoke.gate import Drift, SmokeFacts
 from cockpit.services import observe
 from cockpit.services.record import read_facts
 

@@ -18,9 +18,9 @@ from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
 from cockpit.core import stats
-from cockpit.core.mismatch_sides import ROLLOUTS
-from cockpit.core.run_record import Run
-from cockpit.core.spot import headline
+from cockpit.core.runs.run_record import Run
+from cockpit.core.spotcheck.sides import ROLLOUTS
+from cockpit.core.spotcheck.spot import headline
 from cockpit.services import spawn
 from cockpit.services.workspace import ExperimentView, Workspace
 

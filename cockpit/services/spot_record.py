@@ -10,7 +10,7 @@ from cockpit.core.methodlog import Entry
 from cockpit.services import datasets, journal
 
 if TYPE_CHECKING:
-    from cockpit.core.spot import SpotCheck
+    from cockpit.core.spotcheck.spot import SpotCheck
     from cockpit.services.workspace import Workspace
 
 

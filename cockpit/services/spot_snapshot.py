@@ -16,13 +16,13 @@ import msgspec
 import cockpit
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
-from cockpit.core.spot import SpotCheck
+from cockpit.core.spotcheck.spot import SpotCheck
 from cockpit.services import datasets
 from cockpit.services import render as renderer
 from cockpit.services.spot_subject import Subject
 
 KEPT = 20
-_CODE = ("core/mismatch*.py", "core/formats*.py", "core/spot.py", "core/rows.py", "core/turns.py", "verifiers/*.py",
+_CODE = ("core/mismatch*.py", "core/formats*.py", "core/spotcheck/spot.py", "data/rows.py", "data/messages.py", "verifiers/*.py",
          "services/spotcheck.py", "services/spot_rows.py")  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import BASELINE_ID, AttemptLayout
-from cockpit.core import rows as meaning
+from cockpit.data import rows as meaning
 from cockpit.services.workspace import ExperimentView, Workspace
 from cockpit.verifiers import Verifier
 from cockpit.verifiers import load as load_verifier
@@ -116,7 +116,7 @@ def _recipe(
     model: Mapping[str, Any] | None = None,
 ) -> Mapping[str, Any]:
     """A recipe as `cockpit new` would make it, for rendering alone."""
-    from cockpit.core import recipes as defaults
+    from cockpit.core.recipe import recipes as defaults
 
     data = dict((sections or {}).get("data", {}))
     items = str(wish.items or wish.train)

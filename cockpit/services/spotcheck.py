@@ -15,11 +15,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cockpit.contract.errors import CockpitError
-from cockpit.core import mismatch_sides as reading
-from cockpit.core import spot
-from cockpit.core.mismatch import Item, Mismatch, Sides, Target, find_mismatches, verdict_of
-from cockpit.core.mismatch_rendered import look_of, rendered_of
-from cockpit.core.spot import Example, Judged, Said, Shares, SpotCheck
+from cockpit.core.spotcheck import sides as reading
+from cockpit.core.spotcheck import spot
+from cockpit.core.spotcheck.mismatch import (
+    Item,
+    Mismatch,
+    Sides,
+    Target,
+    find_mismatches,
+    verdict_of,
+)
+from cockpit.core.spotcheck.rendered import look_of, rendered_of
+from cockpit.core.spotcheck.spot import Example, Judged, Said, Shares, SpotCheck
 from cockpit.services import render as renderer
 from cockpit.services import spot_record, spot_rows
 from cockpit.services.spot_subject import Subject, Wish, subject
@@ -263,7 +270,7 @@ class Bench:
 
 
 def _is_label(row: Target) -> bool:
-    from cockpit.core.mismatch_answers import cause
+    from cockpit.core.spotcheck.answers import cause
 
     return cause(row) == "label"
 

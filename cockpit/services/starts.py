@@ -118,7 +118,7 @@ def settings(
     An adapter is trained on as it is, unless `model.adapter=merge` begins a new one on top of it; with full weights it
     is merged. Raises CockpitError for settings that the adapter doesn't have, and for an adapter of another base.
     """
-    from cockpit.core import recipes
+    from cockpit.core.recipe import recipes
 
     asked = recipes.parse_overrides(overrides)
     adapter = start.adapter

@@ -27,7 +27,7 @@ from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import last_event
 from cockpit.contract.serving import FOLDER_VARIABLE
-from cockpit.core.evidence import Pid
+from cockpit.core.runs.evidence import Pid
 from cockpit.services import spawn, trackers
 from cockpit.services.oom import OomWatch
 from cockpit.services.processes import LINUX, MARK, alive, start_time

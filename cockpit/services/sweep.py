@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
-from cockpit.core import sweeps
+from cockpit.core.recipe import sweeps
 from cockpit.services import flight
 from cockpit.services.workspace import ExperimentView, Workspace
 
@@ -94,7 +94,7 @@ def _kept(recipe: dict[str, Any], *, lora: bool) -> dict[str, Any]:
 
 
 def _as_mapping(combination: Sequence[str]) -> dict[str, Any]:
-    from cockpit.core.recipes import RENAMED, parse_overrides
+    from cockpit.core.recipe.recipes import RENAMED, parse_overrides
 
     given = parse_overrides(combination)
     return {_renamed(name, RENAMED): value for name, value in given.items()}

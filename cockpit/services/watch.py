@@ -13,7 +13,7 @@ from typing import Literal
 
 from cockpit.contract import control
 from cockpit.contract.layout import AttemptLayout
-from cockpit.core.evidence import Pid
+from cockpit.core.runs.evidence import Pid
 from cockpit.services import observe
 from cockpit.services.processes import Row, alive, belonging, descendants, end_all, look, send, table
 from cockpit.services.record import ProcessFile

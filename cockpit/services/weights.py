@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cockpit.contract import atomic
-from cockpit.core.progress import Weights
+from cockpit.core.rules.tree_rules.progress import Weights
 
 _BLOCK = 1 << 22  # values compared at a time
 _DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2",

@@ -74,8 +74,8 @@ def recipe_of(wizard: Wizard) -> Recipe:
 
 
 def recipe_page(wizard: Wizard) -> Page:
-    from cockpit.core import recipes
-    from cockpit.core.settings import shown
+    from cockpit.core.recipe import recipes
+    from cockpit.core.recipe.settings import shown
 
     recipe = recipe_of(wizard)
     weights = f"LoRA, rank {recipe.peft.r}" if recipe.peft else "full weights"
@@ -114,7 +114,7 @@ def recipe_page(wizard: Wizard) -> Page:
 
 def suggestions(wizard: Wizard, recipe: Recipe) -> list[tuple[str, str]]:
     """Settings that the data's own lengths ask for, as overrides with the reason."""
-    from cockpit.core.settings import ONLINE_GROUPS
+    from cockpit.core.recipe.settings import ONLINE_GROUPS
     from cockpit.services.wizard_pages import look_at
 
     if not recipe.data.train:

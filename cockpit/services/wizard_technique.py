@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def advice_of(wizard: Wizard) -> Advised:
     """The advice for what is known and answered so far; the data is looked at once."""
-    from cockpit.core.decision import advise
+    from cockpit.core.technique.decision import advise
     from cockpit.services.advising import advised
 
     if wizard.advised is None:
@@ -73,7 +73,7 @@ def take_advice(wizard: Wizard, value: str, reason: str) -> bool:
     """An answer to the open question, or the technique."""
     key, equals, chosen = value.partition("=")
     if equals:
-        from cockpit.core.decision import advise
+        from cockpit.core.technique.decision import advise
 
         answers = {**wizard.state.answers, key: chosen}
         advise(advice_of(wizard).facts, answers)

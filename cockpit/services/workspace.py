@@ -22,8 +22,8 @@ from cockpit.contract.layout import (
     ExperimentLayout,
     WorkspaceLayout,
 )
+from cockpit.core.runs.status import AttemptStatus
 from cockpit.core.scores import Delta, Score, compare
-from cockpit.core.status import AttemptStatus
 from cockpit.services import attempts, config
 
 Signature = tuple[tuple[int, int] | None, ...]

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from cockpit.core.comparing import Axis, Comparison
 from cockpit.core.findings import Finding
-from cockpit.core.spot import SpotCheck
+from cockpit.core.spotcheck.spot import SpotCheck
+from cockpit.core.tree.comparing import Axis, Comparison
 from cockpit.services.follower import Batch
 from cockpit.services.spotcheck import Bench
 from cockpit.services.workspace import ExperimentView

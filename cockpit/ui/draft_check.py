@@ -34,7 +34,7 @@ def _parent(workspace: Workspace, draft: Draft) -> None:
 
 def _settings(workspace: Workspace, draft: Draft) -> None:
     """The overrides alone, against a recipe whose other parts are sound."""
-    from cockpit.core import recipes
+    from cockpit.core.recipe import recipes
 
     if draft.technique in ("baseline", "custom"):
         recipes.parse_overrides(draft.overrides)

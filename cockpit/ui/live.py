@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from cockpit.core.series import SeriesTable
+    from cockpit.core.series.table import SeriesTable
     from cockpit.services.follower import Batch
     from cockpit.services.metric_rows import Rows
 
@@ -119,7 +119,7 @@ class LiveRun:
     def table(self) -> SeriesTable:
         """The series; made with the first thing to put in, since numpy costs time that the first frame hasn't."""
         if self.series is None:
-            from cockpit.core.series import SeriesTable
+            from cockpit.core.series.table import SeriesTable
 
             self.series = SeriesTable()
         return self.series
@@ -127,7 +127,7 @@ class LiveRun:
     def add_score(self, step: int, score: float) -> None:
         """Put a mini-eval's score (0..1) on its chart."""
         if self.evals is None:
-            from cockpit.core.series import SeriesTable
+            from cockpit.core.series.table import SeriesTable
 
             self.evals = SeriesTable()
         self.evals.append(step, {"mid-eval": score})

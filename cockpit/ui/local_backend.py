@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, cast
 from cockpit.ui.facts import Check, Draft, Hardware, Picture, Problem, SampleFile
 
 if TYPE_CHECKING:
-    from cockpit.core.comparing import Axis, Comparison
     from cockpit.core.findings import Finding
     from cockpit.core.scores import Score
-    from cockpit.core.spot import SpotCheck
+    from cockpit.core.spotcheck.spot import SpotCheck
+    from cockpit.core.tree.comparing import Axis, Comparison
     from cockpit.services.hardware import Hardware as Looker
     from cockpit.services.spotcheck import Bench
     from cockpit.services.workspace import ExperimentView, Workspace

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from textual.widget import Widget
 
     from cockpit.core.findings import Finding
-    from cockpit.core.spot import SpotCheck
+    from cockpit.core.spotcheck.spot import SpotCheck
     from cockpit.services.realign import Realigned
     from cockpit.services.wizard_page import Page
     from cockpit.ui.facts import Hardware, Picture

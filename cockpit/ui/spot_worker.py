@@ -13,7 +13,7 @@ from cockpit.contract.errors import CockpitError
 from cockpit.ui.messages import ActionFailed, ActionSucceeded, MendPreviewed, SpotChecked
 
 if TYPE_CHECKING:
-    from cockpit.core.spot import SpotCheck
+    from cockpit.core.spotcheck.spot import SpotCheck
     from cockpit.services.spotcheck import Bench
     from cockpit.ui.backend import Backend
 

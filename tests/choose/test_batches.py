@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from cockpit.core import batches
-from cockpit.core.memory import Device, plan_of
-from cockpit.core.recipes import choices
+from cockpit.core.recipe import batches
+from cockpit.core.recipe.memory import Device, plan_of
+from cockpit.core.recipe.recipes import choices
 from cockpit.services import drafts, fit, flight
 from cockpit.services.workspace import Workspace
 from tests.choose.test_memory import QWEN, SMOL, recipe, shape

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from cockpit.contract.errors import CockpitError
-from cockpit.core.decision import advise, keys, parse_answers
-from cockpit.core.decision_ends import ENDS
-from cockpit.core.decision_facts import TECHNIQUES, Facts
-from cockpit.core.decision_tree import NODES
+from cockpit.core.technique.decision import advise, keys, parse_answers
+from cockpit.core.technique.ends import ENDS
+from cockpit.core.technique.facts import TECHNIQUES, Facts
+from cockpit.core.technique.tree import NODES
 
 QA = Facts(shape="question-answer", rows=7000, form="hashes", gold_answers=True, has_demonstrations=True)
 TINY = Facts(shape="question-answer", rows=620, form="short", gold_answers=True, verifier="tagged:answer",

@@ -12,10 +12,11 @@ import pytest
 
 from cockpit.cli import main
 from cockpit.contract.errors import CockpitError
-from cockpit.core import constraints, moves
-from cockpit.core.literature import Brief, Hit, rank
 from cockpit.core.methodlog import Entry
-from cockpit.core.recipes import resolve
+from cockpit.core.recipe import constraints
+from cockpit.core.recipe.recipes import resolve
+from cockpit.core.technique.literature import Brief, Hit, rank
+from cockpit.core.tree import prelaunch_checks
 from cockpit.services import drafts, flight, journal, literature, precheck
 from cockpit.services.workspace import Workspace
 
@@ -67,23 +68,26 @@ def test_swaps_are_told_by_content() -> None:
         Entry("dataset", "exp_0001 trains on /d/t.jsonl sha256:cccccccccccccccc", experiment="exp_0001"),
     ]
     same = {"held_out": "a" * 64, "model": "b" * 64}
-    assert moves.swaps(log, same) == []
-    assert [c.rule for c in moves.swaps(log, {**same, "model": "d" * 64})] == ["swap"]
-    assert "held-out set" in moves.swaps(log, {**same, "held_out": "d" * 64})[0].headline
-    assert moves.swaps([], same) == [], "nothing is named, so nothing was swapped"
-    assert moves.swapped_training(log, "/d/t.jsonl", "c" * 64) is None
-    assert moves.swapped_training(log, "/d/other.jsonl", "d" * 64) is None
-    assert moves.swapped_training(log, "/d/t.jsonl", "d" * 64) is not None
+    assert prelaunch_checks.swaps(log, same) == []
+    assert [c.rule for c in prelaunch_checks.swaps(log, {**same, "model": "d" * 64})] == ["swap"]
+    assert "held-out set" in prelaunch_checks.swaps(log, {**same, "held_out": "d" * 64})[0].headline
+    assert prelaunch_checks.swaps([], same) == [], "nothing is named, so nothing was swapped"
+    assert prelaunch_checks.swapped_training(log, "/d/t.jsonl", "c" * 64) is None
+    assert prelaunch_checks.swapped_training(log, "/d/other.jsonl", "d" * 64) is None
+    assert prelaunch_checks.swapped_training(log, "/d/t.jsonl", "d" * 64) is not None
 
 
 def test_the_same_ablation_is_not_run_twice() -> None:
-    ran = moves.Past("exp_0002", "f" * 16, "evaluated", "held-out 0.31")
-    again = moves.already_run("f" * 16, [ran])
+    ran = prelaunch_checks.Past("exp_0002", "f" * 16, "evaluated", "held-out 0.31")
+    again = prelaunch_checks.already_run("f" * 16, [ran])
     assert again is not None
     assert "0.31" in again.headline
     assert again.shows == "exp_0002"
-    assert moves.already_run("e" * 16, [ran]) is None
-    assert moves.already_run("f" * 16, [moves.Past("exp_0003", "f" * 16, "draft", "")]) is None
+    assert prelaunch_checks.already_run("e" * 16, [ran]) is None
+    assert (
+        prelaunch_checks.already_run("f" * 16, [prelaunch_checks.Past("exp_0003", "f" * 16, "draft", "")])
+        is None
+    )
 
 
 def test_a_workspace_notices_what_changed_under_it(ws: Workspace, draft: str) -> None:

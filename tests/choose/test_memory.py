@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cockpit.core.memory import (
+from cockpit.core.recipe.memory import (
     ERROR,
     HEADROOM,
     Device,
@@ -18,8 +18,8 @@ from cockpit.core.memory import (
     estimate,
     plan_of,
 )
-from cockpit.core.pace import duration, pace, steps_of
-from cockpit.core.recipes import resolve
+from cockpit.core.recipe.pace import duration, pace, steps_of
+from cockpit.core.recipe.recipes import resolve
 
 SMOL: dict[str, Any] = {
     "hidden_size": 576, "num_hidden_layers": 30, "num_attention_heads": 9, "num_key_value_heads": 3, "head_dim": 64,

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from cockpit.core.memory import Device
+from cockpit.core.recipe.memory import Device
 from cockpit.services import fit, smoke
 from cockpit.services.wizard import MOVE, SETUP, Wizard
 from cockpit.services.wizard_page import Page

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cockpit.core.slots import Device, Need
+from cockpit.core.runs.gpu_placement import Device, Need
 from cockpit.services import claims, queue
 from cockpit.services.processes import start_time
 from cockpit.services.workspace import Workspace

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from cockpit.cli import COMMANDS
-from cockpit.core.acts import acts
 from cockpit.core.findings import RULES, Finding
+from cockpit.core.rules.finding_actions import acts
 
 ABOUT = ("exp_0001", "exp_0002", "exp_0003")
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from cockpit.core.diagnostics import DECIDED, diagnose
-from cockpit.core.families import family, untrained
-from cockpit.core.history import History, parse
+from cockpit.core.rules.tree_rules.diagnostics import DECIDED, diagnose
+from cockpit.core.rules.tree_rules.history import History, parse
+from cockpit.core.technique.families import family, untrained
 
 Row = dict[str, Any]
 

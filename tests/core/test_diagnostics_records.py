@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from cockpit.core.diagnostics_records import judge_records, objective_mismatch
 from cockpit.core.findings import Finding
-from cockpit.core.history import Move, parse
+from cockpit.core.rules.tree_rules.history import Move, parse
+from cockpit.core.rules.tree_rules.records import judge_records, objective_mismatch
 from cockpit.core.scores import Score
-from cockpit.core.smoke import Drift, SmokeFacts, judge
+from cockpit.core.smoke.gate import Drift, SmokeFacts, judge
 
 BASE = {
     "id": "e0",

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from cockpit.contract.errors import CockpitError
-from cockpit.core.history import parse
-from cockpit.core.run_elsewhere import ASSUMED_ITEMS, read_rows
+from cockpit.core.rules.tree_rules.history import parse
+from cockpit.core.runs.foreign_rows import ASSUMED_ITEMS, read_rows
 
 GOOD: dict[str, Any] = {"id": "e1", "parent": "e0", "technique": "sft", "status": "committed", "held_out_score": 0.5,
                         "n_items": 4}  # fmt: skip

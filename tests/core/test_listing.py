@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cockpit.contract.errors import CockpitError
-from cockpit.core.listing import parse
+from cockpit.core.tree.experiment_filter import parse
 
 ROWS = [
     {"id": "exp_0000", "technique": "baseline", "status": "evaluated", "score": 0.32, "items": 200},

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cockpit.core.pruning import Kept, plan
+from cockpit.core.runs.pruning import Kept, plan
 
 
 def attempt(**known: Any) -> Kept:

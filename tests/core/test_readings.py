@@ -11,8 +11,16 @@ from typing import Any
 
 import pytest
 
-from cockpit.core.readings import read
-from cockpit.core.run_record import Groups, MidEval, Nonfinite, Run, groups_of, mid_evals_of, series_of
+from cockpit.core.rules.run_rules.judge import read
+from cockpit.core.runs.run_record import (
+    Groups,
+    MidEval,
+    Nonfinite,
+    Run,
+    groups_of,
+    mid_evals_of,
+    series_of,
+)
 from cockpit.core.scores import Score
 
 RUNS = Path(__file__).parent / "runs"

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from cockpit.core.readings import read
-from cockpit.core.readings_preference import (
+from cockpit.core.rules.run_rules.judge import read
+from cockpit.core.rules.run_rules.preference import (
     chosen_less_likely,
     learnt_reward_hacked,
     pairs_not_told_apart,
     stale_samples,
 )
-from cockpit.core.run_record import MidEval, Run
+from cockpit.core.runs.run_record import MidEval, Run
 
 
 def line(*knots: float, n: int = 60, noise: float = 0.0, seed: int = 1) -> list[float]:

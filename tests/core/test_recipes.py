@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from cockpit.contract.errors import CockpitError
-from cockpit.core import recipes, settings
-from cockpit.core.recipes import advice, choices, parse_overrides, resolve
+from cockpit.core.recipe import recipes, settings
+from cockpit.core.recipe.recipes import advice, choices, parse_overrides, resolve
 
 DATA = {"train": "/d/train.jsonl", "mini_eval": "/d/mini.jsonl", "held_out": "/d/held.jsonl"}
 

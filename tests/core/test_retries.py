@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cockpit.core.retries import refusal
+from cockpit.core.runs.attempt_limit import refusal
 
 ONE: dict[str, Any] = {"step": 40, "lasted": 20.0, "attempts": 1, "allowed": 1, "decided": False}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cockpit.core.slots import Claim, Device, Need, never, place
+from cockpit.core.runs.gpu_placement import Claim, Device, Need, never, place
 
 GIB = 2**30
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cockpit.core.slurm import Job, options, parse_scontrol, parse_squeue, with_job
-from cockpit.core.status import AttemptStatus, State
+from cockpit.core.runs.slurm import Job, options, parse_scontrol, parse_squeue, with_job
+from cockpit.core.runs.status import AttemptStatus, State
 
 SQUEUE = """\
 11|RUNNING|None|2026-11-18T10:00:00|gpu-3|12:00:00|100|2026-11-18T09:59:00

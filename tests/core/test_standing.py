@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cockpit.core.scores import Score
-from cockpit.core.standing import Stand, stand
+from cockpit.core.tree.leaderboard import Stand, stand
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from cockpit.contract.errors import CockpitError
+from cockpit.core.recipe.sweeps import expand, varying
 from cockpit.core.scores import Score, compare
-from cockpit.core.sweeps import expand, varying
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cockpit.contract.errors import CockpitError
-from cockpit.core import rows as meaning
+from cockpit.data import rows as meaning
 from cockpit.services import datasets
 
 PAIR = {"prompt": "1+1=?", "answer": "2"}

@@ -11,8 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cockpit.core.closeness import Closest
-from cockpit.core.progress import Closeness, Weights, trained_on_failures, untrained_checkpoint
+from cockpit.core.rules.tree_rules.closeness import Closest
+from cockpit.core.rules.tree_rules.progress import (
+    Closeness,
+    Weights,
+    trained_on_failures,
+    untrained_checkpoint,
+)
 from cockpit.core.stats import mann_whitney
 from cockpit.services import weights
 

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from cockpit.core import plot
-from cockpit.core.canvas import Grid, Ink, changes
-from cockpit.core.figure import Figure
-from cockpit.core.plot import Level, Line, Mark, View
-from cockpit.core.raster import smooth
-from cockpit.core.series import SeriesTable
+from cockpit.core.chart import plot
+from cockpit.core.chart.canvas import Grid, Ink, changes
+from cockpit.core.chart.figure import Figure
+from cockpit.core.chart.plot import Level, Line, Mark, View
+from cockpit.core.chart.raster import smooth
+from cockpit.core.series.table import SeriesTable
 
 
 def table(steps: list[float], **columns: list[float]) -> SeriesTable:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cockpit.core.series_column import LOGGED_NAN, is_bad
+from cockpit.core.series.column import LOGGED_NAN, is_bad
 from cockpit.services import metric_rows
 from cockpit.services.metric_rows import RowParser, Rows
 

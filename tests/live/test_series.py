@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cockpit.core import series as series_module
-from cockpit.core import series_column, series_steps
-from cockpit.core.series import LOGGED_NAN, MISSING, Columns, SeriesTable
-from cockpit.core.series_column import is_bad
+from cockpit.core.series import column
+from cockpit.core.series import steps as series_steps
+from cockpit.core.series import table as series_module
+from cockpit.core.series.column import is_bad
+from cockpit.core.series.table import LOGGED_NAN, MISSING, Columns, SeriesTable
 
 ODD = np.array([MISSING, MISSING, LOGGED_NAN, math.inf, -math.inf])
 
@@ -20,9 +21,9 @@ ODD = np.array([MISSING, MISSING, LOGGED_NAN, math.inf, -math.inf])
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks of 256 rows, so that small examples cross their borders."""
-    for module in (series_column, series_steps, series_module):
+    for module in (column, series_steps, series_module):
         monkeypatch.setattr(module, "BLOCK", 256)
-    for module in (series_column, series_steps):
+    for module in (column, series_steps):
         monkeypatch.setattr(module, "FIRST", 32)
     monkeypatch.setattr(series_module, "RAW_ROWS", 100)
 

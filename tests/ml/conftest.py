@@ -20,7 +20,7 @@ import pytest
 from cockpit.contract import AttemptLayout, Recipe
 from cockpit.contract.atomic import read_json
 from cockpit.contract.reader import read_rows
-from cockpit.core import recipes
+from cockpit.core.recipe import recipes
 from cockpit.services import setup
 from cockpit.services.processes import alive, belonging
 from cockpit.services.record import read_facts

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cockpit.core.memory import ERROR, Plan, estimate
+from cockpit.core.recipe.memory import ERROR, Plan, estimate
 from cockpit.services.fit import shape_of
 from tests.ml.conftest import Tiny
 

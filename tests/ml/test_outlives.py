@@ -14,7 +14,7 @@ import pytest
 
 from cockpit.contract import AttemptLayout
 from cockpit.contract.reader import read_rows
-from cockpit.core.evidence import Pid
+from cockpit.core.runs.evidence import Pid
 from cockpit.services import flight, journal, launcher, observe
 from cockpit.services.processes import alive
 from cockpit.services.record import read_facts

@@ -11,8 +11,8 @@ import pytest
 
 from cockpit.cli import main
 from cockpit.contract.errors import CockpitError
-from cockpit.core.overlap import Overlap, findings
-from cockpit.core.overlap_scan import KEPT_CHARS, Scan, excerpt
+from cockpit.core.overlap.scan import KEPT_CHARS, Scan, excerpt
+from cockpit.core.overlap.summary import Overlap, findings
 from cockpit.services.overlap import compare, text_of
 
 DATA = Path(__file__).parents[3] / "shared" / "data"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cockpit.cli import main
-from cockpit.core.paraphrase import Paraphrases, Twin, findings, is_twin
+from cockpit.core.overlap.paraphrase import Paraphrases, Twin, findings, is_twin
 from cockpit.services import paraphrases
 from tests.ml.conftest import Tiny, tiny  # noqa: F401 - a fixture
 

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from cockpit.contract.layout import AttemptLayout
-from cockpit.core.evidence import ProcessFacts
-from cockpit.core.status import AttemptStatus
+from cockpit.core.runs.evidence import ProcessFacts
+from cockpit.core.runs.status import AttemptStatus
 from cockpit.services.observe import observe
 from cockpit.services.processes import alive, belonging
 from cockpit.services.record import read_facts

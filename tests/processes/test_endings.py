@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cockpit.contract.errors import CockpitError
-from cockpit.core.evidence import Pid
+from cockpit.core.runs.evidence import Pid
 from cockpit.services import launcher
 from cockpit.services.oom import OomWatch
 from cockpit.services.processes import alive, start_time

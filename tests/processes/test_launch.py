@@ -137,9 +137,9 @@ def test_modules_are_found_from_any_folder(flight: Flight, monkeypatch: pytest.M
     monkeypatch.chdir(workspace)
     monkeypatch.delenv("PYTHONPATH", raising=False)
     flight.recipe(None, technique="sft")
-    facts = launcher.launch(flight.layout, module="cockpit.core.evidence", confirm_s=10)
+    facts = launcher.launch(flight.layout, module="cockpit.core.runs.evidence", confirm_s=10)
     assert (facts.exit_code, facts.cwd) == (0, str(workspace)), flight.layout.log.read_text()
-    assert facts.argv[1:4] == ("-u", "-m", "cockpit.core.evidence")
+    assert facts.argv[1:4] == ("-u", "-m", "cockpit.core.runs.evidence")
 
 
 def test_one_attempt_is_one_run_until_resumed(flight: Flight) -> None:

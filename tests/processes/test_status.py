@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from cockpit.core.evidence import Pid, ProcessFacts, Signs
-from cockpit.core.status import LIVE, Liveness, coarse, derive, span, stall_after
+from cockpit.core.runs.evidence import Pid, ProcessFacts, Signs
+from cockpit.core.runs.status import LIVE, Liveness, coarse, derive, span, stall_after
 from cockpit.services.observe import last_error
 
 START = 1000.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cockpit.core import serving
+from cockpit.core.recipe import serving
 
 GIB = serving.GIB
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cockpit.contract import atomic
-from cockpit.core.run_record import MidEval, Run
+from cockpit.core.runs.run_record import MidEval, Run
 from cockpit.services import journal, render, spot_auto, spot_record, supervisor
 from cockpit.services.workspace import Workspace
 from tests.spot.cases import said, train

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cockpit.core.mismatch import KINDS, as_dict, find_mismatches, verdict_of
-from cockpit.core.mismatch_sides import sides_of
+from cockpit.core.spotcheck.mismatch import KINDS, as_dict, find_mismatches, verdict_of
+from cockpit.core.spotcheck.sides import sides_of
 from cockpit.verifiers import load
 from tests.spot.cases import HEALTHY, SICK, Case
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from cockpit.core.mismatch import find_mismatches, verdict_of
-from cockpit.core.mismatch_rendered import rendered_of
-from cockpit.core.mismatch_sides import sides_of
+from cockpit.core.spotcheck.mismatch import find_mismatches, verdict_of
+from cockpit.core.spotcheck.rendered import rendered_of
+from cockpit.core.spotcheck.sides import sides_of
 from cockpit.verifiers import load
 from tests.spot.cases import APPLES, BOX, CHINESE, HEBREW, N, held_out, rows, said, train
 

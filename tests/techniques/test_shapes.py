@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from cockpit.contract import CockpitError, Recipe
-from cockpit.core import rows as meaning
-from cockpit.core import shape_names
+from cockpit.data import column_names
+from cockpit.data import rows as meaning
 from trainers.common import data
 from trainers.common.demonstrations import sft_dataset
 from trainers.common.examples import read_example, split_texts
@@ -143,15 +143,15 @@ def test_system_and_history_stand_before_the_prompt() -> None:
 
 def test_the_trainers_names_are_the_ones_that_the_cockpit_recognises() -> None:
     known = {
-        "chosen": shape_names.CHOSEN,
-        "rejected": shape_names.REJECTED,
-        "label": shape_names.LABEL,
-        "reward": shape_names.REWARD,
-        "passed": shape_names.PASSED,
-        "group": shape_names.GROUP,
-        "trainable": shape_names.TRAINABLE,
-        "system": shape_names.SYSTEM,
-        "history": shape_names.HISTORY,
+        "chosen": column_names.CHOSEN,
+        "rejected": column_names.REJECTED,
+        "label": column_names.LABEL,
+        "reward": column_names.REWARD,
+        "passed": column_names.PASSED,
+        "group": column_names.GROUP,
+        "trainable": column_names.TRAINABLE,
+        "system": column_names.SYSTEM,
+        "history": column_names.HISTORY,
     }
     for ours, names in known.items():
         assert set(data.ALIASES[ours]) <= set(names), ours

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cockpit.core.comparing import Comparison, Side
 from cockpit.core.findings import Finding
+from cockpit.core.tree.comparing import Comparison, Side
 from cockpit.ui.screens.compare import CompareScreen
 from cockpit.ui.screens.findings import ActsScreen, FindingsScreen
 from cockpit.ui.screens.run import RunScreen

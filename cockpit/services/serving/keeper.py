@@ -25,7 +25,7 @@ from typing import Any, cast
 
 from cockpit.contract import atomic, serving
 from cockpit.contract.serving import ServerFacts, ServerLayout
-from cockpit.core import serving as rules
+from cockpit.core.recipe import serving as rules
 from cockpit.services import observe
 from cockpit.services.processes import LINUX, MARK, belonging, descendants, end_all
 from cockpit.services.serving import http

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, cast
 from cockpit.contract import atomic, serving
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.serving import ServerFacts, ServerLayout
-from cockpit.core import memory
-from cockpit.core import serving as rules
+from cockpit.core.recipe import memory
+from cockpit.core.recipe import serving as rules
 from cockpit.services import environments, fit, hardware, measure
 from cockpit.services.launcher import child_environment
 from cockpit.services.processes import Row, belonging, end_all, table

@@ -19,8 +19,8 @@ from cockpit.ui.views import comparing
 from cockpit.ui.widgets.chart import Chart
 
 if TYPE_CHECKING:
-    from cockpit.core.comparing import Axis, Comparison
-    from cockpit.core.plot import Line as Curve
+    from cockpit.core.chart.plot import Line as Curve
+    from cockpit.core.tree.comparing import Axis, Comparison
     from cockpit.ui.app import CockpitApp
 
 AXES: tuple[Axis, ...] = ("step", "tokens", "time")
@@ -78,7 +78,7 @@ class CompareScreen(Page):
         return [*first, *(name for name in there if name not in first)]
 
     def _draw(self) -> None:
-        from cockpit.core.plot import View
+        from cockpit.core.chart.plot import View
 
         metrics = self._metrics()
         if self.metric not in metrics:
@@ -97,8 +97,8 @@ class CompareScreen(Page):
     def _curves(self, metric: str) -> list[Curve]:
         import numpy as np
 
-        from cockpit.core.plot import Line as Curve
-        from cockpit.core.series import SeriesTable
+        from cockpit.core.chart.plot import Line as Curve
+        from cockpit.core.series.table import SeriesTable
 
         made: list[Curve] = []
         for tag, side in zip(comparing.TAGS, self.whole.sides if self.whole else (), strict=False):

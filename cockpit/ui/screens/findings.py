@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from textual import events
 
-from cockpit.core.acts import Act, acts
+from cockpit.core.rules.finding_actions import Act, acts
 from cockpit.ui.lines import Line
 from cockpit.ui.messages import LineChosen
 from cockpit.ui.screens.dialog import WIDTH, Choice, Dialog

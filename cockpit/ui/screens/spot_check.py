@@ -23,7 +23,7 @@ from cockpit.ui.widgets.boxes import Boxes
 from cockpit.ui.widgets.line_view import LineView
 
 if TYPE_CHECKING:
-    from cockpit.core.spot import Example, SpotCheck
+    from cockpit.core.spotcheck.spot import Example, SpotCheck
     from cockpit.ui.app import CockpitApp
 
 N = 3

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from cockpit.core.plot import Level, Line, Mark, Range, View
+from cockpit.core.chart.plot import Level, Line, Mark, Range, View
 from cockpit.ui.views import faces
 from cockpit.ui.views.header import main_metric
 

@@ -6,15 +6,15 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cockpit.core.comparing import HELD_OUT_CAUTION
 from cockpit.core.safe_text import clean, clip
+from cockpit.core.tree.comparing import HELD_OUT_CAUTION
 from cockpit.ui.glyphs import Glyphs
 from cockpit.ui.lines import Line, Span, cell, fold, line
 from cockpit.ui.styles import ACCENT, BAD, BOLD, DIM, GOOD, HEAD, WARN
 from cockpit.ui.views.scores import delta_spans, score_spans
 
 if TYPE_CHECKING:
-    from cockpit.core.comparing import Comparison, Pair, Side
+    from cockpit.core.tree.comparing import Comparison, Pair, Side
 
 ITEMS = 40
 """Items won and lost that are shown for a pair; the command line gives all."""

@@ -12,9 +12,19 @@ from typing import NamedTuple
 from rich.cells import cell_len
 from rich.style import Style
 
-from cockpit.core.mismatch import Mismatch, Quote
 from cockpit.core.safe_text import clean
-from cockpit.core.spot import CUT, SPECIAL, TRAINED, WORDS, Example, Judged, Look, SpotCheck, headline
+from cockpit.core.spotcheck.mismatch import Mismatch, Quote
+from cockpit.core.spotcheck.spot import (
+    CUT,
+    SPECIAL,
+    TRAINED,
+    WORDS,
+    Example,
+    Judged,
+    Look,
+    SpotCheck,
+    headline,
+)
 from cockpit.ui.glyphs import Glyphs
 from cockpit.ui.lines import Line, Span, fold, line
 from cockpit.ui.styles import ACCENT, BAD, BOLD, DIM, GOOD, PLAIN, WARN

@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from cockpit.contract.errors import CockpitError
-from cockpit.core.listing import parse
 from cockpit.core.safe_text import clean
+from cockpit.core.tree.experiment_filter import parse
 from cockpit.ui.glyphs import Glyphs
 from cockpit.ui.lines import Line, Span, cell, line
 from cockpit.ui.styles import ACCENT, BOLD, DIM, PLAIN
@@ -27,7 +27,7 @@ def tree_lines(
     pinned: str | None = None,
     words: str = "",
 ) -> list[Line]:
-    """Lines for `views` (parents before children) in `width` cells; only those that `words` (core/listing) keep.
+    """Lines for `views` (parents before children) in `width` cells; only those that `words` (core/tree/experiment_filter) keep.
 
     The last lines are kept: a cursor that moves through a thousand experiments asks for the same ones each time.
     """

@@ -26,12 +26,12 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from cockpit.core.plot import Level, Line, Mark, View, one_cell_each, wrap
+from cockpit.core.chart.plot import Level, Line, Mark, View, one_cell_each, wrap
 from cockpit.ui.widgets.chart_inks import CHOSEN, EMPTY, style_of
 
 if TYPE_CHECKING:
-    from cockpit.core.canvas import Grid
-    from cockpit.core.figure import Figure
+    from cockpit.core.chart.canvas import Grid
+    from cockpit.core.chart.figure import Figure
 
 _TITLE = 3  # core.canvas.Ink.TITLE
 JOIN = 8
@@ -111,7 +111,7 @@ class Chart(Widget):
         if before is None or self._grid is None:
             self.refresh()
             return
-        from cockpit.core.canvas import changes
+        from cockpit.core.chart.canvas import changes
 
         pieces = changes(before, self._grid, JOIN)
         if pieces:
@@ -140,7 +140,7 @@ class Chart(Widget):
         if not self.lines and not self.marks:
             return None
         if self._figure is None:
-            from cockpit.core.figure import Figure
+            from cockpit.core.chart.figure import Figure
 
             self._figure = Figure()
         return self._figure.paint(*self.size, self.lines, self.levels, self.marks, self.view)

@@ -1,0 +1,76 @@
+"""How long a run will take and what it will cost, from a step that was measured."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cockpit.core.recipe.settings import ONLINE_GROUPS
+
+if TYPE_CHECKING:
+    from cockpit.contract.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """`steps` of the whole run, seconds each as measured, mid-evals in between; `cost` where a price was given."""
+
+    steps: int
+    step_time: float
+    mid_evals: int
+    seconds: float
+    cost: float | None = None
+
+    @property
+    def sentence(self) -> str:
+        """`About 3.1 h: 1,240 steps of 9 s and 8 mid-evals.`"""
+        price = f", about {self.cost:.2f} at that price" if self.cost is not None else ""
+        evals = f" and {self.mid_evals} mid-evals" if self.mid_evals else ""
+        steps = f"{self.steps:,} steps of {self.step_time:.2g} s"
+        return f"About {duration(self.seconds)}{price}: {steps}{evals}, if not stopped early."
+
+
+def steps_of(recipe: Recipe, rows: int, *, devices: int = 1) -> int:
+    """Optimizer steps of the whole run on `rows` training rows."""
+    trainer = recipe.trainer
+    most = trainer.get("max_steps")
+    if isinstance(most, int) and most > 0:
+        return most
+    epochs = float(trainer.get("num_train_epochs") or 3)  # pyright: ignore[reportArgumentType]
+    batch = _whole(trainer.get("per_device_train_batch_size"), 8) * max(1, devices)
+    batch *= _whole(trainer.get("gradient_accumulation_steps"), 1)
+    if recipe.technique in ONLINE_GROUPS:
+        rows *= _whole(trainer.get("num_generations"), 8)
+    return max(1, math.ceil(rows / batch * epochs))
+
+
+def _whole(value: object, otherwise: int) -> int:
+    return int(value) if isinstance(value, int | float) and value else otherwise
+
+
+def pace(
+    recipe: Recipe,
+    rows: int,
+    step_time: float,
+    *,
+    eval_time: float = 0.0,
+    devices: int = 1,
+    hourly: float | None = None,
+) -> Pace:
+    """The whole run at `step_time` seconds a step and `eval_time` a mid-eval; `hourly` is a price."""
+    steps = steps_of(recipe, rows, devices=devices)
+    epoch = max(1, round(steps / max(1e-9, float(recipe.trainer.get("num_train_epochs") or 1))))  # pyright: ignore[reportArgumentType]
+    every = max(1, min(recipe.mid_eval.every_steps, round(recipe.mid_eval.every_epochs * epoch)))
+    evals = math.ceil(steps / every)
+    seconds = steps * step_time + evals * eval_time
+    return Pace(steps, step_time, evals, seconds, None if hourly is None else hourly * seconds / 3600)
+
+
+def duration(seconds: float) -> str:
+    """Seconds for a person."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.1f} days"

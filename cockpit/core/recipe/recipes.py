@@ -1,0 +1,354 @@
+"""From a technique and a few overrides to a whole recipe, each setting validated and with its reason.
+
+Precedence, low to high: the defaults of the technique, the sections of `cockpit.toml`, its `[recipes.X]`, and
+the overrides of this experiment. Overrides are dotted (`peft.r=16`, `mid_eval.patience=3`) or TRL's own field
+names without a dot (`learning_rate=1e-4`).
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from cockpit.contract.errors import CockpitError
+from cockpit.core.recipe import settings
+from cockpit.core.recipe.settings import SETTINGS, defaults, shown
+
+if TYPE_CHECKING:
+    from cockpit.contract.recipe import Recipe
+
+SECTIONS = ("model", "peft", "data", "generation", "mid_eval", "budget", "resources", "slurm", "trainer")
+TOP = ("seed", "hypothesis", "verifier", "rewards", "report_to", "launcher")
+_HOMES = {"device_map": "model", "load_in_4bit": "model", "dtype": "model"}  # bare, but not the trainer's
+
+# Names that people still write, and what they are called now.
+RENAMED = {
+    "lr": "learning_rate",
+    "epochs": "num_train_epochs",
+    "num_epochs": "num_train_epochs",
+    "batch_size": "per_device_train_batch_size",
+    "warmup_ratio": "warmup_steps (a value below 1 is the share)",
+    "max_seq_length": "max_length",
+    "kl_coef": "beta",
+    "group_size": "num_generations",
+    "patience": "mid_eval.patience",
+    "lora_rank": "peft.r",
+    "lora_r": "peft.r",
+    "rank": "peft.r",
+    "lora_alpha": "peft.lora_alpha",
+    "lora_dropout": "peft.lora_dropout",
+    "torch_dtype": "model.dtype",
+    "max_new_tokens": "generation.max_new_tokens",
+    "evaluation_strategy": "mid_eval.every_steps",
+    "eval_steps": "mid_eval.every_steps",
+    "save_steps": "mid_eval.every_steps",
+    "cuda_visible_devices": "resources.cuda_visible_devices",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One setting of a recipe and why it has its value; `allowed` is the range with its unit."""
+
+    field: str
+    value: Any
+    source: str
+    allowed: str
+    says: str
+    default: Any
+
+
+def parse_overrides(given: Mapping[str, Any] | Iterable[str] | None) -> dict[str, Any]:
+    """Read `name=value` texts, or a mapping whose sections may be nested, as dotted names with values.
+
+    Values are JSON where they parse (`1e-4`, `true`, `null`, `["q_proj"]`), else text. Raises CockpitError for a
+    text without `=`.
+    """
+    made: dict[str, Any] = {}
+    if isinstance(given, Mapping):
+        for name, value in cast("Mapping[str, Any]", given).items():
+            if name in SECTIONS and isinstance(value, Mapping):
+                nested = cast("Mapping[str, Any]", value)
+                made |= {f"{name}.{key}": part for key, part in nested.items()}
+            else:
+                made[name] = _value(value) if isinstance(value, str) else value
+        return made
+    for text in given or ():
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise CockpitError(
+                f"{text!r} is not an override", "Write NAME=VALUE, e.g. learning_rate=1e-4 or peft.r=16."
+            )
+        made[name.strip()] = _value(value.strip())
+    return made
+
+
+def _value(text: str) -> Any:
+    if text.lower() in ("none", "null"):
+        return None
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    try:
+        return json.loads(text)
+    except ValueError:
+        pass
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return number if number - number == 0 else text
+
+
+def resolve(
+    technique: str,
+    *,
+    experiment_id: str,
+    model: str | Mapping[str, Any],
+    verifier: str,
+    data: Mapping[str, Any],
+    lora: bool | None = None,
+    overrides: Mapping[str, Any] | Iterable[str] | None = None,
+    sections: Mapping[str, Mapping[str, Any]] | None = None,
+    recipes: Mapping[str, Mapping[str, Any]] | None = None,
+    parent: str | None = None,
+    hypothesis: str = "",
+    attempt: int = 1,
+    seed: int = 0,
+    mid_eval_baseline: float | None = None,
+    report_to: str = "none",
+) -> Recipe:
+    """Resolve every setting of one attempt and validate it.
+
+    `sections` and `recipes` are those of `cockpit.toml`. `lora=None` takes LoRA unless an override says
+    `peft=null`. Raises CockpitError naming the field, its value and what is allowed.
+    """
+    technique = technique.strip().lower()
+    if technique not in (*settings.TECHNIQUES, "baseline", "custom"):
+        raise CockpitError(
+            f"there is no technique {technique!r}", f"There are: {', '.join(settings.TECHNIQUES)}."
+        )
+    asked = {**parse_overrides((recipes or {}).get(technique)), **parse_overrides(overrides)}
+    trained = technique not in ("baseline", "custom")
+    with_lora = _wants_lora(asked, lora) if trained else any(name.startswith("peft.") for name in asked)
+    raw = _layers(sections or {}, model, data, with_lora)
+    raw["trainer"] = {name: default.value for name, default in defaults(technique, lora=with_lora).items()}
+    raw |= {"experiment_id": experiment_id, "attempt": attempt, "parent": parent, "technique": technique}
+    raw |= {"hypothesis": hypothesis, "verifier": verifier, "seed": seed, "report_to": report_to}
+    if mid_eval_baseline is not None:
+        raw["mid_eval"]["baseline"] = mid_eval_baseline
+    for name, value in asked.items():
+        _set(raw, name, value, technique)
+    _finish(raw, technique, asked)
+    from cockpit.contract.recipe import Recipe
+
+    return Recipe.parse(raw)
+
+
+def _wants_lora(asked: Mapping[str, Any], lora: bool | None) -> bool:
+    if "peft" in asked:
+        if asked["peft"] is not None and not isinstance(asked["peft"], Mapping):
+            raise CockpitError(
+                f"peft={shown(asked['peft'])} is not understood",
+                "Write peft=null for full weights, or peft.r=32.",
+            )
+        return asked["peft"] is not None
+    named = next((name for name in asked if name.startswith("peft.")), None)
+    if lora is False and named:
+        raise CockpitError(
+            f"{named} is a LoRA setting, but full weights were asked for", "Drop one of the two."
+        )
+    return lora is not False
+
+
+def _layers(
+    sections: Mapping[str, Mapping[str, Any]],
+    model: str | Mapping[str, Any],
+    data: Mapping[str, Any],
+    lora: bool,
+) -> dict[str, Any]:
+    raw: dict[str, Any] = {
+        name: dict(sections.get(name, {}))
+        for name in ("model", "generation", "mid_eval", "budget", "resources", "slurm")
+    }
+    raw["model"] |= {"name_or_path": model} if isinstance(model, str) else dict(model)
+    raw["data"] = dict(data)
+    raw["peft"] = {"r": settings.LORA_RANK} if lora else None
+    return raw
+
+
+def _set(raw: dict[str, Any], name: str, value: Any, technique: str) -> None:
+    if name in TOP:
+        raw[name] = reward_parts(value) if name == "rewards" else value
+        return
+    if name == "peft":
+        raw["peft"] = dict(cast("Mapping[str, Any]", value)) if value is not None else None
+        return
+    section, dot, key = name.partition(".")
+    if not dot:
+        section, key = _HOMES.get(name, "trainer"), name
+    if section not in SECTIONS:
+        close = difflib.get_close_matches(section, SECTIONS, n=1)
+        raise CockpitError(
+            f"{name}={shown(value)}: a recipe has no section {section!r}",
+            f"Did you mean {close[0]}.{key}?" if close else f"It has: {', '.join(SECTIONS)}.",
+        )
+    if section == "trainer":
+        _check_trainer(key, value, technique)
+    if raw.get(section) is None:
+        raise CockpitError(
+            f"{name}={shown(value)}: this recipe has no {section} section (full weights)", "Drop it."
+        )
+    raw[section][key] = value
+
+
+def reward_parts(value: Any) -> Any:
+    """Read `verifier,0.2*format,my_rewards:short` as the recipe's list of rewards; anything else is as it stands.
+
+    Raises CockpitError for a weight that is no number.
+    """
+    if not isinstance(value, str):
+        return value
+    made: list[dict[str, Any]] = []
+    for part in value.split(","):
+        weight, star, source = part.rpartition("*")
+        try:
+            made.append({"source": source.strip(), "weight": float(weight) if star else 1.0})
+        except ValueError:
+            raise CockpitError(
+                f"rewards={value}: {weight.strip()!r} is no weight", "Write WEIGHT*SOURCE, e.g. 0.2*format."
+            ) from None
+    return made
+
+
+def _check_trainer(name: str, value: Any, technique: str) -> None:
+    shown_as = f"{name}={shown(value)}"
+    known = SETTINGS.get(name)
+    if name in RENAMED and (known is None or (known.only and technique not in known.only)):
+        raise CockpitError(
+            f"{shown_as}: {technique.upper()} has no such setting", f"It is now {RENAMED[name]}."
+        )
+    if name == "use_cache" and value:
+        raise CockpitError(f"{shown_as} keeps a key-value cache, which training never reads",
+                           "Leave it out: it is for inference.")  # fmt: skip
+    setting = SETTINGS.get(name)
+    if setting is None:
+        close = difflib.get_close_matches(name, SETTINGS, n=1, cutoff=0.86)
+        if close:
+            raise CockpitError(f"{shown_as}: there is no such setting", f"Did you mean {close[0]}?")
+        return  # TRL has many more; the trainer refuses what it does not know, by name
+    if setting.only and technique not in setting.only and technique != "custom":
+        other = "generation." + name if name in ("temperature", "top_p") else ""
+        raise CockpitError(f"{shown_as}: {technique.upper()} has no such setting, only {', '.join(setting.only)}",
+                           f"For scoring it is {other}." if other else "Drop it.")  # fmt: skip
+    problem = setting.problem(value)
+    if problem and not (value is None and name == "max_length"):
+        raise CockpitError(
+            f"{shown_as} {problem}: allowed is {setting.allowed()}", f"It sets the {setting.says}."
+        )
+    if name == "max_steps" and value == 0:
+        raise CockpitError(
+            "max_steps=0 would train nothing", "Give at least 1, or -1 to let the epochs decide."
+        )
+
+
+def _finish(raw: dict[str, Any], technique: str, asked: Mapping[str, Any]) -> None:
+    peft = raw["peft"]
+    if peft is not None and "lora_alpha" not in peft and isinstance(peft.get("r"), int):
+        peft["lora_alpha"] = 2 * peft["r"]  # keeps the update's scale when the rank changes
+    trainer = raw["trainer"]
+    _refuse_inference(trainer, peft is not None)
+    if technique in settings.ONLINE_GROUPS:
+        _check_groups(trainer, technique, {*asked, *(name.partition(".")[2] for name in asked)})
+
+
+def _refuse_inference(trainer: Mapping[str, Any], lora: bool) -> None:
+    """Refuse inference conveniences (source text: "Configure for training, not inference")."""
+    given = trainer.get("model_init_kwargs")
+    kwargs: Mapping[str, Any] = cast("Mapping[str, Any]", given) if isinstance(given, Mapping) else {}
+    quantised = next(
+        (k for k in ("load_in_4bit", "load_in_8bit", "quantization_config") if kwargs.get(k)), None
+    )
+    if quantised and not lora:
+        raise CockpitError(
+            f"model_init_kwargs.{quantised} quantizes for inference: frozen low-bit weights learn nothing",
+            "Train an adapter on them (peft, model.load_in_4bit), or load full weights.",
+        )
+    if kwargs.get("use_cache"):
+        raise CockpitError("model_init_kwargs.use_cache=true is for inference", "Leave it out.")
+
+
+def _check_groups(trainer: dict[str, Any], technique: str, asked: set[str]) -> None:
+    """Whole groups in every batch: (batch x accumulation) must divide by num_generations (TRL)."""
+    group = trainer["num_generations"]
+    if trainer.get("generation_batch_size") is not None:
+        batch, named = trainer["generation_batch_size"], "generation_batch_size"
+    else:
+        passes = trainer.get("steps_per_generation") or trainer["gradient_accumulation_steps"]
+        batch, named = trainer["per_device_train_batch_size"] * passes, "batch x accumulation"
+    if batch % group == 0:
+        return
+    if not asked & {"per_device_train_batch_size", "gradient_accumulation_steps", "steps_per_generation"} \
+            and trainer.get("generation_batch_size") is None:  # fmt: skip
+        trainer["per_device_train_batch_size"] = group  # only the group was chosen: the batch follows
+        return
+    raise CockpitError(
+        f"{named} is {batch}, which does not divide by num_generations={group}: {technique.upper()} needs whole groups",
+        f"Take a multiple of {group}, or another num_generations.",
+    )
+
+
+def choices(recipe: Recipe) -> list[Choice]:
+    """Return the settings that matter with their reasons, the chosen ones told from the defaults."""
+    known = defaults(recipe.technique, lora=recipe.peft is not None)
+    made: list[Choice] = []
+    for name, value in recipe.trainer.items():
+        setting, default = SETTINGS.get(name), known.get(name)
+        same = default is not None and default.value == value
+        source = default.source if default is not None and same else "chosen"
+        source = recipe.reasons.get(f"trainer.{name}", source)
+        made.append(Choice(f"trainer.{name}", value, source, setting.allowed() if setting else "",
+                           setting.says if setting else "", default.value if default else None))  # fmt: skip
+    if recipe.peft is not None:
+        rank = recipe.peft.r
+        source = "source text: rank 32 is a fine default" if rank == settings.LORA_RANK else "chosen"
+        made.append(
+            Choice(
+                "peft.r",
+                rank,
+                source,
+                "a whole number, 1 to 1,024",
+                "rank of the adapter",
+                settings.LORA_RANK,
+            )
+        )
+    return made
+
+
+def advice(recipe: Recipe) -> list[str]:
+    """Return what looks unusual about a valid recipe, one sentence each; priors, which a reason overrides."""
+    said: list[str] = []
+    rate = recipe.trainer.get("learning_rate")
+    lora = recipe.peft is not None
+    usual, other = (defaults(recipe.technique, lora=kind).get("learning_rate") for kind in (lora, not lora))
+    if isinstance(rate, int | float) and usual is not None and other is not None:
+        kind, others = ("LoRA", "full weights") if lora else ("full weights", "LoRA")
+        if abs(rate / other.value - 1) < 1e-9:
+            said.append(
+                f"learning_rate={rate:g} is usual for {others}; for {kind} it is about {usual.value:g}."
+            )
+        elif not usual.value / 100 <= rate <= usual.value * 100:
+            said.append(
+                f"learning_rate={rate:g} is far from the usual {usual.value:g} for {recipe.technique.upper()}."
+            )
+    if recipe.trainer.get("num_iterations", 1) not in (1, None):
+        said.append("num_iterations above 1 trains on stale samples; on-policy freshness matters in RL.")
+    if recipe.technique in settings.ONLINE_GROUPS and recipe.trainer.get("beta") == 0:
+        said.append("beta=0: the KL is not measured, so reward hacking shows later.")
+    if recipe.budget.attempts > 1:
+        said.append(
+            f"budget.attempts={recipe.budget.attempts}: at training scale one attempt, then another hypothesis."
+        )
+    return said

@@ -1,0 +1,257 @@
+"""Readings of the loss: flat, spiking or diverging, and not a number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+from cockpit.core import stats
+from cockpit.core.findings import Finding
+from cockpit.core.runs.run_record import Run
+
+SOURCE_FLAT = "evo's diagnostics: a flat loss means a learning rate too low, or data too alike"
+SOURCE_HOUSE = "house rule, from the practice of the field"
+
+FLAT_POINTS = 20  # fewer say nothing about a trend
+FLAT_SHARE = 0.02  # a fall by less counts as none
+LEARNT_LOSS = 0.05  # nats a token: nothing left to learn, so a flat line is no news
+LONG_WARMUP = 200  # points; before that a flat loss is what a warm-up looks like
+FLOOR = 0.02  # of the highest learning rate: below it steps are too small to matter
+SPIKE_WINDOW = 30  # points before it that tell what is usual
+SPIKE_SIGMAS = 6.0
+
+
+def flat_loss(run: Run) -> list[Finding]:
+    """The loss has not fallen since the learning rate was up."""
+    losses = run.values("loss")
+    start = _after_warmup(run)
+    learning = losses[start:]
+    if run.rewarded or len(learning) < FLAT_POINTS:
+        return []
+    initial, early, late = stats.mean(losses[:3]), _quarter(learning, 0), _quarter(learning, -1)
+    change, t = stats.trend(learning)
+    if _warming_up(run.values("lr")):
+        return []  # what its learning rate says is another rule's
+    fell = early - late > FLAT_SHARE * abs(early) or (change < 0 and t < -3) or late < 0.9 * initial
+    if fell or late < LEARNT_LOSS or late > 1.1 * early:
+        return []
+    rate = max(run.values("lr"), default=None)
+    return [
+        Finding(
+            "flat-loss",
+            "warn",
+            f"The loss is flat: {early:.3g} at first, {late:.3g} now",
+            (
+                f"mean loss of the first quarter {early:.4g}, of the last {late:.4g}, over {len(learning)} "
+                "points" + (" after the warm-up" if start else ""),
+                f"fitted change {change:+.3g} from step {run.since('loss', start)} on, within its noise",
+                *([f"highest learning rate so far {rate:.3g}"] if rate is not None else []),
+            ),
+            "Raise the learning rate (LoRA takes about ten times that of full weights), or look whether "
+            "the training "
+            "rows are all alike or already known to the model.",
+            SOURCE_FLAT,
+            (run.id,),
+            run.since("loss", start),
+        )
+    ]
+
+
+def learning_rate(run: Run) -> list[Finding]:
+    """A flat loss that the learning rate explains: it is still warming up, or at its floor."""
+    rates, losses = run.values("lr"), run.values("loss")
+    if run.rewarded or run.outcome is not None or len(rates) < FLAT_POINTS or len(losses) < FLAT_POINTS:
+        return []
+    top = max(rates)
+    if top <= 0:
+        return [
+            _rate(run, "The learning rate is 0", "every learning rate so far is 0", "Set learning_rate.", 0)
+        ]
+    early, late = _quarter(losses, 0), _quarter(losses, -1)
+    if _warming_up(rates):
+        if len(rates) < LONG_WARMUP or early - late > FLAT_SHARE * abs(early) or late < LEARNT_LOSS:
+            return []
+        said = f"{rates[0]:.2g} at first, {rates[-1]:.2g} after {len(rates)} points, and still rising"
+        wait = "Wait for the end of the warm-up, or begin anew with a shorter one (warmup_steps)."
+        return [_rate(run, "The loss is flat because the learning rate is still warming up", said, wait, 0)]
+    floor = next((i for i in range(len(rates)) if max(rates[i:]) <= FLOOR * top), None)
+    if floor is None or len(rates) - floor < max(FLAT_POINTS, len(rates) // 10) or late < LEARNT_LOSS:
+        return []
+    tail = losses[-(len(rates) - floor) :]
+    if _quarter(tail, 0) - _quarter(tail, -1) > FLAT_SHARE * abs(_quarter(tail, 0)):
+        return []
+    said = f"highest {top:.2g}, since step {run.since('lr', floor)} at most {FLOOR:.0%} of it"
+    return [_rate(run, "The learning rate is at its floor: nothing moves any more", said,
+                  "Stop here and keep the best checkpoint, or begin anew with a longer schedule.", floor)]  # fmt: skip
+
+
+def _warming_up(rates: Sequence[float]) -> bool:
+    """Whether the learning rate has done nothing but rise so far."""
+    return len(rates) > 5 and rates[0] < rates[-1] / 4 and all(a < b for a, b in pairwise(rates))
+
+
+def _rate(run: Run, headline: str, said: str, next_step: str, since: int) -> Finding:
+    severity = "warn" if "is 0" in headline else "info"
+    return Finding(
+        "flat-loss", severity, headline, (said,), next_step, SOURCE_FLAT, (run.id,), run.since("lr", since)
+    )
+
+
+def _after_warmup(run: Run) -> int:
+    """The index of the first loss at which the learning rate was at least half of its highest."""
+    rates = dict(run.metrics.get("lr", ()))
+    top = max(rates.values(), default=0.0)
+    if top <= 0:
+        return 0
+    return next((i for i, step in enumerate(run.steps("loss")) if rates.get(step, 0.0) >= top / 2), 0)
+
+
+def _quarter(values: Sequence[float], which: int) -> float:
+    size = max(1, len(values) // 4)
+    return stats.mean(values[:size] if which == 0 else values[-size:])
+
+
+def loss_spike(run: Run) -> list[Finding]:
+    """The loss jumped: and stayed up, or came back; or it has been rising for long."""
+    losses = run.values("loss")
+    if run.rewarded or len(losses) < SPIKE_WINDOW // 2 + 1:
+        return []
+    spikes = _spikes(losses)
+    lasting = next((i for i in spikes if _stays_up(losses, i)), None)
+    if lasting is not None:
+        return [_spiked(run, lasting, losses, lasting=True)]
+    rising = _rising_since(losses)
+    if rising is not None:
+        return [_diverging(run, rising, losses)]
+    if spikes:
+        worst = max(
+            spikes, key=lambda i: losses[i] / max(1e-9, stats.median(losses[max(0, i - SPIKE_WINDOW) : i]))
+        )
+        return [_spiked(run, worst, losses, lasting=False)]
+    return []
+
+
+def _spikes(losses: Sequence[float]) -> list[int]:
+    """Indices that stand out of the points before them, judged by ratio: losses vary by a factor, not an amount."""
+    level = stats.median(losses[:10])
+    found: list[int] = []
+    for index in range(SPIKE_WINDOW // 2, len(losses)):
+        before = losses[max(0, index - SPIKE_WINDOW) : index]
+        if losses[index] <= 2 * before[-1] or min(before) <= 0:
+            continue  # cheap first: most points are no spike, and the medians cost
+        base, logs = stats.median(before), [math.log(value) for value in before]
+        noise = max(stats.spread(logs), 0.05)
+        ratio = losses[index] / base
+        if ratio > 2 and math.log(ratio) > SPIKE_SIGMAS * noise and losses[index] - base > 0.1 * abs(level):
+            found.append(index)
+    return found
+
+
+def _stays_up(losses: Sequence[float], index: int) -> bool:
+    before = losses[max(0, index - SPIKE_WINDOW) : index]
+    after = losses[index + 1 : index + 11]
+    return len(after) >= 5 and stats.median(after) > stats.median(before) + 3 * max(
+        stats.spread(before), 0.02 * stats.median(before)
+    )
+
+
+def _spiked(run: Run, index: int, losses: Sequence[float], *, lasting: bool) -> Finding:
+    step = run.since("loss", index)
+    base = stats.median(losses[max(0, index - SPIKE_WINDOW) : index])
+    evidence = [
+        f"step {step}: loss {losses[index]:.4g}, the {SPIKE_WINDOW} points before it had a median of "
+        f"{base:.4g}"
+    ]
+    norm = dict(run.metrics.get("grad_norm", ())).get(step or -1)
+    if norm is not None:
+        usual = stats.median(run.values("grad_norm"))
+        evidence.append(f"gradient norm there {norm:.3g}, usually {usual:.3g}")
+    if step is not None and step in run.examples:
+        evidence.append(f"examples of that batch: {run.examples[step]}")
+    now = f"and stayed up (now {stats.median(losses[-5:]):.3g})" if lasting else "and came back"
+    return Finding(
+        "loss-spike",
+        "alarm" if lasting else "info",
+        f"The loss jumped from {base:.3g} to {losses[index]:.3g} at step {step} {now}",
+        tuple(evidence),
+        "Stop, go back to the checkpoint before it, and lower the learning rate or clip the gradient "
+        "lower; look at "
+        "that batch's rows."
+        if lasting
+        else "Look at that batch's rows; nothing else to do unless it happens again.",
+        SOURCE_HOUSE,
+        (run.id,),
+        step,
+    )
+
+
+def _rising_since(losses: Sequence[float]) -> int | None:
+    """Where a lasting rise began: the last tenth lies well above the best tenth, clearly out of the noise."""
+    size = max(10, len(losses) // 10)
+    if len(losses) < 4 * size:
+        return None
+    means = [stats.mean(losses[i : i + size]) for i in range(0, len(losses) - size + 1, max(1, size // 2))]
+    best = min(range(len(means)), key=means.__getitem__)
+    late = stats.mean(losses[-size:])
+    start = best * max(1, size // 2) + size // 2
+    rise, t = stats.trend(losses[start:])
+    if (
+        late > 1.3 * means[best]
+        and late > LEARNT_LOSS
+        and rise > 0
+        and t > 4
+        and len(losses) - start >= 2 * size
+    ):
+        return start
+    return None
+
+
+def _diverging(run: Run, index: int, losses: Sequence[float]) -> Finding:
+    step = run.since("loss", index)
+    size = max(10, len(losses) // 10)
+    low, now = stats.mean(losses[max(0, index - size // 2) : index + size // 2]), stats.mean(losses[-size:])
+    return Finding(
+        "loss-spike",
+        "alarm",
+        f"The loss rises since about step {step}: {low:.3g} then, {now:.3g} now",
+        (f"mean over {size} points around step {step}: {low:.4g}; of the last {size}: {now:.4g}",),
+        "The learning rate is too high for what is left to learn: go back to the best checkpoint and lower "
+        "it.",
+        SOURCE_HOUSE,
+        (run.id,),
+        step,
+    )
+
+
+def nonfinite(run: Run) -> list[Finding]:
+    """A metric was NaN or infinite; of the gradient norm alone, now and then, that is a scaler at work."""
+    if not run.nonfinite:
+        return []
+    grave = [odd for odd in run.nonfinite if odd.metric in ("loss", "reward") or "loss" in odd.metric]
+    first = (grave or list(run.nonfinite))[0]
+    steps = len({odd.step for odd in run.nonfinite})
+    total = max(1, len(run.metrics.get("lr", ())), len(run.metrics.get("loss", ())))
+    rare = not grave and steps <= max(3, 0.02 * total)
+    evidence = [f"step {odd.step}: {odd.metric} = {odd.value}" for odd in run.nonfinite[:5]]
+    if len(run.nonfinite) > 5:
+        evidence.append(f"… {len(run.nonfinite)} such values in {steps} steps")
+    if first.step in run.examples:
+        evidence.append(f"examples of that batch: {run.examples[first.step]}")
+    return [
+        Finding(
+            "nonfinite",
+            "alarm" if grave else "info" if rare else "warn",
+            f"{first.metric} was {first.value} at step {first.step}",
+            tuple(evidence),
+            "Nothing, unless it goes on: fp16 loss scaling skips such steps."
+            if rare
+            else "Stop: weights that saw it are spoilt. Go back to the checkpoint before it, use bf16 or "
+            "float32 instead "
+            "of fp16, lower the learning rate, and look at that batch's rows (empty completions give a "
+            "mean of nothing).",
+            SOURCE_HOUSE,
+            (run.id,),
+            first.step,
+        )
+    ]

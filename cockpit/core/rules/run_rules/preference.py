@@ -1,0 +1,161 @@
+"""Readings of learning from preferences, of learnt rewards, and of whose samples are trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cockpit.core import stats
+from cockpit.core.findings import Finding
+from cockpit.core.runs.run_record import Run
+
+SOURCE_DISPLACED = "Pal et al. 2024 (DPO-Positive), Razin et al. 2024 (likelihood displacement)"
+SOURCE_FRESH = "source text: on-policy freshness for RL, train on the current policy's samples"
+SOURCE_TRUST = "source text: a reward you trust; a learned reward gets hacked"
+SOURCE_HOUSE = "house rule, from the practice of the field"
+
+PREFERENCE = ("dpo", "kto", "orpo", "reward")
+POINTS = 20  # fewer say nothing
+CHANCE = 0.55  # accuracy that a coin reaches in batches of the usual size
+STALE_STEPS = 4  # optimizer steps behind: PPO's usual number of passes over a batch
+FELL = 0.08  # of a verifier's mean over a quarter of the run
+
+
+def _late(values: Sequence[float]) -> list[float]:
+    return list(values[-max(POINTS // 2, len(values) // 4) :])
+
+
+def pairs_not_told_apart(run: Run) -> list[Finding]:
+    """After many steps the better answers are no likelier than the worse ones."""
+    accuracy, margins = run.values("rewards/accuracies"), run.values("rewards/margins")
+    accuracy = accuracy or run.values("accuracy")
+    if run.technique not in PREFERENCE or max(len(accuracy), len(margins)) < 2 * POINTS:
+        return []
+    if accuracy:
+        now = stats.mean(_late(accuracy))
+        if now > CHANCE:
+            return []
+        seen = f"{now:.0%} of the pairs in the right order lately, where a coin gets 50 %"
+    else:
+        now, noise = stats.mean(_late(margins)), stats.spread(margins[: len(margins) // 2])
+        if now > max(noise, 1e-3):
+            return []
+        seen = f"mean margin lately {now:.3g}, within its noise of {noise:.2g}"
+    name = "rewards/accuracies" if run.values("rewards/accuracies") else "rewards/margins"
+    return [
+        Finding(
+            "pairs-not-told-apart",
+            "warn",
+            "The better answers are not told from the worse ones",
+            (seen, f"over {max(len(accuracy), len(margins))} steps"),
+            "Look at ten pairs: are chosen and rejected the right way round, and is there a difference to see? Then "
+            "raise the learning rate (LoRA takes about ten times that of full weights).",
+            SOURCE_HOUSE,
+            (run.id,),
+            run.since(name, 0),
+        )
+    ]
+
+
+def chosen_less_likely(run: Run) -> list[Finding]:
+    """The margin grows while the better answer itself gets less likely: what neither side says gains."""
+    chosen, rejected = run.values("rewards/chosen"), run.values("rewards/rejected")
+    if run.technique not in ("dpo", "kto") or len(chosen) < POINTS or len(rejected) < POINTS:
+        return []
+    late = _late(chosen)
+    mean = stats.mean(late)
+    noise = stats.spread(late) / len(late) ** 0.5
+    if mean >= -3 * noise - 1e-6 or stats.mean(_late(rejected)) >= mean:
+        return []
+    beta = run.beta or 0.1
+    better = run.baseline is not None and any(m.score > run.baseline for m in run.mid_evals)
+    term = 'loss_type=["sigmoid","sft"]' if run.technique == "dpo" else "a smaller undesirable_weight"
+    return [
+        Finding(
+            "chosen-less-likely",
+            "info" if better else "warn",
+            f"The better answers get less likely as well: {mean / beta:+.2g} nats against the reference",
+            (
+                f"rewards/chosen lately {mean:.3g}, rewards/rejected {stats.mean(_late(rejected)):.3g}, beta {beta:g}",
+                "the margin grows because the worse answers fall faster; what gains is neither",
+            ),
+            f"Look at the mini-eval's answers. Add a term that holds the better answer up ({term}), raise beta, or "
+            "lower the learning rate; ORPO has that term built in.",
+            SOURCE_DISPLACED,
+            (run.id,),
+            run.since("rewards/chosen", stats.change_point(chosen)),
+        )
+    ]
+
+
+def learnt_reward_hacked(run: Run) -> list[Finding]:
+    """A learnt reward rises while the verifier, which no gradient sees, falls."""
+    rewards = run.values("reward")
+    name = "rewards/verifier/mean" if run.technique == "ppo" else "verifier"
+    verified = run.values(name)
+    size = len(verified) // 4
+    if not run.rewarded or size < 5 or len(rewards) != len(verified):
+        return []
+    quarters = [stats.mean(verified[i * size : (i + 1) * size]) for i in range(3)] + [
+        stats.mean(verified[-size:])
+    ]
+    best = max(range(4), key=quarters.__getitem__)
+    then, now = stats.mean(rewards[best * size : (best + 1) * size]), stats.mean(rewards[-size:])
+    if best == 3 or quarters[best] - quarters[3] < FELL or now <= then:
+        return []
+    step = run.since(name, best * size)
+    return [
+        Finding(
+            "reward-hacked",
+            "alarm",
+            f"The reward rises ({then:.2g} to {now:.2g}) while the verifier's score falls "
+            f"({quarters[best]:.2f} to {quarters[3]:.2f})",
+            (
+                f"means over {size} steps, then from step {step} on and now",
+                "the verifier judges the same samples, and no gradient sees it",
+            ),
+            "Stop and take an earlier checkpoint. Then raise the KL (kl_coef, beta), train the reward model on what "
+            "hacked it, or train on the verifier itself (GRPO, RLOO).",
+            SOURCE_TRUST,
+            (run.id,),
+            step,
+        )
+    ]
+
+
+def stale_samples(run: Run) -> list[Finding]:
+    """Samples of another policy, or of one many updates ago."""
+    shares, ages = run.values("samples/stale_share"), run.values("samples/age")
+    share = shares[-1] if shares else 0.0
+    if share > 0:
+        offline = run.technique in ("sft", "dpo", "kto", "orpo", "reward")
+        age = f"the oldest {ages[-1]:.0f} optimizer steps behind" if ages else "from no kin of this policy"
+        return [
+            Finding(
+                "stale-samples",
+                "info" if offline else "warn",
+                f"{share:.0%} of the samples come from another policy",
+                (f"samples/stale_share {share:.3g}", age),
+                "Sample anew with the current policy where that is affordable: what another policy says is off this "
+                "one's distribution."
+                + (" Learning from it offline is what this technique is for." if offline else ""),
+                SOURCE_FRESH,
+                (run.id,),
+            )
+        ]
+    if run.technique not in ("grpo", "rloo", "ppo") or len(ages) < POINTS // 2:
+        return []
+    oldest = max(_late(ages))
+    if oldest < STALE_STEPS:
+        return []
+    return [
+        Finding(
+            "stale-samples",
+            "warn",
+            f"Updates learn from samples up to {oldest:.0f} steps old",
+            (f"samples/age lately up to {oldest:.0f} optimizer steps; 0 is on-policy",),
+            "Lower num_iterations or steps_per_generation, so that each batch is sampled anew.",
+            SOURCE_FRESH,
+            (run.id,),
+            run.since("samples/age", 0),
+        )
+    ]

@@ -1,0 +1,208 @@
+"""Readings of reinforcement learning: rewards without signal, KL, entropy, completions that are cut off."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cockpit.core import stats
+from cockpit.core.findings import Finding
+from cockpit.core.runs.run_record import Run
+
+SOURCE_SATURATION = "evo's diagnostics: reward saturation near 0 or 1 is a degenerate signal"
+SOURCE_HOUSE = "house rule, from the practice of the field"
+
+ZERO_STD = 0.9  # share of groups without any difference within
+NEAR = 0.05  # "near 0" and "near 1"
+MIN_POINTS = 10
+CLIPPED = 0.25
+KL_HIGH = 2.0  # nats a token; healthy runs stay below about 0.5
+KL_TIMES = 10.0
+ANSWER_TOKENS = 10
+
+
+def _late(values: Sequence[float], share: float = 0.25) -> list[float]:
+    return list(values[-max(MIN_POINTS, int(len(values) * share)) :])
+
+
+def degenerate_reward(run: Run) -> list[Finding]:
+    """Groups whose completions all score the same have no advantage: nothing is learnt from them."""
+    rewards, flat = run.values("reward"), run.values("frac_reward_zero_std")
+    if not run.rewarded or len(rewards) < MIN_POINTS:
+        return []
+    mean = stats.mean(_late(rewards))
+    share = stats.mean(_late(flat)) if len(flat) >= MIN_POINTS else None
+    wrong, right = mean <= NEAR, mean >= 1 - NEAR
+    if share is None:
+        shares = min(rewards) >= 0 and max(rewards) <= 1
+        if not shares or NEAR / 5 < mean < 1 - NEAR / 5 or len(rewards) < 2 * MIN_POINTS:
+            return []
+    elif share < ZERO_STD:
+        return []
+    if right and stats.mean(_late(flat or rewards, 0.5)) < ZERO_STD:
+        return []  # it has only just got there: a run that succeeds ends like this
+    return [_degenerate(run, mean, share, wrong, right)]
+
+
+def _degenerate(run: Run, mean: float, share: float | None, wrong: bool, right: bool) -> Finding:
+    seen = (
+        f"{share:.0%} of the groups have no difference within"
+        if share is not None
+        else "no group can differ within"
+    )
+    evidence = [
+        f"mean reward lately {mean:.3g}"
+        + (f", zero-variance groups {share:.0%}" if share is not None else "")
+    ]
+    if run.groups is not None:
+        g = run.groups
+        evidence.append(f"sampled groups: {g.right} all right, {g.wrong} all wrong, {g.mixed} mixed")
+        wrong, right = wrong or g.wrong > 4 * g.right + 4, right or g.right > 4 * g.wrong + 4
+    name = "frac_reward_zero_std" if share is not None else "reward"
+    since = run.since(name, stats.change_point(run.values(name)) or 0)
+    if wrong and not right:
+        return Finding(
+            "degenerate-reward",
+            "alarm",
+            f"Every answer is wrong: the mean reward is {mean:.2g}, and {seen}",
+            tuple(evidence),
+            "Nothing can be learnt from rewards that are all 0. Ask first whether anything parses (format "
+            "before "
+            "knowledge); then easier prompts, a short SFT for the format, or more generations at a higher "
+            "temperature.",
+            SOURCE_SATURATION,
+            (run.id,),
+            since,
+        )
+    if right and not wrong:
+        return Finding(
+            "degenerate-reward",
+            "info",
+            f"Every answer is right: the mean reward is {mean:.2g}, and {seen}",
+            tuple(evidence),
+            "These prompts are solved: widen the difficulty, or stop here.",
+            SOURCE_SATURATION,
+            (run.id,),
+            since,
+        )
+    return Finding(
+        "degenerate-reward",
+        "warn",
+        f"The reward tells nothing apart: {seen}",
+        tuple(evidence),
+        "Some prompts are solved and the rest are out of reach: widen the difficulty in between, change "
+        "the selection, or "
+        "sample at a higher temperature.",
+        SOURCE_SATURATION,
+        (run.id,),
+        since,
+    )
+
+
+def kl_blow_up(run: Run) -> list[Finding]:
+    """The policy has run away from the reference model."""
+    kl = run.values("kl")
+    if not run.rewarded or len(kl) < MIN_POINTS:
+        return []
+    now, before = stats.median(kl[-5:]), stats.median(kl[: max(5, len(kl) // 2)])
+    high = KL_HIGH * (ANSWER_TOKENS if run.technique == "ppo" else 1)  # PPO logs it of a whole answer
+    if now < high or (now < KL_TIMES * before and now < KL_TIMES * high / KL_HIGH):
+        return []
+    rewards = run.values("reward")
+    _, t = stats.trend(_late(rewards, 0.5)) if len(rewards) >= MIN_POINTS else (0.0, 0.0)
+    since = next(
+        (i for i, value in enumerate(kl) if value >= high and stats.median(kl[i : i + 5]) >= high), None
+    )
+    return [
+        Finding(
+            "kl-blow-up",
+            "warn" if t > 3 else "alarm",
+            f"The KL from the reference model is {now:.3g}, from {before:.2g}",
+            (
+                f"median KL of the first half {before:.3g}, of the last five points {now:.3g}",
+                "the reward is still rising" if t > 3 else "the reward is not rising any more",
+            ),
+            "Go back to a checkpoint before it, and lower the learning rate or raise beta"
+            + (f" (now {run.beta:g})." if run.beta is not None else "."),
+            SOURCE_HOUSE,
+            (run.id,),
+            run.since("kl", since),
+        )
+    ]
+
+
+def entropy_collapse(run: Run) -> list[Finding]:
+    """Sampling has stopped exploring before the task is solved."""
+    entropy, rewards = run.values("entropy"), run.values("reward")
+    if not run.rewarded or len(entropy) < 3 * MIN_POINTS or len(rewards) < 3 * MIN_POINTS:
+        return []
+    first, last = stats.median(entropy[:MIN_POINTS]), stats.median(entropy[-MIN_POINTS:])
+    late = _late(rewards, 0.5)
+    _, t = stats.trend(late)
+    if last > 0.1 * first or last > 0.1 or stats.mean(late) > 0.8 or t > 2:
+        return []
+    since = next(
+        (i for i in range(len(entropy)) if stats.median(entropy[i : i + MIN_POINTS]) <= 0.2 * first), None
+    )
+    return [
+        Finding(
+            "entropy-collapse",
+            "warn",
+            f"The entropy fell from {first:.2g} to {last:.2g}, and the reward stays at "
+            f"{stats.mean(late):.2f}",
+            (
+                f"median entropy of the first {MIN_POINTS} points {first:.3g}, of the last {last:.3g} nats "
+                "a token",
+                f"mean reward of the last half {stats.mean(late):.3f}, not rising",
+            ),
+            "It repeats one answer: go back to a checkpoint before it, and lower the learning rate, raise "
+            "the sampling "
+            "temperature or add an entropy bonus.",
+            SOURCE_HOUSE,
+            (run.id,),
+            run.since("entropy", since),
+        )
+    ]
+
+
+def truncated_completions(run: Run) -> list[Finding]:
+    """Completions run into the length limit, so they are judged unfinished."""
+    clipped = run.values("completions/clipped_ratio")
+    if run.rewarded and len(clipped) >= MIN_POINTS:
+        late = stats.mean(_late(clipped))
+        if late >= CLIPPED:
+            lengths = run.values("completions/mean_length")
+            evidence = [f"{late:.0%} of the completions hit the limit lately"]
+            evidence += (
+                [f"mean length {lengths[0]:.0f} tokens at first, {lengths[-1]:.0f} now"] if lengths else []
+            )
+            since = run.since("completions/clipped_ratio", stats.change_point(clipped) or 0)
+            return [_cut(run, f"{late:.0%} of the sampled completions are cut off", evidence, late, since)]
+    last = run.mid_evals[-1] if run.mid_evals else None
+    if last is None or last.truncated is None or last.n < 5 or last.truncated < last.n / 2:
+        return []
+    share = last.truncated / last.n
+    return [
+        _cut(
+            run,
+            f"{last.truncated} of {last.n} mini-eval answers are cut off",
+            [f"step {last.step}: {last.truncated}/{last.n} reached the limit, {last.passed} passed"],
+            share,
+            last.step,
+        )
+    ]
+
+
+def _cut(run: Run, headline: str, evidence: Sequence[str], share: float, since: int | None) -> Finding:
+    limit = "max_completion_length" if run.rewarded else "generation.max_new_tokens"
+    return Finding(
+        "truncated-completions",
+        "alarm" if share >= 0.7 else "warn",
+        headline,
+        tuple(evidence),
+        f"Raise {limit}, or find out why it doesn't stop: is the end-of-turn token trained, and does the "
+        "tokenizer's "
+        "eos match the chat template's?",
+        SOURCE_HOUSE,
+        (run.id,),
+        since,
+    )

@@ -1,0 +1,200 @@
+"""What one experiment's record says by itself: gap, saturation, hacking, slices, spot check.
+
+The same rules as in the readings of a run, on the numbers that an evaluation leaves (evo's TrainingTrace).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cockpit.core.findings import Finding, ranked
+from cockpit.core.rules.run_rules.evals import SOURCE_HACKING, gap_finding
+from cockpit.core.rules.run_rules.reward import NEAR, SOURCE_SATURATION
+from cockpit.core.rules.tree_rules.history import History, Move
+from cockpit.core.scores import Score, compare
+from cockpit.core.smoke.gate import SmokeVerdict, of_objective
+
+SOURCE_SLICES = "evo's contract: per_slice_delta is measured beside the score"
+SOURCE_OBJECTIVE = 'source text, "What never counts as progress", 5'
+RISE = 0.05  # of the training reward; less is noise
+LEARNS_FROM_REWARD = ("rl", "rft")
+
+
+def judge_records(history: History) -> list[Finding]:
+    """Return what the records say, gravest first."""
+    by_id = history.by_id()
+    found: list[Finding] = []
+    for move in history.moves:
+        if move.trained:
+            parent = by_id.get(move.parent or "")
+            for rule in RULES:
+                found += rule(move, parent)
+    return ranked(found)
+
+
+def reward_hacking(move: Move, parent: Move | None) -> list[Finding]:
+    """The training reward went up against the parent's, the held-out score down, outside the noise."""
+    if move.family not in LEARNS_FROM_REWARD or move.train_reward is None or move.score is None:
+        return []
+    if parent is None or parent.score is None or compare(move.score, parent.score).kind != "lost":
+        return []
+    before = parent.train_reward if parent.train_reward is not None else parent.score.value
+    if move.train_reward - before < RISE:
+        return []
+    what = "its parent's" if parent.train_reward is not None else "its parent's held-out score"
+    return [
+        Finding(
+            "reward-hacking",
+            "alarm",
+            f"The reward rose from {before:.2f} to {move.train_reward:.2f} while the held-out score fell from "
+            f"{parent.score.value:.2f} to {move.score.value:.2f}",
+            (
+                f"train mean reward {move.train_reward:.3f}, {what} {before:.3f}",
+                compare(move.score, parent.score).sentence,
+            ),
+            "Raise the KL penalty and go back to the best checkpoint; read the highest-rewarded samples for what "
+            "they exploit, and make the reward the verifier itself.",
+            SOURCE_HACKING,
+            (move.id,),
+        )
+    ]
+
+
+def overfit_or_leak(move: Move, parent: Move | None) -> list[Finding]:
+    """The training set is passed far more often than the held-out set."""
+    if move.train_reward is None or move.score is None or not 0 <= move.train_reward <= 1:
+        return []
+    score = move.score
+    return gap_finding(move.id, move.train_reward, score.value, score.hi, score.n)
+
+
+def degenerate_reward(move: Move, parent: Move | None) -> list[Finding]:
+    """Nearly nothing, or nearly everything, of the training set passes: nothing to select, no advantage."""
+    share = move.saturation
+    if share is None or NEAR < share < 1 - NEAR:
+        return []
+    if share <= NEAR:
+        return [_degenerate(move, share, "Nearly nothing passes", "alarm", _WHEN_LOW)]
+    if move.family not in LEARNS_FROM_REWARD:
+        return []  # demonstrations that pass are as they should be
+    solved = move.score is not None and move.score.lo >= 0.9
+    return [] if solved else [_degenerate(move, share, "Nearly everything passes", "warn", _WHEN_HIGH)]
+
+
+_WHEN_LOW = (
+    "Ask first whether anything parses (format before knowledge); then widen the difficulty downwards, or change the "
+    "selection."
+)
+_WHEN_HIGH = (
+    "Widen the difficulty upwards, or change the selection: prompts that always pass carry no advantage."
+)
+
+
+def _degenerate(move: Move, share: float, what: str, severity: str, next_step: str) -> Finding:
+    return Finding(
+        "degenerate-reward",
+        "alarm" if severity == "alarm" else "warn",
+        f"{what} of the training set: the reward saturation is {share:.2f}",
+        (f"reward_saturation {share:.3f} (the share of the selected training set that passed)",),
+        next_step,
+        SOURCE_SATURATION,
+        (move.id,),
+    )
+
+
+def objective_mismatch(move: Move, parent: Move | None) -> list[Finding]:
+    """The spot check, or the smoke run, found that what is trained is not what the verifier scores."""
+    smoke = _smoke_says(move)
+    evidence: list[str] = []
+    if move.spot_check == "mismatched":
+        evidence.append(
+            "spot check: mismatched: a perfect training example would not pass the verifier, or the reverse"
+        )
+    if smoke is not None:
+        evidence += [f"smoke run, red at {smoke.stage}: {smoke.headline}", *smoke.evidence[:_SMOKE_LINES]]
+    if move.spot_check == "mismatched":
+        severity, headline, next_step = "alarm", "trains another objective than the verifier scores", _REALIGN
+    elif smoke is None:
+        return []
+    elif smoke.stage == "template":
+        severity, headline, next_step = "warn", "trains on other prompts than it is scored with", smoke.mend
+    else:
+        severity, headline = "warn", "the verifier reads none of the answers of its smoke run"
+        next_step = f"{smoke.mend} Look at both sides first: `cockpit spot-check {move.id}`."
+    link = ":" if headline.startswith("the ") else ""
+    return [
+        Finding("objective-mismatch", "alarm" if severity == "alarm" else "warn", f"{move.id}{link} {headline}",
+                tuple(evidence), next_step, SOURCE_OBJECTIVE, (move.id,))
+    ]  # fmt: skip
+
+
+_REALIGN = (
+    "Realign the training data's format to what the verifier reads, or change the eval prompt (if the rules allow), "
+    "before anything else is trained."
+)
+_SMOKE_LINES = 3
+
+
+def _smoke_says(move: Move) -> SmokeVerdict | None:
+    """The smoke run's verdict where it speaks of the objective, and neither eye nor score has said otherwise since."""
+    smoke = move.smoke
+    if smoke is None or smoke.green or not of_objective(smoke):
+        return None
+    if smoke.stage == "template":
+        return smoke  # tokens were compared: a fact, whatever the score is
+    if move.spot_check == "matched":
+        return None
+    score = move.score
+    learnt = score is not None and (score.value > 0 or bool(score.parsed))
+    return None if learnt else smoke  # ten examples may be too few to learn a form that the run then did
+
+
+def slice_losses(move: Move, parent: Move | None) -> list[Finding]:
+    """Slices that lost against the parent's, outside the noise of as many tests as there are slices."""
+    if parent is None:
+        return []
+    lost, gained = slices_moved(move, parent)
+    if not lost:
+        return []
+    whole = compare(move.score, parent.score) if move.score and parent.score else None
+    if whole is not None and whole.kind == "incomparable":
+        return []
+    names = ", ".join(name for name, _, _ in lost)
+    rest = f", the whole {whole.short}" if whole is not None else ""
+    return [
+        Finding(
+            "mid-eval-regression",
+            "warn",
+            f"{names} lost against {parent.id}{rest}",
+            tuple(f"{name}: {old.text()} before, {new.text()} now" for name, old, new in [*lost, *gained]),
+            "Look at that slice's answers before and after: is it missing from the training data, or answered in "
+            "another form?",
+            SOURCE_SLICES,
+            (move.id,),
+        )
+    ]
+
+
+Moved = tuple[str, Score, Score]
+
+
+def slices_moved(move: Move, parent: Move) -> tuple[list[Moved], list[Moved]]:
+    """Return the slices that lost and those that gained: name, the parent's score, the move's."""
+    shared = [name for name in move.slices if name in parent.slices]
+    lost: list[Moved] = []
+    gained: list[Moved] = []
+    for name in shared:
+        old, new = parent.slices[name], move.slices[name]
+        delta = compare(new, old)
+        if delta.p < 0.05 / len(shared) and delta.value != 0:
+            (lost if delta.value < 0 else gained).append((name, old, new))
+    return lost, gained
+
+
+RULES: tuple[Callable[[Move, Move | None], list[Finding]], ...] = (
+    reward_hacking,
+    overfit_or_leak,
+    degenerate_reward,
+    objective_mismatch,
+    slice_losses,
+)

@@ -1,0 +1,243 @@
+"""Rows of a training file and of an eval file as the two sides that the rules compare.
+
+Rows are read as the trainers read them (`trainers/common/data.py`, `demonstrations.py`): a conversation first, then
+prompt and completion or answer, then plain text. Pure; rows are numbered from 1 in the order of the file.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+from cockpit.contract.errors import CockpitError
+from cockpit.core.dataset.answer_markers import Stated, rewrap, stated
+from cockpit.core.dataset.answer_writing import write_answer
+from cockpit.core.dataset.asked_form import key_of, style
+from cockpit.core.dataset.chat_templates import rendered_answer
+from cockpit.core.spotcheck.mismatch import Item, Sides, Target
+from cockpit.data import rows as meaning
+from cockpit.data.columns import as_bool
+from cockpit.data.messages import Turn, joined, turns_of
+from cockpit.verifiers import Verdict, Verifier
+from cockpit.verifiers.formats import ExactFormat
+from cockpit.verifiers.patterns import PatternTimeout
+
+ROLLOUTS = ("grpo", "rloo", "ppo", "rft")
+"""Techniques that train on what the model says itself: their rows hold prompts and gold answers, no targets."""
+MOST_ROWS = 20_000
+"""Rows that are kept for the rules; of a longer file an even sample. The share that passes counts every row."""
+
+Row = Mapping[str, Any]
+Columns = Mapping[str, str]
+
+
+def target_of(
+    number: int,
+    row: Row,
+    columns: Columns | None = None,
+    verifier: Verifier | None = None,
+    technique: str = "sft",
+) -> Target:
+    """One training row. Raises CockpitError where it is no row that a trainer could use."""
+    turns, said, raw = _read(row, columns)
+    gold = _gold(row, columns)
+    if technique == "kto" and as_bool(meaning.value(row, "label", columns)) is False:
+        return Target(number, turns, None, gold=gold)  # a bad answer is trained away from
+    if technique in ROLLOUTS:
+        return Target(number, turns, None, gold=gold if gold is not None else said)
+    text = said if raw is None else _answer_in(raw)
+    if text is None and raw is None:
+        if not turns:
+            raise CockpitError(
+                f"row {number} has neither a prompt nor a text to learn: its columns are {', '.join(map(str, row))}",
+                "It needs messages, prompt and completion, question and answer, or text.",
+            )
+        return Target(number, turns, None, gold=gold)
+    text = text if text is not None else raw or ""
+    found = stated(text)
+    own = gold if gold is not None and gold != text else None
+    made = Target(number, turns, text, own, raw, found, style(text, found), masked=_mask(row, turns))
+    return made if verifier is None else judged(made, row, verifier)
+
+
+def judged(target: Target, row: Row, verifier: Verifier) -> Target:
+    """The target fed to the verifier as if the model had said it.
+
+    Right is the row's own gold answer; where it has none, the answer that the target marks, whatever its form.
+    """
+    text = target.text or ""
+    truth = target.gold
+    if truth is None:
+        truth = target.stated.answer if target.stated else _found(verifier, text)
+    if truth is None:
+        return replace(target, verdict=Verdict(0.0, False, None, f"no answer that is {verifier.wanted}"))
+    item = {**row, verifier.gold_key: truth}
+    verdict = verifier(text, item)
+    stripped = False
+    if not verdict.passed and target.stated is not None:
+        begin, end = target.stated.whole
+        stripped = any(verifier(part, item).passed for part in (target.stated.answer, text[begin:end]))
+    return replace(target, verdict=verdict, passes_stripped=stripped)
+
+
+def item_of(
+    number: int,
+    row: Row,
+    columns: Columns | None = None,
+    verifier: Verifier | None = None,
+    like: Target | None = None,
+) -> Item:
+    """One eval item; `like` is a usual training target, in whose form the gold answer is written and judged.
+
+    Raises CockpitError where the row has no prompt or no gold answer.
+    """
+    turns, said, _ = _read(row, columns)
+    gold = _gold(row, columns)
+    gold = gold if gold is not None else said
+    if not turns or gold is None:
+        missing = "answer" if turns else "prompt"
+        raise CockpitError(
+            f"row {number} of the eval set has no {missing}: its columns are {', '.join(map(str, row))}",
+            "Name the column under data.columns of the recipe.",
+        )
+    label = meaning.value(row, "id", columns)
+    item = Item(number, str(label) if label is not None else str(number), turns, gold, gold.strip())
+    if verifier is None:
+        return item
+    whole = {**row, verifier.gold_key: row.get(verifier.gold_key, gold)}
+    item = replace(item, answer=verifier.gold(whole))
+    written = in_form_of(like, item.answer) if like is not None else write_answer(verifier, item.answer)
+    return item if written is None else replace(item, written=written, verdict=verifier(written, whole))
+
+
+def in_form_of(like: Target, answer: str) -> str | None:
+    """`answer` as the target `like` states its own, with `…` for reasoning in front; None where it marks none."""
+    if like.stated is None or like.text is None:
+        return None
+    marked = rewrap(like.stated, like.text, answer)
+    return f"…\n{marked}" if like.style == "reasoned" else marked
+
+
+def usual(targets: Sequence[Target]) -> Target | None:
+    """A target in the form that most of them have; None where nothing marks an answer."""
+    known: list[tuple[Target, Stated]] = [(row, row.stated) for row in targets if row.stated is not None]
+    if len(known) * 2 < len(targets) or not known:
+        return None
+    key = Counter((key_of(found), row.style) for row, found in known).most_common(1)[0][0]
+    return next(row for row, found in known if (key_of(found), row.style) == key)
+
+
+def sides_of(
+    rows: Sequence[Row],
+    items: Sequence[Row],
+    verifier: Verifier | None = None,
+    *,
+    technique: str = "sft",
+    columns: Columns | None = None,
+    item_columns: Columns | None = None,
+    **settings: Any,
+) -> Sides:
+    """Both sides from rows that fit in memory; `settings` are those of `Sides`. Raises CockpitError."""
+    train = tuple(target_of(n, row, columns, verifier, technique) for n, row in enumerate(rows, 1))
+    like = usual([row for row in train if row.text is not None])
+    return Sides(
+        train,
+        tuple(item_of(n, row, item_columns, verifier, like) for n, row in enumerate(items, 1)),
+        verifier,
+        **settings,
+    )
+
+
+def state_of(verdict: Verdict | None) -> str:
+    """`passes`, `wrong` (parses, but wrong), `unparsed`, or empty where nothing was judged."""
+    if verdict is None:
+        return ""
+    return "passes" if verdict.passed else "wrong" if verdict.parsed else "unparsed"
+
+
+def _read(row: Row, columns: Columns | None) -> tuple[tuple[Turn, ...], str | None, str | None]:
+    """The turns before the answer, the answer, and the row's plain text where it is nothing but that."""
+    chosen = meaning.value(row, "chosen", columns)
+    if chosen is not None and meaning.value(row, "rejected", columns) is not None:
+        return _preferred(row, chosen, columns)
+    chat = _turns(meaning.value(row, "messages", columns))
+    if chat:
+        while chat and chat[-1].role != "assistant":
+            if not any(turn.role == "assistant" for turn in chat):
+                return chat, _text(meaning.value(row, "completion", columns)), None
+            chat = chat[:-1]
+        return chat[:-1], chat[-1].text, None
+    prompt = _prompt(row, columns)
+    said = _text(meaning.value(row, "completion", columns))
+    if said is None:
+        said = _text(meaning.value(row, "answer", columns))
+    text = meaning.value(row, "text", columns)
+    if not prompt and isinstance(text, str):
+        return (), None, text
+    return prompt, said, None
+
+
+def _preferred(
+    row: Row, chosen: object, columns: Columns | None
+) -> tuple[tuple[Turn, ...], str | None, None]:
+    """The better answer of a pair; where it is a whole conversation, what comes before its last turn is the prompt."""
+    turns = _turns(chosen)
+    if len(turns) > 1:
+        return turns[:-1], turns[-1].text, None
+    prompt = _prompt(row, columns) or _turns(meaning.value(row, "messages", columns))
+    return prompt, turns[0].text if turns else str(chosen), None
+
+
+def _prompt(row: Row, columns: Columns | None) -> tuple[Turn, ...]:
+    asked = meaning.value(row, "prompt", columns)
+    turns = _turns(asked)
+    if turns:
+        return turns
+    text = meaning.prompt_text(row, columns)
+    return (Turn("user", text),) if asked is not None else ()
+
+
+def _turns(value: object) -> tuple[Turn, ...]:
+    if not isinstance(value, list | tuple | Mapping):
+        return ()
+    return turns_of(cast(object, value)) or ()
+
+
+def _text(value: object) -> str | None:
+    if value is None:
+        return None
+    turns = _turns(value)
+    return joined(turns[-1:]) if turns else str(value)
+
+
+def _gold(row: Row, columns: Columns | None) -> str | None:
+    value = meaning.value(row, "answer", columns)
+    return None if value is None else _text(cast(object, value))
+
+
+def _answer_in(raw: str) -> str | None:
+    """The answer within a text that was rendered already; None for text without turns, which is learned whole."""
+    place = rendered_answer(raw)
+    return None if place is None else raw[place[0] : place[1]].strip()
+
+
+def _mask(row: Row, turns: tuple[Turn, ...]) -> tuple[bool, ...] | None:
+    """evo's `trainable`: a flag a message."""
+    mask = row.get("trainable")
+    if not isinstance(mask, list):
+        return None
+    flags = tuple(bool(flag) for flag in cast("list[object]", mask))
+    return flags if len(flags) >= len(turns) else None
+
+
+def _found(verifier: Verifier, text: str) -> str | None:
+    """What the verifier itself takes for the answer of a text that marks none."""
+    if isinstance(verifier.format, ExactFormat):
+        return None  # the whole of a long text is no answer
+    try:
+        found = verifier.format.find(text)
+    except PatternTimeout:
+        return None
+    return found.answer if found else None

@@ -1,0 +1,402 @@
+"""What only the rendered tokens show: template, BOS and EOS, generation prompt, thinking, truncation, loss mask.
+
+Works on the facts that trainers/render.py gathers with the trainers' own code, so that what is compared is what the
+model sees. Source: "same chat template and tokenizer train and serve"; "loss on assistant tokens only".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from cockpit.core.spotcheck.mismatch import (
+    Context,
+    Item,
+    ItemFacts,
+    Kind,
+    Mismatch,
+    Quote,
+    Rendered,
+    RowFacts,
+    Rule,
+    Sides,
+    Target,
+)
+from cockpit.core.spotcheck.quote import excerpt, of_prompt, of_target
+
+_THINK = re.compile(r"</?(?:think|thinking|reasoning)>", re.IGNORECASE)
+_ROLE_HEADER = re.compile(
+    r"<\|im_start\|>|<\|start_header_id\|>|<\|[a-z_]+\|>|<start_of_turn>|assistant|model|\[/INST\]|Assistant"
+)
+_SYSTEM = re.compile(r"system", re.IGNORECASE)
+
+
+def context_kind(context: Context, bos: str | None = None) -> Kind:
+    """Name a difference between the two contexts by what is left of them."""
+    left, right = context.train, context.eval
+    both = left + right
+    if bos and both and not both.replace(bos, "").strip():
+        return "bos"
+    if context.ids_only:
+        return "whitespace" if not both.strip() else "chat-template"
+    if _THINK.search(both):
+        return "thinking"
+    if context.between or (
+        not right and not context.eval and _ROLE_HEADER.search(left) and "\n" not in left.strip()
+    ):
+        return "generation-prompt"
+    if not both.strip():
+        return "whitespace"
+    if _SYSTEM.search(both) and (not left.strip() or not right.strip()):
+        return "system-prompt"
+    return "chat-template"
+
+
+_HEADLINES: dict[Kind, str] = {
+    "bos": "Training and eval begin with a different number of BOS tokens",
+    "thinking": "The template puts a thinking block on one side only",
+    "generation-prompt": "Eval prompts end before the words that open the answer, and nothing trains the model to write them",
+    "whitespace": "Training and eval differ in blanks before the answer",
+    "system-prompt": "The template puts a system prompt on one side only",
+    "chat-template": "Training and eval render the same conversation differently",
+}
+_MENDS: dict[Kind, str] = {
+    "bos": "Let the template or the tokenizer write the BOS token, not both, and the same way on both sides.",
+    "thinking": "Set generation.enable_thinking to what training renders, or train with the block in the prompt.",
+    "generation-prompt": "Use a chat template that honours add_generation_prompt.",
+    "whitespace": "End the prompts of both sides alike, on a token boundary.",
+    "system-prompt": "Set data.system_prompt, which goes before both sides' prompts.",
+    "chat-template": "Use one tokenizer with one chat template for training, eval and serving.",
+}
+
+
+def _context_rule(kind: Kind) -> Rule:
+    def rule(sides: Sides) -> Mismatch | None:
+        rendered = sides.rendered
+        if rendered is None:
+            return None
+        hits = [context for context in rendered.contexts if context_kind(context, rendered.bos) == kind]
+        if not hits:
+            return None
+        count = sum(context.count for context in hits)
+        first = max(hits, key=lambda context: context.count)
+        return Mismatch(
+            kind=kind,
+            share=min(1.0, count / max(1, len(rendered.rows))),
+            total=len(rendered.rows),
+            of="training rows",
+            headline=_HEADLINES[kind],
+            train=_side("training", first, first.train),
+            eval=_side("the eval prompt of the same row", first, first.eval),
+            mend=_MENDS[kind],
+            action="setting",
+            evidence=("The texts are equal, the token ids are not.",) if first.ids_only else (),
+        )
+
+    return rule
+
+
+def served_otherwise(sides: Sides) -> Mismatch | None:
+    """The served model's template renders the eval prompt in another way than it was scored with."""
+    served = sides.rendered.served if sides.rendered else None
+    if served is None or (not served.train and not served.eval):
+        return None
+    return Mismatch(
+        kind="thinking" if _THINK.search(served.train + served.eval) else "chat-template",
+        share=1.0,
+        total=len(sides.items),
+        of="eval items",
+        headline="What is served renders the same prompt differently from what is scored",
+        train=Quote("as served", f"…{served.before}{served.train}", _tail_span(served.before, served.train)),
+        eval=Quote("as scored", f"…{served.before}{served.eval}", _tail_span(served.before, served.eval)),
+        mend="Serve the checkpoint with its own tokenizer and chat template, and with the same switches.",
+        action="setting",
+    )
+
+
+def refused_rows(sides: Sides) -> Mismatch | None:
+    """Rows that the chat template (or the tokenizer) refuses: training would end at the first of them."""
+    rendered = sides.rendered
+    if rendered is None or not rendered.refused:
+        return None
+    number, why = rendered.refused[0]
+    row = _row(sides, number)
+    total = rendered.refusals + len(rendered.rows)
+    return Mismatch(
+        kind="chat-template",
+        share=rendered.refusals / total,
+        total=total,
+        of="training rows",
+        headline=f"{rendered.refusals:,} training rows can't be rendered: {why}",
+        train=of_prompt(row, (0, len(row.prompt))) if row else Quote(f"training row {number}", ""),
+        eval=of_prompt(sides.items[0]) if sides.items else Quote("the eval", ""),
+        mend="Bring the rows into the form that the chat template takes (system, user, assistant, user, …), or drop them.",
+    )
+
+
+def bos(sides: Sides) -> Mismatch | None:
+    """Two BOS tokens at the beginning, or none where the tokenizer would put one."""
+    rendered = sides.rendered
+    if rendered is None or rendered.bos is None or not rendered.rows:
+        return None
+    double = [row for row in rendered.rows if row.bos > 1]
+    double_eval = [item for item in rendered.items if item.bos > 1]
+    missing = [row for row in rendered.rows if rendered.adds_bos and row.bos == 0]
+    uneven = [row for row in rendered.rows if rendered.items and row.bos != rendered.items[0].bos]
+    for rows, headline, mend in (
+        (double, f"Training sequences begin with {rendered.bos} twice: the text and the tokenizer both write it",
+         "Take the token out of the text (or out of the template): the tokenizer puts it there."),
+        (uneven, f"Training sequences and eval prompts do not begin with the same number of {rendered.bos}",
+         _MENDS["bos"]),
+        (missing, f"Neither side begins with {rendered.bos}, which this model's tokenizer puts before every text",
+         "Add the token to the chat template: the model was pretrained with it."),
+    ):  # fmt: skip
+        if rows:
+            return _bos(sides, rendered, rows, headline, mend)
+    if double_eval:
+        share = len(double_eval) / len(rendered.items)
+        return _bos(
+            sides,
+            rendered,
+            rendered.rows,
+            f"Eval prompts begin with {rendered.bos} twice",
+            _MENDS["bos"],
+            share,
+        )
+    return None
+
+
+def _bos(
+    sides: Sides,
+    rendered: Rendered,
+    rows: Sequence[RowFacts],
+    headline: str,
+    mend: str,
+    share: float | None = None,
+) -> Mismatch:
+    token = rendered.bos or ""
+    at_eval = rendered.items[0].bos if rendered.items else 0
+    row = rows[0]
+    left, right = token * row.bos, token * at_eval
+    target = _row(sides, row.row)
+    after = (target.raw or target.prompt)[:60] if target else ""
+    item = sides.items[0] if sides.items else None
+    return Mismatch(
+        kind="bos",
+        share=len(rows) / len(rendered.rows) if share is None else share,
+        total=len(rendered.rows) if share is None else len(rendered.items),
+        of="training rows" if share is None else "eval items",
+        headline=headline,
+        train=Quote(
+            f"training row {row.row}, its beginning", f"{left}{after}…", ((0, len(left)),) if left else ()
+        ),
+        eval=Quote(
+            f"eval item {item.id if item else 1}, its beginning",
+            f"{right}{item.prompt[:60] if item else ''}…",
+            ((0, len(right)),) if right else (),
+        ),
+        mend=mend,
+        action="setting",
+    )
+
+
+def eos(sides: Sides) -> Mismatch | None:
+    """No end token is trained after the answer: the model learns to answer, not to stop."""
+    rendered = sides.rendered
+    if rendered is None:
+        return None
+    rows = [row for row in rendered.rows if row.trained and not row.cut]
+    endless = [row for row in rows if not row.ends]
+    if not endless:
+        return None
+    row = endless[0]
+    target = _row(sides, row.row)
+    text = (target.text or target.raw or "") if target else ""
+    ends = " or ".join(rendered.ends) or "an end token (the tokenizer has none)"
+    quote = excerpt(f"training row {row.row}, the end of what is trained", text + row.follows, None)
+    marks = ((len(quote.text) - len(row.follows), len(quote.text)),) if row.follows else ()
+    return Mismatch(
+        kind="eos",
+        share=len(endless) / len(rows),
+        total=len(rows),
+        of="training rows",
+        headline="Training targets end without an end token: the model does not learn to stop",
+        train=Quote(quote.where, quote.text, marks),
+        eval=Quote("scoring ends an answer at", ends, ((0, len(ends)),)),
+        mend="End the assistant's turn with the EOS token in the chat template (inside the generation markers), or set "
+        "eos_token to the token that the template ends turns with.",
+        action="setting",
+    )
+
+
+def truncation(sides: Sides) -> Mismatch | None:
+    """The maximum length cuts the answer off what is trained, or the scorer's limit what is answered."""
+    rendered = sides.rendered
+    if rendered is None or not rendered.rows:
+        return None
+    facts = {row.row: row for row in rendered.rows}
+    lost: list[tuple[Target, RowFacts]] = []
+    for row in sides.train:
+        fact = facts.get(row.row)
+        if fact is not None and fact.cut and _answer_is_lost(row, fact):
+            lost.append((row, fact))
+    if lost:
+        row, fact = lost[0]
+        text = row.text or row.raw or ""
+        kept = max(0, min(fact.kept_chars, len(text)))
+        return Mismatch(
+            kind="truncation",
+            share=len(lost) / len(rendered.rows),
+            total=len(rendered.rows),
+            of="training rows",
+            headline=f"max_length={rendered.max_length} cuts the answer off: row {row.row} has {fact.tokens:,} tokens",
+            train=excerpt(f"training row {row.row}, what is cut off", text, (kept, len(text))),
+            eval=of_prompt(sides.items[0]) if sides.items else Quote("the eval", ""),
+            mend=f"Raise max_length (the longest row has {max(f.tokens for f in rendered.rows):,} tokens), or leave long "
+            "rows out.",
+            action="setting",
+        )
+    return _eval_truncation(sides, rendered)
+
+
+def _eval_truncation(sides: Sides, rendered: Rendered) -> Mismatch | None:
+    limit = sides.max_new_tokens
+    if limit is None:
+        return None
+    longer = [row for row in rendered.rows if row.trained > limit and not row.cut]
+    if longer:
+        row = longer[0]
+        target = _row(sides, row.row)
+        return Mismatch(
+            kind="truncation",
+            share=len(longer) / len(rendered.rows),
+            total=len(rendered.rows),
+            of="training rows",
+            headline=f"Training answers are longer than the scorer lets the model write (max_new_tokens={limit})",
+            train=of_target(target, None) if target else Quote("training", ""),
+            eval=Quote("the scorer's limit", f"max_new_tokens={limit}; row {row.row} trains {row.trained:,}", ((15, 15 + len(str(limit))),)),
+            mend=f"Raise generation.max_new_tokens to {max(r.trained for r in longer):,} or more.",
+            action="setting",
+        )  # fmt: skip
+    room = rendered.max_positions
+    # What training's longest answer needs: few answers are as long as the limit lets them be.
+    need = min(limit, max((row.trained for row in rendered.rows), default=0) or limit)
+    full = [item for item in rendered.items if room is not None and item.tokens + need > room]
+    if not full or room is None:
+        return None
+    found = _item(sides, full[0])
+    return Mismatch(
+        kind="truncation",
+        share=len(full) / len(rendered.items),
+        total=len(rendered.items),
+        of="eval items",
+        headline=f"Prompt and answer do not fit the model's {room:,} positions",
+        train=Quote("the model", f"{room:,} positions", ((0, len(f"{room:,}")),)),
+        eval=of_prompt(found) if found else Quote("the eval", ""),
+        mend="Shorten the prompts, or lower generation.max_new_tokens.",
+        action="setting",
+    )
+
+
+def loss_mask(sides: Sides) -> Mismatch | None:
+    """Tokens of the prompt are trained on, or nothing of a row is."""
+    rendered = sides.rendered
+    if rendered is None or not rendered.rows:
+        return None
+    on_prompt = [row for row in rendered.rows if row.trained_prompt]
+    nothing = [row for row in rendered.rows if not row.trained and not row.cut] if sides.targets else []
+    rows = on_prompt or nothing
+    if not rows:
+        return None
+    row = rows[0]
+    target = _row(sides, row.row)
+    what = (
+        f"The loss is taken on the prompt too: {row.trained_prompt:,} of {row.trained:,} trained tokens of row {row.row} "
+        "are the prompt's"
+        if on_prompt
+        else "No token is trained on: the loss mask is empty"
+    )
+    return Mismatch(
+        kind="loss-mask",
+        share=len(rows) / len(rendered.rows),
+        total=len(rendered.rows),
+        of="training rows",
+        headline=what,
+        train=of_prompt(target, (0, len(target.prompt))) if target else Quote("training", ""),
+        eval=of_prompt(sides.items[0]) if sides.items else Quote("the eval", ""),
+        mend="Leave completion_only_loss and assistant_only_loss to the trainer, or use prompt and completion columns.",
+        action="setting",
+    )
+
+
+def dropped_by_template(sides: Sides) -> Mismatch | None:
+    """The template leaves a part of the target out (thinking, mostly), so that it is never trained."""
+    rendered = sides.rendered
+    if rendered is None:
+        return None
+    texts = {row.row: row for row in sides.train}
+    rows = [
+        texts[f.row] for f in rendered.rows if not f.target_found and f.row in texts and texts[f.row].text
+    ]
+    if not rows:
+        return None
+    row = rows[0]
+    opened = _THINK.search(row.text or "")
+    return Mismatch(
+        kind="thinking" if opened else "chat-template",
+        share=len(rows) / len(rendered.rows),
+        total=len(rendered.rows),
+        of="training rows",
+        headline="The chat template changes the targets: what is trained is not what stands in the data",
+        train=of_target(row, opened.span() if opened else None),
+        eval=of_prompt(sides.items[0]) if sides.items else Quote("the eval", ""),
+        mend="Give the thinking as the template wants it (reasoning_content), or use a template that leaves it in.",
+        action="setting",
+    )
+
+
+def _answer_is_lost(row: Target, fact: RowFacts) -> bool:
+    text = row.text or row.raw or ""
+    end = (
+        row.verdict.span[1]
+        if row.verdict and row.verdict.span
+        else row.stated.span[1]
+        if row.stated
+        else len(text)
+    )
+    return fact.kept_chars < end
+
+
+def _side(name: str, context: Context, text: str) -> Quote:
+    shown = text if len(text) <= 400 else text[:400] + "…"
+    before = context.before[-120:]
+    return Quote(
+        f"row {context.row}, {name}",
+        f"…{before}{shown or '(nothing)'}",
+        _tail_span(before, shown or "(nothing)"),
+    )
+
+
+def _tail_span(before: str, text: str) -> tuple[tuple[int, int], ...]:
+    start = 1 + len(before)
+    return ((start, start + len(text)),) if text else ()
+
+
+def _row(sides: Sides, number: int) -> Target | None:
+    return next((row for row in sides.train if row.row == number), None)
+
+
+def _item(sides: Sides, fact: ItemFacts) -> Item | None:
+    return next((item for item in sides.items if item.row == fact.row), None)
+
+
+RULES: tuple[Rule, ...] = (
+    refused_rows,
+    bos,
+    *(_context_rule(kind) for kind in _HEADLINES),
+    served_otherwise,
+    eos,
+    truncation,
+    loss_mask,
+    dropped_by_template,
+)

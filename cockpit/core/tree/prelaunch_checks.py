@@ -1,0 +1,121 @@
+"""What the log says before a move: a silent swap, an ablation that was run already, a constraint that would break.
+
+Source text, "Surviving session compaction": re-read the log before the next train move; it prevents silent dataset
+swaps between experiments and re-running ablations.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from cockpit.core.methodlog import Entry
+from cockpit.core.recipe import constraints
+
+if TYPE_CHECKING:
+    from cockpit.contract.recipe import Recipe
+
+SOURCE = 'source text, "Surviving session compaction"'
+Rule = Literal["swap", "already run", "constraint"]
+_CONTENT = re.compile(r"(?:content|data)/([a-z_]+)/([0-9a-f]{8,})")
+_NAMES = {
+    "held_out": "held-out set",
+    "mini_eval": "mini-eval",
+    "train": "training data",
+    "model": "base model",
+    "template": "chat template",
+    "verifier": "verifier",
+}
+TARGET = ("model", "template", "verifier", "held_out", "mini_eval")
+"""What makes a target: where one of them changes, scores of before and after can't be compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """Something that the log says against a move. `shows`: an experiment whose result answers it, or empty."""
+
+    rule: Rule
+    headline: str
+    mend: str
+    shows: str = ""
+    source: str = SOURCE
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """An earlier experiment: the fingerprint of its settings and data, how it ended, what it scored."""
+
+    id: str
+    fingerprint: str
+    status: str
+    result: str
+
+
+def known_contents(entries: Sequence[Entry]) -> dict[str, str]:
+    """What the log says last of each content: name -> the digest's beginning."""
+    found: dict[str, str] = {}
+    for entry in entries:
+        match = _CONTENT.fullmatch(entry.key)
+        if match:
+            found[match[1]] = match[2]
+    return found
+
+
+def swaps(entries: Sequence[Entry], now: Mapping[str, str]) -> list[Concern]:
+    """Contents of the target that differ from what the log names; training data is judged file by file elsewhere."""
+    known = known_contents(entries)
+    made: list[Concern] = []
+    for name in TARGET:
+        before, today = known.get(name), now.get(name)
+        if before and today and not (today.startswith(before) or before.startswith(today)):
+            what = _NAMES[name]
+            made.append(
+                Concern(
+                    "swap",
+                    f"The {what} is not the one that methodlog.md names: {today[:12]} now, {before[:12]} there",
+                    f"Put the old {what} back, or begin a new workspace: scores of before and after can't be compared.",
+                )
+            )
+    return made
+
+
+def swapped_training(entries: Sequence[Entry], path: str, digest: str) -> Concern | None:
+    """The training file's name stands in the log with another content, and never with this one."""
+    named = [entry for entry in entries if entry.kind == "dataset" and f" {path} " in f" {entry.text} "]
+    told = [match[1] for entry in named if (match := re.search(r"sha256:([0-9a-f]{8,})", entry.text))]
+    if not told or any(digest.startswith(known) for known in told):
+        return None
+    return Concern(
+        "swap",
+        f"{path} has another content than methodlog.md names: {digest[:12]} now, {told[-1][:12]} there",
+        "Name the new content as a file of its own, so that runs on the old one stay comparable.",
+    )
+
+
+def already_run(fingerprint: str, past: Sequence[Past]) -> Concern | None:
+    """The same settings on the same data were run before: its result answers the question."""
+    same = next(
+        (p for p in past if p.fingerprint == fingerprint and p.status not in ("draft", "smoked")), None
+    )
+    if same is None:
+        return None
+    return Concern(
+        "already run",
+        f"{same.id} had the same settings and the same data; it is {same.status}: {same.result}",
+        "Use its result, or change one thing (another seed tells how large the noise is).",
+        shows=same.id,
+    )
+
+
+def against_constraints(texts: Sequence[str], recipe: Recipe) -> list[Concern]:
+    """Constraints of the user's that this recipe would break."""
+    return [
+        Concern(
+            "constraint",
+            f"It breaks your constraint {b.constraint!r}: {b.why}",
+            "Keep to it, or change it in the log.",
+        )
+        for b in constraints.broken(texts, recipe)
+    ]

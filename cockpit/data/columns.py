@@ -1,0 +1,91 @@
+"""What the columns of some rows hold, whatever they are called."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast
+
+from cockpit.contract.labels import as_bool as as_bool
+from cockpit.data.messages import style_of, turn_of, turns_of
+
+Kind = Literal["null", "bool", "number", "text", "turn", "turns", "texts", "list", "object"]
+
+
+def kind_of(value: object) -> Kind:
+    """Say what sort of value this is, as far as the recognition of shapes cares."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, int | float):
+        return "number"
+    if isinstance(value, str):
+        return "text"
+    if isinstance(value, Mapping):
+        return "turn" if turn_of(cast("Mapping[str, Any]", value)) is not None else "object"
+    if isinstance(value, Sequence):
+        items = cast("Sequence[object]", value)
+        if items and all(isinstance(item, str) for item in items):
+            return "texts"
+        return "turns" if turns_of(items) is not None else "list"
+    return "object"
+
+
+@dataclass(slots=True)
+class Column:
+    """One column over the rows looked at: how often which kind of value, and the first few of them."""
+
+    name: str
+    kinds: Counter[Kind] = field(default_factory=Counter["Kind"])
+    values: list[Any] = field(default_factory=list[Any])
+    sharegpt: bool = False
+
+    def add(self, value: object) -> None:
+        """Count one value."""
+        kind = kind_of(value)
+        if kind in ("turn", "turns") and not self.kinds[kind]:
+            self.sharegpt = style_of(value) == "sharegpt"
+        self.kinds[kind] += 1
+        if kind != "null":
+            self.values.append(value)
+
+    @property
+    def filled(self) -> int:
+        """Rows in which it holds something."""
+        return self.kinds.total() - self.kinds["null"]
+
+    def is_mostly(self, *kinds: Kind) -> bool:
+        """Whether nearly all its values (9 of 10) are of these kinds, of at least one."""
+        return self.filled > 0 and sum(self.kinds[kind] for kind in kinds) >= 0.9 * self.filled
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether each value is a yes or a no: booleans, 0 and 1, or words for them."""
+        return self.filled > 0 and all(as_bool(value) is not None for value in self.values)
+
+
+Columns = Mapping[str, Column]
+
+
+def columns_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, Column]:
+    """Collect the columns of `rows`, in the order in which they first appear."""
+    columns: dict[str, Column] = {}
+    for row in rows:
+        for name, value in row.items():
+            columns.setdefault(str(name), Column(str(name))).add(value)
+    return columns
+
+
+def as_number(value: object) -> float | None:
+    """Read a finite number, also one written as text (CSV has nothing else) or as a boolean."""
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+    if isinstance(value, bool | int | float):
+        number = float(value) if abs(value) < 1e300 else float("inf")
+        return number if number == number and abs(number) != float("inf") else None
+    return None

@@ -1,0 +1,342 @@
+"""Recognise what a data set is from its rows: the shapes that the field uses, and which column is read as what.
+
+Names differ from one publisher to the next (`question`, `problem`, `query`), so a column is known by its name and
+by what it holds. The shapes are those of TRL's "Dataset formats and types", Alpaca, ShareGPT, LLaMA-Factory's
+preference and KTO files, and evo's scored trajectories.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from cockpit.data.column_names import (
+    ANSWER,
+    CHOICES,
+    CHOSEN,
+    COMPLETION,
+    GROUP,
+    HISTORY,
+    INPUT,
+    LABEL,
+    LONG_ANSWER,
+    MESSAGES,
+    PASSED,
+    PROMPT,
+    REJECTED,
+    REWARD,
+    SYSTEM,
+    TESTS,
+    TEXT,
+    TRAINABLE,
+)
+from cockpit.data.columns import Column, Columns, columns_of
+from cockpit.data.messages import turns_of
+
+Shape = Literal[
+    "messages",
+    "sharegpt",
+    "prompt-completion",
+    "alpaca",
+    "preference",
+    "labelled",
+    "question-answer",
+    "trajectories",
+    "prompts",
+    "text",
+    "unknown",
+]
+SHOWN: Mapping[Shape, str] = {
+    "messages": "conversations (messages)",
+    "sharegpt": "conversations (ShareGPT)",
+    "prompt-completion": "prompts with completions",
+    "alpaca": "demonstrations (Alpaca: instruction, input, output)",
+    "preference": "preference pairs (chosen, rejected)",
+    "labelled": "answers with a yes/no label (KTO)",
+    "question-answer": "questions with an answer that can be checked",
+    "trajectories": "scored trajectories (reward)",
+    "prompts": "prompts without answers",
+    "text": "plain text",
+    "unknown": "nothing that a trainer could use as it is",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the data was read as.
+
+    `columns`: role -> column, e.g. `{"prompt": "conversations", "chosen": "chosen"}`. `unused`: columns without a
+    role. `implicit_prompt`: the prompt of a preference pair is what both sides begin with.
+    """
+
+    shape: Shape
+    columns: Mapping[str, str]
+    why: str
+    unused: tuple[str, ...] = ()
+    implicit_prompt: bool = False
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def shown(self) -> str:
+        """The shape for a person."""
+        return SHOWN[self.shape]
+
+
+@dataclass(slots=True)
+class _Found:
+    """Columns given a role so far."""
+
+    columns: Columns
+    roles: dict[str, str] = field(default_factory=dict[str, str])
+
+    def take(self, role: str, names: Sequence[str], fits: Callable[[Column], bool]) -> bool:
+        """Give `role` to the first of `names` that is there, free, and holds what fits."""
+        by_name = {name.lower().replace("-", "_").strip(): name for name in self.columns}
+        for wanted in names:
+            name = by_name.get(wanted)
+            if name and name not in self.roles.values() and fits(self.columns[name]):
+                self.roles[role] = name
+                return True
+        return False
+
+    def reading(self, shape: Shape, why: str, *notes: str, implicit_prompt: bool = False) -> Reading:
+        """The reading with these roles."""
+        unused = tuple(name for name in self.columns if name not in self.roles.values())
+        return Reading(
+            shape, dict(self.roles), why, unused, implicit_prompt, tuple(note for note in notes if note)
+        )
+
+
+def recognise(rows: Iterable[Mapping[str, Any]]) -> Reading:
+    """Say what these rows are (a few hundred of them are enough); `unknown`, with what is missing, if nothing."""
+    columns = columns_of(rows)
+    for rule in _RULES:
+        reading = rule(_Found(columns))
+        if reading is not None:
+            return reading
+    return _unknown(columns)
+
+
+def _texts(column: Column) -> bool:
+    return column.is_mostly("text")
+
+
+def _said(column: Column) -> bool:
+    """Text, or turns."""
+    return column.is_mostly("text", "turn", "turns")
+
+
+def _talk(column: Column) -> bool:
+    return column.is_mostly("turns")
+
+
+def _answers(column: Column) -> bool:
+    return column.is_mostly("text", "number", "bool", "texts", "turn")
+
+
+def _numbers(column: Column) -> bool:
+    return column.is_mostly("number", "bool")
+
+
+def _anything(column: Column) -> bool:
+    return column.filled > 0
+
+
+def _trajectories(found: _Found) -> Reading | None:
+    if not found.take("reward", REWARD, lambda c: _numbers(c) or _all_numeric(c)):
+        return None
+    if not found.take("messages", MESSAGES, _talk):
+        if not found.take("completion", COMPLETION, _said):
+            return None
+        found.take("prompt", PROMPT, _said)
+    weak = found.roles["reward"].lower() not in ("reward", "rewards")
+    found.take("passed", PASSED, lambda c: c.is_binary)
+    found.take("group", GROUP, _anything)
+    found.take("trainable", TRAINABLE, _anything)
+    if weak and "prompt" not in found.roles and not {"passed", "group"} & set(found.roles):
+        return None  # a conversation with a quality score beside it
+    found.take("answer", ANSWER, _answers)
+    note = f"`{found.roles['reward']}` is read as the reward." if weak else ""
+    return found.reading("trajectories", "Each answer comes with its reward.", note)
+
+
+def _all_numeric(column: Column) -> bool:
+    from cockpit.data.columns import as_number
+
+    return column.is_mostly("text") and all(as_number(value) is not None for value in column.values)
+
+
+def _preference(found: _Found) -> Reading | None:
+    if not (found.take("chosen", CHOSEN, _said) and found.take("rejected", REJECTED, _said)):
+        return None
+    pair = f"Each row has a preferred answer (`{found.roles['chosen']}`) and a worse one"
+    if found.take("prompt", (*PROMPT, *MESSAGES), _said):
+        found.take("system", SYSTEM, _texts)
+        found.take("input", INPUT, _texts)
+        found.take("answer", ANSWER, _answers)
+        return found.reading("preference", f"{pair} to the prompt in `{found.roles['prompt']}`.")
+    note = "The prompt is implicit: what chosen and rejected both begin with is read as the prompt."
+    return found.reading("preference", f"{pair}, without a prompt column.", note, implicit_prompt=True)
+
+
+def _labelled(found: _Found) -> Reading | None:
+    if not found.take("label", LABEL, lambda c: c.is_binary):
+        return None
+    label = found.columns[found.roles["label"]]
+    if found.take("messages", MESSAGES, _talk):
+        return found.reading(
+            "labelled", f"Each conversation has a yes or no in `{label.name}` for its last answer."
+        )
+    if not found.take("prompt", PROMPT, _said):
+        return None
+    names = COMPLETION if label.is_mostly("bool") else tuple(n for n in COMPLETION if n != "text")
+    if not found.take("completion", (*names, *ANSWER), lambda c: _said(c) and not c.is_binary):
+        return None
+    found.take("input", INPUT, _texts)
+    found.take("system", SYSTEM, _texts)
+    return found.reading("labelled", f"Each answer has a yes or no in `{label.name}`.")
+
+
+def _alpaca(found: _Found) -> Reading | None:
+    if not (found.take("prompt", ("instruction",), _texts) and found.take("completion", COMPLETION, _texts)):
+        return None
+    found.take("input", ("input", "context", "knowledge"), lambda c: c.is_mostly("text") or c.filled == 0)
+    found.take("system", SYSTEM, _texts)
+    found.take("history", HISTORY, _anything)
+    columns = ", ".join(f"`{name}`" for name in found.roles.values())
+    return found.reading("alpaca", f"Instructions with the answer to give ({columns}).")
+
+
+def _conversations(found: _Found) -> Reading | None:
+    if not found.take("messages", MESSAGES, _talk):
+        return None
+    column = found.columns[found.roles["messages"]]
+    found.take("system", SYSTEM, _texts)
+    prompts_only = all((turns_of(value) or ())[-1:] and _ends_open(value) for value in column.values)
+    if prompts_only:
+        found.roles["prompt"] = found.roles.pop("messages")
+        if _take_gold(found):
+            return found.reading(
+                "question-answer", f"Prompts in `{column.name}` with the answer beside them."
+            )
+        return None
+    if found.take("answer", tuple(n for n in ANSWER if n not in LONG_ANSWER), _answers):
+        return found.reading(
+            "question-answer", f"Worked conversations with the answer in `{found.roles['answer']}`."
+        )
+    style = "`from` and `value`" if column.sharegpt else "`role` and `content`"
+    shape: Shape = "sharegpt" if column.sharegpt else "messages"
+    return found.reading(shape, f"Conversations in `{column.name}`, as turns with {style}.")
+
+
+def _ends_open(value: object) -> bool:
+    turns = turns_of(value)
+    return bool(turns) and turns[-1].role != "assistant"
+
+
+def _take_gold(found: _Found) -> bool:
+    """Give the role of the gold answer, or of the unit tests, to a column."""
+    choices = found.take("choices", CHOICES, _anything)
+    tests = "tests" in found.roles or found.take("tests", TESTS, _anything)
+    gold = found.take("answer", ANSWER, _answers)
+    if not gold:
+        gold = found.take("answer", ("reward_model",), lambda c: c.is_mostly("object"))
+    return gold or tests or (choices and found.take("answer", ("label",), _answers))
+
+
+def _question_answer(found: _Found) -> Reading | None:
+    has_tests = found.take("tests", TESTS, _anything)
+    if not found.take("prompt", (*PROMPT, "text") if has_tests else PROMPT, _said):
+        return None
+    found.take("input", ("context",), _texts)
+    prompt = found.roles["prompt"]
+    names = tuple(n for n in COMPLETION if n not in ANSWER)
+    if not has_tests and found.take("completion", (*names, *LONG_ANSWER), _said):
+        if found.take("answer", tuple(n for n in ANSWER if n not in LONG_ANSWER), _answers):
+            return found.reading(
+                "question-answer",
+                f"Prompts (`{prompt}`) with a worked completion and the answer in `{found.roles['answer']}`.",
+            )
+        if found.roles["completion"].lower() in names:
+            found.take("system", SYSTEM, _texts)
+            return found.reading("prompt-completion", f"Prompts (`{prompt}`) with the completion to give.")
+        del found.roles["completion"]  # only a `solution`: its form decides what it is
+    if not _take_gold(found):
+        return None
+    if "answer" not in found.roles:
+        return found.reading("question-answer", f"Tasks (`{prompt}`) with unit tests to check an answer by.")
+    return _by_its_answers(found)
+
+
+def _by_its_answers(found: _Found) -> Reading:
+    """Questions with answers: checkable ones make it verifiable, long prose makes it demonstrations."""
+    from cockpit.core.dataset.answer_formats import stated
+
+    prompt, answer = found.roles["prompt"], found.roles["answer"]
+    values = found.columns[answer].values
+    checkable = sum(not isinstance(v, str) or stated(v).is_checkable for v in values)
+    if "choices" in found.roles or "tests" in found.roles or checkable >= 0.8 * len(values):
+        return found.reading(
+            "question-answer", f"Questions (`{prompt}`) whose answer (`{answer}`) a program can check."
+        )
+    found.roles["completion"] = found.roles.pop("answer")
+    return found.reading(
+        "prompt-completion",
+        f"Questions (`{prompt}`) with answers in prose (`{answer}`), which no program can check.",
+    )
+
+
+def _classification(found: _Found) -> Reading | None:
+    """`text` with `label`: each text's class is the answer."""
+    if not found.take("prompt", ("text", "sentence", "content", "review", "premise", "sentence1"), _texts):
+        return None
+    if not found.take("answer", ("label", "labels", "class", "category", "label_text"), _answers):
+        return None
+    note = f"Classes in `{found.roles['answer']}` are read as the answer to `{found.roles['prompt']}`."
+    return found.reading("question-answer", "Texts with a class, which a program can check.", note)
+
+
+def _prompts(found: _Found) -> Reading | None:
+    if not found.take("prompt", PROMPT, _said):
+        return None
+    return found.reading(
+        "prompts", f"Prompts in `{found.roles['prompt']}`, and nothing that says what is right."
+    )
+
+
+def _plain(found: _Found) -> Reading | None:
+    if found.take("text", TEXT, _texts):
+        return found.reading("text", f"Text in `{found.roles['text']}`, without prompt or answer.")
+    only = [column for column in found.columns.values() if column.is_mostly("text")]
+    if len(found.columns) == 1 and only:
+        found.roles["text"] = only[0].name
+        return found.reading("text", f"One column of text, `{only[0].name}`.")
+    return None
+
+
+def _unknown(columns: Columns) -> Reading:
+    names = ", ".join(f"`{name}`" for name in list(columns)[:12]) or "none"
+    return Reading(
+        "unknown",
+        {},
+        f"The columns ({names}) are of no shape that a trainer reads.",
+        tuple(columns),
+        notes=(
+            "Wanted is one of: messages; prompt and completion; instruction and output; chosen and rejected; "
+            "prompt, completion and label; question and answer; text. Rename the columns to these.",
+        ),
+    )
+
+
+_RULES: tuple[Callable[[_Found], Reading | None], ...] = (
+    _preference,
+    _trajectories,
+    _labelled,
+    _alpaca,
+    _conversations,
+    _question_answer,
+    _classification,
+    _prompts,
+    _plain,
+)
