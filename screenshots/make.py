@@ -24,8 +24,8 @@ from textual.pilot import Pilot
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import read_rows
-from cockpit.services.wizard import Wizard
-from cockpit.services.workspace import ExperimentView, Workspace
+from cockpit.services.wizard.wizard import Wizard
+from cockpit.services.workspace.workspace import ExperimentView, Workspace
 from cockpit.ui.app import CockpitApp
 from cockpit.ui.glyphs import UNICODE
 from cockpit.ui.local_backend import LocalBackend

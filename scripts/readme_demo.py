@@ -13,7 +13,7 @@ from pathlib import Path
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import read_rows
-from cockpit.services.workspace import ExperimentView, Workspace
+from cockpit.services.workspace.workspace import ExperimentView, Workspace
 
 README = Path(__file__).parents[1] / "README.md"
 TITLES = {

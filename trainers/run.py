@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import sys
 
-PREPARES = "cockpit.services.benchmark"
+PREPARES = "cockpit.services.experiments.evo_benchmark"
 """Resolves the recipe; trainers import nothing of the cockpit but its contract, so it is started, not imported."""
 
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from cockpit.cli import OK
 from cockpit.cli.output import print_json, say
-from cockpit.services.advising_text import as_text
+from cockpit.services.technique.advice_text import as_text
 
 if TYPE_CHECKING:
     from cockpit.core.technique.decision import Question
-    from cockpit.services.advising import Advised
-    from cockpit.services.workspace import Workspace
+    from cockpit.services.technique.advice import Advised
+    from cockpit.services.workspace.workspace import Workspace
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +37,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from cockpit.core.technique.decision import parse_answers
-    from cockpit.services.advising import advised
+    from cockpit.services.technique.advice import advised
 
     answers = parse_answers(options.answer)
     place = _workspace(options)
@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
 def _workspace(options: argparse.Namespace) -> Workspace | None:
     """The workspace here, if there is one; data that is named stands for itself."""
     from cockpit.contract.errors import CockpitError
-    from cockpit.services.workspace import Workspace
+    from cockpit.services.workspace.workspace import Workspace
 
     if options.dir:
         from cockpit.cli.place import workspace

@@ -19,7 +19,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from cockpit.services import caching
+    from cockpit.services.workspace import caching
 
     ws = workspace(options)
     if options.what == "ls":
@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _about(entry: object) -> str:
-    from cockpit.services.caching import Entry
+    from cockpit.services.workspace.caching import Entry
 
     assert isinstance(entry, Entry)
     if not entry.whole:

@@ -28,7 +28,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from cockpit.core.tree import comparing as core
-    from cockpit.services import comparing
+    from cockpit.services.workspace import comparing
 
     whole = comparing.of(workspace(options), options.experiments, options.x)
     if options.json:

@@ -23,23 +23,25 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from cockpit.services import flight, journal, retrying
+    from cockpit.services.experiments import lifecycle
+    from cockpit.services.recipe import attempt_limit
+    from cockpit.services.workspace import methodlog_writer
 
     ws = workspace(options)
     if options.command == "note":
         kind = "constraint" if options.constraint else "note"
-        added = journal.note(ws, options.text, experiment=options.experiment, kind=kind)
+        added = methodlog_writer.note(ws, options.text, experiment=options.experiment, kind=kind)
         if options.json:
             print_json({"added": added, "text": options.text})
         else:
             say("Noted in methodlog.md." if added else "methodlog.md says so already.")
         return OK
     status = "committed" if options.command == "commit" else "discarded"
-    view = flight.decide(ws, options.experiment, status, options.reason)
+    view = lifecycle.decide(ws, options.experiment, status, options.reason)
     if options.json:
         print_json(as_dict(view))
     else:
         say(f"{view.id} {view.status}: {options.reason}")
         if status == "discarded":
-            say(f"Next: {retrying.next_move(view)}")
+            say(f"Next: {attempt_limit.next_move(view)}")
     return OK

@@ -15,7 +15,7 @@ from cockpit.cli.output import print_json, say, warn
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import WorkspaceLayout
 from cockpit.contract.reader import LineTail
-from cockpit.services.workspace import ExperimentView, Workspace
+from cockpit.services.workspace.workspace import ExperimentView, Workspace
 
 DEFAULT_DIR = "cockpit-demo"
 
@@ -25,7 +25,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from cockpit.services import demo
+    from cockpit.services.experiments import demo
 
     root = Path(options.dir or DEFAULT_DIR).resolve()
     if sys.stdout.isatty() and sys.stdin.isatty() and not (options.headless or options.json):

@@ -17,7 +17,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from cockpit.services import environments
+    from cockpit.services.system import environments
 
     root = workspace(options).root
     if options.action == "ls":

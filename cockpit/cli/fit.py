@@ -10,7 +10,7 @@ from cockpit.cli.output import print_json, say
 from cockpit.cli.place import workspace
 
 if TYPE_CHECKING:
-    from cockpit.services.fit import Fitted
+    from cockpit.services.recipe.fit import Fitted
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +19,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from cockpit.services import fit
+    from cockpit.services.recipe import fit
 
     ws = workspace(options)
     view = ws.experiment(options.experiment)
@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print_json({"experiment": view.id, **as_dict(found)})
     else:
-        from cockpit.services.fit_text import as_text
+        from cockpit.services.recipe.fit_text import as_text
 
         say(as_text(found))
     best = found.best

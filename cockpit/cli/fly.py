@@ -8,7 +8,7 @@ from cockpit.cli import FAILED, OK
 from cockpit.cli.look import as_dict, experiments_table
 from cockpit.cli.output import print_json, say
 from cockpit.cli.place import workspace
-from cockpit.services.workspace import ExperimentView, Workspace
+from cockpit.services.workspace.workspace import ExperimentView, Workspace
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,31 +25,31 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from cockpit.services import flight
+    from cockpit.services.experiments import lifecycle
 
     ws = workspace(options)
     view = ws.experiment(options.experiment)
     if options.command == "launch" and options.queue:
-        from cockpit.services import queue
+        from cockpit.services.experiments import queue
 
         queue.add(ws, view.id, reason=options.reason)
     elif options.command == "launch":
-        flight.launch(ws, view.id, reason=options.reason)
+        lifecycle.launch(ws, view.id, reason=options.reason)
     elif options.command == "resume":
-        flight.resume(ws, view.id)
+        lifecycle.resume(ws, view.id)
     elif options.command == "score":
-        flight.score(ws, view.id)
+        lifecycle.score(ws, view.id)
     else:
-        flight.stop(ws, view.id, now=options.now)
+        lifecycle.stop(ws, view.id, now=options.now)
     return _answer(ws, view.id, options)
 
 
 def _answer(ws: Workspace, experiment_id: str, options: argparse.Namespace) -> int:
-    from cockpit.services import flight
+    from cockpit.services.experiments import lifecycle
 
     view = ws.experiment(experiment_id)
     if options.wait:
-        view = flight.wait(ws, experiment_id, _quiet if options.json else _Teller())
+        view = lifecycle.wait(ws, experiment_id, _quiet if options.json else _Teller())
     if options.json:
         print_json(as_dict(view))
     elif options.wait:

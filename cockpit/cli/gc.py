@@ -17,7 +17,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from cockpit.services import gc
+    from cockpit.services.workspace import gc
 
     ws = workspace(options)
     removals = gc.look(ws, older_than_days=options.older_than)

@@ -45,9 +45,9 @@ _QUESTIONS = (
 
 
 def run(options: argparse.Namespace) -> int:
-    from cockpit.services import setup
-    from cockpit.services.advising import advised
-    from cockpit.services.workspace import Workspace
+    from cockpit.services.experiments import setup
+    from cockpit.services.technique.advice import advised
+    from cockpit.services.workspace.workspace import Workspace
 
     root = Path(options.dir or ".").resolve()
     interactive = sys.stdin.isatty() and sys.stdout.isatty() and not (options.yes or options.json)
@@ -90,7 +90,7 @@ def _require(options: argparse.Namespace) -> None:
 def _walk(root: Path, options: argparse.Namespace) -> int:
     """The wizard in a plain terminal, with what was given on the command line already answered."""
     from cockpit.cli.wizard import walk
-    from cockpit.services.wizard import Wizard
+    from cockpit.services.wizard.wizard import Wizard
 
     wizard = Wizard(root, tell=say)
     for name in _FROM_ARGUMENTS:

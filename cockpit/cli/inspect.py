@@ -28,7 +28,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from cockpit.services import inspect
+    from cockpit.services.dataset import inspect
 
     for name in ("max_length", "limit"):
         value = getattr(options, name)
@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print_json(inspect.as_dict(seen))
     else:
-        from cockpit.services.inspect_text import as_text
+        from cockpit.services.dataset.inspect_text import as_text
 
         say(as_text(seen))
     return OK
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _defaults(options: argparse.Namespace) -> tuple[str, str | None]:
     """File and tokenizer; the workspace's own where they aren't named."""
-    from cockpit.services.workspace import Workspace
+    from cockpit.services.workspace.workspace import Workspace
 
     if options.file and options.tokenizer:
         return options.file, options.tokenizer

@@ -25,10 +25,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from cockpit.services import judging
+    from cockpit.services.rules import workspace_findings
 
     if options.command == "judge":
-        judged = judging.history_file(options.history)
+        judged = workspace_findings.history_file(options.history)
         for note in judged.notes:
             warn(f"cockpit: {options.history}: {note}.")
         if options.json:
@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
         return OK
     from cockpit.cli.place import workspace
 
-    found = judging.workspace_findings(workspace(options), options.experiment)
+    found = workspace_findings.workspace_findings(workspace(options), options.experiment)
     if options.json:
         print_json({"findings": [finding.as_dict() for finding in found]})
     else:

@@ -20,7 +20,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from cockpit.services import literature
+    from cockpit.services.technique import literature
 
     ws = workspace(options)
     if options.rely is not None or options.skip is not None:

@@ -15,8 +15,8 @@ from cockpit.cli.place import workspace
 from cockpit.contract.errors import CockpitError
 from cockpit.core.tree.experiment_filter import parse
 from cockpit.core.tree.leaderboard import Stand, stand
-from cockpit.services.listed import fields_of
-from cockpit.services.workspace import ExperimentView, Workspace
+from cockpit.services.workspace.experiment_fields import fields_of
+from cockpit.services.workspace.workspace import ExperimentView, Workspace
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -188,7 +188,7 @@ def tmux_line(views: list[ExperimentView]) -> str:
 
 
 def _show(ws: Workspace, options: argparse.Namespace) -> int:
-    from cockpit.services import report
+    from cockpit.services.experiments import report
 
     view = ws.experiment(options.experiment)
     facts = report.of(ws, view, items=options.items)
@@ -222,7 +222,7 @@ def _method_log(ws: Workspace, options: argparse.Namespace) -> int:
 
 
 def _logs(ws: Workspace, options: argparse.Namespace) -> int:
-    from cockpit.services.logview import last_lines
+    from cockpit.services.system.logview import last_lines
 
     view = ws.experiment(options.experiment)
     log = ws.log_file(view)

@@ -13,7 +13,7 @@ from cockpit.cli.place import workspace
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    from cockpit.services.flight import RUNNABLE
+    from cockpit.services.experiments.lifecycle import RUNNABLE
 
     parser.add_argument("technique", choices=RUNNABLE)
     parser.add_argument("settings", nargs="*", metavar="NAME=VALUE", help="TRL's own names, or peft.r=16, …")
@@ -35,10 +35,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from cockpit.services import flight
+    from cockpit.services.experiments import lifecycle
 
     ws = workspace(options)
-    view = flight.new(
+    view = lifecycle.new(
         ws,
         options.technique,
         hypothesis=options.hypothesis,
@@ -51,9 +51,10 @@ def run(options: argparse.Namespace) -> int:
         command=options.own,
     )
     if options.launch:
-        flight.launch(ws, view.id)
+        lifecycle.launch(ws, view.id)
         view = ws.experiment(view.id)
-    from cockpit.services import drafts, precheck
+    from cockpit.services.experiments import precheck
+    from cockpit.services.recipe import drafts
 
     recipe = drafts.load(ws.layout.experiment(view.id))
     against = precheck.concerns(ws, recipe, but=view.id)

@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     from cockpit.core.overlap.paraphrase import Paraphrases
     from cockpit.core.overlap.paraphrase import findings as in_other_words
     from cockpit.core.overlap.summary import findings
-    from cockpit.services import overlap, paraphrases
+    from cockpit.services.dataset import overlap, paraphrases
 
     columns = _columns(options.column)
     began = time.monotonic()
@@ -87,8 +87,8 @@ def run(options: argparse.Namespace) -> int:
 def _cache() -> Path | None:
     """The workspace's, where this is one."""
     from cockpit.contract.errors import CockpitError
-    from cockpit.services import caching
-    from cockpit.services.workspace import Workspace
+    from cockpit.services.workspace import caching
+    from cockpit.services.workspace.workspace import Workspace
 
     try:
         return caching.root(Workspace.find(None))

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from cockpit.contract.errors import CockpitError
-from cockpit.services.workspace import Workspace
+from cockpit.services.workspace.workspace import Workspace
 
 
 def workspace(options: argparse.Namespace) -> Workspace:

@@ -16,7 +16,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from cockpit.services import queue
+    from cockpit.services.experiments import queue
 
     ws = workspace(options)
     if options.action == "rm":

@@ -31,15 +31,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from cockpit.cli import spot_check
-    from cockpit.services import realign, spotcheck
+    from cockpit.services.spotcheck import check, realign
 
     ws = spot_check.find_workspace(options)
-    wish = spotcheck.Wish(
+    wish = check.Wish(
         train=options.train, verifier=options.verifier, experiment=options.experiment,
         technique=spot_check.technique(options.technique), columns=spot_check.columns(options.column),
         without_model=True,
     )  # fmt: skip
-    about = spotcheck.subject(wish, ws)
+    about = check.subject(wish, ws)
     if options.prompt is not None:
         if ws is None or about.verifier is None:
             raise CockpitError("the eval prompt belongs to a workspace, and there is none here", "Use --dir.")
@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
 
 def as_text(made: object) -> str:
     """The preview for a person: counts, then the first changes as a diff."""
-    from cockpit.services.realign import Realigned
+    from cockpit.services.spotcheck.realign import Realigned
 
     assert isinstance(made, Realigned)
     lines = [f"{made.sentence}."]

@@ -10,7 +10,7 @@ from cockpit.cli.output import print_json, say, warn
 from cockpit.cli.place import workspace
 
 if TYPE_CHECKING:
-    from cockpit.services.smoke import Smoke
+    from cockpit.services.smoke.run import Smoke
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +21,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from cockpit.contract.errors import CockpitError
-    from cockpit.services import smoke
+    from cockpit.services.smoke import run as smoke
 
     ws = workspace(options)
     view = ws.experiment(options.experiment)
@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print_json({"experiment": view.id, **as_dict(found)})
     else:
-        from cockpit.services.smoke_text import as_text
+        from cockpit.services.smoke.text import as_text
 
         say(as_text(view.id, found))
     return OK if found.verdict.green else FAILED

@@ -11,7 +11,7 @@ from cockpit.cli.output import print_json, say
 from cockpit.contract.errors import CockpitError
 
 if TYPE_CHECKING:
-    from cockpit.services.workspace import Workspace
+    from cockpit.services.workspace.workspace import Workspace
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,7 +44,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from cockpit.services import spotcheck
+    from cockpit.services.spotcheck import check as spotcheck
 
     if options.n < 1 or options.page < 1:
         raise CockpitError("--n and --page count from 1", "Give a number from 1 up.")
@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
 def find_workspace(options: argparse.Namespace) -> Workspace | None:
     """The workspace here or above; None where there is none, unless one was named."""
     from cockpit.cli.place import workspace
-    from cockpit.services.workspace import Workspace
+    from cockpit.services.workspace.workspace import Workspace
 
     if options.dir:
         return workspace(options)

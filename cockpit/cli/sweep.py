@@ -25,7 +25,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from cockpit.services import sweep
+    from cockpit.services.experiments import sweep
 
     ws = workspace(options)
     technique = None if "=" in options.settings[0] else options.settings.pop(0)
@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
         lora=options.lora,
     )
     if options.queue:
-        from cockpit.services import queue
+        from cockpit.services.experiments import queue
 
         for view in views:
             queue.add(ws, view.id)

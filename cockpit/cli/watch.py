@@ -11,7 +11,7 @@ from cockpit.cli import FAILED, OK
 from cockpit.cli.output import print_json, say
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
-from cockpit.services.workspace import ExperimentView, Workspace
+from cockpit.services.workspace.workspace import ExperimentView, Workspace
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,10 +59,10 @@ def _evo(options: argparse.Namespace) -> int:
         from cockpit.ui.app import run as open_screens
 
         return open_screens(place.resolve())
-    from cockpit.services import findings
+    from cockpit.services.rules import run_findings
 
     rows = [
-        (view, findings.for_attempt(view.attempt_dir) if view.attempt_dir else [])
+        (view, run_findings.for_attempt(view.attempt_dir) if view.attempt_dir else [])
         for view in ws.experiments()
     ]
     if options.json:
@@ -94,9 +94,11 @@ def _evo(options: argparse.Namespace) -> int:
 
 
 def _snapshot(ws: Workspace, options: argparse.Namespace) -> int:
-    from cockpit.services import findings
+    from cockpit.services.rules import run_findings
 
-    rows = [(view, findings.for_attempt(view.attempt_dir)) for view in ws.experiments() if view.attempt_dir]
+    rows = [
+        (view, run_findings.for_attempt(view.attempt_dir)) for view in ws.experiments() if view.attempt_dir
+    ]
     if options.json:
         runs = [
             _as_dict(view) | {"findings": [finding.as_dict() for finding in found]} for view, found in rows

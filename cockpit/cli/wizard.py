@@ -14,8 +14,8 @@ from cockpit.cli.output import print_json, say, warn
 from cockpit.contract.errors import CockpitError
 
 if TYPE_CHECKING:
-    from cockpit.services.wizard import Wizard
-    from cockpit.services.wizard_page import Choice, Page
+    from cockpit.services.wizard.page import Choice, Page
+    from cockpit.services.wizard.wizard import Wizard
 
 Read = Callable[[str], str]
 
@@ -28,7 +28,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from cockpit.services.wizard import Wizard
+    from cockpit.services.wizard.wizard import Wizard
 
     root = _root(options)
     wizard = Wizard(root, tell=say)
@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _root(options: argparse.Namespace) -> Path:
-    from cockpit.services.workspace import Workspace
+    from cockpit.services.workspace.workspace import Workspace
 
     try:
         return Workspace.find(Path(options.dir) if options.dir else None).root

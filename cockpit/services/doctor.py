@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Literal
 
 from cockpit.contract import hub
-from cockpit.services import environments, slurm, stack, terminal
-from cockpit.services.gpus import Gpu
-from cockpit.services.hardware import Hardware, Snapshot
+from cockpit.services.runs import slurm
+from cockpit.services.system import environments, stack, terminal
+from cockpit.services.system.gpus import Gpu
+from cockpit.services.system.hardware import Hardware, Snapshot
 
 Level = Literal["ok", "warn", "fail"]
 GB = 1e9

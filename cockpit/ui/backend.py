@@ -13,9 +13,9 @@ from typing import Any, Protocol
 from cockpit.core.findings import Finding
 from cockpit.core.spotcheck.spot import SpotCheck
 from cockpit.core.tree.comparing import Axis, Comparison
-from cockpit.services.follower import Batch
-from cockpit.services.spotcheck import Bench
-from cockpit.services.workspace import ExperimentView
+from cockpit.services.live.follower import Batch
+from cockpit.services.spotcheck.check import Bench
+from cockpit.services.workspace.workspace import ExperimentView
 from cockpit.ui.facts import Check, Draft, Hardware, Picture, SampleFile
 
 

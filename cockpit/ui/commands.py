@@ -16,7 +16,7 @@ from cockpit.ui.widgets.charts_pane import ChartsPane
 from cockpit.ui.widgets.line_view import LineView
 
 if TYPE_CHECKING:
-    from cockpit.services.workspace import ExperimentView
+    from cockpit.services.workspace.workspace import ExperimentView
     from cockpit.ui.app import CockpitApp
 
 SMOOTHING = (0.0, 0.6, 0.9, 0.98)
@@ -315,7 +315,7 @@ class Commands:
 
     def wizard(self) -> None:
         """Step by step, for the workspace here or one to be; a walk that was left goes on where it was."""
-        from cockpit.services.wizard import Wizard
+        from cockpit.services.wizard.wizard import Wizard
         from cockpit.ui.screens.new_experiment import branch_from
         from cockpit.ui.screens.wizard import WizardScreen
 

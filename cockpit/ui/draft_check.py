@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cockpit.contract.errors import CockpitError
 
 if TYPE_CHECKING:
-    from cockpit.services.workspace import Workspace
+    from cockpit.services.workspace.workspace import Workspace
     from cockpit.ui.facts import Draft
 
 
@@ -25,11 +25,11 @@ def check(workspace: Workspace, draft: Draft) -> dict[str, str]:
 
 def _parent(workspace: Workspace, draft: Draft) -> None:
     if draft.parent:
-        from cockpit.services import starts
+        from cockpit.services.recipe import warm_start
 
-        _, start = starts.choose(workspace, draft.parent, None, fresh=False, technique=draft.technique)
+        _, start = warm_start.choose(workspace, draft.parent, None, fresh=False, technique=draft.technique)
         if start:
-            starts.find(workspace, start)
+            warm_start.find(workspace, start)
 
 
 def _settings(workspace: Workspace, draft: Draft) -> None:
@@ -58,7 +58,7 @@ def _data(workspace: Workspace, draft: Draft) -> None:
     if path is None:
         raise CockpitError("this workspace has no training file", "Name one.")
     path = path if path.is_absolute() else Path.cwd() / path
-    from cockpit.services import datasets
+    from cockpit.services.dataset import datasets
 
     if draft.technique != "custom":
         datasets.read_as(path, draft.technique, None)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from cockpit.core.findings import Finding
-    from cockpit.services.workspace import ExperimentView
+    from cockpit.services.workspace.workspace import ExperimentView
 
 
 class Problem(NamedTuple):

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from cockpit.ui.state import CockpitState
 
 if TYPE_CHECKING:
-    from cockpit.services.follower import Batch
-    from cockpit.services.workspace import ExperimentView
+    from cockpit.services.live.attempt_state import LiveRun
+    from cockpit.services.live.follower import Batch
+    from cockpit.services.workspace.workspace import ExperimentView
     from cockpit.ui.backend import Backend, Feed
-    from cockpit.ui.live import LiveRun
 
 KEPT, KEPT_BYTES = 12, 150_000_000
 """Runs whose data stay in memory after they left the screen, and bytes of all; the oldest go first."""
@@ -68,7 +68,7 @@ class Feeds:
 
     def _opened(self, view: ExperimentView) -> _Open:
         """The follower at rest, if it is of the same attempt; else a new one, which reads from the start."""
-        from cockpit.ui.live import LiveRun
+        from cockpit.services.live.attempt_state import LiveRun
 
         rested = self._resting.pop(view.id, None)
         if rested is not None and rested.folder == view.attempt_dir:

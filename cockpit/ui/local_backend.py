@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from cockpit.core.scores import Score
     from cockpit.core.spotcheck.spot import SpotCheck
     from cockpit.core.tree.comparing import Axis, Comparison
-    from cockpit.services.hardware import Hardware as Looker
-    from cockpit.services.spotcheck import Bench
-    from cockpit.services.workspace import ExperimentView, Workspace
+    from cockpit.services.spotcheck.check import Bench
+    from cockpit.services.system.hardware import Hardware as Looker
+    from cockpit.services.workspace.workspace import ExperimentView, Workspace
     from cockpit.ui.backend import Feed
 
 LOG_BYTES = 4_000_000
@@ -48,7 +48,7 @@ class LocalBackend:
     def workspace(self) -> Workspace:
         """The workspace; raises CockpitError where there is none."""
         from cockpit.contract.errors import CockpitError
-        from cockpit.services.workspace import Workspace
+        from cockpit.services.workspace.workspace import Workspace
 
         if self.root is None:
             raise CockpitError(
@@ -98,13 +98,13 @@ class LocalBackend:
         private = self.workspace.layout.private
         if not (private / "demo.json").exists() and not (private / "demo.lock").exists():
             return picture
-        from cockpit.services import demo
+        from cockpit.services.experiments import demo
 
         story, wrong = demo.told_so_far(self.root)
         return picture._replace(story=story, problem=Problem(story, wrong) if wrong else None)
 
     def follow(self, view: ExperimentView, wake: Callable[[], None]) -> Feed:
-        from cockpit.services.follower import Follower
+        from cockpit.services.live.follower import Follower
 
         assert view.attempt_dir is not None, "only an attempt has files to follow"
         return Follower(view.attempt_dir, wake)
@@ -117,10 +117,10 @@ class LocalBackend:
             self._judged = (None, 0.0, ())
         elif key != self._judged[0] or now - self._judged[1] > max(ACROSS_S, self._judging_pause):
             from cockpit.contract.errors import CockpitError
-            from cockpit.services import judging
+            from cockpit.services.rules import workspace_findings
 
             try:
-                found = tuple(judging.across(self.workspace, views, look=False))
+                found = tuple(workspace_findings.across(self.workspace, views, look=False))
             except CockpitError:
                 found = self._judged[2]  # a file that is being mended; the tree is shown all the same
             self._judged = (key, now, found)
@@ -128,16 +128,18 @@ class LocalBackend:
         return self._judged[2]
 
     def run_findings(self, view: ExperimentView) -> Sequence[Finding]:
-        from cockpit.services import findings, journal, spot_auto
+        from cockpit.services.rules import run_findings as findings
+        from cockpit.services.spotcheck import auto
+        from cockpit.services.workspace import methodlog_writer
 
-        spot_auto.start(self.workspace, view)
+        auto.start(self.workspace, view)
 
         if view.attempt_dir is None:
             return ()
         found = findings.for_attempt(view.attempt_dir, parent=self._parent_score(view), now=self.clock())
         if found and view.status == "running" and self._told.get(view.id) != found:
             self._told[view.id] = found
-            journal.of_run(self.workspace, view, found)
+            methodlog_writer.of_run(self.workspace, view, found)
         return found
 
     def _parent_score(self, view: ExperimentView) -> Score | None:
@@ -146,12 +148,12 @@ class LocalBackend:
         return next((parent.score for parent in experiments if parent.id == view.parent), None)
 
     def compare(self, ids: Sequence[str], axis: Axis) -> Comparison:
-        from cockpit.services import comparing
+        from cockpit.services.workspace import comparing
 
         return comparing.of(self.workspace, ids, axis)
 
     def export(self, whole: Comparison) -> str:
-        from cockpit.services import comparing
+        from cockpit.services.workspace import comparing
 
         first, *rest = comparing.export(self.workspace, whole)
         return f"Written: {first}" + "".join(f" and {path.name}" for path in rest)
@@ -160,7 +162,7 @@ class LocalBackend:
         from cockpit.ui.rounding import rounded
 
         if self._hardware is None:
-            from cockpit.services.hardware import Hardware as Looker
+            from cockpit.services.system.hardware import Hardware as Looker
 
             self._hardware = Looker(self.root)
         self._shown = rounded(self._hardware.sample(_trainer_pid(view)), self._shown)
@@ -208,7 +210,7 @@ class LocalBackend:
         return [row for row in rows if row is not None][:limit]
 
     def log_lines(self, view: ExperimentView) -> Sequence[str]:
-        from cockpit.services.observe import text_at_end
+        from cockpit.services.runs.observe import text_at_end
 
         log = self.workspace.log_file(view)
         return text_at_end(log, LOG_BYTES).split("\n") if log else ()
@@ -216,43 +218,43 @@ class LocalBackend:
     # -- moves ---------------------------------------------------------------------------------------------------
 
     def launch(self, experiment_id: str, reason: str | None = None) -> str:
-        from cockpit.services import flight
+        from cockpit.services.experiments import lifecycle
 
-        flight.launch(self.workspace, experiment_id, reason=reason)
+        lifecycle.launch(self.workspace, experiment_id, reason=reason)
         return f"{experiment_id} is launched. It outlives this screen."
 
     def resume(self, experiment_id: str) -> str:
-        from cockpit.services import flight
+        from cockpit.services.experiments import lifecycle
 
-        flight.resume(self.workspace, experiment_id)
+        lifecycle.resume(self.workspace, experiment_id)
         return f"{experiment_id} goes on from its newest checkpoint."
 
     def stop(self, experiment_id: str, *, now: bool) -> str:
-        from cockpit.services import flight
+        from cockpit.services.experiments import lifecycle
 
-        return f"{experiment_id}: {flight.stop(self.workspace, experiment_id, now=now)}"
+        return f"{experiment_id}: {lifecycle.stop(self.workspace, experiment_id, now=now)}"
 
     def score(self, experiment_id: str) -> str:
-        from cockpit.services import flight
+        from cockpit.services.experiments import lifecycle
 
-        flight.score(self.workspace, experiment_id)
+        lifecycle.score(self.workspace, experiment_id)
         return f"{experiment_id} is being scored on the whole held-out set."
 
     def decide(self, experiment_id: str, status: str, reason: str) -> str:
-        from cockpit.services import flight
+        from cockpit.services.experiments import lifecycle
 
-        view = flight.decide(self.workspace, experiment_id, status, reason)
+        view = lifecycle.decide(self.workspace, experiment_id, status, reason)
         said = f"{experiment_id} is {status}; the reason is in methodlog.md."
         if status == "discarded":
             said += f" n: another hypothesis, from its parent {view.parent or 'exp_0000'}."
         return said
 
     def new(self, draft: Draft) -> str:
-        from cockpit.services import flight
+        from cockpit.services.experiments import lifecycle
 
         if draft.technique == "baseline":
-            return flight.draft_baseline(self.workspace).id
-        view = flight.new(
+            return lifecycle.draft_baseline(self.workspace).id
+        view = lifecycle.new(
             self.workspace,
             draft.technique,
             hypothesis=draft.hypothesis,
@@ -264,7 +266,7 @@ class LocalBackend:
         return view.id
 
     def techniques(self) -> Sequence[str]:
-        from cockpit.services.flight import RUNNABLE
+        from cockpit.services.experiments.lifecycle import RUNNABLE
 
         return [name for name in RUNNABLE if name != "custom"]
 
@@ -276,20 +278,20 @@ class LocalBackend:
     # -- the spot check ------------------------------------------------------------------------------------------
 
     def spot_bench(self, experiment_id: str | None) -> Bench:
-        from cockpit.services import spotcheck
+        from cockpit.services.spotcheck import check as spotcheck
 
         return spotcheck.Bench(spotcheck.subject(spotcheck.Wish(experiment=experiment_id), self.workspace))
 
     def spot_done(self, bench: Bench, check: SpotCheck) -> None:
         """A finished check leaves its verdict."""
-        from cockpit.services import spot_record
+        from cockpit.services.spotcheck import record
 
         if bench.subject.own:
-            spot_record.store(self.workspace, check)
+            record.store(self.workspace, check)
 
     def spot_mend(self, bench: Bench, choice: str, reason: str) -> str:
         """Realign the data or change the eval prompt; says what was done."""
-        from cockpit.services import realign
+        from cockpit.services.spotcheck import realign
 
         return realign.mend(self.workspace, bench.subject, choice, reason)
 
@@ -316,7 +318,7 @@ class LocalBackend:
 def _trainer_pid(view: ExperimentView | None) -> int | None:
     """The pid of a run that is alive, for its memory."""
     from cockpit.contract.layout import AttemptLayout
-    from cockpit.services.record import read_facts
+    from cockpit.services.runs.record import read_facts
 
     if view is None or view.attempt is None or not view.attempt.live or view.attempt_dir is None:
         return None

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from cockpit.core.findings import Finding
     from cockpit.core.spotcheck.spot import SpotCheck
-    from cockpit.services.realign import Realigned
-    from cockpit.services.wizard_page import Page
+    from cockpit.services.spotcheck.realign import Realigned
+    from cockpit.services.wizard.page import Page
     from cockpit.ui.facts import Hardware, Picture
 
 

@@ -14,7 +14,7 @@ from cockpit.ui.facts import Picture, Problem
 from cockpit.ui.messages import FindingsRead, HardwareRead, WorkspaceLookedAt
 
 if TYPE_CHECKING:
-    from cockpit.services.workspace import ExperimentView
+    from cockpit.services.workspace.workspace import ExperimentView
     from cockpit.ui.backend import Backend
 
 T = TypeVar("T")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from cockpit.ui.facts import GpuLine, Hardware
 
 if TYPE_CHECKING:
-    from cockpit.services.gpus import Gpu
-    from cockpit.services.hardware import Snapshot
+    from cockpit.services.system.gpus import Gpu
+    from cockpit.services.system.hardware import Snapshot
 
 GIB = 1024**3
 CPU_STEP, GPU_STEP, DEGREES_STEP = 10.0, 10.0, 5.0

@@ -12,7 +12,7 @@ from textual.message import Message
 from cockpit.ui.messages import RunFilesRead
 
 if TYPE_CHECKING:
-    from cockpit.services.workspace import ExperimentView
+    from cockpit.services.workspace.workspace import ExperimentView
     from cockpit.ui.backend import Backend
     from cockpit.ui.facts import SampleFile
 

@@ -14,7 +14,7 @@ from cockpit.ui.messages import ActionFailed, ActionSucceeded, MendPreviewed, Sp
 
 if TYPE_CHECKING:
     from cockpit.core.spotcheck.spot import SpotCheck
-    from cockpit.services.spotcheck import Bench
+    from cockpit.services.spotcheck.check import Bench
     from cockpit.ui.backend import Backend
 
 
@@ -100,7 +100,7 @@ class SpotWorker:
             self.post(SpotChecked(self._check()))
 
     def _preview(self) -> None:
-        from cockpit.services import realign
+        from cockpit.services.spotcheck import realign
 
         if self.bench is None:
             return

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from cockpit.core.findings import Finding
-    from cockpit.services.workspace import ExperimentView
+    from cockpit.services.live.attempt_state import LiveRun
+    from cockpit.services.workspace.workspace import ExperimentView
     from cockpit.ui.facts import Hardware, Picture
-    from cockpit.ui.live import LiveRun
 
 Topic = Literal["tree", "selection", "live", "log", "findings", "hardware", "clock", "charts"]
 MOST_MARKED = 5

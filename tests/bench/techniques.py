@@ -22,9 +22,10 @@ from typing import Any
 
 from cockpit.contract import atomic
 from cockpit.core.scores import Score
-from cockpit.services import environments, flight, setup
-from cockpit.services.demo import cache_dir
-from cockpit.services.workspace import Workspace
+from cockpit.services.experiments import lifecycle, setup
+from cockpit.services.experiments.demo import cache_dir
+from cockpit.services.system import environments
+from cockpit.services.workspace.workspace import Workspace
 from tests.techniques.tiny_settings import TINY, settings, training_file
 
 README = Path(__file__).parents[2] / "README.md"
@@ -141,21 +142,21 @@ def _workspace(root: Path, model: str, files: Mapping[str, str], generation: Map
         )
     ws = Workspace(root)
     if ws.experiment("exp_0000").score is None:
-        flight.launch(ws, "exp_0000")
-        flight.wait(ws, "exp_0000", lambda _: None)
+        lifecycle.launch(ws, "exp_0000")
+        lifecycle.wait(ws, "exp_0000", lambda _: None)
     return ws
 
 
 def _fly(ws: Workspace, technique: str, train: Path, asked: Mapping[str, Any], lora: bool) -> str:
-    view = flight.new(
+    view = lifecycle.new(
         ws, technique, hypothesis="measured for the README", train=train, overrides=asked, lora=lora
     )
     print(f"{view.id}: {technique}, {'LoRA' if lora else 'full weights'}", flush=True)
-    flight.launch(ws, view.id)
-    view = flight.wait(ws, view.id, lambda _: None)
+    lifecycle.launch(ws, view.id)
+    view = lifecycle.wait(ws, view.id, lambda _: None)
     if view.score is None and view.status != "failed":
-        flight.score(ws, view.id)
-        flight.wait(ws, view.id, lambda _: None)
+        lifecycle.score(ws, view.id)
+        lifecycle.wait(ws, view.id, lambda _: None)
     return view.id
 
 

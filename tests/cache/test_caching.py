@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from cockpit.cli import BAD_INPUT
-from cockpit.services import caching
-from cockpit.services.workspace import Workspace
+from cockpit.services.workspace import caching
+from cockpit.services.workspace.workspace import Workspace
 from tests.cli.conftest import Cli
 from trainers.common import cache
 

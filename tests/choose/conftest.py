@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from cockpit.services import flight, setup
-from cockpit.services.workspace import Workspace
+from cockpit.services.experiments import lifecycle, setup
+from cockpit.services.workspace.workspace import Workspace
 
 # Stands for `python`: answers `-m trainers.render`, and does what a trainer and its scorer leave behind.
 INTERPRETER = """#!{python}
@@ -88,7 +88,7 @@ def behave(tmp_path: Path) -> Behave:
 @pytest.fixture
 def draft(ws: Workspace) -> str:
     """An SFT experiment as a draft; gives its id."""
-    return flight.new(ws, "sft", hypothesis="it helps").id
+    return lifecycle.new(ws, "sft", hypothesis="it helps").id
 
 
 @pytest.fixture

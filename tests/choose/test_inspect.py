@@ -13,7 +13,7 @@ import pytest
 
 from cockpit.cli import main
 from cockpit.contract.errors import CockpitError
-from cockpit.services.inspect import as_dict, inspect
+from cockpit.services.dataset.inspect import as_dict, inspect
 
 Rows = list[dict[str, Any]]
 USER, BOT = (

@@ -17,8 +17,11 @@ from cockpit.core.recipe import constraints
 from cockpit.core.recipe.recipes import resolve
 from cockpit.core.technique.literature import Brief, Hit, rank
 from cockpit.core.tree import prelaunch_checks
-from cockpit.services import drafts, flight, journal, literature, precheck
-from cockpit.services.workspace import Workspace
+from cockpit.services.experiments import lifecycle, precheck
+from cockpit.services.recipe import drafts
+from cockpit.services.technique import literature
+from cockpit.services.workspace import methodlog_writer
+from cockpit.services.workspace.workspace import Workspace
 
 DATA = {"train": "/data/orca.jsonl", "mini_eval": "/d/m.jsonl", "held_out": "/d/h.jsonl"}
 
@@ -94,10 +97,10 @@ def test_a_workspace_notices_what_changed_under_it(ws: Workspace, draft: str) ->
     made = drafts.load(ws.layout.experiment(draft))
     assert precheck.concerns(ws, made, but=draft) == []
     (ws.root.parent / "model" / "config.json").write_text('{"hidden_size": 1}')
-    journal.note(ws, "no sft", kind="constraint")
+    methodlog_writer.note(ws, "no sft", kind="constraint")
     assert [c.rule for c in precheck.concerns(ws, made, but=draft)] == ["swap", "constraint"]
     with pytest.raises(CockpitError, match="base model"):
-        flight.launch(ws, draft, reason=None if _scored(ws) else "")
+        lifecycle.launch(ws, draft, reason=None if _scored(ws) else "")
 
 
 def _scored(ws: Workspace) -> bool:

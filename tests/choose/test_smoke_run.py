@@ -10,29 +10,31 @@ import pytest
 from cockpit.cli import main
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.reader import read_rows
-from cockpit.services import drafts, flight, smoke, smoke_prepare
-from cockpit.services.workspace import Workspace
+from cockpit.services.experiments import lifecycle
+from cockpit.services.recipe import drafts
+from cockpit.services.smoke import prepare, run
+from cockpit.services.workspace.workspace import Workspace
 from tests.choose.conftest import Behave
 
 
 def test_green_is_recorded_and_shown(ws: Workspace, draft: str, behave: Behave) -> None:
     told: list[str] = []
-    found = smoke.run(ws, draft, tell=told.append)
+    found = run.run(ws, draft, tell=told.append)
     assert found.verdict.green, found.verdict
     assert found.opens
     assert found.step_time == 0.5
     assert ws.experiment(draft).status == "smoked"
     assert "smoke · exp_0001: green" in ws.layout.methodlog.read_text()
     assert told[0].startswith("comparing training prompts")
-    again = smoke.last(ws, draft)
+    again = run.last(ws, draft)
     assert again is not None
     assert again.opens
     assert again.verdict == found.verdict
 
 
 def test_it_takes_the_longest_rows_and_trains_on_none_of_the_items(ws: Workspace, draft: str) -> None:
-    smoke.run(ws, draft)
-    attempt = smoke_prepare.latest(ws.layout.experiment(draft))
+    run.run(ws, draft)
+    attempt = prepare.latest(ws.layout.experiment(draft))
     assert attempt is not None
     trained = [row["prompt"] for row in read_rows(attempt.root / "data" / "train.jsonl")]
     items = [row["prompt"] for row in read_rows(attempt.root / "data" / "items.jsonl")]
@@ -64,8 +66,10 @@ def test_of_rows_that_are_cut_those_with_a_short_prompt_come_first(ws: Workspace
         for n in range(5)
     ]
     data.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    id_ = flight.new(ws, "sft", train=data, overrides=["max_length=200", "per_device_train_batch_size=2"]).id
-    chosen = smoke_prepare.longest_rows(drafts.load(ws.layout.experiment(id_)))
+    id_ = lifecycle.new(
+        ws, "sft", train=data, overrides=["max_length=200", "per_device_train_batch_size=2"]
+    ).id
+    chosen = prepare.longest_rows(drafts.load(ws.layout.experiment(id_)))
     assert [row["prompt"].partition(" ")[0] for row in chosen] == ["cut"] * 5 + ["less"] * 5
 
 
@@ -86,16 +90,16 @@ def test_red_closes_the_launch_until_a_reason_is_typed(
     ws: Workspace, draft: str, behave: Behave, how: dict[str, object], stage: str
 ) -> None:
     behave(**how)
-    found = smoke.run(ws, draft)
+    found = run.run(ws, draft)
     assert (found.verdict.green, found.verdict.stage) == (False, stage), found.verdict
     assert ws.experiment(draft).status == "draft"
     behave()
     _score_baseline(ws)
     with pytest.raises(CockpitError, match=f"red at {stage}"):
-        flight.launch(ws, draft)
-    flight.launch(ws, draft, reason="I know what this is")
+        lifecycle.launch(ws, draft)
+    lifecycle.launch(ws, draft, reason="I know what this is")
     assert "I know what this is" in ws.layout.methodlog.read_text()
-    flight.wait(ws, draft, lambda _: None, every_s=0.05)
+    lifecycle.wait(ws, draft, lambda _: None, every_s=0.05)
 
 
 def _score_baseline(ws: Workspace) -> None:
@@ -112,19 +116,19 @@ def _score_baseline(ws: Workspace) -> None:
 
 def test_rl_without_a_reward_signal_is_red(ws: Workspace, behave: Behave) -> None:
     behave(rollouts=[False] * 16, scores=[0.0])
-    id_ = flight.new(ws, "grpo").id
-    assert smoke.run(ws, id_).verdict.stage == "no signal"
+    id_ = lifecycle.new(ws, "grpo").id
+    assert run.run(ws, id_).verdict.stage == "no signal"
     behave(rollouts=[False] * 12 + [True] * 4, scores=[0.0])
-    assert smoke.run(ws, id_).verdict.green
+    assert run.run(ws, id_).verdict.green
 
 
 def test_a_changed_recipe_needs_a_new_one(ws: Workspace, draft: str) -> None:
-    smoke.run(ws, draft)
+    run.run(ws, draft)
     path = ws.layout.experiment(draft).draft
     path.write_text(
         path.read_text().replace('"per_device_train_batch_size": 8', '"per_device_train_batch_size": 4')
     )
-    stale = smoke.last(ws, draft)
+    stale = run.last(ws, draft)
     assert stale is not None
     assert not stale.opens
 
@@ -145,7 +149,7 @@ def test_the_command(ws: Workspace, draft: str, behave: Behave, capsys: pytest.C
 
 def test_the_budget_of_old_runs_is_bounded(ws: Workspace, draft: str) -> None:
     for number in (1, 2, 3):
-        (smoke_prepare.folder(ws.layout.experiment(draft)) / f"{number:03d}").mkdir(parents=True)
-    smoke.run(ws, draft)
-    kept = sorted(p.name for p in smoke_prepare.folder(ws.layout.experiment(draft)).iterdir())
+        (prepare.folder(ws.layout.experiment(draft)) / f"{number:03d}").mkdir(parents=True)
+    run.run(ws, draft)
+    kept = sorted(p.name for p in prepare.folder(ws.layout.experiment(draft)).iterdir())
     assert kept == ["002", "003", "004"]

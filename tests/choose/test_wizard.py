@@ -15,9 +15,9 @@ from textual.pilot import Pilot
 from cockpit.cli import main
 from cockpit.cli.wizard import walk
 from cockpit.contract.errors import CockpitError
-from cockpit.services import smoke
-from cockpit.services.wizard import MOVE, SETUP, TITLES, Wizard
-from cockpit.services.wizard_pages import PAGES, TAKES, chance_level
+from cockpit.services.smoke import run
+from cockpit.services.wizard.pages import PAGES, TAKES, chance_level
+from cockpit.services.wizard.wizard import MOVE, SETUP, TITLES, Wizard
 from cockpit.ui.app import CockpitApp
 from cockpit.ui.glyphs import ASCII, UNICODE
 from cockpit.ui.local_backend import LocalBackend
@@ -156,7 +156,7 @@ def test_the_smoke_run_from_the_wizard(given: tuple[Path, str, str], ws: Any, be
     wizard.answer("go")
     assert "Smoke run green" in "\n".join(wizard.page().lines)
     behave(rollouts=[False] * 8, scores=[0.0])
-    smoke.run(wizard.ws, "exp_0001")
+    run.run(wizard.ws, "exp_0001")
     page = wizard.page()
     assert "red at no signal" in "\n".join(page.lines)
     assert [c.reason for c in page.choices if c.value == "launch"] == [True]

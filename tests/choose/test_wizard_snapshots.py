@@ -16,9 +16,10 @@ import pytest
 from textual.pilot import Pilot
 
 from cockpit.core.recipe.memory import Device
-from cockpit.services import fit, smoke
-from cockpit.services.wizard import MOVE, SETUP, Wizard
-from cockpit.services.wizard_page import Page
+from cockpit.services.recipe import fit
+from cockpit.services.smoke import run
+from cockpit.services.wizard.page import Page
+from cockpit.services.wizard.wizard import MOVE, SETUP, Wizard
 from cockpit.ui.app import CockpitApp
 from cockpit.ui.glyphs import UNICODE
 from cockpit.ui.local_backend import LocalBackend
@@ -115,7 +116,7 @@ def test_smoke_verdicts(
     behave(
         **({"rollouts": [True, False]} if verdict == "green" else {"rollouts": [False] * 8, "scores": [0.0]})
     )
-    smoke.run(wizard.ws, "exp_0001")
+    run.run(wizard.ws, "exp_0001")
     wizard.save()
     app, before = shown(given[0], tmp_path)
     assert snap_compare(app, terminal_size=size, run_before=before), HOW

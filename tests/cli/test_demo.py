@@ -11,7 +11,7 @@ import pytest
 from cockpit.cli import demo
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import WorkspaceLayout
-from cockpit.services.demo import sole_teller
+from cockpit.services.experiments.demo import sole_teller
 
 
 def test_it_waits_for_a_workspace_and_shows_what_the_teller_says(

@@ -16,7 +16,7 @@ Write = Callable[..., Path]
 
 
 def test_it_splits_by_content_and_records_what_it_did(workspace: Cli) -> None:
-    from cockpit.services.workspace import Workspace
+    from cockpit.services.workspace.workspace import Workspace
 
     config = Workspace(workspace.root).config
     assert config.train is not None

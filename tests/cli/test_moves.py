@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cockpit.services.workspace import Workspace
+from cockpit.services.workspace.workspace import Workspace
 from tests.cli.conftest import Cli
 
 pytestmark = pytest.mark.fault

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from cockpit.contract.reader import read_rows
-from cockpit.services.workspace import Workspace
+from cockpit.services.workspace.workspace import Workspace
 from tests.cli.conftest import Cli
 
 pytestmark = pytest.mark.fault
@@ -80,10 +80,10 @@ def test_a_loop_that_only_writes_lines_flies_too(workspace: Cli) -> None:
 
 
 def _ended(workspace: Cli) -> dict[str, Any]:
-    from cockpit.services import flight
+    from cockpit.services.experiments import lifecycle
 
     ws = Workspace(workspace.root)
-    flight.wait(ws, "exp_0001", lambda _: None, every_s=0.05)
+    lifecycle.wait(ws, "exp_0001", lambda _: None, every_s=0.05)
     shown = workspace.json("show", "1")
     assert isinstance(shown, dict)
     return shown

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from cockpit.core.runs.gpu_placement import Device, Need
-from cockpit.services import claims, queue
-from cockpit.services.processes import start_time
-from cockpit.services.workspace import Workspace
+from cockpit.services.experiments import queue
+from cockpit.services.runs import gpu_leases
+from cockpit.services.system.processes import start_time
+from cockpit.services.workspace.workspace import Workspace
 from tests.cli.conftest import Cli
 
 pytestmark = pytest.mark.fault
@@ -117,19 +118,19 @@ def test_two_runs_never_get_one_gpu(tmp_path: Path, workspace: Cli, loop: Loop) 
     workspace("launch", id_)
     attempt = ws.attempt_dir(id_)
     assert attempt is not None
-    with claims.hold(Need(), there=box) as held:
+    with gpu_leases.hold(Need(), there=box) as held:
         assert held.gpus == (0,)
         held.record(attempt.root, "exp_a")
-    with claims.hold(Need(), there=box) as held:
+    with gpu_leases.hold(Need(), there=box) as held:
         assert held.gpus == (1,)
     with (
-        pytest.raises(claims.Busy, match="GPU 0 is taken by exp_a"),
-        claims.hold(Need(wanted=(0,)), there=box),
+        pytest.raises(gpu_leases.Busy, match="GPU 0 is taken by exp_a"),
+        gpu_leases.hold(Need(wanted=(0,)), there=box),
     ):
         pass
     workspace("stop", id_, "--now", "--wait")
-    until(lambda: claims.living() == [])
-    with claims.hold(Need(wanted=(0,)), there=box) as held:
+    until(lambda: gpu_leases.living() == [])
+    with gpu_leases.hold(Need(wanted=(0,)), there=box) as held:
         assert held.gpus == (0,)
 
 
@@ -138,4 +139,4 @@ def _is_runner(process: Path, root: Path) -> bool:
         words = (process / "cmdline").read_bytes().split(b"\0")
     except OSError:
         return False
-    return b"cockpit.services.queue" in words and str(root).encode() in words
+    return b"cockpit.services.experiments.queue" in words and str(root).encode() in words

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from cockpit.services.workspace import Workspace
+from cockpit.services.workspace.workspace import Workspace
 from tests.cli.conftest import Cli
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cockpit.services import environments
+from cockpit.services.system import environments
 from tests.cli.conftest import Cli
 
 PAIRS = [{"prompt": f"{n}*1=?", "chosen": str(n), "rejected": "no"} for n in range(20)]

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from cockpit.contract import CockpitError, Recipe, hub
-from cockpit.services import doctor, hub_rows, stack
+from cockpit.services import doctor
+from cockpit.services.dataset import hub_rows
+from cockpit.services.system import stack
 from trainers.common.attempt import quiet_environment
 from trainers.common.loading import _cannot_load  # pyright: ignore[reportPrivateUsage]
 

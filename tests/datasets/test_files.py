@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cockpit.contract.errors import CockpitError
-from cockpit.services import datasets
+from cockpit.services.dataset import datasets
 
 ROWS = [{"prompt": "1+1=?", "answer": "2"}, {"prompt": "naïve ☕?", "answer": "ja"}]
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cockpit.contract.errors import CockpitError
 from cockpit.data import rows as meaning
-from cockpit.services import datasets
+from cockpit.services.dataset import datasets
 
 PAIR = {"prompt": "1+1=?", "answer": "2"}
 CHAT = {"messages": [{"role": "system", "content": "be kind"}, {"role": "user", "content": "1+1=?"},

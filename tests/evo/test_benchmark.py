@@ -10,7 +10,9 @@ import pytest
 
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.recipe import Recipe
-from cockpit.services import benchmark, drafts, environments
+from cockpit.services.experiments import evo_benchmark
+from cockpit.services.recipe import drafts
+from cockpit.services.system import environments
 
 FIRM = 'technique = "sft"\n[data]\ntrain = "train.jsonl"\n[trainer]\nlearning_rate = 3e-4\n'
 
@@ -41,15 +43,15 @@ class Repo:
             "EVO_RESULT_PATH": str(folder / "result.json"),
         }
 
-    def given(self, **more: str) -> benchmark.Given:
-        return benchmark.Given.read(self.env | more, None)
+    def given(self, **more: str) -> evo_benchmark.Given:
+        return evo_benchmark.Given.read(self.env | more, None)
 
     def resolve(self, text: str | None = FIRM, *options: str, **env: str) -> Recipe:
         words = list(options)
         if text is not None:
             (self.worktree / "recipe.toml").write_text(text)
             words.insert(0, str(self.worktree / "recipe.toml"))
-        return benchmark.resolve(benchmark._parser().parse_args(words), self.given(**env))  # pyright: ignore[reportPrivateUsage]
+        return evo_benchmark.resolve(evo_benchmark._parser().parse_args(words), self.given(**env))  # pyright: ignore[reportPrivateUsage]
 
 
 @pytest.fixture
@@ -113,15 +115,15 @@ def test_a_seed_that_is_gone_is_not_silently_replaced_by_the_base(repo: Repo, tm
 
 def test_a_whole_recipe_is_run_again_under_the_new_name(repo: Repo, tmp_path: Path) -> None:
     repo.resolve().dump(tmp_path / "recipe.json")
-    options = benchmark._parser().parse_args([str(tmp_path / "recipe.json")])  # pyright: ignore[reportPrivateUsage]
-    given = benchmark.Given.read(
+    options = evo_benchmark._parser().parse_args([str(tmp_path / "recipe.json")])  # pyright: ignore[reportPrivateUsage]
+    given = evo_benchmark.Given.read(
         repo.env | {"EVO_EXPERIMENT_ID": "exp_0009", "EVO_ATTEMPT": "check-002"}, None
     )
-    recipe = benchmark.resolve(options, given)
+    recipe = evo_benchmark.resolve(options, given)
     assert (recipe.experiment_id, recipe.attempt, recipe.trainer["max_steps"]) == ("exp_0009", 2, 7)
     (repo.root / "train.jsonl").write_text('{"prompt": "other", "completion": "2"}\n')
     with pytest.raises(CockpitError, match="has changed"):
-        benchmark.resolve(options, given)
+        evo_benchmark.resolve(options, given)
 
 
 BAD: list[tuple[str, str]] = [
@@ -141,12 +143,12 @@ def test_a_bad_recipe_is_one_sentence(repo: Repo, text: str, says: str) -> None:
 
 def test_outside_evo_it_asks_for_a_folder() -> None:
     with pytest.raises(CockpitError, match="EVO_CHECKPOINT_DIR"):
-        benchmark.Given.read({}, None)
+        evo_benchmark.Given.read({}, None)
 
 
 def test_the_folder_is_ready_for_a_trainer_and_the_log_is_evos(repo: Repo) -> None:
     recipe, given = repo.resolve(), repo.given()
-    layout = benchmark.prepare(recipe, given)
+    layout = evo_benchmark.prepare(recipe, given)
     assert Recipe.load(layout.recipe) == recipe
     assert layout.root == (repo.run / "experiments/exp_0003/attempts/001/checkpoints/cockpit").resolve()
     log = repo.run / "experiments/exp_0003/attempts/001/benchmark.log"
@@ -155,14 +157,14 @@ def test_the_folder_is_ready_for_a_trainer_and_the_log_is_evos(repo: Repo) -> No
     written: Any = (repo.worktree / "methodlog.md").read_text()
     assert "sft, LoRA r=32" in written
     assert "learning_rate=0.0003" in written
-    benchmark.prepare(recipe, given)
+    evo_benchmark.prepare(recipe, given)
     assert (repo.worktree / "methodlog.md").read_text() == written  # said once
 
 
 def test_ppo_runs_in_the_environment_that_was_made_for_it(repo: Repo) -> None:
     """`cockpit env add ppo` in the main checkout serves every worktree; without it, it says how to make it."""
     whole = repo.resolve(FIRM, "--technique", "ppo")
-    homes = benchmark._homes(repo.given())  # pyright: ignore[reportPrivateUsage]
+    homes = evo_benchmark._homes(repo.given())  # pyright: ignore[reportPrivateUsage]
     with pytest.raises(CockpitError, match="PPO needs an environment") as caught:
         drafts.with_environment(homes, whole)
     assert "cockpit env add ppo" in caught.value.mend

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from cockpit.services.workspace import Workspace
+from cockpit.services.workspace.workspace import Workspace
 
 pytestmark = [pytest.mark.ml, pytest.mark.slow, pytest.mark.timeout(1200)]
 

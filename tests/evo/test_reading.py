@@ -11,8 +11,8 @@ import pytest
 
 from cockpit.cli import BAD_INPUT, main
 from cockpit.contract.errors import CockpitError
-from cockpit.services.evo_workspace import EvoWorkspace
-from cockpit.services.workspace import ExperimentView, Workspace
+from cockpit.services.workspace.evo_workspace import EvoWorkspace
+from cockpit.services.workspace.workspace import ExperimentView, Workspace
 
 GONE = 2**22 + 1  # above any pid that Linux gives
 

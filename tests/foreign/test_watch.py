@@ -12,7 +12,7 @@ from cockpit.cli import main
 from cockpit.contract.errors import CockpitError
 from cockpit.services.foreign import find
 from cockpit.services.foreign.mirror import Mirror
-from cockpit.services.workspace import Workspace
+from cockpit.services.workspace.workspace import Workspace
 from cockpit.ui.watched import WatchingBackend
 from tests.foreign.test_sources import trainer_state
 

@@ -41,8 +41,8 @@ def test_the_declared_doors_hold() -> None:
             HEAVY | {"pydantic", "numpy", "textual", "cockpit.core", "cockpit.contract.recipe"},
         ),
         ("import cockpit.cli", HEAVY | {"pydantic", "msgspec", "numpy", "textual", "rich", "psutil"}),
-        ("import cockpit.services.supervisor", HEAVY | {"pydantic", "numpy", "textual", "rich"}),
-        ("import cockpit.services.workspace", HEAVY | {"pydantic", "numpy", "textual"}),
+        ("import cockpit.services.runs.supervisor", HEAVY | {"pydantic", "numpy", "textual", "rich"}),
+        ("import cockpit.services.workspace.workspace", HEAVY | {"pydantic", "numpy", "textual"}),
         ("import cockpit.ui.app", HEAVY | {"pydantic", "numpy"}),
     ],
 )

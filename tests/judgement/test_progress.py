@@ -19,7 +19,7 @@ from cockpit.core.rules.tree_rules.progress import (
     untrained_checkpoint,
 )
 from cockpit.core.stats import mann_whitney
-from cockpit.services import weights
+from cockpit.services.rules import weights
 
 # -- trained-on-failures -----------------------------------------------------------------------------------------
 

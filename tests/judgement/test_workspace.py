@@ -13,8 +13,10 @@ from cockpit.cli import main
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError, GateClosed
 from cockpit.contract.layout import AttemptLayout
-from cockpit.services import flight, journal, judging
-from cockpit.services.workspace import Workspace
+from cockpit.services.experiments import lifecycle
+from cockpit.services.rules import workspace_findings
+from cockpit.services.workspace import methodlog_writer
+from cockpit.services.workspace.workspace import Workspace
 from tests.ui.stage import Stage
 
 QUESTION = "A florist sells 24 bundles of lavender and 17 pots of rosemary before noon; how many things does she sell?"
@@ -44,7 +46,7 @@ class Bench(Stage):
         return Workspace(self.root)
 
     def found(self) -> dict[str, str]:
-        return {f.rule: f.severity for f in judging.workspace_findings(self.ws)}
+        return {f.rule: f.severity for f in workspace_findings.workspace_findings(self.ws)}
 
     def log(self) -> str:
         return self.layout.methodlog.read_text()
@@ -76,7 +78,7 @@ def test_a_healthy_tree_is_quiet(bench: Bench) -> None:
 def test_stuck_at_zero_knows_from_the_workspace_whether_anything_parsed(bench: Bench) -> None:
     bench.scored(1, "sft", 0, parsed=3)
     bench.scored(2, "sft", 0, parsed=1)
-    (found,) = [f for f in judging.workspace_findings(bench.ws) if f.rule == "stuck-at-zero"]
+    (found,) = [f for f in workspace_findings.workspace_findings(bench.ws) if f.rule == "stuck-at-zero"]
     assert "Only 4 of 400 answers parsed" in found.next_step
 
 
@@ -84,18 +86,20 @@ def test_a_fourth_technique_waits_for_the_spot_check_or_a_reason(bench: Bench) -
     stuck(bench)
     bench.draft("exp_0004", "sft", parent="exp_0000")
     with pytest.raises(CockpitError, match="no spot check was made") as held:
-        flight.launch(bench.ws, "exp_0004")
+        lifecycle.launch(bench.ws, "exp_0004")
     assert "Don't try a fourth technique" in held.value.mend
     bench.record("exp_0003", spot_check={"verdict": "matched"})
-    assert judging.held_back(bench.ws) is None
+    assert workspace_findings.held_back(bench.ws) is None
 
 
 def test_a_reason_opens_it_and_is_written_down(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     stuck(bench)
     bench.draft("exp_0004", "sft", parent="exp_0000")
     started: list[Path] = []
-    monkeypatch.setattr("cockpit.services.launcher.launch", lambda attempt, **_: started.append(attempt.root))
-    flight.launch(bench.ws, "exp_0004", reason="the rows were checked by hand")
+    monkeypatch.setattr(
+        "cockpit.services.runs.launcher.launch", lambda attempt, **_: started.append(attempt.root)
+    )
+    lifecycle.launch(bench.ws, "exp_0004", reason="the rows were checked by hand")
     assert started
     assert "override · exp_0004: launched although" in bench.log()
     assert "the rows were checked by hand" in bench.log()
@@ -108,29 +112,29 @@ def test_all_closed_gates_are_named_at_once_and_one_reason_opens_them(
     bench.draft("exp_0004", "sft", parent="exp_0000")
     (bench.layout.experiment("exp_0000").attempt(1).mini_eval / "score.json").unlink()
     with pytest.raises(GateClosed) as held:
-        flight.launch(bench.ws, "exp_0004")
-    assert [gate.name for gate in flight.closed_gates(bench.ws, "exp_0004")] == [
+        lifecycle.launch(bench.ws, "exp_0004")
+    assert [gate.name for gate in lifecycle.closed_gates(bench.ws, "exp_0004")] == [
         "baseline",
         "spot-check",
         "already-run",
     ]
     assert len(held.value.closed) == 3
     assert held.value.as_dict()["opened_by"] == "reason"
-    monkeypatch.setattr("cockpit.services.launcher.launch", lambda attempt, **_: None)
-    flight.launch(bench.ws, "exp_0004", reason="a try")
+    monkeypatch.setattr("cockpit.services.runs.launcher.launch", lambda attempt, **_: None)
+    lifecycle.launch(bench.ws, "exp_0004", reason="a try")
     assert bench.log().count("override · exp_0004") == 3
 
 
 def test_findings_are_written_once_and_for_people(bench: Bench) -> None:
     stuck(bench)
-    journal.catch_up(bench.ws)
+    methodlog_writer.catch_up(bench.ws)
     before = bench.log()
     assert before.count("land at the same score") == 1
     assert "(exp_0001, exp_0002, exp_0003)" in before
-    journal.catch_up(bench.ws)
+    methodlog_writer.catch_up(bench.ws)
     assert bench.log() == before
     bench.scored(4, "kto", 82, seed=7)
-    journal.catch_up(bench.ws)
+    methodlog_writer.catch_up(bench.ws)
     assert bench.log().count("land at the same score") == 1, "it goes on, it does not begin"
 
 
@@ -138,9 +142,9 @@ def test_a_commit_names_ties_and_noise(bench: Bench) -> None:
     bench.scored(1, "sft", 24, seed=1)
     bench.scored(2, "sft", 120, seed=1)
     bench.scored(3, "sft", 30, seed=5)
-    flight.decide(bench.ws, "1", "committed", "cheaper to serve")
-    flight.decide(bench.ws, "2", "committed", "better")
-    flight.decide(bench.ws, "3", "discarded", "nothing to see")
+    lifecycle.decide(bench.ws, "1", "committed", "cheaper to serve")
+    lifecycle.decide(bench.ws, "2", "committed", "better")
+    lifecycle.decide(bench.ws, "3", "discarded", "nothing to see")
     assert "committed (a tie, +0.020): cheaper to serve" in bench.log()
     assert "discarded (within the noise, +0.050): nothing to see" in bench.log()
     assert "committed (a gain, +0.500): better" in bench.log()
@@ -162,16 +166,16 @@ def test_what_was_trained_on_the_held_out_set_is_never_committed(bench: Bench) -
     leak(bench, 1, [{"prompt": f"Do this. {QUESTION}", "answer": "41"}])
     assert bench.found()["eval-in-train"] == "block"
     with pytest.raises(CockpitError, match="can't be committed: 1 of 1 held-out items"):
-        flight.decide(bench.ws, "1", "committed", "but it is so good")
+        lifecycle.decide(bench.ws, "1", "committed", "but it is so good")
     assert bench.ws.experiment("1").status == "evaluated"
-    flight.decide(bench.ws, "1", "discarded", "it leaked")
+    lifecycle.decide(bench.ws, "1", "discarded", "it leaked")
 
 
 def test_renamed_items_warn_and_do_not_block(bench: Bench) -> None:
     bench.scored(1, "sft", 120)
     leak(bench, 1, [{"prompt": QUESTION.replace("24", "31").replace("17", "9"), "answer": "40"}])
     assert bench.found()["eval-in-synthetic"] == "warn"
-    flight.decide(bench.ws, "1", "committed", "seen and judged harmless")
+    lifecycle.decide(bench.ws, "1", "committed", "seen and judged harmless")
 
 
 def test_a_draft_with_an_item_inside_a_longer_row_is_refused(bench: Bench) -> None:
@@ -180,12 +184,13 @@ def test_a_draft_with_an_item_inside_a_longer_row_is_refused(bench: Bench) -> No
     (bench.root / "held_out.jsonl").write_text(json.dumps({"prompt": QUESTION, "answer": "41"}) + "\n")
     (bench.root / "model").mkdir()
     with pytest.raises(CockpitError, match="inside a longer text"):
-        flight.new(bench.ws, "sft", train=bench.root / "own.jsonl")
+        lifecycle.new(bench.ws, "sft", train=bench.root / "own.jsonl")
     assert "exp_0001" not in bench.ws.experiment_ids()
 
 
 def test_a_pair_of_files_is_compared_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    from cockpit.services import leaks, overlap
+    from cockpit.services.dataset import overlap
+    from cockpit.services.rules import leaks
 
     same = str(bench.root / "held_out.jsonl")
     data = {"train": same, "train_hash": "a", "held_out": same, "held_out_hash": "b"}
@@ -206,7 +211,9 @@ def test_slices_of_the_held_out_file_are_held_against_the_parents(bench: Bench) 
         for k, item in enumerate(items):
             item |= {"score": float(right(k)), "passed": right(k)}
         (layout.held_out / "items.jsonl").write_text("".join(json.dumps(i) + "\n" for i in items))
-    (found,) = [f for f in judging.workspace_findings(bench.ws, "2") if f.rule == "mid-eval-regression"]
+    (found,) = [
+        f for f in workspace_findings.workspace_findings(bench.ws, "2") if f.rule == "mid-eval-regression"
+    ]
     assert found.headline.startswith("subject=sums lost against exp_0001")
 
 
@@ -221,7 +228,7 @@ def test_ls_says_what_to_beat_and_where_to_go_on(bench: Bench, capsys: pytest.Ca
     bench.scored(1, "sft", 90, seed=1)
     bench.scored(2, "grpo", 92, parent=1, seed=1)
     for number in (1, 2):
-        flight.decide(bench.ws, str(number), "committed", "so")
+        lifecycle.decide(bench.ws, str(number), "committed", "so")
     capsys.readouterr()
     assert main(["-C", str(bench.root), "ls"]) == 0
     assert "Best: exp_0001 (level with it: exp_0002), by exp_0000 -> exp_0001." in capsys.readouterr().out
@@ -256,7 +263,7 @@ def test_compare_says_only_what_differs(bench: Bench, capsys: pytest.CaptureFixt
 
 
 def test_a_data_file_written_after_the_answers_is_named(bench: Bench) -> None:
-    from cockpit.services.provenance import _made_after  # pyright: ignore[reportPrivateUsage]
+    from cockpit.services.rules.provenance import _made_after  # pyright: ignore[reportPrivateUsage]
 
     old, new = bench.root / "old.jsonl", bench.root / "new.jsonl"
     for path in (old, new):

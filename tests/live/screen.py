@@ -10,7 +10,7 @@ from typing import Any
 from textual._compositor import CompositorUpdate
 from textual.pilot import Pilot
 
-from cockpit.services.workspace import ExperimentView
+from cockpit.services.workspace.workspace import ExperimentView
 from cockpit.ui.app import CockpitApp
 from cockpit.ui.facts import Hardware
 from cockpit.ui.local_backend import LocalBackend

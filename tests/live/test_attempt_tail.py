@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from cockpit.contract.writer import AttemptWriter
-from cockpit.services import preview as preview_module
-from cockpit.services.attempt_tail import AttemptTail, Batch
-from cockpit.ui.live import LiveRun
+from cockpit.services.live import preview as preview_module
+from cockpit.services.live.attempt_state import LiveRun
+from cockpit.services.live.attempt_tail import AttemptTail, Batch
 
 
 def fold_all(tail: AttemptTail, run: LiveRun) -> list[Batch]:
@@ -112,7 +112,7 @@ def test_batches_are_bounded(writer: AttemptWriter) -> None:
 
 def test_a_large_file_is_previewed_then_read(writer: AttemptWriter, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preview_module, "_TAIL", 2000)
-    monkeypatch.setattr("cockpit.services.attempt_tail.LARGE", 100_000)
+    monkeypatch.setattr("cockpit.services.live.attempt_tail.LARGE", 100_000)
     monkeypatch.setattr(preview_module, "LARGE", 100_000)
     with writer.layout.metrics.open("w") as handle:
         handle.writelines(json.dumps({"step": n, "loss": n / 7}) + "\n" for n in range(20_000))

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from cockpit.contract.writer import AttemptWriter
-from cockpit.services import follower as module
-from cockpit.services.follower import Batch, Follower
+from cockpit.services.live import follower as module
+from cockpit.services.live.follower import Batch, Follower
 
 
 class Woken:
@@ -140,7 +140,7 @@ def test_nobody_drains_so_it_waits_and_memory_stays_small(
     writer: AttemptWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "PENDING", 100_000)
-    monkeypatch.setattr("cockpit.services.attempt_tail.LARGE", 1 << 40)
+    monkeypatch.setattr("cockpit.services.live.attempt_tail.LARGE", 1 << 40)
     with writer.layout.metrics.open("w") as handle:
         handle.writelines(json.dumps({"step": n, "loss": n / 7, "kl": n / 9}) + "\n" for n in range(60_000))
     woken = Woken()

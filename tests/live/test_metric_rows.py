@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cockpit.core.series.column import LOGGED_NAN, is_bad
-from cockpit.services import metric_rows
-from cockpit.services.metric_rows import RowParser, Rows
+from cockpit.services.live import metric_rows
+from cockpit.services.live.metric_rows import RowParser, Rows
 
 
 def parse(*lines: str | bytes, parser: RowParser | None = None) -> Rows:

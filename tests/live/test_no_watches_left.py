@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cockpit.contract.writer import AttemptWriter
-from cockpit.services.follower import Follower
+from cockpit.services.live.follower import Follower
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cockpit.services import tails
-from cockpit.services.tails import BlockTail, LogTail
+from cockpit.services.live import tails
+from cockpit.services.live.tails import BlockTail, LogTail
 
 
 def add(path: Path, data: bytes) -> None:

@@ -21,10 +21,10 @@ from cockpit.contract import AttemptLayout, Recipe
 from cockpit.contract.atomic import read_json
 from cockpit.contract.reader import read_rows
 from cockpit.core.recipe import recipes
-from cockpit.services import setup
-from cockpit.services.processes import alive, belonging
-from cockpit.services.record import read_facts
-from cockpit.services.workspace import Workspace
+from cockpit.services.experiments import setup
+from cockpit.services.runs.record import read_facts
+from cockpit.services.system.processes import alive, belonging
+from cockpit.services.workspace.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before anything imports torch
@@ -62,7 +62,7 @@ class Tiny:
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     """The tiny model, pretrained once and kept in the demo's cache (COCKPIT_CACHE moves it)."""
     pytest.importorskip("torch", reason="needs the training stack: pip install 'finetune-cockpit[train]'")
-    from cockpit.services.demo import cache_dir
+    from cockpit.services.experiments.demo import cache_dir
 
     data = tmp_path_factory.mktemp("tiny-data")
     base = [sys.executable, "-m", "trainers.tiny", str(cache_dir())]

@@ -14,7 +14,7 @@ import pytest
 
 from cockpit.contract import control
 from cockpit.contract.atomic import read_json
-from cockpit.services import findings
+from cockpit.services.rules import run_findings
 from tests.ml.conftest import Fly, Run, Scripted, Tiny, until
 
 
@@ -105,7 +105,7 @@ def test_a_loss_that_is_no_number_is_seen(attempt: Fly) -> None:
     text = run.layout.metrics.read_text()
     assert "NaN" not in text
     assert "Infinity" not in text
-    said = findings.for_attempt(run.layout.root)
+    said = run_findings.for_attempt(run.layout.root)
     assert any("nan" in f.headline.lower() or "finite" in f.headline.lower() for f in said), said
 
 

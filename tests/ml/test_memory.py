@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cockpit.core.recipe.memory import ERROR, Plan, estimate
-from cockpit.services.fit import shape_of
+from cockpit.services.recipe.fit import shape_of
 from tests.ml.conftest import Tiny
 
 PEAK = """

@@ -15,10 +15,12 @@ import pytest
 from cockpit.contract import AttemptLayout
 from cockpit.contract.reader import read_rows
 from cockpit.core.runs.evidence import Pid
-from cockpit.services import flight, journal, launcher, observe
-from cockpit.services.processes import alive
-from cockpit.services.record import read_facts
-from cockpit.services.workspace import Workspace
+from cockpit.services.experiments import lifecycle
+from cockpit.services.runs import launcher, observe
+from cockpit.services.runs.record import read_facts
+from cockpit.services.system.processes import alive
+from cockpit.services.workspace import methodlog_writer
+from cockpit.services.workspace.workspace import Workspace
 from tests.ml.conftest import ROOT, Tiny, make_workspace, reap, until
 
 pytestmark = pytest.mark.fault
@@ -32,7 +34,7 @@ def ws(tiny: Tiny, tmp_path: Path) -> Iterator[Workspace]:
     mid_eval = {"every_steps": EVERY, "every_epochs": 99.0, "patience": 9}
     made = make_workspace(tiny, tmp_path / "ws", mid_eval=mid_eval)
     options = {"max_steps": STEPS, "per_device_train_batch_size": 64, "gradient_accumulation_steps": 1}
-    flight.new(made, "sft", lora=False, overrides={**options, "learning_rate": 1e-3, "max_length": 64})
+    lifecycle.new(made, "sft", lora=False, overrides={**options, "learning_rate": 1e-3, "max_length": 64})
     yield made
     reap(made)
 
@@ -73,13 +75,13 @@ def test_nothing_is_missing_after_cockpit_and_supervisor_were_killed(ws: Workspa
     assert (view.status, view.attempt and view.attempt.state) == ("evaluated", "finished")
     assert view.score is not None
     assert view.score.n == 200
-    assert journal.catch_up(ws) >= 1, "the verdict that nobody was there to write"
-    assert journal.catch_up(ws) == 0
+    assert methodlog_writer.catch_up(ws) >= 1, "the verdict that nobody was there to write"
+    assert methodlog_writer.catch_up(ws) == 0
 
 
 def test_a_killed_trainer_goes_on_from_its_checkpoint(ws: Workspace) -> None:
     attempt = attempt_of(ws)
-    flight.launch(ws, "exp_0001", reason="a test")
+    lifecycle.launch(ws, "exp_0001", reason="a test")
     until(lambda: len(steps(attempt)) > EVERY)
     facts = read_facts(attempt.process)
     assert facts is not None
@@ -89,7 +91,7 @@ def test_a_killed_trainer_goes_on_from_its_checkpoint(ws: Workspace) -> None:
     assert view.attempt is not None
     assert (view.status, view.attempt.state) == ("failed", "killed")
     assert "Killed from outside while training" in view.attempt.sentence
-    flight.resume(ws, "exp_0001")
+    lifecycle.resume(ws, "exp_0001")
     launcher.wait(attempt, 150)
     assert observe.observe(attempt).state == "finished"
     assert sorted(set(steps(attempt))) == list(range(1, STEPS + 1))
@@ -120,7 +122,7 @@ def test_the_demo_told_to_its_end_although_its_teller_was_killed(tmp_path: Path,
     assert gained["interval"][0] > base["interval"][1]
     assert (gained["delta_kind"], gained["status"]) == ("gained", "committed")
     said = {
-        id_: [f.headline for f in flight.findings_of(Workspace(root), id_)]
+        id_: [f.headline for f in lifecycle.findings_of(Workspace(root), id_)]
         for id_ in ("exp_0001", "exp_0002")
     }
     assert any("no answer parses any more" in line for line in said["exp_0001"])

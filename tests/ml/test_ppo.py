@@ -11,7 +11,7 @@ import pytest
 from cockpit.contract import CockpitError
 from cockpit.contract.reader import read_rows
 from cockpit.core.scores import Score, compare
-from cockpit.services import environments, spawn
+from cockpit.services.system import environments, spawn
 from tests.ml.conftest import ROOT, Run, Tiny, make_attempt
 from tests.ml.test_techniques import flown, move, scored
 
@@ -85,7 +85,7 @@ def test_ppo_gains_by_the_verifier_which_it_never_sees(
 
 def scored_there(run: Run) -> Score:
     """The score of the held-out pass that the process went on to."""
-    from cockpit.services.attempts import read_score
+    from cockpit.services.runs.attempts import read_score
 
     score = read_score(run.layout)
     assert score is not None, run.log[-3000:]

@@ -12,7 +12,7 @@ import pytest
 from cockpit.contract.atomic import read_json
 from cockpit.contract.reader import read_rows
 from cockpit.core.scores import Score, compare
-from cockpit.services.attempts import read_score
+from cockpit.services.runs.attempts import read_score
 from tests.ml.conftest import Run, Tiny, make_attempt
 
 MOVES: dict[str, tuple[str, bool, dict[str, Any]]] = {

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from cockpit.services import flight, setup, smoke
-from cockpit.services.workspace import Workspace
+from cockpit.services.experiments import lifecycle, setup
+from cockpit.services.smoke import run
+from cockpit.services.workspace.workspace import Workspace
 from tests.ml.conftest import Tiny
 
 
@@ -24,8 +25,10 @@ def ws(tmp_path_factory: pytest.TempPathFactory, tiny: Tiny) -> Workspace:
 
 
 def test_grpo_on_the_tiny_task_is_green_and_tells_the_bases_pass_rate(ws: Workspace) -> None:
-    id_ = flight.new(ws, "grpo", overrides=["learning_rate=3e-4", "max_completion_length=24"], lora=False).id
-    found = smoke.run(ws, id_)
+    id_ = lifecycle.new(
+        ws, "grpo", overrides=["learning_rate=3e-4", "max_completion_length=24"], lora=False
+    ).id
+    found = run.run(ws, id_)
     assert found.verdict.green, found.verdict
     said = " ".join(found.verdict.evidence)
     assert "Sampled from the base" in said
@@ -37,7 +40,7 @@ def test_demonstrations_in_another_format_are_red_before_the_budget_is_spent(
     ws: Workspace, tiny: Tiny
 ) -> None:
     wrong = Path(tiny.files["sft_wrong_format"])
-    id_ = flight.new(ws, "sft", train=wrong, overrides=["learning_rate=1e-3"], lora=False).id
-    found = smoke.run(ws, id_)
+    id_ = lifecycle.new(ws, "sft", train=wrong, overrides=["learning_rate=1e-3"], lora=False).id
+    found = run.run(ws, id_)
     assert (found.verdict.green, found.verdict.stage) == (False, "unparseable"), found.verdict
     assert "The answer is" in found.verdict.headline

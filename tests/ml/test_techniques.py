@@ -17,7 +17,7 @@ import pytest
 
 from cockpit.contract.reader import read_rows
 from cockpit.core.scores import Score, compare
-from cockpit.services.attempts import read_score
+from cockpit.services.runs.attempts import read_score
 from tests.ml.conftest import Fly, Run, Tiny, make_attempt
 from tests.techniques.tiny_settings import settings, training_file
 
@@ -107,7 +107,7 @@ def test_a_reward_model_puts_held_out_pairs_in_order(
 
 
 def test_dpo_alone_lowers_both_answers_and_the_reading_says_so(tiny: Tiny, tmp_path: Path) -> None:
-    from cockpit.services.findings import for_attempt
+    from cockpit.services.rules.run_findings import for_attempt
 
     plain = {"loss_type": ["sigmoid"], "loss_weights": None, "max_steps": 40}
     run = flown(move(tiny, tmp_path / "exp_0001", "dpo", lora=False, **plain))
@@ -235,7 +235,7 @@ def test_rft_takes_scored_trajectories_as_its_first_round(tiny: Tiny, tmp_path: 
 
 
 def test_scored_trajectories_train_dpo_and_stale_ones_are_flagged(tiny: Tiny, tmp_path: Path) -> None:
-    from cockpit.services.findings import for_attempt
+    from cockpit.services.rules.run_findings import for_attempt
 
     rows = [json.loads(line) for line in Path(tiny.files["trajectories"]).read_text().splitlines()]
     for row in rows[: len(rows) // 2]:

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from cockpit.contract.reader import read_rows
-from cockpit.services import flight, launcher, observe
-from cockpit.services.processes import belonging
-from cockpit.services.record import read_facts
-from cockpit.services.workspace import Workspace
+from cockpit.services.experiments import lifecycle
+from cockpit.services.runs import launcher, observe
+from cockpit.services.runs.record import read_facts
+from cockpit.services.system.processes import belonging
+from cockpit.services.workspace.workspace import Workspace
 from tests.ml.conftest import Fly, Tiny, make_workspace, reap, until
 
 pytestmark = pytest.mark.fault
@@ -38,19 +39,19 @@ def ws(tiny: Tiny, tmp_path: Path) -> Iterator[Workspace]:
 def test_two_processes_of_16_are_one_of_32_stopped_and_resumed(ws: Workspace, attempt: Fly) -> None:
     alone = attempt("sft", max_steps=12, mid_eval__every_steps=4, mid_eval__every_epochs=99.0)
     assert alone.here() == 0
-    flight.new(ws, "sft", lora=False, overrides={**SFT, **TOGETHER, "per_device_train_batch_size": 16})
-    flight.launch(ws, "exp_0001", reason="a test")
+    lifecycle.new(ws, "sft", lora=False, overrides={**SFT, **TOGETHER, "per_device_train_batch_size": 16})
+    lifecycle.launch(ws, "exp_0001", reason="a test")
     layout = ws.layout.experiment("exp_0001").attempt(1)
     until(lambda: any(row["step"] >= 2 for row in read_rows(layout.metrics)))
     facts = read_facts(layout.process)
     assert facts is not None
     ranks = [row for row in belonging(facts.launch) if facts.trainer and row.parent == facts.trainer.pid]
     assert len(ranks) == 2
-    flight.stop(ws, "exp_0001")
+    lifecycle.stop(ws, "exp_0001")
     assert launcher.wait(layout, 60)
     assert observe.observe(layout).state in ("stopped", "finished")  # it may have been too quick for us
     if observe.observe(layout).state == "stopped":
-        flight.resume(ws, "exp_0001")
+        lifecycle.resume(ws, "exp_0001")
         assert launcher.wait(layout, 120)
     assert observe.observe(layout).state == "finished", layout.log.read_text()
     rows = [row for row in read_rows(layout.metrics) if "loss" in row]
@@ -69,11 +70,11 @@ def test_grpo_on_two_processes_and_a_signal_to_the_launcher(ws: Workspace, tiny:
         "learning_rate": 2e-4, "per_device_train_batch_size": 16, "num_generations": 8, "max_steps": 500,
         "gradient_accumulation_steps": 1, "beta": 0.05, "max_completion_length": 16,
     }  # fmt: skip
-    flight.new(ws, "grpo", lora=True, train=Path(tiny.files["train"]), overrides={**options, **TOGETHER})
-    flight.launch(ws, "exp_0001", reason="a test")
+    lifecycle.new(ws, "grpo", lora=True, train=Path(tiny.files["train"]), overrides={**options, **TOGETHER})
+    lifecycle.launch(ws, "exp_0001", reason="a test")
     layout = ws.layout.experiment("exp_0001").attempt(1)
     until(lambda: any(row["step"] >= 5 for row in read_rows(layout.metrics)))
-    flight.stop(ws, "exp_0001", now=True)  # SIGTERM to accelerate, which passes it on
+    lifecycle.stop(ws, "exp_0001", now=True)  # SIGTERM to accelerate, which passes it on
     assert launcher.wait(layout, 60)
     status = observe.observe(layout)
     assert status.state == "stopped", layout.log.read_text()

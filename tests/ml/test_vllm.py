@@ -19,10 +19,10 @@ import pytest
 from cockpit.contract import CockpitError, serving
 from cockpit.contract.reader import read_rows
 from cockpit.contract.serving import FOLDER_VARIABLE, ServerLayout
-from cockpit.services import environments, spawn
-from cockpit.services.processes import look
 from cockpit.services.serving import servers
 from cockpit.services.serving.servers import Server, Wish
+from cockpit.services.system import environments, spawn
+from cockpit.services.system.processes import look
 from tests.ml.conftest import ROOT, Run, Tiny, make_attempt
 from tests.serving import contract
 from tests.serving.wide import widen

@@ -13,7 +13,7 @@ from cockpit.cli import main
 from cockpit.contract.errors import CockpitError
 from cockpit.core.overlap.scan import KEPT_CHARS, Scan, excerpt
 from cockpit.core.overlap.summary import Overlap, findings
-from cockpit.services.overlap import compare, text_of
+from cockpit.services.dataset.overlap import compare, text_of
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 gsm8k = pytest.mark.skipif(not (DATA / "gsm8k").is_dir(), reason="../shared/data/gsm8k is not here")

@@ -10,7 +10,7 @@ import pytest
 
 from cockpit.cli import main
 from cockpit.core.overlap.paraphrase import Paraphrases, Twin, findings, is_twin
-from cockpit.services import paraphrases
+from cockpit.services.dataset import paraphrases
 from tests.ml.conftest import Tiny, tiny  # noqa: F401 - a fixture
 
 ITEMS = [

@@ -17,9 +17,9 @@ import pytest
 from cockpit.contract.layout import AttemptLayout
 from cockpit.core.runs.evidence import ProcessFacts
 from cockpit.core.runs.status import AttemptStatus
-from cockpit.services.observe import observe
-from cockpit.services.processes import alive, belonging
-from cockpit.services.record import read_facts
+from cockpit.services.runs.observe import observe
+from cockpit.services.runs.record import read_facts
+from cockpit.services.system.processes import alive, belonging
 
 PRELUDE = """
 import json, os, pathlib, signal, subprocess, sys, time

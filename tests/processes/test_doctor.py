@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from cockpit.services import doctor, stack, terminal
+from cockpit.services import doctor
 from cockpit.services.doctor import Check
-from cockpit.services.gpus import Gpu
-from cockpit.services.hardware import Hardware
+from cockpit.services.system import stack, terminal
+from cockpit.services.system.gpus import Gpu
+from cockpit.services.system.hardware import Hardware
 
 GB = 1_000_000_000
 H100 = Gpu(0, "H100", 0.0, 1 * GB, 80 * GB, 40.0, 90.0)

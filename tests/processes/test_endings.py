@@ -13,9 +13,9 @@ import pytest
 
 from cockpit.contract.errors import CockpitError
 from cockpit.core.runs.evidence import Pid
-from cockpit.services import launcher
-from cockpit.services.oom import OomWatch
-from cockpit.services.processes import alive, start_time
+from cockpit.services.runs import launcher
+from cockpit.services.system.oom import OomWatch
+from cockpit.services.system.processes import alive, start_time
 from tests.processes.conftest import Flight, until
 
 pytestmark = pytest.mark.fault

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from cockpit.cli import main
-from cockpit.services import gc
-from cockpit.services.workspace import Workspace
+from cockpit.services.workspace import gc
+from cockpit.services.workspace.workspace import Workspace
 from tests.ui.stage import NOW, Stage
 
 

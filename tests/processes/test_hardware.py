@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from cockpit.services import oom
-from cockpit.services.hardware import Hardware, resident, tree
+from cockpit.services.system import oom
+from cockpit.services.system.hardware import Hardware, resident, tree
 from tests.processes.conftest import until
 
 

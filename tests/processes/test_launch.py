@@ -15,9 +15,10 @@ import pytest
 
 from cockpit.contract import atomic, control
 from cockpit.contract.errors import CockpitError
-from cockpit.services import launcher, observe, processes
-from cockpit.services.processes import alive
-from cockpit.services.record import ProcessFile
+from cockpit.services.runs import launcher, observe
+from cockpit.services.runs.record import ProcessFile
+from cockpit.services.system import processes
+from cockpit.services.system.processes import alive
 from tests.processes.conftest import Flight, clean_up, until
 
 pytestmark = pytest.mark.fault
@@ -62,7 +63,7 @@ def test_supervisor_lets_no_second_one_in(flight: Flight) -> None:
     """The launcher's lock apart: a supervisor started by hand sees that the attempt is taken."""
     flight.trainer(COUNTS)
     launcher.launch(flight.layout, confirm_s=0)
-    argv = [sys.executable, "-m", "cockpit.services.supervisor", "--foreground", str(flight.layout.root)]
+    argv = [sys.executable, "-m", "cockpit.services.runs.supervisor", "--foreground", str(flight.layout.root)]
     done = subprocess.run(argv, capture_output=True, text=True)
     assert done.returncode == 1
     assert "another supervisor" in done.stderr

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from cockpit.contract.errors import CockpitError
-from cockpit.services import launcher
-from cockpit.services.processes import alive, look
+from cockpit.services.runs import launcher
+from cockpit.services.system.processes import alive, look
 from tests.processes.conftest import Flight, until
 
 pytestmark = pytest.mark.fault

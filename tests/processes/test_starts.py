@@ -11,8 +11,10 @@ import pytest
 from cockpit.contract.atomic import read_json
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import PIN
-from cockpit.services import flight, gc, setup, starts
-from cockpit.services.workspace import Workspace
+from cockpit.services.experiments import lifecycle, setup
+from cockpit.services.recipe import warm_start
+from cockpit.services.workspace import gc
+from cockpit.services.workspace.workspace import Workspace
 
 ADAPTER = {
     "r": 8,
@@ -34,8 +36,8 @@ def ws(tmp_path: Path) -> Workspace:
     data.write_text("".join(json.dumps(row) + "\n" for row in rows))
     setup.init(tmp_path / "ws", name="w", model=str(model), verifier="exact", train=data)
     made = Workspace(tmp_path / "ws")
-    flight.new(made, "sft", lora=False)
-    flight.new(made, "sft")
+    lifecycle.new(made, "sft", lora=False)
+    lifecycle.new(made, "sft")
     _checkpoint(made, 1, 20, {"config.json": {}})
     _checkpoint(made, 1, 40, {"config.json": {}})
     _checkpoint(made, 2, 10, {"adapter_config.json": {**ADAPTER, "base_model_name_or_path": str(model)}})
@@ -76,7 +78,7 @@ def recipe_of(ws: Workspace, experiment_id: str) -> dict[str, Any]:
     ],
 )
 def test_the_words_for_a_start(ws: Workspace, wish: dict[str, str], parent: str, start: str) -> None:
-    view = flight.new(ws, "sft", lora=False, **wish)
+    view = lifecycle.new(ws, "sft", lora=False, **wish)
     assert (view.parent, view.start) == (parent, start)
     model = recipe_of(ws, view.id)["model"]
     assert model["warm_start_from"] == (start or None)
@@ -95,13 +97,13 @@ def test_a_committed_parent_is_gone_on_from_unless_fresh_is_said(
     ws: Workspace, wish: dict[str, Any], start: str
 ) -> None:
     _decided(ws, 1, "committed")
-    view = flight.new(ws, "grpo", **{"parent": "exp_0001", **wish})
+    view = lifecycle.new(ws, "grpo", **{"parent": "exp_0001", **wish})
     assert (view.parent, view.start) == ("exp_0001", start)
 
 
 def test_a_discarded_parent_is_not(ws: Workspace) -> None:
     _decided(ws, 1, "discarded")
-    assert flight.new(ws, "grpo", parent="exp_0001").start == ""
+    assert lifecycle.new(ws, "grpo", parent="exp_0001").start == ""
 
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
@@ -125,7 +127,7 @@ def test_what_makes_no_sense_is_refused_and_leaves_nothing(
 ) -> None:
     before = ws.experiment_ids()
     with pytest.raises(CockpitError) as refused:
-        flight.new(ws, "sft", **wish)
+        lifecycle.new(ws, "sft", **wish)
     import re
 
     assert re.search(says, str(refused.value)), refused.value
@@ -133,27 +135,27 @@ def test_what_makes_no_sense_is_refused_and_leaves_nothing(
 
 
 def test_the_recipe_tells_the_truth_of_the_adapter_that_is_trained_on(ws: Workspace) -> None:
-    on = recipe_of(ws, flight.new(ws, "sft", warm_start="exp_0002").id)
+    on = recipe_of(ws, lifecycle.new(ws, "sft", warm_start="exp_0002").id)
     assert (on["peft"]["r"], on["peft"]["lora_alpha"], on["model"]["adapter"]) == (8, 16, "continue")
     assert on["peft"]["target_modules"] == ["q_proj", "v_proj"]
-    new = recipe_of(ws, flight.new(ws, "sft", warm_start="exp_0002", overrides=["model.adapter=merge"]).id)
+    new = recipe_of(ws, lifecycle.new(ws, "sft", warm_start="exp_0002", overrides=["model.adapter=merge"]).id)
     assert (new["peft"]["r"], new["model"]["adapter"]) == (32, "merge")
-    full = recipe_of(ws, flight.new(ws, "sft", lora=False, warm_start="exp_0002").id)
+    full = recipe_of(ws, lifecycle.new(ws, "sft", lora=False, warm_start="exp_0002").id)
     assert (full["peft"], full["model"]["adapter"]) == (None, "merge")
 
 
 def test_an_adapter_of_another_base_is_refused(ws: Workspace, tmp_path: Path) -> None:
     _checkpoint(ws, 2, 12, {"adapter_config.json": {**ADAPTER, "base_model_name_or_path": "Qwen/Qwen3-4B"}})
     with pytest.raises(CockpitError, match=r"was trained on Qwen/Qwen3-4B, and the workspace's model is"):
-        flight.new(ws, "sft", warm_start="exp_0002@12")
+        lifecycle.new(ws, "sft", warm_start="exp_0002@12")
 
 
 def test_a_folder_can_be_the_start(ws: Workspace, tmp_path: Path) -> None:
-    view = flight.new(ws, "sft", lora=False, warm_start=str(tmp_path / "model"))
+    view = lifecycle.new(ws, "sft", lora=False, warm_start=str(tmp_path / "model"))
     assert view.parent == "exp_0000"
     assert recipe_of(ws, view.id)["model"]["warm_start"] == str(tmp_path / "model")
     with pytest.raises(CockpitError, match="neither a model nor an adapter"):
-        starts.find(ws, str(tmp_path))
+        warm_start.find(ws, str(tmp_path))
 
 
 def test_a_start_that_is_gone_is_said_before_anything_runs(
@@ -161,10 +163,10 @@ def test_a_start_that_is_gone_is_said_before_anything_runs(
 ) -> None:
     import shutil
 
-    view = flight.new(ws, "sft", lora=False, warm_start="exp_0001@20")
+    view = lifecycle.new(ws, "sft", lora=False, warm_start="exp_0001@20")
     shutil.rmtree(ws.layout.experiment("exp_0001").attempt(1).checkpoint(20))
     with pytest.raises(CockpitError, match=f"the checkpoint that {view.id} starts from is gone"):
-        flight.launch(ws, view.id, reason="a test")
+        lifecycle.launch(ws, view.id, reason="a test")
     assert ws.experiment(view.id).status == "draft"
 
 
@@ -173,7 +175,7 @@ def test_the_tree_shows_it(ws: Workspace, capsys: pytest.CaptureFixture[str]) ->
     from cockpit.ui.glyphs import choose
     from cockpit.ui.views.tree import tree_lines
 
-    flight.new(ws, "sft", lora=False, parent="exp_0001@20", hypothesis="from the middle")
+    lifecycle.new(ws, "sft", lora=False, parent="exp_0001@20", hypothesis="from the middle")
     assert main(["--dir", str(ws.root), "ls"]) == 0
     assert "sft < exp_0001@20" in capsys.readouterr().out
     lines = tree_lines(ws.experiments(), width=120, glyphs=choose({}, "utf-8"))

@@ -9,7 +9,7 @@ import pytest
 
 from cockpit.core.runs.evidence import Pid, ProcessFacts, Signs
 from cockpit.core.runs.status import LIVE, Liveness, coarse, derive, span, stall_after
-from cockpit.services.observe import last_error
+from cockpit.services.runs.observe import last_error
 
 START = 1000.0
 ALIVE = Liveness(True, True)

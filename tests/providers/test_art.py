@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from cockpit.contract import CockpitError
-from cockpit.services import environments
+from cockpit.services.system import environments
 from tests.providers.art_service import Service
 
 ROOT = Path(__file__).parents[2]

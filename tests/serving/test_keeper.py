@@ -16,9 +16,9 @@ import pytest
 
 from cockpit.contract import serving
 from cockpit.contract.errors import CockpitError
-from cockpit.services.processes import descendants, look
 from cockpit.services.serving import keeper, servers
 from cockpit.services.serving.servers import Server, Wish
+from cockpit.services.system.processes import descendants, look
 from tests.processes.conftest import until
 from tests.serving.conftest import Start
 

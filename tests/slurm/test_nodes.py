@@ -12,10 +12,12 @@ import pytest
 from cockpit.contract import CockpitError, Recipe
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import read_rows
-from cockpit.services import flight, setup, slurm, spawn
-from cockpit.services.slurm_job import place
-from cockpit.services.spawn import MAIN_IP, MAIN_PORT, NODE
-from cockpit.services.workspace import Workspace
+from cockpit.services.experiments import lifecycle, setup
+from cockpit.services.runs import slurm
+from cockpit.services.runs.slurm_job import place
+from cockpit.services.system import spawn
+from cockpit.services.system.spawn import MAIN_IP, MAIN_PORT, NODE
+from cockpit.services.workspace.workspace import Workspace
 from tests.cli.conftest import Cli
 from tests.ml.conftest import Tiny, tiny  # noqa: F401 - a fixture
 from tests.slurm.cluster import Cluster, missing
@@ -95,8 +97,8 @@ def launched(cli: Cli, tiny: Tiny, **more: object) -> tuple[Workspace, str, Atte
         "slurm.grace_s": 20, "max_steps": 120, "per_device_train_batch_size": 8,
         "mid_eval.every_steps": 60, "mid_eval.early_stop": False, "learning_rate": 5e-3, **more,
     }  # fmt: skip
-    view = flight.new(ws, "sft", overrides=settings, lora=True)
-    flight.launch(ws, view.id, reason="a test")
+    view = lifecycle.new(ws, "sft", overrides=settings, lora=True)
+    lifecycle.launch(ws, view.id, reason="a test")
     attempt = ws.attempt_dir(view.id)
     assert attempt is not None
     return ws, view.id, attempt
@@ -154,12 +156,12 @@ def test_a_stop_on_two_nodes_makes_a_checkpoint_and_both_resume_from_it(
     ws, id_, attempt = launched(cli, tiny)
     with followed(attempt, cluster):
         until(lambda: step(cli, id_) > 3, 150)
-        flight.stop(ws, id_)
+        lifecycle.stop(ws, id_)
         until(lambda: state(cli, id_) not in ("running", "stopping"), 90)
         assert state(cli, id_) == "stopped", logs_of(attempt)
         assert [path.name for path in attempt.checkpoints.glob("step_*")], logs_of(attempt)
         until(lambda: (job := slurm.job_of(attempt)) is None or not job.alive, 60)
-        flight.resume(ws, id_)
+        lifecycle.resume(ws, id_)
         until(lambda: state(cli, id_) == "finished", 200)
     assert attempt.log.with_name("trainer.node1.log").read_text().count("--machine_rank 1") == 2
     assert ws.experiment(id_).status == "evaluated"

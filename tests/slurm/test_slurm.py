@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from cockpit.contract.layout import AttemptLayout
-from cockpit.services import slurm
-from cockpit.services.workspace import Workspace
+from cockpit.services.runs import slurm
+from cockpit.services.workspace.workspace import Workspace
 from tests.cli.conftest import Cli, sums
 from tests.slurm.cluster import Cluster, missing
 

@@ -9,8 +9,12 @@ import pytest
 
 from cockpit.contract import atomic
 from cockpit.core.runs.run_record import MidEval, Run
-from cockpit.services import journal, render, spot_auto, spot_record, supervisor
-from cockpit.services.workspace import Workspace
+from cockpit.services.dataset import render
+from cockpit.services.runs import supervisor
+from cockpit.services.spotcheck import auto
+from cockpit.services.spotcheck import record as spot_record
+from cockpit.services.workspace import methodlog_writer
+from cockpit.services.workspace.workspace import Workspace
 from tests.spot.cases import said, train
 from tests.spot.test_command import fake_rendering, write
 from tests.ui.stage import Stage
@@ -40,7 +44,7 @@ def run(losses: list[float], scores: list[float], technique: str = "sft") -> Run
     ],
 )
 def test_when_it_is_due(losses: list[float], scores: list[float], technique: str, due: bool):
-    assert spot_auto.learns_something_else(run(losses, scores, technique)) is due
+    assert auto.learns_something_else(run(losses, scores, technique)) is due
 
 
 @pytest.fixture
@@ -59,13 +63,13 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
 
 def test_the_end_of_a_run_checks_it_once(stage: Stage):
     ws = Workspace(stage.root)
-    assert journal.main([str(stage.root)]) == 0
+    assert methodlog_writer.main([str(stage.root)]) == 0
     kept = spot_record.latest(ws)
     assert kept is not None
     assert (kept["verdict"], kept["experiment"]) == ("mismatched", "exp_0001")
     record: Any = atomic.read_json(stage.layout.experiment("exp_0001").record)
     assert record["spot_check"]["kinds"] == ["answer-marker"]
-    assert spot_auto.catch_up(ws) == []
+    assert auto.catch_up(ws) == []
 
 
 def test_the_supervisor_asks_for_it_at_the_end(stage: Stage, monkeypatch: pytest.MonkeyPatch):
@@ -74,8 +78,8 @@ def test_the_supervisor_asks_for_it_at_the_end(stage: Stage, monkeypatch: pytest
     attempt = stage.layout.experiment("exp_0001").attempt(1)
     supervisor._look_at_both_sides(attempt)
     (argv,) = started
-    assert argv[1:] == ["-m", "cockpit.services.spot_auto", str(stage.root), "exp_0001", "--if-due"]
-    assert spot_auto.main(argv[3:]) == 0
+    assert argv[1:] == ["-m", "cockpit.services.spotcheck.auto", str(stage.root), "exp_0001", "--if-due"]
+    assert auto.main(argv[3:]) == 0
     assert spot_record.latest(Workspace(stage.root)) is not None
     supervisor._look_at_both_sides(stage.layout.experiment("exp_0000").attempt(1))
     assert len(started) == 1, "a baseline has no mini-evals at 0"
@@ -83,19 +87,19 @@ def test_the_supervisor_asks_for_it_at_the_end(stage: Stage, monkeypatch: pytest
 
 def test_it_is_started_once_beside_a_run(stage: Stage, monkeypatch: pytest.MonkeyPatch):
     started: list[list[str]] = []
-    monkeypatch.setattr(spot_auto.subprocess, "Popen", lambda argv, **_: started.append(argv))
+    monkeypatch.setattr(auto.subprocess, "Popen", lambda argv, **_: started.append(argv))
     ws = Workspace(stage.root)
     view = ws.experiment("exp_0001")
-    assert spot_auto.start(ws, view)
-    assert not spot_auto.start(ws, view)
+    assert auto.start(ws, view)
+    assert not auto.start(ws, view)
     assert [argv[1:] for argv in started] == [
-        ["-m", "cockpit.services.spot_auto", str(stage.root), "exp_0001"]
+        ["-m", "cockpit.services.spotcheck.auto", str(stage.root), "exp_0001"]
     ]
 
 
 def test_what_cannot_be_checked_is_told_and_stops_nothing(stage: Stage):
     (stage.root / "train.jsonl").unlink()
     told: list[str] = []
-    spot_auto.quietly(Workspace(stage.root), "exp_0001", told.append)
+    auto.quietly(Workspace(stage.root), "exp_0001", told.append)
     assert len(told) == 1
     assert "could not be made" in told[0]

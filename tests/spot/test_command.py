@@ -10,8 +10,10 @@ import pytest
 
 from cockpit.cli import main
 from cockpit.contract import atomic
-from cockpit.services import render, spot_record, spotcheck
-from cockpit.services.workspace import Workspace
+from cockpit.services.dataset import render
+from cockpit.services.spotcheck import check as spotcheck
+from cockpit.services.spotcheck import record as spot_record
+from cockpit.services.workspace.workspace import Workspace
 from tests.spot.cases import BOX, held_out, reasoned, said, train
 from tests.ui.stage import Stage
 

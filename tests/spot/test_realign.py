@@ -10,8 +10,12 @@ import pytest
 
 from cockpit.cli import main
 from cockpit.contract.errors import CockpitError
-from cockpit.services import config, drafts, flight, realign, spotcheck
-from cockpit.services.workspace import Workspace
+from cockpit.services.experiments import lifecycle
+from cockpit.services.recipe import drafts
+from cockpit.services.spotcheck import check as spotcheck
+from cockpit.services.spotcheck import realign
+from cockpit.services.workspace import config
+from cockpit.services.workspace.workspace import Workspace
 from cockpit.verifiers import load
 from tests.spot.cases import APPLES, BOX, held_out, reasoned, rows, said, train
 from tests.spot.test_command import write
@@ -133,7 +137,7 @@ def test_adopting_changes_the_config_the_log_and_the_next_recipe(
     log = ws.layout.methodlog.read_text()
     assert "decision · train on train-realigned-" in log
     assert "the verifier wants tags" in log
-    view = flight.new(ws, "sft", hypothesis="realigned")
+    view = lifecycle.new(ws, "sft", hypothesis="realigned")
     recipe = drafts.load(ws.layout.experiment(view.id))
     assert recipe.data.train == str(train_file)
     assert (ws.root / "train.jsonl").read_text().count("The answer is") == 20
@@ -159,5 +163,5 @@ def test_the_eval_prompt_changes_for_a_reason_alone(ws: Workspace, capsys: pytes
     system = config.load(ws.layout.config).sections["data"]["system_prompt"]
     assert system == "Put your final answer between <answer> and </answer>."
     assert "allowed because: the task leaves the prompt open" in ws.layout.methodlog.read_text()
-    view = flight.new(ws, "sft", hypothesis="asked for")
+    view = lifecycle.new(ws, "sft", hypothesis="asked for")
     assert drafts.load(ws.layout.experiment(view.id)).data.system_prompt == system

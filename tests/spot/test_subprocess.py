@@ -10,7 +10,7 @@ import pytest
 
 from cockpit.cli import main
 from cockpit.contract.errors import CockpitError
-from cockpit.services import render
+from cockpit.services.dataset import render
 from tests.spot.cases import BOX, held_out, reasoned, train
 from tests.spot.test_command import write
 from tests.spot.test_rendered import CHATML, EMPTY_THINK, NO_EOS, build

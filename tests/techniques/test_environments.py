@@ -13,8 +13,8 @@ import pytest
 
 from cockpit.cli import main
 from cockpit.contract import CockpitError
-from cockpit.services import environments
-from cockpit.services.environments import Spec
+from cockpit.services.system import environments
+from cockpit.services.system.environments import Spec
 
 
 @pytest.fixture

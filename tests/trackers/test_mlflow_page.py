@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from cockpit.cli import BAD_INPUT, main
-from cockpit.services import mlflow_page
-from cockpit.services.workspace import Workspace
+from cockpit.services.workspace import mlflow_page
+from cockpit.services.workspace.workspace import Workspace
 
 
 @pytest.fixture

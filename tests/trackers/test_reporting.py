@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 from cockpit.contract import atomic
-from cockpit.services import launcher, trackers
 from cockpit.services.foreign.wandb import WandbRun
+from cockpit.services.runs import launcher, trackers
 from tests.processes.conftest import Flight, clean_up, until
 
 pytestmark = [pytest.mark.ml, pytest.mark.timeout(180)]

@@ -20,7 +20,7 @@ from textual.screen import Screen
 from cockpit.contract.errors import GateClosed
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import read_rows
-from cockpit.services.workspace import ExperimentView
+from cockpit.services.workspace.workspace import ExperimentView
 from cockpit.ui import leftcrop
 from cockpit.ui.app import CockpitApp
 from cockpit.ui.facts import Check, Draft, GpuLine, Hardware

@@ -16,7 +16,7 @@ from typing import Any
 from cockpit.contract import atomic
 from cockpit.contract.layout import AttemptLayout, ExperimentLayout, WorkspaceLayout
 from cockpit.contract.writer import AttemptWriter
-from cockpit.services.processes import machine, start_time
+from cockpit.services.system.processes import machine, start_time
 
 NOW = 1_795_000_000.0
 """The frozen epoch second of the pictures: 2026-11-18."""

@@ -239,7 +239,9 @@ async def test_launch_before_the_baseline_wants_a_reason(
     for name, number in (("train", 1), ("mini_eval", 2), ("held_out", 3)):
         (stage.root / f"{name}.jsonl").write_text(f'{{"prompt": "{number}+1=?", "answer": "{number + 1}"}}\n')
     started: list[Path] = []
-    monkeypatch.setattr("cockpit.services.launcher.launch", lambda attempt, **_: started.append(attempt.root))
+    monkeypatch.setattr(
+        "cockpit.services.runs.launcher.launch", lambda attempt, **_: started.append(attempt.root)
+    )
     async with fly(stage) as cockpit:
         monkeypatch.setattr(StageBackend, "launch", LocalBackend.launch)
         await cockpit.press("l")
@@ -344,7 +346,8 @@ async def test_the_demo_tells_how_far_it_is(tmp_path: Path) -> None:
     import json
     import os
 
-    from cockpit.services import demo, processes
+    from cockpit.services.experiments import demo
+    from cockpit.services.system import processes
 
     stage = build("empty", tmp_path)
     stage.layout.config.unlink()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cockpit.services import render
+from cockpit.services.dataset import render
 from cockpit.ui.screens.spot_check import SpotCheckScreen
 from cockpit.ui.spot_layout import spot as places
 from tests.spot.cases import CHINESE, HEBREW, held_out, said, train
@@ -100,15 +100,15 @@ async def test_a_kept_page_is_painted_before_the_files_are_read(
     async with fly(stage, size=LARGE, select="exp_0001") as cockpit:
         await opened(cockpit)
         await cockpit.until(lambda: list((stage.layout.cache / "render").glob("page-*.json")))
-    from cockpit.services import spotcheck
+    from cockpit.services.spotcheck import check
 
-    go, read = threading.Event(), spotcheck.Bench.read
+    go, read = threading.Event(), check.Bench.read
 
     def late(self: Any) -> None:
         go.wait(20)
         read(self)
 
-    monkeypatch.setattr(spotcheck.Bench, "read", late)
+    monkeypatch.setattr(check.Bench, "read", late)
     async with fly(stage, size=LARGE, select="exp_0001") as cockpit:
         await opened(cockpit)
         assert "Mismatched: answer-marker" in cockpit.text

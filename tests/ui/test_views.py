@@ -10,7 +10,7 @@ from rich.cells import cell_len
 
 from cockpit.core.findings import Finding
 from cockpit.core.scores import Delta, Score
-from cockpit.services.workspace import ExperimentView
+from cockpit.services.workspace.workspace import ExperimentView
 from cockpit.ui.facts import GpuLine, Hardware, Picture
 from cockpit.ui.glyphs import ASCII, UNICODE, wants_ascii
 from cockpit.ui.lines import fold, line, plain_text, to_strip

@@ -1,7 +1,7 @@
 """What an attempt is doing, derived from what it left behind; nothing here is ever stored.
 
 A terminal event beats a live pid with the same start time, and that beats the age of the last event. Files,
-the clock and the process table are looked at elsewhere (services/observe.py): values in, values out.
+the clock and the process table are looked at elsewhere (services/runs/observe.py): values in, values out.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from cockpit.contract.errors import CockpitError
-from cockpit.services import datasets
+from cockpit.services.dataset import datasets
 from cockpit.services.foreign.record import Row, Update, metric, number
 
 STATE = "trainer_state.json"

@@ -26,9 +26,9 @@ from typing import Any, cast
 from cockpit.contract import atomic, serving
 from cockpit.contract.serving import ServerFacts, ServerLayout
 from cockpit.core.recipe import serving as rules
-from cockpit.services import observe
-from cockpit.services.processes import LINUX, MARK, belonging, descendants, end_all
+from cockpit.services.runs import observe
 from cockpit.services.serving import http
+from cockpit.services.system.processes import LINUX, MARK, belonging, descendants, end_all
 
 TICK_S = 0.5
 HEALTH_EVERY_S = 5.0

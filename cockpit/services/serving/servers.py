@@ -19,11 +19,13 @@ from cockpit.contract.errors import CockpitError
 from cockpit.contract.serving import ServerFacts, ServerLayout
 from cockpit.core.recipe import memory
 from cockpit.core.recipe import serving as rules
-from cockpit.services import environments, fit, hardware, measure
-from cockpit.services.launcher import child_environment
-from cockpit.services.processes import Row, belonging, end_all, table
+from cockpit.services.dataset import measure
+from cockpit.services.recipe import fit
+from cockpit.services.runs.launcher import child_environment
 from cockpit.services.serving import http
-from cockpit.services.workspace import Workspace
+from cockpit.services.system import environments, hardware
+from cockpit.services.system.processes import Row, belonging, end_all, table
+from cockpit.services.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from cockpit.contract.recipe import Recipe

@@ -9,7 +9,7 @@ from cockpit.ui.screens.dialog import Choice, Dialog
 from cockpit.ui.views import faces
 
 if TYPE_CHECKING:
-    from cockpit.services.workspace import ExperimentView
+    from cockpit.services.workspace.workspace import ExperimentView
 
 
 class StopScreen(Dialog[str]):

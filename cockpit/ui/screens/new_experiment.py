@@ -22,7 +22,7 @@ from cockpit.ui.widgets.form import ChoiceRow, Wrong
 from cockpit.ui.widgets.line_view import LineView
 
 if TYPE_CHECKING:
-    from cockpit.services.workspace import ExperimentView
+    from cockpit.services.workspace.workspace import ExperimentView
     from cockpit.ui.app import CockpitApp
 
 FIELDS = ("parent", "data", "hypothesis", "settings")

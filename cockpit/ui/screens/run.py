@@ -24,7 +24,7 @@ from cockpit.ui.widgets.line_view import LineView
 from cockpit.ui.widgets.panel import Panel
 
 if TYPE_CHECKING:
-    from cockpit.services.workspace import ExperimentView
+    from cockpit.services.workspace.workspace import ExperimentView
     from cockpit.ui.app import CockpitApp
 
 

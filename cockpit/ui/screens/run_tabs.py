@@ -14,7 +14,7 @@ from cockpit.ui.views.log import search
 from cockpit.ui.widgets.line_view import LineView
 
 if TYPE_CHECKING:
-    from cockpit.ui.live import LiveRun
+    from cockpit.services.live.attempt_state import LiveRun
     from cockpit.ui.screens.run import RunScreen
 
 TABS = (

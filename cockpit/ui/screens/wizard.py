@@ -24,8 +24,8 @@ from cockpit.ui.styles import BAD, BOLD, DIM, GOOD, KEY, PLAIN
 from cockpit.ui.widgets.line_view import LineView
 
 if TYPE_CHECKING:
-    from cockpit.services.wizard import Wizard
-    from cockpit.services.wizard_page import Choice, Page, Pick
+    from cockpit.services.wizard.page import Choice, Page, Pick
+    from cockpit.services.wizard.wizard import Wizard
     from cockpit.ui.app import CockpitApp
 
 WIDE = 110
@@ -36,7 +36,7 @@ _GO_ON = "\0go on"
 
 
 class WizardScreen(Screen[str]):
-    """Pages of services/wizard, shown and answered. Answers the experiment's id when it is done."""
+    """Pages of services/wizard/wizard, shown and answered. Answers the experiment's id when it is done."""
 
     CSS_PATH = "wizard.tcss"
     AUTO_FOCUS = ""

@@ -13,8 +13,8 @@ from cockpit.ui.styles import BAD, BEST, BOLD, DIM, GOOD, HEAD, PLAIN, WARN
 from cockpit.ui.views.scores import number, share
 
 if TYPE_CHECKING:
+    from cockpit.services.live.attempt_state import LiveRun
     from cockpit.ui.facts import SampleFile
-    from cockpit.ui.live import LiveRun
 
 Row = Mapping[str, Any]
 SHOWN_CHARS = 400

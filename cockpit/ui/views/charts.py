@@ -11,8 +11,8 @@ from cockpit.ui.views import faces
 from cockpit.ui.views.header import main_metric
 
 if TYPE_CHECKING:
-    from cockpit.services.workspace import ExperimentView
-    from cockpit.ui.live import LiveRun
+    from cockpit.services.live.attempt_state import LiveRun
+    from cockpit.services.workspace.workspace import ExperimentView
     from cockpit.ui.state import CockpitState
 
 MID_EVAL = "mid-eval"

@@ -10,7 +10,7 @@ from cockpit.ui.glyphs import Glyphs
 from cockpit.ui.styles import ACCENT, BAD, BOLD, DIM, GOOD, LIVE, PLAIN, WARN
 
 if TYPE_CHECKING:
-    from cockpit.services.workspace import ExperimentView
+    from cockpit.services.workspace.workspace import ExperimentView
 
 LIVE_STATES = frozenset({"queued", "starting", "running", "stalled", "stopping"})
 _ATTEMPT: dict[str, tuple[str, str, Style]] = {

@@ -14,8 +14,8 @@ from cockpit.ui.views import faces
 from cockpit.ui.views.scores import delta_spans, number, score_spans, share
 
 if TYPE_CHECKING:
-    from cockpit.services.workspace import ExperimentView
-    from cockpit.ui.live import LiveRun
+    from cockpit.services.live.attempt_state import LiveRun
+    from cockpit.services.workspace.workspace import ExperimentView
 
 REWARD_FIRST = frozenset({"grpo", "rloo", "ppo"})
 """Techniques whose loss says little: their reward stands first."""

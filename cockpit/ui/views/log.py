@@ -11,8 +11,8 @@ from cockpit.ui.lines import Line, line
 from cockpit.ui.styles import BAD, DIM, PLAIN, WARN
 
 if TYPE_CHECKING:
-    from cockpit.services.workspace import ExperimentView
-    from cockpit.ui.live import LiveRun
+    from cockpit.services.live.attempt_state import LiveRun
+    from cockpit.services.workspace.workspace import ExperimentView
 
 _BAD = ("error", "traceback", "exception", "fatal", "out of memory", "oom")
 _WARN = ("warning", "warn:", "deprecat")

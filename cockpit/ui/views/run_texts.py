@@ -14,7 +14,7 @@ from cockpit.ui.views.log import LogLines, log_line
 from cockpit.ui.views.scores import share
 
 if TYPE_CHECKING:
-    from cockpit.ui.live import LiveRun
+    from cockpit.services.live.attempt_state import LiveRun
 
 _REASONS = {"periodic": "", "request": "asked for", "stop": "at the stop", "end": "at the end"}
 

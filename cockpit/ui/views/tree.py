@@ -15,7 +15,7 @@ from cockpit.ui.views import faces
 from cockpit.ui.views.scores import delta_spans, score_spans, share
 
 if TYPE_CHECKING:
-    from cockpit.services.workspace import ExperimentView
+    from cockpit.services.workspace.workspace import ExperimentView
 
 
 def tree_lines(
@@ -68,7 +68,7 @@ def in_listing(views: Sequence[ExperimentView], words: str) -> tuple[Sequence[Ex
     """
     if not words.strip():
         return views, False
-    from cockpit.services.listed import fields_of
+    from cockpit.services.workspace.experiment_fields import fields_of
 
     try:
         listing = parse(words)

@@ -16,7 +16,7 @@ from cockpit.ui.widgets.line_view import LineView
 from cockpit.ui.widgets.seen import can_be_seen
 
 if TYPE_CHECKING:
-    from cockpit.services.workspace import ExperimentView
+    from cockpit.services.workspace.workspace import ExperimentView
     from cockpit.ui.app import CockpitApp
     from cockpit.ui.widgets.chart import Chart
 

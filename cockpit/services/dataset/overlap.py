@@ -1,0 +1,127 @@
+"""Streams a training set past a held-out set: any size, in bounded memory.
+
+JSONL goes by at some ten thousand rows a second and core; other formats as fast as they can be read.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+
+from cockpit.contract.errors import CockpitError
+from cockpit.core.overlap.scan import BATCH, Scan, Text
+from cockpit.core.overlap.summary import Overlap
+from cockpit.data import rows as meaning
+from cockpit.services.dataset import datasets, sources
+
+Progress = Callable[[int], None]
+_SAID = ("completion", "answer", "chosen", "rejected", "text")
+
+
+def compare(
+    train: str,
+    held_out: str,
+    *,
+    train_columns: Mapping[str, str] | None = None,
+    held_out_columns: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+    limit: int | None = None,
+) -> Overlap:
+    """Compare two data files. `progress` gets the number of rows so far. Raises CockpitError naming file and line."""
+    items = [
+        (line, asked)
+        for line, row in _rows(held_out, None)
+        if (asked := _asked(row, held_out_columns) or _plain(row, held_out_columns))
+    ]
+    if not items:
+        raise CockpitError(
+            "no row of the held-out set has a prompt", "Name its column under data.columns.", file=held_out
+        )
+    scan = Scan(items)
+    texts = (text_of(line, row, train_columns) for line, row in _rows(train, limit))
+    told = time.monotonic()
+    while batch := list(islice(texts, BATCH)):
+        scan.feed(batch)
+        if progress is not None and time.monotonic() - told > 0.5:
+            told = time.monotonic()
+            progress(scan.counts.rows)
+    if not scan.counts.rows:
+        raise CockpitError("the training set is empty", "Name a file with rows.", file=train)
+    return Overlap(len(items), scan.counts.rows, scan.tally(), tuple(scan.matches()))
+
+
+def asked_of(name: str, columns: Mapping[str, str] | None, *, limit: int) -> list[tuple[int, str]]:
+    """Line and question of the first `limit` rows that ask something. Raises CockpitError naming file and line."""
+    found = (
+        (line, "\n".join(asked))
+        for line, row in _rows(name, None)
+        if (asked := _asked(row, columns) or _plain(row, columns))
+    )
+    return list(islice(found, limit))
+
+
+def _rows(name: str, limit: int | None) -> Iterator[tuple[int, dict[str, Any]]]:
+    path = Path(name).expanduser()
+    if path.suffix.lower() in (".jsonl", ".ndjson") and path.is_file():
+        rows: Iterable[tuple[int, dict[str, Any]]] = _lines(path)
+    else:
+        rows = sources.open_source(name).rows
+    return islice(iter(rows), limit)
+
+
+def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """JSONL by msgspec; a line that it refuses is read again by the one that says what is wrong."""
+    decode = msgspec.json.Decoder(dict[str, Any]).decode
+    with path.open("rb") as handle:
+        for number, raw in enumerate(handle, 1):
+            if raw.isspace():
+                continue
+            try:
+                yield number, decode(raw)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                yield number, datasets.row_of_line(raw, path, number)
+
+
+def text_of(line: int, row: Mapping[str, Any], columns: Mapping[str, str] | None = None) -> Text:
+    """What a row asks and what else is trained on; a row of plain text is all asked."""
+    asked = _asked(row, columns)
+    if not asked:
+        plain = _plain(row, columns)
+        return Text(line, plain, "", [*plain, *(part for text in plain for part in text.splitlines())])
+    return Text(line, asked, _said(row, columns))
+
+
+def _asked(row: Mapping[str, Any], columns: Mapping[str, str] | None) -> list[str]:
+    value = meaning.value(row, "prompt", columns)
+    if isinstance(value, str):
+        return [meaning.prompt_text(row, columns)] if "input" in row else [value] if value else []
+    chat = meaning.as_messages(value) or meaning.messages(row, columns)
+    if not chat:  # pairs that hold whole conversations
+        chat = meaning.as_messages(meaning.value(row, "chosen", columns))
+    return [turn["content"] for turn in chat if turn["role"] == "user" and turn["content"]]
+
+
+def _plain(row: Mapping[str, Any], columns: Mapping[str, str] | None) -> list[str]:
+    value = meaning.value(row, "text", columns)
+    return [str(value)] if value else []
+
+
+def _said(row: Mapping[str, Any], columns: Mapping[str, str] | None) -> str:
+    parts: list[str] = []
+    for name in _SAID:
+        value = meaning.value(row, name, columns)
+        if isinstance(value, str):
+            parts.append(value)
+        elif isinstance(value, list | dict):
+            parts += _replies(cast("object", value))
+    parts += _replies(meaning.value(row, "messages", columns))
+    return parts[0] if len(parts) == 1 else "\n".join(parts)
+
+
+def _replies(chat: object) -> list[str]:
+    return [turn["content"] for turn in meaning.as_messages(chat) if turn["role"] != "user"]

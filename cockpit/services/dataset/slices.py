@@ -1,0 +1,148 @@
+"""Held-out set, mini-eval and training rows of a new workspace: set apart by content, seeded, whole groups together.
+
+A slice that the cockpit makes from conversations, pairs or labels is written as items (`prompt`, `answer`), so that
+whatever is trained on, the scorer reads one form. A user's own files are taken as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cockpit.contract.errors import CockpitError
+from cockpit.data.examples import Example, Misfit, example_of
+from cockpit.data.rows import Row
+from cockpit.data.shapes import Reading, recognise
+from cockpit.services.dataset import datasets
+
+MINI_ITEMS = 10
+HELD_OUT_ITEMS = 200  # enough that a gain of 0.1 is seen outside the noise
+HELD_OUT_SHARE = 0.2  # of a small file
+_SAMPLE = 300
+_AS_THEY_ARE = ("question-answer", "unknown")
+
+
+@dataclass(slots=True)
+class Slices:
+    """Rows by slice name, and what there is to say about how they came apart."""
+
+    rows: dict[str, list[Row]]
+    reading: Reading
+    says: list[str] = field(default_factory=list[str])
+
+
+def make(train: Path, held_out: Path | None, mini_eval: Path | None, *, seed: int) -> Slices:
+    """Read `train`, respect the user's own slices, split off those that are missing. Raises CockpitError."""
+    rows = datasets.load_rows(train)
+    reading = recognise(rows[:_SAMPLE])
+    given: dict[str, list[Row]] = {}
+    for name, path in (("held_out", held_out), ("mini_eval", mini_eval)):
+        if path is not None:
+            given[name] = datasets.load_rows(path)
+            datasets.read_as(path, "items")
+            _refuse_overlap(rows, given[name], train, path, name)
+    wanted = [name for name in ("held_out", "mini_eval") if name not in given]
+    made = Slices({**given, "train": rows}, reading)
+    if wanted:
+        sizes = _sizes(rows, reading, wanted)
+        _check_splittable(train, reading)
+        split = datasets.split(rows, sizes, seed=seed, group=lambda row: _group(reading, row))
+        made.rows |= {name: _as_items(split[name], reading, name) for name in wanted} | {
+            "train": split["train"]
+        }
+        for name in wanted:
+            n, shown = len(made.rows[name]), name.replace("_", "-")
+            if not n:
+                raise CockpitError(f"no row of {train.name} could become an item of the {shown} set",
+                                   f"Give a file of your own: --{shown}.", file=train)  # fmt: skip
+            made.says.append(f"Set {n} items of {train.name} apart as {shown} (seed {seed}).")
+    return made
+
+
+def _check_splittable(train: Path, reading: Reading) -> None:
+    """Raise CockpitError where no item to be scored could be made of these rows."""
+    if reading.shape in ("text", "prompts"):
+        raise CockpitError(
+            f"{reading.shown} holds no answers to score, so no held-out set can be set apart",
+            "Give a held-out file with prompts and answers: --held-out FILE --mini-eval FILE.",
+            file=train,
+        )
+    if reading.shape in _AS_THEY_ARE:
+        datasets.read_as(train, "items")
+
+
+def _group(reading: Reading, row: Mapping[str, Any]) -> str | None:
+    """What must stay together beside equal prompts: a trajectory's group."""
+    column = reading.columns.get("group")
+    value = row.get(column) if column else None
+    return None if value is None else f"group {value}"
+
+
+def _as_items(rows: list[Row], reading: Reading, name: str) -> list[Row]:
+    """The rows as `prompt` and `answer`; those without a good answer are left out."""
+    if reading.shape in _AS_THEY_ARE:
+        return rows
+    items: list[Row] = []
+    for row in rows:
+        try:
+            example = example_of(reading, row)
+        except Misfit:
+            continue
+        answer = _good_answer(example)
+        if answer is not None and example.prompt:
+            items.append({"id": f"{name}-{len(items) + 1:04d}", "prompt": _prompt(example), "answer": answer})
+    return items
+
+
+def _good_answer(example: Example) -> str | None:
+    if example.gold is not None:
+        return example.gold
+    if example.label is False or example.passed is False:
+        return None
+    if example.passed is None and example.reward is not None and example.reward < 1.0:
+        return None
+    return example.target if example.target and example.target.strip() else None
+
+
+def _prompt(example: Example) -> str | list[dict[str, str]]:
+    turns = example.prompt
+    if len(turns) == 1 and turns[0].role == "user":
+        return turns[0].text
+    return [{"role": turn.role, "content": turn.text} for turn in turns]
+
+
+def _sizes(rows: list[Row], reading: Reading, wanted: list[str]) -> dict[str, int]:
+    """Rows to set apart: more of them where only some can be items (labels that say no, failed trajectories)."""
+    if len(rows) < 20:
+        raise CockpitError(
+            f"{len(rows)} rows are too few to set a held-out set apart and train on the rest",
+            "Give at least 20, or a held-out file and a mini-eval file of their own.",
+        )
+    share = _usable_share(rows, reading)
+    usable = int(len(rows) * share)
+    sizes = {
+        "held_out": min(HELD_OUT_ITEMS, max(5, int(usable * HELD_OUT_SHARE))),
+        "mini_eval": min(MINI_ITEMS, max(5, usable // 20)),
+    }
+    return {name: min(len(rows) // 3, round(sizes[name] / share)) for name in wanted}
+
+
+def _usable_share(rows: list[Row], reading: Reading) -> float:
+    if reading.shape in _AS_THEY_ARE:
+        return 1.0
+    sample = rows[:2000]
+    return max(0.05, len(_as_items(sample, reading, "sample")) / len(sample))
+
+
+def _refuse_overlap(rows: list[Row], items: list[Row], train: Path, path: Path, name: str) -> None:
+    met = datasets.overlap_exact(rows, items)
+    if met:
+        first = met[0]
+        raise CockpitError(
+            f"{len(met)} training row(s) ask what the {name.replace('_', '-')} set asks: the first is row "
+            f"{first.train_row + 1} of {train}, item {first.held_out_row + 1} here: {first.text[:80]!r}",
+            "Take them out of the training data: a score on items that were trained on says nothing.",
+            file=path,
+        )

@@ -1,0 +1,116 @@
+"""Everything about one experiment in one answer: what `cockpit show` prints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from cockpit.contract import atomic
+from cockpit.contract.layout import AttemptLayout
+from cockpit.contract.reader import read_rows
+from cockpit.core.safe_text import clip
+from cockpit.services.recipe import attempt_limit
+from cockpit.services.workspace.workspace import ExperimentView, Workspace
+
+_MID_EVAL = ("step", "score", "passed", "parsed", "n", "best", "baseline", "items")
+_ITEM = ("item", "prompt", "completion", "answer", "parsed", "score", "passed", "why")
+SHOWN_ITEMS = 5
+
+
+def of(ws: Workspace, view: ExperimentView, *, items: bool = False) -> dict[str, Any]:
+    """The recipe, mid-evals, checkpoints, findings and (with `items`) every held-out answer of `view`."""
+    from cockpit.services.rules import run_findings
+
+    layout = ws.layout.experiment(view.id)
+    if view.attempt_dir is None:
+        return {"recipe": atomic.read_json(layout.draft), "mid_evals": [], "checkpoints": [], "findings": []}
+    attempt = AttemptLayout(view.attempt_dir)
+    events = [
+        row for row in read_rows(attempt.events) if row.get("kind") in ("mid_eval", "checkpoint", "notice")
+    ]
+    answer: dict[str, Any] = {
+        "recipe": atomic.read_json(attempt.recipe),
+        "process": atomic.read_json(attempt.process),
+        "mid_evals": [_some(row, _MID_EVAL) for row in events if row["kind"] == "mid_eval"],
+        "checkpoints": [
+            _some(row, ("step", "path", "best", "reason")) for row in events if row["kind"] == "checkpoint"
+        ],
+        "notices": [_some(row, ("level", "text")) for row in events if row["kind"] == "notice"],
+        "findings": run_findings.for_attempt(view.attempt_dir),
+    }
+    limit = None if items else SHOWN_ITEMS
+    answer["items"] = [_some(row, _ITEM) for row in read_rows(attempt.held_out / "items.jsonl", limit)]
+    return answer
+
+
+def _some(row: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    return {key: row.get(key) for key in keys}
+
+
+def as_text(view: ExperimentView, facts: Mapping[str, Any]) -> str:
+    """The same for a person, about a screen long."""
+    lines = [f"{view.id}  {view.technique}{' lora' if view.lora else ''}  {view.status}"]
+    if view.hypothesis:
+        lines.append(f"  hypothesis  {view.hypothesis}")
+    if view.parent:
+        lines.append(f"  parent      {view.parent}")
+    if view.start:
+        lines.append(f"  starts from {view.start}")
+    lines.append(f"  model       {view.model}")
+    lines.append(f"  verifier    {view.verifier}")
+    if view.attempt:
+        lines.append(f"  run         {view.attempt.sentence}")
+    if view.score:
+        score = view.score
+        lines.append(f"  held-out    {score.text(3)} on {score.n} items, {score.parsed} parsed")
+    if view.note:
+        lines.append(f"  note        {view.note}")
+    if view.delta:
+        lines.append(f"  delta       {view.delta.sentence}")
+        if view.delta.kind == "lost" and view.decision is None:
+            lines.append(f"  next        {attempt_limit.next_move(view)}")
+    if view.decision:
+        lines.append(f"  decision    {view.decision.status}: {view.decision.reason}")
+    lines += _settings(facts.get("recipe"))
+    lines += _mid_evals(facts["mid_evals"])
+    lines += [f"  ! {finding.headline}\n      next: {finding.next_step}" for finding in facts["findings"]]
+    lines += _answers(facts.get("items") or [])
+    return "\n".join(lines)
+
+
+def _settings(recipe: object) -> list[str]:
+    if not isinstance(recipe, dict):
+        return []
+    fields = cast("dict[str, Any]", recipe)
+    trainer = cast("dict[str, Any]", fields.get("trainer") or {})
+    lines = [
+        f"    {name} = {json.dumps(value)}" for name, value in sorted(trainer.items()) if value is not None
+    ]
+    peft = fields.get("peft")
+    if isinstance(peft, dict):
+        lines.append(f"    peft = {json.dumps(peft)}")
+    return ["  settings", *lines] if lines else []
+
+
+def _mid_evals(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    if not rows:
+        return []
+    cells = [
+        f"{row['step']}:{row['score']:.2f}{'*' if row['best'] else ''}"
+        for row in rows
+        if row["score"] is not None
+    ]
+    return ["  mid-evals   " + "  ".join(cells) + "   (* best)"]
+
+
+def _answers(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    lines: list[str] = ["  held-out answers"] if rows else []
+    for row in rows:
+        mark = "pass" if row["passed"] else "fail"
+        prompt = clip(str(row["prompt"]), 40)
+        completion = clip(str(row["completion"]), 50)
+        lines.append(
+            f"    {mark}  {prompt} -> {completion}  (gold {clip(str(row['answer']), 20)}; {row['why']})"
+        )
+    return lines

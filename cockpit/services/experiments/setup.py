@@ -1,0 +1,178 @@
+"""Making a workspace: check model, data and verifier before anything is written, set the held-out set apart.
+
+Raises CockpitError for whatever could only fail later, and expensively: a verifier that doesn't accept its own
+gold answers, a held-out item in the training data, a model folder that isn't one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cockpit.contract.errors import CockpitError
+from cockpit.contract.layout import WorkspaceLayout
+from cockpit.core.methodlog import Entry
+from cockpit.data import rows as meaning
+from cockpit.data.rows import Row
+from cockpit.services.dataset import datasets
+from cockpit.services.dataset import slices as slicing
+from cockpit.services.workspace import config, methodlog_writer
+from cockpit.services.workspace.workspace import Workspace
+from cockpit.verifiers import load as load_verifier
+from cockpit.verifiers import selfcheck
+
+
+@dataclass(slots=True)
+class Made:
+    """What `init` did: where, from what, and what it has to say."""
+
+    root: Path
+    model: str
+    verifier: str
+    train: str | None
+    mini_eval: str
+    held_out: str
+    counts: dict[str, int]
+    says: list[str] = field(default_factory=list[str])
+
+
+def init(
+    root: Path,
+    *,
+    name: str,
+    model: str,
+    verifier: str,
+    train: Path,
+    held_out: Path | None = None,
+    mini_eval: Path | None = None,
+    random_score: float | None = None,
+    system_prompt: str | None = None,
+    constraints: Sequence[str] = (),
+    seed: int = 0,
+    sections: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Made:
+    """Make the workspace at `root` with its baseline experiment as a draft. Raises CockpitError."""
+    layout = WorkspaceLayout(root)
+    if layout.config.exists():
+        raise CockpitError(
+            "there is a workspace here already", "Open it with `cockpit`, or use --dir.", file=root
+        )
+    model = check_model(model)
+    load_verifier_clearly(verifier)
+    made = Made(root, model, verifier, str(train.resolve()), "", "", {})
+    apart = slicing.make(train, held_out, mini_eval, seed=seed)
+    slices = apart.rows
+    made.says += apart.says
+    _check_items(slices["held_out"], verifier, made, held_out or train)
+    root.mkdir(parents=True, exist_ok=True)
+    paths = _write_slices(layout, slices, train, held_out, mini_eval)
+    made.train, made.mini_eval, made.held_out = (str(paths[k]) for k in ("train", "mini_eval", "held_out"))
+    made.counts = {key: len(rows) for key, rows in slices.items()}
+    config.write(
+        layout.config,
+        {
+            **(sections or {}),
+            "name": name,
+            "constraints": list(constraints),
+            "model": {"name_or_path": model},
+            "data": {key: _shown(paths[key], root) for key in ("train", "mini_eval", "held_out")}
+            | {"system_prompt": system_prompt},
+            "verifier": {"spec": verifier, "random_score": random_score},
+        },
+    )
+    _first_experiment(Workspace(root), made, constraints, train)
+    return made
+
+
+def check_model(model: str) -> str:
+    """A model folder, made absolute, or a hub id as it is. Raises CockpitError for a folder that isn't a model."""
+    path = Path(model).expanduser()
+    if path.is_dir():
+        if not (path / "config.json").is_file() and not (path / "adapter_config.json").is_file():
+            raise CockpitError(
+                "this folder holds no model: there is no config.json in it",
+                "Give a folder that `save_pretrained` wrote, or a hub id.",
+                file=path,
+            )
+        return str(path.resolve())
+    if path.is_file() or model.startswith((".", "/", "~")) or model.count("/") > 1:
+        raise CockpitError("there is no such model folder", "Correct the path, or give a hub id.", file=path)
+    return model
+
+
+def load_verifier_clearly(spec: str) -> Any:
+    """The verifier that `spec` names. Raises CockpitError with the names there are."""
+    try:
+        return load_verifier(spec)
+    except ValueError as error:
+        raise CockpitError(f"--verifier {spec!r}: {error}") from error
+
+
+def _check_items(items: list[Row], verifier: str, made: Made, file: Path) -> None:
+    """Gold answers through the verifier, before anything is trained."""
+    judge = load_verifier_clearly(verifier)
+    gold = [{**row, "answer": meaning.answer_text(row)} for row in items]
+    check = selfcheck(judge, gold)
+    if check.share == 0.0:
+        why = f" ({check.failures[0].why})" if check.failures else ""
+        raise CockpitError(
+            f"the verifier {verifier!r} accepts none of its own {len(gold)} gold answers{why}",
+            "Choose the verifier that fits the answers; nothing could ever score above 0 with this one.",
+            file=file,
+        )
+    if check.share < 1.0:
+        made.says.append(f"Careful: {verifier} accepts only {check.share:.0%} of its own gold answers.")
+    if len(items) < 100:
+        made.says.append(f"{len(items)} held-out items show only large gains; 200 or more are better.")
+
+
+def _write_slices(
+    layout: WorkspaceLayout,
+    slices: Mapping[str, list[Row]],
+    train: Path,
+    held_out: Path | None,
+    mini_eval: Path | None,
+) -> dict[str, Path]:
+    """Slices that we made go to `.cockpit/data`; a user's own files stay where they are."""
+    paths: dict[str, Path] = {}
+    own = {"train": train if held_out and mini_eval else None, "held_out": held_out, "mini_eval": mini_eval}
+    for name, rows in slices.items():
+        given = own.get(name)
+        if given is not None:
+            paths[name] = given.resolve()
+            continue
+        paths[name] = layout.data / f"{name}-{datasets.rows_hash(rows)[:8]}.jsonl"
+        datasets.write_rows(paths[name], rows)
+    return paths
+
+
+def _shown(path: Path, root: Path) -> str:
+    resolved = root.resolve()
+    return str(path.relative_to(resolved)) if path.is_relative_to(resolved) else str(path)
+
+
+def _first_experiment(ws: Workspace, made: Made, constraints: Sequence[str], source: Path) -> None:
+    from cockpit.services.experiments import lifecycle, precheck
+
+    lifecycle.draft_baseline(ws)
+    hashes = {name: datasets.content_hash(getattr(made, name)) for name in ("train", "held_out", "mini_eval")}
+    entries = [
+        Entry("target", f"model {made.model}, verifier {made.verifier}", key="target"),
+        *(
+            Entry(
+                "dataset",
+                f"{name} {getattr(made, name)} sha256:{digest[:16]}",
+                key=f"data/{name}/{digest[:16]}",
+            )
+            for name, digest in hashes.items()
+        ),
+        *(Entry("constraint", text) for text in constraints),
+    ]
+    if str(source.resolve()) != made.train:
+        digest = datasets.content_hash(source)[:16]
+        whole = f"source {source.resolve()} sha256:{digest}"
+        entries.insert(1, Entry("dataset", whole, key=f"data/source/{digest}"))
+    methodlog_writer.record(ws, entries)
+    precheck.record_target(ws)

@@ -1,0 +1,254 @@
+"""Drafts: a wish, the workspace and the defaults become a recipe on the disk, checked against the guardrails."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cockpit.contract import atomic
+from cockpit.contract.errors import CockpitError
+from cockpit.contract.layout import BASELINE_ID, ExperimentLayout
+from cockpit.data import rows as meaning
+from cockpit.services.dataset import datasets
+from cockpit.services.recipe import warm_start as starts
+from cockpit.services.workspace.workspace import Workspace
+
+if TYPE_CHECKING:
+    from cockpit.contract.recipe import Recipe
+    from cockpit.services.workspace.config import WorkspaceConfig
+
+TRACKERS = (("WANDB_API_KEY", "wandb"), ("TRACKIO_SPACE_ID", "trackio"), ("MLFLOW_TRACKING_URI", "mlflow"))
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What somebody asked for; what is None is decided by the workspace and the defaults."""
+
+    technique: str
+    hypothesis: str = ""
+    parent: str | None = None
+    train: Path | None = None
+    overrides: Mapping[str, Any] | Sequence[str] = field(default_factory=dict[str, Any])
+    lora: bool | None = None
+    warm_start: str | None = None
+    command: str | None = None
+
+
+def resolve(ws: Workspace, wish: Wish) -> Recipe:
+    """The recipe that `wish` makes in this workspace. Raises CockpitError naming the field that is wrong."""
+    from cockpit.core.recipe import recipes
+
+    config = ws.config
+    training = wish.technique != "baseline"
+    model: dict[str, Any] = {**config.sections["model"], "name_or_path": config.model}
+    overrides, lora = wish.overrides, wish.lora
+    if wish.warm_start:
+        begun = starts.find(ws, wish.warm_start)
+        model.update(begun.model)
+        overrides, lora = starts.settings(begun, config.model, overrides, lora, ws.layout.experiments)
+    sections = {
+        name: dict(config.sections[name])
+        for name in ("generation", "mid_eval", "budget", "resources", "slurm")
+    }
+    if wish.command:
+        sections["resources"]["command"] = shlex.split(wish.command)
+    recipe = recipes.resolve(
+        wish.technique,
+        experiment_id=BASELINE_ID,
+        model=model,
+        verifier=config.verifier,
+        data=_data(config, wish, training=training),
+        lora=lora,
+        overrides=overrides,
+        sections=sections,
+        recipes=config.recipes,
+        parent=wish.parent,
+        hypothesis=wish.hypothesis,
+        report_to=tracker(os.environ),
+    )
+    recipe = with_environment([ws.root], _with_reward_model(ws, recipe))
+    if training and recipe.data.train:
+        _refuse_leak(recipe)
+        refuse_leaks(ws, recipe)
+        from cockpit.services.recipe import fit_batch
+
+        recipe = fit_batch.lowered(_of_pairs(recipe), overrides, config.recipes)
+    return recipe
+
+
+def _of_pairs(recipe: Recipe) -> Recipe:
+    """Says so where SFT learns from preference pairs: half of what is in them."""
+    assert recipe.data.train is not None
+    _, row = next(datasets.iter_rows(recipe.data.train))
+    sides = [meaning.value(row, side, recipe.data.columns) for side in ("chosen", "rejected")]
+    if recipe.technique != "sft" or None in sides:
+        return recipe
+    why = "the better answer of each pair is learnt, the worse one is not used; dpo learns from both"
+    return recipe.model_copy(update={"reasons": {**recipe.reasons, "data.train": why}})
+
+
+def with_environment(roots: Sequence[Path], recipe: Recipe) -> Recipe:
+    """The interpreter of the environment that the recipe needs, unless it names one: the first that is ready of those
+    that belong to the workspaces at `roots`. Raises CockpitError where none is."""
+    from cockpit.services.system import environments
+
+    if recipe.resources.python or recipe.resources.command:
+        return recipe
+    needed = [environments.for_technique(root, recipe.technique) for root in roots]
+    what, otherwise = recipe.technique.upper(), "With a verifier, GRPO and RLOO need none."
+    if recipe.trainer.get("use_vllm") and importlib.util.find_spec("vllm") is None:
+        needed = [environments.look(root, "vllm") for root in roots]
+        what, otherwise = "use_vllm", "Without use_vllm, transformers generates."
+    known = [environment for environment in needed if environment is not None]
+    if not known:
+        return recipe
+    ready = next((environment for environment in known if environment.ready), None)
+    if ready is None:
+        raise CockpitError(
+            f"{what} needs an environment of its own: {known[0].says}",
+            f"Make it, once: cockpit env add {known[0].name}. {otherwise}",
+        )
+    resources = recipe.resources.model_copy(update={"python": str(ready.python)})
+    return recipe.model_copy(update={"resources": resources})
+
+
+def _with_reward_model(ws: Workspace, recipe: Recipe) -> Recipe:
+    """Experiments named as reward models become their best checkpoints' folders. Raises CockpitError."""
+    trainer = dict(recipe.trainer)
+    named = trainer.get("reward_model_path")
+    if recipe.technique == "ppo" and not named:
+        raise CockpitError(
+            "PPO needs a reward model",
+            "Train one (cockpit new reward --data PAIRS …), then say reward_model_path=exp_NNNN.",
+        )
+    if isinstance(named, str):
+        trainer["reward_model_path"] = _reward_model(ws, named)
+    rewards = [
+        part.model_copy(update={"source": "model:" + _reward_model(ws, part.source.removeprefix("model:"))})
+        if part.source.startswith("model:")
+        else part
+        for part in recipe.rewards
+    ]
+    return recipe.model_copy(update={"trainer": trainer, "rewards": rewards})
+
+
+def _reward_model(ws: Workspace, named: str) -> str:
+    if Path(named).expanduser().is_dir():
+        return str(Path(named).expanduser().resolve())
+    view = ws.experiment(named.partition("@")[0])
+    if view.technique != "reward":
+        raise CockpitError(
+            f"{view.id} is {view.technique}, not a reward model", "Name an experiment of technique reward."
+        )
+    return str(starts.find(ws, named).folder)
+
+
+def _data(config: WorkspaceConfig, wish: Wish, *, training: bool) -> dict[str, Any]:
+    """The recipe's data section: files with the hash of their content, and what their columns are read as."""
+    data: dict[str, Any] = dict(config.sections["data"])
+    for name, path in (("held_out", config.held_out), ("mini_eval", config.mini_eval)):
+        data[name] = str(path)
+        data[f"{name}_hash"] = datasets.content_hash(path)
+    train = (wish.train.resolve() if wish.train else config.train) if training else None
+    data["train"] = str(train) if train else None
+    if train is not None:
+        if wish.technique != "custom":
+            data["columns"] = datasets.read_as(train, wish.technique, data.get("columns"))
+        data["train_hash"] = datasets.content_hash(train)
+    return data
+
+
+def tracker(environment: Mapping[str, str]) -> str:
+    """The tracker that the environment asks for, first match; none is never invented (source text)."""
+    return next((name for variable, name in TRACKERS if environment.get(variable)), "none")
+
+
+def _refuse_leak(recipe: Recipe) -> None:
+    """The firm guardrail: no held-out or mini-eval item is ever trained on."""
+    assert recipe.data.train is not None
+    columns = recipe.data.columns
+    for name, path in (("held-out", recipe.data.held_out), ("mini-eval", recipe.data.mini_eval)):
+        rows = (row for _, row in datasets.iter_rows(recipe.data.train))
+        met = datasets.overlap_exact(rows, datasets.load_rows(path), train_columns=columns)
+        if met:
+            first = met[0]
+            raise CockpitError(
+                f"{len(met)} training row(s) ask what the {name} set asks: the first is row "
+                f"{first.train_row + 1}, {first.text[:80]!r}",
+                "Take them out: a score on items that were trained on says nothing.",
+                file=recipe.data.train,
+            )
+
+
+def refuse_leaks(ws: Workspace, recipe: Recipe) -> None:
+    """The same for items inside longer texts, or but for a few words; each pair of files is compared once."""
+    from cockpit.services.rules import leaks
+
+    for finding in leaks.of_recipe(ws, recipe):
+        if finding.severity == "block":
+            raise CockpitError(
+                f"{finding.headline}: {finding.evidence[0]}", finding.next_step, file=recipe.data.train
+            )
+
+
+def write(ws: Workspace, recipe: Recipe, *, now: float) -> Recipe:
+    """Give the recipe an id of its own and put the draft on the disk; two who draft at once get two ids."""
+    ws.refuse_moves()
+    number = max((int(id_[4:]) for id_ in ws.experiment_ids()), default=-1) + 1
+    ws.layout.experiments.mkdir(parents=True, exist_ok=True)
+    while True:
+        layout = ws.layout.experiment(f"exp_{number:04d}")
+        try:
+            layout.root.mkdir()
+            break
+        except FileExistsError:
+            number += 1
+    recipe = recipe.model_copy(update={"experiment_id": layout.root.name})
+    starts.pin(recipe)
+    recipe.dump(layout.draft)
+    atomic.write_json(
+        layout.record,
+        {
+            "v": 1,
+            "id": recipe.experiment_id,
+            "parent": recipe.parent,
+            "technique": recipe.technique,
+            "lora": recipe.peft is not None,
+            "hypothesis": recipe.hypothesis,
+            "model": recipe.model.name_or_path,
+            "verifier": recipe.verifier,
+            "warm_start_from": recipe.model.warm_start_from or recipe.model.warm_start,
+            "created": now,
+            "decision": None,
+            "smoke": None,
+        },
+    )
+    return recipe
+
+
+def load(layout: ExperimentLayout) -> Recipe:
+    """The draft as it stands on the disk, hand edits included. Raises CockpitError."""
+    from cockpit.contract.recipe import Recipe
+
+    return Recipe.load(layout.draft)
+
+
+def check_data_unchanged(recipe: Recipe) -> None:
+    """Refuse a silent swap: each file must be what it was when the recipe was made. Raises CockpitError."""
+    data = recipe.data
+    for name, path, known in (
+        ("training data", data.train, data.train_hash),
+        ("mini-eval", data.mini_eval, data.mini_eval_hash),
+        ("held-out set", data.held_out, data.held_out_hash),
+    ):
+        if path and known and datasets.content_hash(path) != known:
+            raise CockpitError(
+                f"the {name} has changed since this recipe was made",
+                "Make a new experiment for the new content; the old one's scores belong to the old content.",
+                file=path,
+            )

@@ -1,0 +1,76 @@
+"""The held-out set stays out of every training set: each pair of files is compared once, by content, and remembered."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from cockpit.contract import atomic
+from cockpit.core.findings import Finding
+from cockpit.services.workspace.workspace import Workspace
+
+if TYPE_CHECKING:
+    from cockpit.contract.recipe import Recipe
+
+VERSION = 1  # raise it when the comparison finds more or less than before
+SLICES = (("held_out", "held-out"), ("mini_eval", "mini-eval"))
+
+
+def of_recipe(ws: Workspace, recipe: Recipe) -> list[Finding]:
+    """What the recipe's training data holds of the held-out set and of the mini-eval. Raises CockpitError."""
+    return of_data(ws, recipe.data.model_dump(mode="json"), recipe.experiment_id)
+
+
+def of_data(ws: Workspace, data: Mapping[str, Any], experiment: str, *, look: bool = True) -> list[Finding]:
+    """The same for a recipe's data section; `look=False` gives only what is remembered."""
+    train, digest = data.get("train"), data.get("train_hash")
+    if not train:
+        return []
+    found: list[Finding] = []
+    for name, shown in SLICES:
+        path, other = data.get(name), data.get(f"{name}_hash")
+        if path:
+            columns = cast("dict[str, str]", data.get("columns") or {})
+            told = _compared(ws, (str(train), digest), (str(path), other), columns, look=look)
+            found += [_about(finding, experiment, shown, str(train)) for finding in told]
+    return found
+
+
+def _compared(
+    ws: Workspace,
+    train: tuple[str, object],
+    held_out: tuple[str, object],
+    columns: Mapping[str, str],
+    *,
+    look: bool,
+) -> list[Finding]:
+    key = hashlib.sha256(
+        json.dumps([VERSION, train[1], held_out[1], sorted(columns.items())], default=str).encode()
+    ).hexdigest()[:32]
+    path = ws.layout.cache / "overlap" / f"{key}.json"
+    known: object = atomic.read_json(path) if train[1] and held_out[1] else None
+    if isinstance(known, dict):
+        rows = cast("dict[str, list[dict[str, Any]]]", known).get("findings", [])
+        return [finding for row in rows if (finding := Finding.from_dict(row)) is not None]
+    if not look or not Path(train[0]).exists() or not Path(held_out[0]).exists():
+        return []
+    from cockpit.core.overlap.summary import findings
+    from cockpit.services.dataset import overlap
+
+    compared = overlap.compare(train[0], held_out[0], train_columns=columns)
+    found = findings(compared, Path(train[0]).name)
+    if train[1] and held_out[1] and not ws.read_only:
+        atomic.write_json(path, {"v": VERSION, "train": train[0], "held_out": held_out[0], **compared.as_dict(50),
+                                 "findings": [finding.as_dict() for finding in found]})  # fmt: skip
+    return found
+
+
+def _about(finding: Finding, experiment: str, shown: str, train: str) -> Finding:
+    headline = finding.headline.replace("held-out items", f"{shown} items")
+    return Finding(
+        finding.rule, finding.severity, headline, finding.evidence, finding.next_step, finding.source,
+        (experiment,) if experiment else (),
+    )  # fmt: skip

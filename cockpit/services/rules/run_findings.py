@@ -1,0 +1,109 @@
+"""What the readings say of an attempt on the disk: its files as a `Run`, judged by core/rules/run_rules/judge.
+
+The answer is kept until one of the files changes. Of a long file, the beginning and the newest part are read: a run
+of a million steps is judged as fast as one of ten thousand, and its middle is history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+from cockpit.contract import atomic
+from cockpit.contract.layout import AttemptLayout
+from cockpit.contract.reader import read_rows
+from cockpit.core.findings import Finding, ranked
+from cockpit.core.rules.run_rules import judge
+from cockpit.core.runs.run_record import Run, groups_of, mid_evals_of, series_of
+from cockpit.core.scores import Score
+from cockpit.services.runs import attempts, observe
+
+_KEPT: dict[Path, tuple[tuple[object, ...], list[Finding]]] = {}
+_METRICS = (131_072, 655_360)  # bytes at the beginning and at the end: some 8,000 rows
+_EVENTS = (1_048_576, 1_048_576)
+_SAMPLE_FILES = 6  # newest files of rollouts that the groups are counted from
+
+
+def for_attempt(root: Path, *, parent: Score | None = None, now: float | None = None) -> list[Finding]:
+    """Findings of one attempt as of `now` (epoch seconds), gravest first, its trainer's among them. No OSError."""
+    attempt = AttemptLayout(root)
+    status = observe.observe(attempt, now=now)
+    stalled = status.sentence if status.state == "stalled" else ""
+    key = (*(_stamp(path) for path in (attempt.events, attempt.metrics, attempt.process)), stalled, parent)
+    kept = _KEPT.get(root)
+    if kept is None or kept[0] != key:
+        kept = _KEPT[root] = (key, _read(attempt, stalled, parent))
+    return kept[1]
+
+
+def run_of(attempt: AttemptLayout, *, stalled: str = "", parent: Score | None = None) -> Run:
+    """The attempt's files as the value that the readings judge."""
+    recipe = _mapping(atomic.read_json(attempt.recipe))
+    trainer = _mapping(recipe.get("trainer"))
+    metrics, nonfinite = series_of(observe.rows_at_ends(attempt.metrics, *_METRICS))
+    events = [
+        row
+        for row in observe.rows_at_ends(attempt.events, *_EVENTS)
+        if row.get("kind") in ("mid_eval", "end")
+    ]
+    mid_evals, baseline = mid_evals_of(events)
+    outcome = next((str(row.get("outcome")) for row in reversed(events) if row.get("kind") == "end"), None)
+    beta = trainer.get("beta")
+    return Run(
+        id=str(recipe.get("experiment_id") or ""),
+        technique=str(recipe.get("technique") or ""),
+        metrics=metrics,
+        mid_evals=mid_evals,
+        nonfinite=nonfinite,
+        baseline=baseline,
+        verifier=str(recipe.get("verifier") or ""),
+        outcome=outcome,
+        stalled=stalled,
+        held_out=attempts.read_score(attempt),
+        parent=parent,
+        groups=groups_of(_rollouts(attempt)),
+        examples=_examples(attempt),
+        beta=float(beta) if isinstance(beta, int | float) else None,
+    )
+
+
+def edited(run: Run, known: Mapping[str, Any]) -> Run:
+    """The run with what is known better than its files say; None leaves a field alone."""
+    return replace(run, **{name: value for name, value in known.items() if value is not None})
+
+
+def _read(attempt: AttemptLayout, stalled: str, parent: Score | None) -> list[Finding]:
+    run = run_of(attempt, stalled=stalled, parent=parent)
+    events = observe.rows_at_ends(attempt.events, *_EVENTS)
+    told = [Finding.from_dict(row) for row in events if row.get("kind") == "finding"]
+    return ranked([*judge.read(run), *(finding for finding in told if finding is not None)])
+
+
+def _examples(attempt: AttemptLayout) -> dict[int, str]:
+    """Steps whose batch was written down, and where."""
+    made: dict[int, str] = {}
+    for path in attempt.samples.glob("train_step_*.jsonl"):
+        step = path.stem.rpartition("_")[2]
+        if step.isdigit():
+            made[int(step)] = f"samples/{path.name}"
+    return made
+
+
+def _rollouts(attempt: AttemptLayout) -> Iterable[dict[str, Any]]:
+    """Rows of the newest files of training samples."""
+    for path in sorted(attempt.samples.glob("train_step_*.jsonl"))[-_SAMPLE_FILES:]:
+        yield from read_rows(path)
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_size

@@ -1,0 +1,176 @@
+"""Everything that the rules say: of a history file from elsewhere, and of a workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from cockpit.contract import atomic
+from cockpit.contract.errors import CockpitError
+from cockpit.contract.layout import AttemptLayout
+from cockpit.contract.reader import read_rows
+from cockpit.core.findings import Finding, ranked
+from cockpit.core.rules.run_rules import judge
+from cockpit.core.rules.tree_rules.diagnostics import COMMITTED, DECIDED, diagnose
+from cockpit.core.rules.tree_rules.history import History, Move, SpotCheck, parse
+from cockpit.core.rules.tree_rules.records import judge_records
+from cockpit.core.runs import foreign_rows
+from cockpit.core.runs.run_record import Run
+from cockpit.core.smoke.gate import SmokeVerdict
+from cockpit.services.rules import leaks, provenance
+from cockpit.services.rules import run_findings as findings
+from cockpit.services.smoke import run as smoke
+from cockpit.services.workspace import item_slices as slices
+from cockpit.services.workspace.workspace import ExperimentView, Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Findings, gravest first; the history that they are about; what was odd about it, in sentences."""
+
+    history: History
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...] = ()
+
+
+def history_file(path: Path) -> Judged:
+    """Judge HISTORY.jsonl. Raises CockpitError naming the line and the field that is wrong."""
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise CockpitError(
+            f"the history can't be read: {error.strerror or error}", "Name a JSONL file.", file=path
+        ) from error
+    history = parse(lines, file=str(path))
+    notes = list(history.notes)
+    read: list[Finding] = []
+    by_id = history.by_id()
+    for move in history.moves:
+        if move.metrics_path is not None and move.trained:
+            run = _run_elsewhere(move, by_id, path.parent, notes)
+            read += judge.read(run) if run else []
+    found = [*diagnose(history, COMMITTED), *judge_records(history), *read]
+    return Judged(history, tuple(ranked(found)), tuple(notes))
+
+
+def _run_elsewhere(move: Move, by_id: Mapping[str, Move], folder: Path, notes: list[str]) -> Run | None:
+    """The run behind `metrics_path`: an attempt's folder of our own where it is one, else rows alone."""
+    assert move.metrics_path is not None
+    path = folder / Path(move.metrics_path).expanduser()
+    if path.is_dir():
+        path = path / "metrics.jsonl"
+    if not path.is_file():
+        notes.append(f"{move.id}, field 'metrics_path': there is no file {path}; its run was not read")
+        return None
+    parent = by_id.get(move.parent or "")
+    technique = "grpo" if move.family == "rl" and move.technique not in ("rloo", "ppo") else move.technique
+    known: dict[str, Any] = {
+        "id": move.id,
+        "technique": technique,
+        "held_out": move.score,
+        "parent": parent.score if parent else None,
+        "train_reward": move.train_reward,
+        "outcome": None if move.status == "running" else "finished",
+    }
+    attempt = AttemptLayout(path.parent)
+    if path == attempt.metrics and attempt.events.is_file():
+        return findings.edited(findings.run_of(attempt), known)
+    metrics, odd, evals, baseline = foreign_rows.read_rows(read_rows(path))
+    return Run(metrics=metrics, nonfinite=odd, mid_evals=evals, baseline=baseline, **known)
+
+
+def workspace_findings(ws: Workspace, experiment: str | None = None, *, look: bool = True) -> list[Finding]:
+    """Everything found in a workspace, or about one experiment, gravest first. Raises CockpitError.
+
+    Comparing files may take a while the first time; `look=False` takes only what is remembered of that.
+    """
+    views = ws.experiments()
+    wanted = ws.experiment(experiment).id if experiment else None
+    found = [*across(ws, views, look=look)]
+    for view in views:
+        if wanted in (None, view.id):
+            found += of_view(view, views)
+    kept = found if wanted is None else [f for f in found if wanted in f.experiments]
+    return ranked(kept)
+
+
+def of_view(view: ExperimentView, views: Iterable[ExperimentView]) -> list[Finding]:
+    """The readings of one experiment's latest run, against its parent's score."""
+    if view.attempt_dir is None:
+        return []
+    parent = next((v.score for v in views if v.id == view.parent), None)
+    return findings.for_attempt(view.attempt_dir, parent=parent)
+
+
+def across(ws: Workspace, views: Sequence[ExperimentView], *, look: bool = True) -> list[Finding]:
+    """The diagnostics across the workspace's experiments, and the checks of their data and weights."""
+    history = workspace_history(ws, views)
+    counts = COMMITTED if ws.read_only else DECIDED
+    found = [*diagnose(history, counts), *judge_records(history)]
+    if not ws.read_only:
+        by_id = {view.id: view for view in views}
+        for view in views:
+            found += leaks.of_data(ws, _data(ws, view), view.id, look=look)
+            found += provenance.of_view(ws, view, by_id, look=look)
+    return ranked(found)
+
+
+def held_back(ws: Workspace) -> Finding | None:
+    """The fourth diagnostic where it holds back a further technique: it fired, and no spot check was made."""
+    history = workspace_history(ws, ws.experiments())
+    if any(move.spot_check for move in history.moves if move.trained):
+        return None
+    found = diagnose(history, COMMITTED if ws.read_only else DECIDED)
+    return next((f for f in found if f.rule == "same-score-across-techniques"), None)
+
+
+def _data(ws: Workspace, view: ExperimentView) -> dict[str, Any]:
+    attempt = AttemptLayout(view.attempt_dir) if view.attempt_dir else None
+    recipe = _mapping(atomic.read_json(attempt.recipe if attempt else ws.layout.experiment(view.id).draft))
+    return _mapping(recipe.get("data"))
+
+
+def workspace_history(ws: Workspace, views: Iterable[ExperimentView]) -> History:
+    """The workspace's experiments as the records that the diagnostics judge, in the order of their making."""
+    ordered = sorted(views, key=lambda view: (view.created, view.id))
+    verifier: Mapping[str, Any] = {} if ws.read_only else ws.config.sections["verifier"]
+    return History(tuple(_move(ws, view, verifier) for view in ordered))
+
+
+def _move(ws: Workspace, view: ExperimentView, verifier: Mapping[str, Any]) -> Move:
+    record = {} if ws.read_only else _mapping(atomic.read_json(ws.layout.experiment(view.id).record))
+    chance, heavy = verifier.get("random_score"), verifier.get("knowledge_heavy")
+    return Move(
+        id=view.id,
+        parent=view.parent,
+        technique=view.technique,
+        status=view.status,
+        score=view.score,
+        random_score=float(chance) if isinstance(chance, int | float) else None,
+        verifiable=not view.verifier.startswith("f1"),  # shares of words are no verdict
+        # Where nobody said: a choice among given answers asks for knowledge.
+        knowledge_heavy=heavy if isinstance(heavy, bool) else view.verifier.startswith("choice"),
+        slices=slices.scores_of(ws, view),
+        spot_check=spot_check_of(record),
+        smoke=_smoke_of(ws, view),
+    )
+
+
+def _smoke_of(ws: Workspace, view: ExperimentView) -> SmokeVerdict | None:
+    if ws.read_only:
+        return None
+    last = smoke.last(ws, view.id)
+    return last.verdict if last is not None and last.current else None
+
+
+def spot_check_of(record: Mapping[str, Any]) -> SpotCheck | None:
+    """What the experiment's record says of its spot check."""
+    value: object = record.get("spot_check")
+    verdict: object = _mapping(value).get("verdict", value)
+    return verdict if verdict in ("matched", "mismatched") else None
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}

@@ -1,0 +1,111 @@
+"""One attempt's facts for a list or a tree: how it stands, and what it scored, from the ends of its files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+from cockpit.contract import atomic
+from cockpit.contract.layout import AttemptLayout
+from cockpit.contract.reader import last_event, read_rows
+from cockpit.core.runs.status import AttemptStatus
+from cockpit.core.scores import Score
+from cockpit.services.runs.observe import observe
+
+_AT_ONCE = 64 << 20
+_WELL = ("finished", "early_stopped", "stopped")
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFacts:
+    """What an `ExperimentView` is made of. Scores are shares in 0..1, steps are optimizer steps."""
+
+    status: AttemptStatus
+    score: Score | None
+    mini_best: float | None
+    mini_last: float | None
+    mini_baseline: float | None
+    best_step: int | None
+    note: str
+
+
+def read(attempt: AttemptLayout, now: float) -> AttemptFacts:
+    """Look at the attempt as of `now` (epoch seconds); what is missing or broken is None."""
+    status = observe(attempt, now=now)
+    mid = last_event(attempt.events, "mid_eval") or {}
+    score = read_score(attempt)
+    return AttemptFacts(
+        status=status,
+        score=score,
+        mini_best=_number(mid.get("best_score", mid.get("score") if mid.get("best") else None)),
+        mini_last=_number(mid.get("score")),
+        mini_baseline=_number(mid.get("baseline")),
+        best_step=cast("int | None", mid.get("best_step")),
+        note=_note(attempt, status, score),
+    )
+
+
+def read_score(attempt: AttemptLayout, part: str = "held_out") -> Score | None:
+    """The full pass's score (or the mini-eval's of a baseline) with its items, or None where it wasn't made."""
+    folder = attempt.held_out if part == "held_out" else attempt.mini_eval
+    value: object = atomic.read_json(folder / "score.json")
+    if not isinstance(value, dict):
+        return None
+    fields = cast("dict[str, Any]", value)
+    return Score.from_json(fields, _items(folder / "items.jsonl"))
+
+
+def _items(path: Path) -> dict[str, float]:
+    """Each item's score. A file that is whole is read at once, any other a line at a time: a tree reads hundreds."""
+    import msgspec
+
+    try:
+        if path.stat().st_size <= _AT_ONCE:
+            rows = msgspec.json.Decoder(_item()).decode_lines(path.read_bytes())
+            return {str(row.item): row.score for row in rows}
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        pass  # missing, half a line, NaN: the slow way takes what can be taken
+    return {str(row["item"]): float(row["score"]) for row in read_rows(path) if _scored(row)}
+
+
+@cache
+def _item() -> type[Any]:
+    import msgspec
+
+    return msgspec.defstruct("Item", [("item", str | int), ("score", float)], gc=False)
+
+
+def is_live(status: AttemptStatus | None) -> bool:
+    """Whether its process may still change its files."""
+    return status is not None and status.live
+
+
+def ended_well(status: AttemptStatus | None) -> bool:
+    """Whether it ended of its own will or on request, rather than by a fault."""
+    return status is not None and status.state in _WELL
+
+
+def may_change_by_itself(status: AttemptStatus | None) -> bool:
+    """Whether the same files may mean something else a moment later: a process can die without a word."""
+    return status is not None and (status.live or status.state == "queued")
+
+
+def _scored(row: Mapping[str, Any]) -> bool:
+    return row.get("item") is not None and _number(row.get("score")) is not None
+
+
+def _note(attempt: AttemptLayout, status: AttemptStatus, score: Score | None) -> str:
+    """Why there is no held-out score, once the run has ended."""
+    if score is not None or is_live(status) or not ended_well(status):
+        return ""
+    for row in reversed(list(read_rows(attempt.events))):
+        if row.get("kind") == "notice" and "held-out pass" in str(row.get("text")):
+            return str(row.get("text", ""))
+    return "no full held-out pass was made"
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -1,0 +1,192 @@
+"""What runs inside a Slurm job: the attempt's supervisor, in the foreground, and what Slurm's signals mean for it.
+
+submitit pickles a `TrainingJob` and calls it on the node. SIGUSR2 comes before the time limit, SIGTERM with `scancel`
+and preemption: both become a graceful stop with a checkpoint. Requeued, the job resumes from there.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from cockpit.contract import atomic, control
+from cockpit.contract.layout import AttemptLayout
+from cockpit.services.system import spawn
+from cockpit.services.system.spawn import MAIN_IP, MAIN_PORT, NODE
+
+if TYPE_CHECKING:
+    from submitit.helpers import DelayedSubmission  # pyright: ignore[reportMissingTypeStubs]
+
+RESTARTS = "SLURM_RESTART_COUNT"
+
+
+class TrainingJob:
+    """One attempt's process. `module` runs another of our modules in it, `resume` goes on from a checkpoint."""
+
+    def __init__(self, attempt: str, launch: str, *, resume: bool = False, module: str | None = None) -> None:
+        self.attempt, self.launch, self.resume, self.module = attempt, launch, resume, module
+        self._supervisor: subprocess.Popen[bytes] | None = None
+        self._terminated = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_supervisor": None}
+
+    def __call__(self) -> int:
+        """Supervise until the run has ended; its exit code. Killed by Slurm, it is started anew and resumes.
+
+        On several nodes this runs on each of them: the first one supervises, the others run their part of it.
+        """
+        layout = AttemptLayout(Path(self.attempt))
+        os.environ.update(place())
+        if os.environ[NODE] != "0":
+            return self._part(layout)
+        again = self._again()
+        signal.signal(signal.SIGTERM, self._stop)
+        if again and not self._user_stops(layout):
+            control.clear(layout)
+        words = [
+            *(["--resume"] if again and any(layout.checkpoints.glob("step_*")) else []),
+            *(["--module", self.module] if self.module else []),
+        ]
+        argv = [
+            sys.executable,
+            "-P",
+            "-m",
+            "cockpit.services.runs.supervisor",
+            "--foreground",
+            "--launch",
+            self.launch,
+        ]
+        self._supervisor = subprocess.Popen(
+            [*argv, *words, "--", self.attempt],
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=_deaf_to_usr2,
+        )
+        self._ended()
+        if self._terminated and not self._user_stops(layout):
+            _hold_on()
+        return self._supervisor.wait()
+
+    def _part(self, layout: AttemptLayout) -> int:
+        """This node's processes of the run, logged to a file of their own. How it ends the first node decides."""
+        recipe: Any = atomic.read_json(layout.recipe)
+        resume = self._again() and any(layout.checkpoints.glob("step_*"))
+        # The training processes are signalled too, and agree on the stop: this one only waits for their end.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        command = spawn.command(
+            layout.root, recipe, os.environ, token=self.launch, module=self.module, resume=resume
+        )
+        log = layout.log.with_name(f"trainer.node{os.environ[NODE]}.log")
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as out:
+            out.write(f"== {' '.join(command.shown)}\n".encode())
+            out.flush()
+            done = subprocess.run(
+                [*command.argv, *(["--resume"] if resume else [])],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                cwd=command.cwd,
+                env=dict(command.env),
+                check=False,
+                preexec_fn=lambda: (_deaf_to_usr2(), command.before_exec()),
+            )
+        return done.returncode
+
+    def _again(self) -> bool:
+        """Whether the run began before: by wish, or because Slurm requeued the job."""
+        return self.resume or int(os.environ.get(RESTARTS) or 0) > 0
+
+    def checkpoint(self) -> DelayedSubmission | None:
+        """Called by submitit on SIGUSR2: end with a checkpoint; requeue unless a user asked for the stop."""
+        asked = self._user_stops(AttemptLayout(Path(self.attempt)))
+        self._stop(signal.SIGUSR2, None)
+        self._ended()
+        if asked:
+            return None
+        from submitit.helpers import DelayedSubmission  # pyright: ignore[reportMissingTypeStubs]
+
+        return DelayedSubmission(TrainingJob(self.attempt, self.launch, resume=True, module=self.module))
+
+    def _ended(self) -> None:
+        """Wait for the supervisor's end without reaping it: Popen.wait holds a lock that a signal handler may meet."""
+        if self._supervisor is not None and self._supervisor.returncode is None:
+            os.waitid(os.P_PID, self._supervisor.pid, os.WEXITED | os.WNOWAIT)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self._terminated = self._terminated or number == signal.SIGTERM
+        if self._supervisor is not None and self._supervisor.returncode is None:
+            os.kill(self._supervisor.pid, signal.SIGTERM)  # not reaped yet, so the pid is still its own
+
+    @staticmethod
+    def _user_stops(layout: AttemptLayout) -> bool:
+        return (layout.control / USER_STOP).exists()
+
+
+def place(env: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Which node of the job this is, and where the first one listens, from what Slurm says in the environment.
+
+    The port comes from the job's number, so that two jobs that share a node don't meet.
+    """
+    job = env.get("SLURM_JOB_ID", "0")
+    nodes = env.get("SLURM_JOB_NODELIST", "")
+    first = "127.0.0.1"
+    if int(env.get("SLURM_JOB_NUM_NODES") or 1) > 1 and nodes:
+        told = subprocess.run(
+            ["scontrol", "show", "hostnames", nodes], capture_output=True, text=True, timeout=30, check=True
+        )
+        name = told.stdout.split()[0]
+        first = _address(name) or name
+    port = 20_000 + (int(job) if job.isdigit() else 0) % 20_000
+    return {NODE: env.get("SLURM_NODEID", "0"), MAIN_IP: first, MAIN_PORT: str(port)}
+
+
+def _address(node: str) -> str:
+    """Where Slurm reaches a node: its name need not be one that is resolved."""
+    told = subprocess.run(
+        ["scontrol", "show", "node", node, "-o"], capture_output=True, text=True, timeout=30, check=False
+    )
+    fields = dict(part.split("=", 1) for part in told.stdout.split() if "=" in part)
+    return fields.get("NodeAddr", "")
+
+
+def _deaf_to_usr2() -> None:
+    """Before a child's exec. Slurm signals all processes of a step on all nodes, and unheard SIGUSR2 ends one: it is
+    for submitit alone, and the training processes learn of the stop from the first node's."""
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+
+
+def _hold_on() -> None:
+    """Wait for Slurm to end a job that it preempts: one that ends by itself counts as done and is not requeued.
+
+    A cancelled job is no longer running for Slurm, and this returns at once.
+    """
+    job = os.environ.get("SLURM_JOB_ID", "")
+    until = time.monotonic() + HOLD_S
+    while time.monotonic() < until:
+        try:
+            done = subprocess.run(
+                ["squeue", "-h", "-j", job, "-o", "%T"],
+                capture_output=True,
+                text=True,
+                timeout=10,
+                check=False,
+            )
+        except (OSError, subprocess.SubprocessError):
+            return
+        if done.stdout.strip() != "RUNNING":
+            return
+        time.sleep(1.0)
+
+
+HOLD_S = 600.0
+USER_STOP = "slurm-stop"
+"""In control/: a person asked for the stop, so the job is not to be requeued."""

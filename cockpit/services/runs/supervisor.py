@@ -1,0 +1,349 @@
+"""Starts one trainer, watches it to its end, and writes down how it went.
+
+    python -m cockpit.services.runs.supervisor ATTEMPT_DIR     (the launcher does this)
+
+It is small and knows no torch, in a session of its own, and the trainer is in another one: a closed terminal, a
+killed cockpit, or a killed supervisor leaves the trainer running. SIGTERM asks the trainer to stop with a
+checkpoint; SIGUSR1 stops it now. `--adopt` watches a trainer whose supervisor died.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from cockpit.contract import atomic
+from cockpit.contract.errors import CockpitError
+from cockpit.contract.layout import AttemptLayout
+from cockpit.contract.reader import last_event
+from cockpit.contract.serving import FOLDER_VARIABLE
+from cockpit.core.runs.evidence import Pid
+from cockpit.services.runs import trackers
+from cockpit.services.runs.record import ProcessFile, read_facts
+from cockpit.services.runs.supervision import Watch
+from cockpit.services.system import spawn
+from cockpit.services.system.oom import OomWatch
+from cockpit.services.system.processes import LINUX, MARK, alive, start_time
+
+_KEEP_TRYING_S = 60.0  # for a record that does not fit on the disk
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Supervise one attempt; exit code 0 unless the trainer could not be started or adopted."""
+    parser = argparse.ArgumentParser(prog="python -m cockpit.services.runs.supervisor", description=__doc__)
+    parser.add_argument("attempt_dir", type=Path)
+    parser.add_argument("--launch", default="", help="a name for this launch (default: made up)")
+    parser.add_argument("--module", help="instead of the module that the technique names")
+    parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--adopt", action="store_true", help="watch a trainer that already runs")
+    parser.add_argument("--foreground", action="store_true", help="stay attached to the caller")
+    parser.add_argument("--ready-fd", type=int, default=-1, help="where to tell the launcher that it runs")
+    parser.add_argument("arguments", nargs="*", help="more arguments for the trainer (after --)")
+    options = parser.parse_args(argv)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # a caller's blocked signals would reach the trainer
+    layout = AttemptLayout(options.attempt_dir.resolve())
+    if not options.foreground:
+        _detach(layout)
+    ready = Ready(options.ready_fd)
+    lock = _only_one(layout)
+    if lock is None:
+        return ready.fail("another supervisor watches this attempt already")
+    options.launch = options.launch or f"{os.getpid()}-{time.time_ns():x}"
+    return adopt(layout, ready) if options.adopt else run(layout, options, ready)
+
+
+class Ready:
+    """Tells the launcher, as JSON lines on a pipe, what came of the start; a launcher that is gone is no matter."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+        if handle >= 0:
+            os.set_inheritable(handle, False)
+
+    def tell(self, **facts: object) -> None:
+        """One line."""
+        try:
+            if self._handle >= 0:
+                os.write(self._handle, json.dumps(facts).encode() + b"\n")
+        except OSError:
+            self._handle = -1
+
+    def fail(self, sentence: str) -> int:
+        """Say why nothing runs; gives the exit code."""
+        say(sentence)
+        self.tell(error=sentence)
+        return 1
+
+
+def run(layout: AttemptLayout, options: argparse.Namespace, ready: Ready) -> int:
+    """Start the trainer and stay with it."""
+    recipe = atomic.read_json(layout.recipe)
+    if not isinstance(recipe, dict):
+        return ready.fail(f"{layout.recipe} is missing or no recipe")
+    recipe = cast("dict[str, Any]", recipe)
+    me = Pid(os.getpid(), start_time(os.getpid()) or 0.0)
+    record = ProcessFile.begin(layout.process, launch=options.launch, now=time.time(), supervisor=me)
+    record.update(resumed=options.resume, time_budget_s=_budget(recipe, "seconds"))
+    if (error := record.write()) is not None:
+        return ready.fail(
+            f"{layout.process} can't be written ({error.strerror}), so the trainer was not started"
+        )
+    oom = OomWatch()
+    _become_subreaper()
+    watch = Watch(layout, record, grace_s=_budget(recipe, "grace_s"))
+    _name_server(layout, recipe)
+    try:
+        process = _start(layout, recipe, options, record)
+    except (OSError, ValueError) as error:
+        sentence = _why_not_started(error, record)
+        record.update(outcome="spawn_failed", detail=sentence, ended=round(time.time(), 3))
+        record.write()
+        return ready.fail(sentence)
+    trainer = Pid(process.pid, start_time(process.pid) or 0.0)
+    record.update(trainer={"pid": trainer.pid, "start_time": trainer.start_time})
+    record.write()
+    ready.tell(trainer=trainer.pid)
+    status = watch.until_end(trainer, child=True)
+    process.returncode = status if status is not None else 0  # reaped by the watch: Popen need not look
+    _write_end(record, watch, status, oom, trainer)
+    ready.tell(exit_code=record.values["exit_code"], signal=record.values["signal"])
+    watch.sweep(trainer)
+    _insist(record)
+    trackers.close_left(layout)
+    _look_at_both_sides(layout)
+    return 0
+
+
+def _name_server(layout: AttemptLayout, recipe: Mapping[str, Any]) -> None:
+    """Where the recipe's evaluations are to be answered by a warm server: start it beside the run, and name it."""
+    os.environ.pop(FOLDER_VARIABLE, None)
+    wanted = cast("Mapping[str, Any]", recipe.get("mid_eval") or {}).get("engine")
+    if wanted != "vllm":
+        return
+    # Only those who want a server pay for these imports.
+    from cockpit.contract.recipe import Recipe
+    from cockpit.services.serving import servers
+    from cockpit.services.workspace.workspace import Workspace
+
+    place = spawn.workspace_of(layout.root)
+    try:
+        ws = Workspace(place) if (place / "cockpit.toml").is_file() else None
+        server = servers.for_run(ws, Recipe.parse(recipe))
+    except CockpitError as error:
+        say(f"no server: {error}")
+        return
+    if server is not None:
+        os.environ[FOLDER_VARIABLE] = str(server.root)
+
+
+def _look_at_both_sides(layout: AttemptLayout) -> None:
+    """After a run whose mini-evals all scored 0: whether it learnt what the verifier wants, in a process of its own."""
+    workspace, attempts = spawn.workspace_of(layout.root), layout.root.parent
+    if attempts.name != "attempts" or not (workspace / "cockpit.toml").is_file():
+        return
+    if (last_event(layout.events, "mid_eval") or {}).get("best_score") != 0.0:
+        return
+    argv = [
+        sys.executable,
+        "-m",
+        "cockpit.services.spotcheck.auto",
+        str(workspace),
+        attempts.parent.name,
+        "--if-due",
+    ]
+    env = {**os.environ, **spawn.import_environment(sys.executable, os.environ)}
+    try:
+        subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=sys.stderr,
+            stderr=sys.stderr,
+            env=env,
+            start_new_session=True,
+        )
+    except OSError as error:
+        say(f"the spot check could not be started: {error}")
+
+
+def adopt(layout: AttemptLayout, ready: Ready) -> int:
+    """Watch the living trainer of a supervisor that died: its budget, its stop, its orphans; not its exit code."""
+    facts = read_facts(layout.process)
+    record = ProcessFile(layout.process, cast("dict[str, Any]", atomic.read_json(layout.process) or {}))
+    if facts is None or facts.trainer is None or not alive(facts.trainer):
+        return ready.fail("nothing to adopt: no trainer lives here")
+    watch = Watch(layout, record, grace_s=_budget(atomic.read_json(layout.recipe), "grace_s"))
+    record.update(supervisor={"pid": os.getpid(), "start_time": start_time(os.getpid())}, adopted=True)
+    record.write()
+    ready.tell(trainer=facts.trainer.pid)
+    watch.until_end(facts.trainer, child=False)
+    record.update(outcome="time_budget" if watch.reason == "time_budget" else "exited")
+    record.update(detail="Its first supervisor died, so its exit code is not known.")
+    watch.write_stop()
+    record.update(ended=round(time.time(), 3))
+    watch.sweep(facts.trainer)
+    _insist(record)
+    trackers.close_left(layout)
+    return 0
+
+
+def say(text: str) -> None:
+    """One line in logs/supervisor.log, which may be on a full disk."""
+    try:
+        print(time.strftime("%Y-%m-%d %H:%M:%S"), text, file=sys.stderr, flush=True)
+    except OSError:
+        return
+
+
+def _start(
+    layout: AttemptLayout, recipe: Mapping[str, Any], options: argparse.Namespace, record: ProcessFile
+) -> subprocess.Popen[bytes]:
+    command = spawn.command(
+        layout.root, recipe, os.environ, token=options.launch, module=options.module, resume=options.resume
+    )
+    own = recipe.get("resources", {}).get("command") and not options.module
+    more = [] if own else ["--resume"] * bool(options.resume) + list(options.arguments)
+    record.update(argv=[*command.shown, *more], cwd=str(command.cwd), python=command.python)
+    record.update(git_sha=_git_sha(command.cwd))
+    layout.log.parent.mkdir(parents=True, exist_ok=True)
+    with layout.log.open("ab") as log:
+        process = subprocess.Popen(
+            [*command.argv, *more],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=command.cwd,
+            env=dict(command.env),
+            start_new_session=True,
+            preexec_fn=command.before_exec,
+        )
+    if own and recipe.get("report_to", "none") != "none":
+        trackers.start(layout, process.pid, {**os.environ, MARK: options.launch})
+    return process
+
+
+def _write_end(record: ProcessFile, watch: Watch, status: int | None, oom: OomWatch, trainer: Pid) -> None:
+    """Exit code or signal, and what was behind it."""
+    number = -status if status is not None and status < 0 else None
+    record.update(ended=round(time.time(), 3), outcome="exited" if number is None else "signaled")
+    if number is not None:
+        record.update(signal=_signal_name(number))
+    else:
+        record.update(exit_code=status)
+    # 137: a shell or launcher script passes on that the kernel killed what it ran.
+    killed = number == signal.SIGKILL or status == 128 + signal.SIGKILL
+    verdict = oom.verdict(trainer.pid)
+    oom.close()
+    if watch.reason is None and killed and verdict is not None:
+        record.update(outcome="oom_killed", detail=verdict.says)
+    elif watch.reason is None and killed:
+        record.update(detail="Somebody killed it; there is no sign that memory ran out.")
+    elif verdict is not None and status:
+        record.update(detail=f"The kernel killed a process for memory while it ran. {verdict.says}")
+    if watch.reason == "time_budget":
+        record.update(outcome="time_budget")
+    watch.write_stop()
+    record.write()
+    say(f"ended: {record.values['outcome']} {record.values['exit_code']} {record.values['signal'] or ''}")
+
+
+def _insist(record: ProcessFile) -> None:
+    """Write the last word, waiting a while for room on the disk."""
+    begun = time.monotonic()
+    while (error := record.write()) is not None:
+        if time.monotonic() - begun > _KEEP_TRYING_S or not record.path.parent.is_dir():
+            say(f"the record could not be written: {error}")
+            return
+        time.sleep(1.0)
+
+
+def _detach(layout: AttemptLayout) -> None:
+    """Leave the caller: another parent, another session, no terminal, and no folder held."""
+    if os.fork():
+        os._exit(0)
+    if os.getsid(0) != os.getpid():
+        os.setsid()
+    try:
+        layout.supervisor_log.parent.mkdir(parents=True, exist_ok=True)
+        log = os.open(layout.supervisor_log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    except OSError:
+        log = os.open(os.devnull, os.O_WRONLY)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for source, target in ((nothing, 0), (log, 1), (log, 2)):
+        os.dup2(source, target)
+    os.close(nothing)
+    os.close(log)
+    os.chdir("/")
+
+
+def _only_one(layout: AttemptLayout) -> int | None:
+    """Hold the attempt for this process's life; None where another one does. A kill lets go by itself."""
+    try:
+        handle = os.open(layout.root / ".supervisor.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError:
+        return -1  # no room for a lock: the record can't be written either, and that will be said
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        return None
+    except OSError:
+        return handle  # a file system without locks: the launcher's own lock has to do
+    return handle
+
+
+def _become_subreaper() -> None:
+    """Have the trainer's orphans handed to us rather than to init, so that they are found and reaped."""
+    if LINUX:
+        import ctypes
+
+        pr_set_child_subreaper = 36
+        ctypes.CDLL(None).prctl(pr_set_child_subreaper, 1, 0, 0, 0)
+
+
+def _why_not_started(error: OSError | ValueError, record: ProcessFile) -> str:
+    if isinstance(error, ValueError):
+        return str(error)
+    named = str(error.filename or record.values["python"] or "the trainer")
+    if isinstance(error, FileNotFoundError):
+        what = "the folder to run in" if named == record.values["cwd"] else "the interpreter or command"
+        return f"{what} {named} does not exist (resources.python or resources.command of the recipe)"
+    if isinstance(error, PermissionError) or error.errno == errno.ENOEXEC:
+        return f"{named} may not be run: no permission, or not a program"
+    return f"{named} could not be started: {error.strerror or error}"
+
+
+def _budget(recipe: object, name: str) -> float | None:
+    section = cast("dict[str, Any]", recipe).get("budget") if isinstance(recipe, dict) else None
+    value = cast("dict[str, Any]", section).get(name) if isinstance(section, dict) else None
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _git_sha(cwd: Path) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=cwd, capture_output=True, text=True, timeout=2, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() or None
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,227 @@
+"""The smoke run: ten examples through the whole pipeline in processes of its own, watched, judged and recorded."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from cockpit.contract import atomic, control
+from cockpit.contract.errors import CockpitError
+from cockpit.contract.layout import AttemptLayout
+from cockpit.contract.reader import last_event
+from cockpit.core.methodlog import Entry
+from cockpit.core.smoke.gate import SmokeVerdict, judge
+from cockpit.services.recipe import drafts
+from cockpit.services.runs import attempts, launcher, observe
+from cockpit.services.smoke import prepare, read
+from cockpit.services.spotcheck import auto
+from cockpit.services.system import spawn
+from cockpit.services.workspace import methodlog_writer
+from cockpit.services.workspace.workspace import Workspace
+
+if TYPE_CHECKING:
+    from cockpit.contract.recipe import Recipe
+
+VERDICT = "verdict.json"
+TRAIN_S = 60.0  # source text: about a minute
+RENDER_S = 180.0
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Smoke:
+    """One finished smoke run: its verdict, what was measured, where it lies, and whether it is about this recipe."""
+
+    verdict: SmokeVerdict
+    folder: Path
+    step_time: float | None
+    seconds: float | None
+    peak_bytes: int | None
+    current: bool
+
+    @property
+    def opens(self) -> bool:
+        """Whether the gate is open: green, and for the recipe as it stands."""
+        return self.verdict.green and self.current
+
+
+def run(ws: Workspace, experiment_id: str, *, tell: Tell = lambda _: None, train_s: float = TRAIN_S) -> Smoke:
+    """Run it to its end, which takes about a minute beside loading. Raises CockpitError where it can't be started.
+
+    An interrupt stops what was started.
+    """
+    view = ws.experiment(experiment_id)
+    layout = ws.layout.experiment(view.id)
+    if view.technique in ("baseline", "custom"):
+        raise CockpitError(
+            f"{view.id} is {view.technique}: there is no recipe of ours to try out", "Launch it as it is."
+        )
+    running = prepare.latest(layout)
+    if running is not None and attempts.is_live(observe.observe(running)):
+        raise CockpitError(f"a smoke run of {view.id} is going on", "Wait for it.", file=running.root)
+    recipe = drafts.load(layout)
+    drafts.check_data_unchanged(recipe)
+    attempt = prepare.prepare(ws, recipe)
+    began = time.monotonic()
+    tell("comparing training prompts with scoring prompts, token by token")
+    _render(attempt)
+    auto.quietly(ws, view.id, tell)
+    try:
+        _pipeline(attempt, tell, train_s)
+    except BaseException:
+        _stop(attempt)
+        raise
+    return _conclude(ws, view.id, recipe, attempt, time.monotonic() - began)
+
+
+def _pipeline(attempt: AttemptLayout, tell: Tell, train_s: float) -> None:
+    """The recipe's own trainer, then the scorer where the trainer did not get to it."""
+    tell("starting the trainer")
+    try:
+        launcher.launch(attempt, confirm_s=0.0)
+    except CockpitError as error:
+        if not attempt.process.exists():
+            raise
+        tell(str(error))
+    _watch(attempt, tell, train_s)
+    scored = (attempt.held_out / "score.json").exists()
+    if not scored and attempts.ended_well(observe.observe(attempt)):
+        newest = sorted(path.name for path in attempt.checkpoints.glob("step_*") if path.is_dir())
+        if newest:
+            launcher.wait(attempt, 30.0)
+            launcher.launch(
+                attempt, module="trainers.evaluate", arguments=["--checkpoint", newest[-1]], confirm_s=0.0
+            )
+            _watch(attempt, tell, None)
+
+
+def _watch(attempt: AttemptLayout, tell: Tell, train_s: float | None) -> None:
+    """Until the process has ended; asks it to stop once training took `train_s` seconds."""
+    said, training_since, asked = "", 0.0, False
+    while True:
+        status = observe.observe(attempt)
+        doing = status.sentence.partition(", for ")[0]  # without the seconds, which change all the time
+        stage = (last_event(attempt.events, "stage") or {}).get("name")
+        if asked and stage == "training" and attempts.is_live(status):
+            minutes = int((time.monotonic() - training_since) // 60)
+            doing = f"It is in that step still, after {minutes} minutes of training" if minutes > 1 else said
+        if doing != said:
+            said = doing
+            tell(said)
+        if not attempts.is_live(status) and status.state != "queued":
+            launcher.wait(attempt, 30.0)
+            return
+        if stage == "training" and not training_since:
+            training_since = time.monotonic()
+        if (
+            train_s is not None
+            and training_since
+            and not asked
+            and time.monotonic() - training_since > train_s
+        ):
+            asked = True
+            control.request(attempt, "stop")
+            said = f"{train_s:.0f} seconds of training are over: it ends the step it is in and writes a checkpoint"
+            tell(said)
+        time.sleep(0.2)
+
+
+def _stop(attempt: AttemptLayout) -> None:
+    try:
+        launcher.stop(attempt, now=True)
+    except CockpitError:
+        return  # it had ended, or never began
+
+
+def _render(attempt: AttemptLayout) -> None:
+    """Training render against eval render, by the trainers' own code in an interpreter of its own; kept as a file."""
+    recipe = cast("dict[str, Any]", atomic.read_json(attempt.recipe))
+    request = attempt.root / "render_request.json"
+    atomic.write_json(request, {"v": 1, "recipe": recipe, "rows": [], "items": [], "fact_items": [0]})
+    token = f"smoke-{os.getpid()}"
+    command = spawn.command(attempt.root, recipe, os.environ, token=token, module="trainers.render")
+    argv = [*command.argv[:-1], str(request)]
+    try:
+        done = subprocess.run(
+            argv, env=dict(command.env), cwd=command.cwd, capture_output=True, timeout=RENDER_S, check=False
+        )
+        answer: Any = json.loads(done.stdout or b"null")
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        answer = {"skipped": f"{type(error).__name__}: {error}"[:300]}
+    if not isinstance(answer, dict):
+        answer = {"skipped": "the renderer gave no answer"}
+    found = cast("dict[str, Any]", answer)
+    kept = {
+        "contexts": found.get("contexts"),
+        "refused": found.get("refused"),
+        "rendered": len(cast("list[object]", found.get("rows") or [])),
+    }
+    # What does not load here does not load in the trainer either, which names it as its own stage.
+    skipped = found.get("skipped") or found.get("error")
+    atomic.write_json(attempt.root / read.RENDER, {"skipped": skipped} if skipped else kept)
+
+
+def _conclude(
+    ws: Workspace, experiment_id: str, recipe: Recipe, attempt: AttemptLayout, seconds: float
+) -> Smoke:
+    facts = read.facts(attempt)
+    verdict = judge(facts)
+    values = {
+        "v": 1,
+        **verdict.as_dict(),
+        "recipe": prepare.fingerprint(recipe),
+        "step_time": facts.step_time,
+        "steps": facts.steps,
+        "seconds": round(seconds, 1),
+        "peak_bytes": facts.peak_bytes,
+        "base_pass_rate": facts.rollouts_passed / facts.rollouts if facts.rollouts else None,
+        "folder": str(attempt.root),
+        "time": ws.clock(),
+    }
+    atomic.write_json(attempt.root / VERDICT, values)
+    ws.update_record(experiment_id, {"smoke": values if verdict.green else None})
+    colour = "green" if verdict.green else f"red at {verdict.stage}"
+    key = f"smoke/{experiment_id}/{attempt.root.name}"
+    text = f"{colour}: {verdict.headline}" + (f" Next: {verdict.mend}" if verdict.mend else "")
+    methodlog_writer.record(ws, [Entry("smoke", text, experiment=experiment_id, key=key)])
+    return Smoke(verdict, attempt.root, facts.step_time, seconds, facts.peak_bytes, True)
+
+
+def last(ws: Workspace, experiment_id: str) -> Smoke | None:
+    """The newest smoke run that was judged, or None; `current` says whether the recipe is still the same."""
+    layout = ws.layout.experiment(experiment_id)
+    attempt = prepare.latest(layout)
+    value = atomic.read_json(attempt.root / VERDICT) if attempt is not None else None
+    if attempt is None or not isinstance(value, dict):
+        return None
+    fields = cast("dict[str, Any]", value)
+    try:
+        current = fields.get("recipe") == prepare.fingerprint(drafts.load(layout))
+    except CockpitError:
+        current = False
+    verdict = SmokeVerdict(
+        bool(fields.get("green")),
+        cast("Any", fields.get("stage") or ""),
+        str(fields.get("headline", "")),
+        str(fields.get("mend", "")),
+        tuple(str(line) for line in cast("list[object]", fields.get("evidence") or [])),
+        tuple(str(line) for line in cast("list[object]", fields.get("cautions") or [])),
+    )
+    return Smoke(
+        verdict,
+        attempt.root,
+        _number(fields.get("step_time")),
+        _number(fields.get("seconds")),
+        int(fields["peak_bytes"]) if fields.get("peak_bytes") else None,
+        current,
+    )
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None

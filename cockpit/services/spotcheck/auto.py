@@ -1,0 +1,114 @@
+"""The spot check that nobody has to ask for: in the smoke run, and when the loss falls while the mid-evals stay at 0.
+
+    python -m cockpit.services.spotcheck.auto WORKSPACE EXPERIMENT [--if-due]     (started beside a run, and at its end)
+
+Source: "Stuck at 0 … SFT loss can be healthy while the model emits unparseable output"; "Do NOT try a fourth
+training-technique variant before doing this spot-check".
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from cockpit.contract import atomic
+from cockpit.contract.errors import CockpitError
+from cockpit.contract.layout import AttemptLayout
+from cockpit.core import stats
+from cockpit.core.runs.run_record import Run
+from cockpit.core.spotcheck.sides import ROLLOUTS
+from cockpit.core.spotcheck.spot import headline
+from cockpit.services.system import spawn
+from cockpit.services.workspace.workspace import ExperimentView, Workspace
+
+FELL = 0.9
+"""A loss below this share of where it began has fallen."""
+LOSSES, MID_EVALS = 6, 2
+"""Rows of the loss, and mini-evals at 0, from which on it can be told."""
+
+
+def learns_something_else(run: Run) -> bool:
+    """Whether the loss fell while every mini-eval so far scored nothing."""
+    losses = run.values("loss")
+    if run.technique in ROLLOUTS or len(losses) < LOSSES or len(run.mid_evals) < MID_EVALS:
+        return False
+    fell = stats.mean(losses[-3:]) < FELL * stats.mean(losses[:3])
+    return fell and all(mid.score == 0.0 for mid in run.mid_evals)
+
+
+def is_due(ws: Workspace, view: ExperimentView) -> bool:
+    """Whether this run calls for a check that it hasn't had. Cheap for runs that plainly don't."""
+    if (
+        view.attempt_dir is None
+        or view.technique in ("baseline", "custom", *ROLLOUTS)
+        or view.mini_best != 0.0
+    ):
+        return False
+    if _checked(ws, view.id):
+        return False
+    from cockpit.services.rules import run_findings
+
+    return learns_something_else(run_findings.run_of(AttemptLayout(view.attempt_dir)))
+
+
+def _checked(ws: Workspace, experiment_id: str) -> bool:
+    record: object = atomic.read_json(ws.layout.experiment(experiment_id).record)
+    return isinstance(record, dict) and record.get("spot_check") is not None  # pyright: ignore[reportUnknownMemberType]
+
+
+def quietly(ws: Workspace, experiment_id: str, tell: Callable[[str], None]) -> None:
+    """Check, store the verdict and tell it; what can't be checked is told too, and stops nothing."""
+    from cockpit.services.spotcheck import check as spotcheck
+
+    try:
+        check = spotcheck.run(spotcheck.Wish(experiment=experiment_id), ws)
+    except CockpitError as error:
+        tell(f"the spot check could not be made: {error}")
+        return
+    tell(f"spot check: {headline(check)}")
+
+
+def catch_up(ws: Workspace) -> list[str]:
+    """Check every run that calls for it and hasn't been; gives their ids."""
+    due = [view.id for view in ws.experiments() if is_due(ws, view)]
+    for experiment_id in due:
+        quietly(ws, experiment_id, lambda text: print(text, file=sys.stderr))
+    return due
+
+
+def start(ws: Workspace, view: ExperimentView) -> bool:
+    """Start the check of a run that calls for it, in a process of its own, once an attempt; whether it was started."""
+    mark = ws.layout.cache / "spot" / f"{view.id}-{view.attempts:03d}"
+    if mark.exists() or not is_due(ws, view):
+        return False
+    try:
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(mark, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+    except OSError:
+        return False  # somebody else has begun it
+    env = {**os.environ, **spawn.import_environment(sys.executable, os.environ)}
+    subprocess.Popen(
+        [sys.executable, "-m", "cockpit.services.spotcheck.auto", str(ws.root), view.id],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env,
+        start_new_session=True,
+    )  # fmt: skip
+    return True
+
+
+def main(argv: list[str]) -> int:
+    """Check one experiment of a workspace; with `--if-due` only where its run calls for it."""
+    try:
+        ws = Workspace(Path(argv[0]))
+        if "--if-due" not in argv or is_due(ws, ws.experiment(argv[1])):
+            quietly(ws, argv[1], lambda text: print(text, file=sys.stderr))
+    except CockpitError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

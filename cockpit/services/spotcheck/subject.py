@@ -1,0 +1,253 @@
+"""What a spot check is about: two files, a verifier, perhaps a model; named by hand or by a workspace's experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, cast
+
+from cockpit.contract import atomic
+from cockpit.contract.errors import CockpitError
+from cockpit.contract.layout import BASELINE_ID, AttemptLayout
+from cockpit.data import rows as meaning
+from cockpit.services.workspace.workspace import ExperimentView, Workspace
+from cockpit.verifiers import Verifier
+from cockpit.verifiers import load as load_verifier
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerFile:
+    """Completions of a model on eval items, as a scorer left them."""
+
+    who: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Everything that is compared. `recipe` is whole where a model is named, else None: then nothing is rendered."""
+
+    train: str | None
+    items: str | None
+    verifier: Verifier | None
+    cache: Path
+    technique: str = "sft"
+    columns: Mapping[str, str] = field(default_factory=dict[str, str])
+    system_prompt: str | None = None
+    enable_thinking: bool | None = None
+    max_new_tokens: int | None = None
+    recipe: Mapping[str, Any] | None = None
+    serve: str | None = None
+    experiment: str | None = None
+    answers: tuple[AnswerFile, ...] = ()
+    own: bool = False
+    """Whether it is the workspace's own target (its eval, verifier and model), so that the verdict is its to keep."""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def model(self) -> str | None:
+        """The model whose tokenizer renders, where one is named."""
+        if self.recipe is None:
+            return None
+        return str(cast("Mapping[str, Any]", self.recipe["model"])["name_or_path"])
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What somebody named; the workspace fills in what is None."""
+
+    train: str | None = None
+    items: str | None = None
+    verifier: str | None = None
+    model: str | None = None
+    experiment: str | None = None
+    technique: str | None = None
+    serve: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict[str, str])
+    without_model: bool = False
+
+
+def subject(wish: Wish, ws: Workspace | None) -> Subject:
+    """Resolve what is compared. Raises CockpitError where there is nothing to compare, or a name is wrong."""
+    if ws is not None and not _stands_alone(wish):
+        return _of_workspace(wish, ws)
+    if wish.train is None and wish.items is None:
+        raise CockpitError(
+            "there is nothing to look at: no workspace here, and no file was named",
+            "Name them: `cockpit spot-check --train F --eval F --verifier SPEC`.",
+        )
+    if wish.train is None:
+        raise CockpitError("no training file was named", "Add --train FILE.")
+    if wish.items is None and wish.verifier is None:
+        raise CockpitError(
+            "there is nothing to compare the training file with",
+            "Add --eval FILE, or --verifier SPEC, or both.",
+        )
+    return _alone(wish)
+
+
+def _stands_alone(wish: Wish) -> bool:
+    """Whether both files and the verifier are named by hand: then a workspace that happens to be here has no say."""
+    return None not in (wish.train, wish.items, wish.verifier) and wish.experiment is None
+
+
+def _alone(wish: Wish) -> Subject:
+    from cockpit.services.experiments.demo import cache_dir
+
+    technique = wish.technique or "sft"
+    made = Subject(
+        train=wish.train, items=wish.items, verifier=load_verifier(wish.verifier) if wish.verifier else None,
+        cache=cache_dir() / "render", technique=technique, columns=wish.columns, serve=wish.serve,
+        notes=() if wish.verifier else ("No verifier was named: answers are compared by their form alone.",),
+    )  # fmt: skip
+    if wish.model is None:
+        return replace(
+            made, notes=(*made.notes, "No model was named: what only its tokenizer shows is not checked.")
+        )
+    return replace(made, recipe=_recipe(wish, technique))
+
+
+def _recipe(
+    wish: Wish,
+    technique: str,
+    sections: Mapping[str, Mapping[str, Any]] | None = None,
+    recipes: Mapping[str, Mapping[str, Any]] | None = None,
+    model: Mapping[str, Any] | None = None,
+) -> Mapping[str, Any]:
+    """A recipe as `cockpit new` would make it, for rendering alone."""
+    from cockpit.core.recipe import recipes as defaults
+
+    data = dict((sections or {}).get("data", {}))
+    items = str(wish.items or wish.train)
+    data |= {"train": wish.train, "held_out": items, "mini_eval": items}
+    data["columns"] = {**dict(data.get("columns") or {}), **wish.columns}
+    chosen = {
+        name: dict(values) for name, values in (sections or {}).items() if name in ("generation", "resources")
+    }
+    made = defaults.resolve(
+        technique, experiment_id=BASELINE_ID, model=dict(model or {}) | {"name_or_path": _model(wish.model or "")},
+        verifier=wish.verifier or "exact", data=data, sections=chosen, recipes=recipes,
+    )  # fmt: skip
+    return made.model_dump(mode="json")
+
+
+def _model(name: str) -> str:
+    path = Path(name).expanduser()
+    return str(path.resolve()) if path.is_dir() else name
+
+
+def _of_workspace(wish: Wish, ws: Workspace) -> Subject:
+    config = ws.config
+    view = ws.experiment(wish.experiment) if wish.experiment else _newest(ws)
+    recipe = _recipe_of(ws, view) if view is not None else None
+    section = _section(recipe, "data")
+    train = wish.train or section.get("train") or (str(config.train) if config.train else None)
+    if train is None:
+        raise CockpitError(
+            "this workspace has no training file yet", "Name one: `cockpit spot-check --train F`."
+        )
+    technique = wish.technique or (str(recipe["technique"]) if recipe else "sft")
+    technique = "sft" if technique in ("baseline", "custom") else technique
+    answers, items = _answers(ws, view, recipe)
+    same = wish.train in (None, section.get("train"))
+    own = (
+        wish.items is None and wish.model in (None, config.model) and wish.verifier in (None, config.verifier)
+    )
+    items = wish.items or items or str(config.held_out)
+    verifier = wish.verifier or config.verifier
+    wish = replace(wish, train=str(train), items=items, verifier=verifier, model=wish.model or config.model)
+    if recipe is None or wish.train != section.get("train") or technique != recipe["technique"]:
+        recipe = _recipe(wish, technique, config.sections, config.recipes, config.sections["model"])
+    else:
+        recipe = dict(recipe)
+        recipe["data"] = {
+            **section,
+            "held_out": items,
+            "columns": {**section.get("columns", {}), **wish.columns},
+        }
+        if wish.model != config.model:
+            recipe["model"] = {
+                **_section(recipe, "model"),
+                "name_or_path": _model(wish.model or config.model),
+            }
+    generation = _section(recipe, "generation")
+    data = _section(recipe, "data")
+    return Subject(
+        train=wish.train, items=items, verifier=load_verifier(verifier), cache=ws.layout.cache / "render",
+        technique=technique, columns=cast("Mapping[str, str]", data.get("columns") or {}),
+        system_prompt=data.get("system_prompt"), enable_thinking=generation.get("enable_thinking"),
+        max_new_tokens=generation.get("max_new_tokens"), recipe=None if wish.without_model else recipe,
+        serve=wish.serve, experiment=view.id if view and same else None, answers=answers,
+        own=own,
+    )  # fmt: skip
+
+
+def _newest(ws: Workspace) -> ExperimentView | None:
+    """The newest training experiment that the cockpit's own trainers know; None while there is none."""
+    trained = [view for view in ws.experiments() if view.technique not in ("baseline", "custom")]
+    return max(trained, key=lambda view: view.id, default=None)
+
+
+def _recipe_of(ws: Workspace, view: ExperimentView) -> Mapping[str, Any] | None:
+    draft = ws.layout.experiment(view.id).draft
+    path = AttemptLayout(view.attempt_dir).recipe if view.attempt_dir else draft
+    value: object = atomic.read_json(path)
+    return cast("dict[str, Any]", value) if isinstance(value, dict) and view.technique != "baseline" else None
+
+
+def _section(recipe: Mapping[str, Any] | None, name: str) -> Mapping[str, Any]:
+    value = (recipe or {}).get(name)
+    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
+
+
+def _answers(
+    ws: Workspace, view: ExperimentView | None, recipe: Mapping[str, Any] | None
+) -> tuple[tuple[AnswerFile, ...], str | None]:
+    """The latest answers of the base and of the best checkpoint, and the eval file that they answer.
+
+    The held-out pass where there is one of the experiment; else its newest mini-eval.
+    """
+    config = ws.config
+    base = ws.attempt_dir(BASELINE_ID) if BASELINE_ID in ws.experiment_ids() else None
+    own = AttemptLayout(view.attempt_dir) if view is not None and view.attempt_dir else None
+    mini = _newest_mini(own)
+    held_out = own.held_out / "items.jsonl" if own else None
+    use_mini = mini is not None and not (held_out and held_out.is_file())
+    files: list[AnswerFile] = []
+    if base is not None:
+        folder = base.mini_eval if use_mini else base.held_out
+        files.append(AnswerFile("base", folder / "items.jsonl"))
+    if view is not None and use_mini and mini is not None:
+        files.append(
+            AnswerFile(f"{view.id}, {mini.stem.partition('_')[2].replace('_0', ' ').replace('_', ' ')}", mini)
+        )
+    elif view is not None and held_out is not None:
+        files.append(AnswerFile(f"{view.id}, best checkpoint", held_out))
+    data = _section(recipe, "data")
+    items = data.get("mini_eval" if use_mini else "held_out")
+    fallback = str(config.mini_eval if use_mini else config.held_out)
+    there = tuple(file for file in files if file.path.is_file())
+    return there, str(items) if items and Path(str(items)).is_file() else fallback
+
+
+def _newest_mini(attempt: AttemptLayout | None) -> Path | None:
+    """The mini-eval of the best checkpoint, or the newest one."""
+    if attempt is None:
+        return None
+    files = sorted(attempt.samples.glob("eval_step_*.jsonl"))
+    if not files:
+        return None
+    best = attempt.best.resolve().name.removeprefix("step_") if attempt.best.exists() else ""
+    return next((file for file in files if best and file.stem.endswith(best)), files[-1])
+
+
+def columns_of(rows: list[dict[str, Any]], need: str, given: Mapping[str, str]) -> dict[str, str]:
+    """Which column is read as what, as `cockpit new` would settle it; what can't be told is left to the row readers."""
+    try:
+        return meaning.read_as(rows, need, given)
+    except CockpitError:
+        return dict(given)
+
+
+__all__ = ["AnswerFile", "Subject", "Wish", "columns_of", "subject"]
