@@ -71,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     at = _command_at(words)
     if at is None:
-        return _guarded("cockpit.cli.open", _root_parser(), words)
+        return _guarded("cockpit.cli.workspace.open", _root_parser(), words)
     name = words.pop(at)
     command = COMMANDS[name]
     parser = argparse.ArgumentParser(prog=f"cockpit {name}", description=command.help.capitalize() + ".")

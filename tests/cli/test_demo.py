@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from cockpit.cli import demo
+from cockpit.cli.experiments import demo
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import WorkspaceLayout
 from cockpit.services.experiments.demo import sole_teller

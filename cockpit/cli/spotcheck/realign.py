@@ -30,7 +30,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from cockpit.cli import spot_check
+    from cockpit.cli.spotcheck import spot_check
     from cockpit.services.spotcheck import check, realign
 
     ws = spot_check.find_workspace(options)

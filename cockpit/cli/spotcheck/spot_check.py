@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print_json(check.as_dict())
     else:
-        from cockpit.cli.spot_text import as_text
+        from cockpit.cli.spotcheck.text import as_text
 
         say(as_text(check))
     return FAILED if options.check and check.verdict == "mismatched" else OK

@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 
 from cockpit.cli import OK
-from cockpit.cli.look import as_dict
 from cockpit.cli.output import print_json, say, table
 from cockpit.cli.place import workspace
+from cockpit.cli.tree.look import as_dict
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from cockpit.cli import OK
-from cockpit.cli.look import as_dict, experiments_table
 from cockpit.cli.output import print_json, say, warn
+from cockpit.cli.tree.look import as_dict, experiments_table
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import WorkspaceLayout
 from cockpit.contract.reader import LineTail
