@@ -27,8 +27,8 @@ from cockpit.contract.reader import read_rows
 from cockpit.services.wizard.wizard import Wizard
 from cockpit.services.workspace.workspace import ExperimentView, Workspace
 from cockpit.ui.app import CockpitApp
-from cockpit.ui.glyphs import UNICODE
-from cockpit.ui.local_backend import LocalBackend
+from cockpit.ui.backend.local import LocalBackend
+from cockpit.ui.text.glyphs import UNICODE
 
 SIZES = ((80, 24), (160, 45))
 PATIENCE_S = 120.0

@@ -13,8 +13,8 @@ from textual.app import App
 from textual.reactive import Reactive, var
 from textual.screen import Screen
 
-from cockpit.ui import glyphs as signs
-from cockpit.ui import leftcrop
+from cockpit.ui import textual_patch
+from cockpit.ui.dashboard.screen import FlightDeck
 from cockpit.ui.frames import FrameCap, frames_per_second
 from cockpit.ui.messages import (
     ActionFailed,
@@ -25,14 +25,14 @@ from cockpit.ui.messages import (
     ReasonWanted,
     WorkspaceLookedAt,
 )
-from cockpit.ui.screens.flight_deck import FlightDeck
 from cockpit.ui.state import CockpitState
+from cockpit.ui.text import glyphs as signs
 
 if TYPE_CHECKING:
-    from cockpit.ui.backend import Backend
+    from cockpit.ui.backend.feeds import Feeds
+    from cockpit.ui.backend.poller import Poller
+    from cockpit.ui.backend.protocol import Backend
     from cockpit.ui.commands import Commands
-    from cockpit.ui.feeds import Feeds
-    from cockpit.ui.poller import Poller
 
 TICK_S = 5.0
 """Seconds between two looks at the clock; ages change their words in steps of 10 s and more."""
@@ -91,13 +91,13 @@ class CockpitApp(App[int]):
 
     @cached_property
     def feeds(self) -> Feeds:
-        from cockpit.ui.feeds import Feeds
+        from cockpit.ui.backend.feeds import Feeds
 
         return Feeds(self.backend, self.state, self._wake)
 
     @cached_property
     def poller(self) -> Poller:
-        from cockpit.ui.poller import Poller
+        from cockpit.ui.backend.poller import Poller
 
         return Poller(self.backend, self.post_message, lambda: self.state.shown)
 
@@ -226,9 +226,9 @@ class CockpitApp(App[int]):
 
 def run(workspace_root: Path | None, *, select: str | None = None, wizard: Path | None = None) -> int:
     """Open the screens on a workspace (None: say how to make one) and give the exit code."""
-    from cockpit.ui.local_backend import LocalBackend
+    from cockpit.ui.backend.local import LocalBackend
 
-    leftcrop.install()
+    textual_patch.install()
     app = CockpitApp(LocalBackend(workspace_root))
     if select is not None:
         app.state.select(select)

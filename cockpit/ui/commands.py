@@ -11,7 +11,7 @@ from textual.widget import Widget
 
 from cockpit.contract.errors import CockpitError, GateClosed
 from cockpit.ui.messages import ActionFailed, ActionSucceeded, ReasonWanted
-from cockpit.ui.views import faces
+from cockpit.ui.text import status_style
 from cockpit.ui.widgets.charts_pane import ChartsPane
 from cockpit.ui.widgets.line_view import LineView
 
@@ -83,12 +83,12 @@ class Commands:
         self.app.leave()
 
     def help(self) -> None:
-        from cockpit.ui.screens.help import HelpScreen
+        from cockpit.ui.pages.help import HelpScreen
 
         self._open_once(HelpScreen)
 
     def palette(self) -> None:
-        from cockpit.ui.screens.palette import PaletteScreen
+        from cockpit.ui.pages.palette import PaletteScreen
 
         def chosen(action_id: str | None) -> None:
             if action_id is not None:
@@ -99,23 +99,23 @@ class Commands:
             self.app.push_screen(PaletteScreen(scope, self.app.glyphs), chosen)
 
     def open(self) -> None:
-        from cockpit.ui.screens.run import RunScreen
+        from cockpit.ui.run.screen import RunScreen
 
         if self._selected() is not None:
             self.app.push_screen(RunScreen(self.app))
 
     def findings(self) -> None:
-        from cockpit.ui.screens.lists import FindingsScreen
+        from cockpit.ui.pages.lists import FindingsScreen
 
         self._open_once(FindingsScreen)
 
     def method_log(self) -> None:
-        from cockpit.ui.screens.lists import MethodLogScreen
+        from cockpit.ui.pages.lists import MethodLogScreen
 
         self._open_once(MethodLogScreen)
 
     def spot_check(self) -> None:
-        from cockpit.ui.screens.spot_check import SpotCheckScreen
+        from cockpit.ui.spotcheck.screen import SpotCheckScreen
 
         if not isinstance(self.app.screen, SpotCheckScreen):
             view = self.app.state.selected_view
@@ -135,12 +135,12 @@ class Commands:
         self.compare_these([*others, view.id] if not state.marked else [view.id, *others])
 
     def compare_these(self, ids: Sequence[str]) -> None:
-        from cockpit.ui.screens.compare import CompareScreen
+        from cockpit.ui.compare.screen import CompareScreen
 
         self.app.push_screen(CompareScreen(self.app, ids[-6:]))
 
     def doctor(self) -> None:
-        from cockpit.ui.screens.lists import DoctorScreen
+        from cockpit.ui.pages.lists import DoctorScreen
 
         self._open_once(DoctorScreen)
 
@@ -158,7 +158,7 @@ class Commands:
 
     def set_filter(self, words: str) -> None:
         """List the experiments that `words` keep (core/tree/experiment_filter); the selection moves to the first of them."""
-        from cockpit.ui.views.tree import in_listing
+        from cockpit.ui.dashboard.tree import in_listing
 
         state = self.app.state
         state.words = words
@@ -244,7 +244,7 @@ class Commands:
 
     def ask_reason(self, message: ReasonWanted) -> None:
         """Show what stands against it; with a reason the service is asked once more."""
-        from cockpit.ui.screens.decide import ReasonScreen
+        from cockpit.ui.experiments.decide import ReasonScreen
 
         def answered(reason: str | None) -> None:
             if reason is not None:
@@ -265,7 +265,7 @@ class Commands:
         view = self._selected()
         if view is None:
             return
-        if faces.is_live(view) or view.attempt is None:
+        if status_style.is_live(view) or view.attempt is None:
             self._refuse(view, "only a run that ended is resumed", "l launches a draft.")
             return
         self.serve(view.id, "resuming", lambda: self.app.backend.resume(view.id))
@@ -274,18 +274,18 @@ class Commands:
         view = self._selected()
         if view is None:
             return
-        if faces.is_live(view) or view.attempt is None:
+        if status_style.is_live(view) or view.attempt is None:
             self._refuse(view, "it is scored when its run has ended", "s stops it with a checkpoint.")
             return
         self.serve(view.id, "scoring", lambda: self.app.backend.score(view.id))
 
     def stop(self) -> None:
-        from cockpit.ui.screens.confirm import StopScreen
+        from cockpit.ui.experiments.confirm import StopScreen
 
         view = self._selected()
         if view is None:
             return
-        if not faces.is_live(view):
+        if not status_style.is_live(view):
             self._refuse(view, "there is nothing to stop", "r resumes it.")
             return
 
@@ -297,12 +297,12 @@ class Commands:
         self.app.push_screen(StopScreen(view, self.app.glyphs), answered)
 
     def decide(self) -> None:
-        from cockpit.ui.screens.decide import DecideScreen
+        from cockpit.ui.experiments.decide import DecideScreen
 
         view = self._selected()
         if view is None:
             return
-        if faces.is_live(view) or view.attempt is None:
+        if status_style.is_live(view) or view.attempt is None:
             self._refuse(view, "there is no result to decide on yet", "Wait for its score.")
             return
 
@@ -316,8 +316,8 @@ class Commands:
     def wizard(self) -> None:
         """Step by step, for the workspace here or one to be; a walk that was left goes on where it was."""
         from cockpit.services.wizard.wizard import Wizard
-        from cockpit.ui.screens.new_experiment import branch_from
-        from cockpit.ui.screens.wizard import WizardScreen
+        from cockpit.ui.experiments.new_experiment import branch_from
+        from cockpit.ui.wizard.screen import WizardScreen
 
         picture = self.app.state.picture
         root = self.app.wizard_root or (picture.root if picture is not None else None) or Path.cwd()
@@ -337,7 +337,7 @@ class Commands:
         self.app.push_screen(WizardScreen(self.app, wizard), done)
 
     def new(self) -> None:
-        from cockpit.ui.screens.new_experiment import NewExperimentScreen
+        from cockpit.ui.experiments.new_experiment import NewExperimentScreen
 
         picture = self.app.state.picture
         if picture is None or picture.root is None:
@@ -353,7 +353,7 @@ class Commands:
         self.app.push_screen(NewExperimentScreen(self.app), made)
 
     def _refuse(self, view: ExperimentView, why: str, mend: str) -> None:
-        _, word, _ = faces.status_face(view, self.app.glyphs)
+        _, word, _ = status_style.status_face(view, self.app.glyphs)
         self.app.say(f"{view.id} is {word}: {why}.", mend, bad=True)
 
     def serve(

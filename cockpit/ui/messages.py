@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cockpit.core.spotcheck.spot import SpotCheck
     from cockpit.services.spotcheck.realign import Realigned
     from cockpit.services.wizard.page import Page
-    from cockpit.ui.facts import Hardware, Picture
+    from cockpit.ui.backend.summary import Hardware, Picture
 
 
 @dataclass(eq=False, repr=False)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from cockpit.core.findings import Finding
     from cockpit.services.live.attempt_state import LiveRun
     from cockpit.services.workspace.workspace import ExperimentView
-    from cockpit.ui.facts import Hardware, Picture
+    from cockpit.ui.backend.summary import Hardware, Picture
 
 Topic = Literal["tree", "selection", "live", "log", "findings", "hardware", "clock", "charts"]
 MOST_MARKED = 5

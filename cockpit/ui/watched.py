@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from cockpit.contract.errors import CockpitError
-from cockpit.ui import leftcrop
+from cockpit.ui import textual_patch
 from cockpit.ui.app import CockpitApp
-from cockpit.ui.facts import Draft
-from cockpit.ui.local_backend import LocalBackend
+from cockpit.ui.backend.local import LocalBackend
+from cockpit.ui.backend.summary import Draft
 
 
 class WatchingBackend(LocalBackend):
@@ -49,6 +49,6 @@ class WatchingBackend(LocalBackend):
 
 def run(root: Path, place: str) -> int:
     """Open the screens on a mirror of `place` and give the exit code."""
-    leftcrop.install()
+    textual_patch.install()
     code = CockpitApp(WatchingBackend(root, place)).run()
     return int(code or 0)

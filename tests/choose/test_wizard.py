@@ -19,9 +19,9 @@ from cockpit.services.smoke import run
 from cockpit.services.wizard.pages import PAGES, TAKES, chance_level
 from cockpit.services.wizard.wizard import MOVE, SETUP, TITLES, Wizard
 from cockpit.ui.app import CockpitApp
-from cockpit.ui.glyphs import ASCII, UNICODE
-from cockpit.ui.local_backend import LocalBackend
-from cockpit.ui.screens.wizard import WizardScreen
+from cockpit.ui.backend.local import LocalBackend
+from cockpit.ui.text.glyphs import ASCII, UNICODE
+from cockpit.ui.wizard.screen import WizardScreen
 from tests.choose.conftest import Behave
 from trainers.tiny import task
 

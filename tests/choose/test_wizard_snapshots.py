@@ -21,9 +21,9 @@ from cockpit.services.smoke import run
 from cockpit.services.wizard.page import Page
 from cockpit.services.wizard.wizard import MOVE, SETUP, Wizard
 from cockpit.ui.app import CockpitApp
-from cockpit.ui.glyphs import UNICODE
-from cockpit.ui.local_backend import LocalBackend
-from cockpit.ui.screens.wizard import WizardScreen
+from cockpit.ui.backend.local import LocalBackend
+from cockpit.ui.text.glyphs import UNICODE
+from cockpit.ui.wizard.screen import WizardScreen
 from tests.choose.conftest import Behave
 from tests.choose.test_memory import SMOL
 from tests.choose.test_wizard import settled, to

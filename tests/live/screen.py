@@ -12,8 +12,8 @@ from textual.pilot import Pilot
 
 from cockpit.services.workspace.workspace import ExperimentView
 from cockpit.ui.app import CockpitApp
-from cockpit.ui.facts import Hardware
-from cockpit.ui.local_backend import LocalBackend
+from cockpit.ui.backend.local import LocalBackend
+from cockpit.ui.backend.summary import Hardware
 from tests.ui.stage import NOW
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cockpit.contract.writer import AttemptWriter
-from cockpit.ui import leftcrop
+from cockpit.ui import textual_patch
 from cockpit.ui.messages import DataArrived
 from cockpit.ui.widgets.charts_pane import ChartsPane
 from tests.live.screen import CountingApp, look, until
@@ -135,7 +135,7 @@ async def test_a_quiet_run_sends_nothing(stage: Stage) -> None:
 
 
 async def test_a_row_costs_a_few_hundred_bytes(stage: Stage, writer: AttemptWriter) -> None:
-    assert leftcrop.install(), "this Textual is not the one that the cropping was written for"
+    assert textual_patch.install(), "this Textual is not the one that the cropping was written for"
     app = CountingApp(stage.root)
     async with app.run_test(size=WIDE) as pilot:
         await look(pilot)

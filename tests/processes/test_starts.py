@@ -172,8 +172,8 @@ def test_a_start_that_is_gone_is_said_before_anything_runs(
 
 def test_the_tree_shows_it(ws: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     from cockpit.cli import main
-    from cockpit.ui.glyphs import choose
-    from cockpit.ui.views.tree import tree_lines
+    from cockpit.ui.dashboard.tree import tree_lines
+    from cockpit.ui.text.glyphs import choose
 
     lifecycle.new(ws, "sft", lora=False, parent="exp_0001@20", hypothesis="from the middle")
     assert main(["--dir", str(ws.root), "ls"]) == 0

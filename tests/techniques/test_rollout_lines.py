@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cockpit.ui.glyphs import UNICODE
-from cockpit.ui.views.answers import item_lines, rollout_lines, taken
+from cockpit.ui.run.answers import item_lines, rollout_lines, taken
+from cockpit.ui.text.glyphs import UNICODE
 
 
 def row(score: float, **more: Any) -> dict[str, Any]:

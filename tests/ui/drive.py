@@ -21,11 +21,11 @@ from cockpit.contract.errors import GateClosed
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import read_rows
 from cockpit.services.workspace.workspace import ExperimentView
-from cockpit.ui import leftcrop
+from cockpit.ui import textual_patch
 from cockpit.ui.app import CockpitApp
-from cockpit.ui.facts import Check, Draft, GpuLine, Hardware
-from cockpit.ui.glyphs import ASCII, UNICODE
-from cockpit.ui.local_backend import LocalBackend
+from cockpit.ui.backend.local import LocalBackend
+from cockpit.ui.backend.summary import Check, Draft, GpuLine, Hardware
+from cockpit.ui.text.glyphs import ASCII, UNICODE
 from tests.ui.stage import Stage
 from tests.ui.tty import TtyDriver
 
@@ -204,7 +204,7 @@ async def fly(
     """A cockpit on `stage`, ready: looked at, laid out, drawn. With `tty` every byte is written and kept."""
     app = cockpit_app(stage, **options)
     if tty:
-        leftcrop.install()
+        textual_patch.install()
         app.driver_class = TtyDriver
     async with app.run_test(headless=not tty, size=size, notifications=True) as pilot:
         cockpit = Cockpit(app, pilot)

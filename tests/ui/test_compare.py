@@ -8,10 +8,10 @@ import pytest
 
 from cockpit.core.findings import Finding
 from cockpit.core.tree.comparing import Comparison, Side
-from cockpit.ui.screens.compare import CompareScreen
-from cockpit.ui.screens.findings import ActsScreen, FindingsScreen
-from cockpit.ui.screens.run import RunScreen
-from cockpit.ui.views.comparing import asked, settings
+from cockpit.ui.compare.screen import CompareScreen
+from cockpit.ui.compare.view import asked, settings
+from cockpit.ui.findings.screen import ActsScreen, FindingsScreen
+from cockpit.ui.run.screen import RunScreen
 from cockpit.ui.widgets.chart import Chart
 from cockpit.ui.widgets.line_view import LineView
 from tests.ui.drive import Cockpit, fly

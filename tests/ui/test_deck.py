@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from cockpit.contract.errors import CockpitError, GateClosed
-from cockpit.ui.local_backend import LocalBackend
-from cockpit.ui.screens.decide import ReasonScreen
-from cockpit.ui.screens.flight_deck import FlightDeck
-from cockpit.ui.screens.run import RunScreen
+from cockpit.ui.backend.local import LocalBackend
+from cockpit.ui.dashboard.screen import FlightDeck
+from cockpit.ui.experiments.decide import ReasonScreen
+from cockpit.ui.run.screen import RunScreen
 from tests.ui.drive import LARGE, SMALL, Cockpit, StageBackend, fly
 from tests.ui.gallery import build
 

@@ -9,10 +9,10 @@ from textual.widgets import Input
 
 from cockpit.contract.errors import CockpitError
 from cockpit.ui import actions
-from cockpit.ui.facts import Draft
-from cockpit.ui.screens.flight_deck import FlightDeck
-from cockpit.ui.screens.new_experiment import NewExperimentScreen
-from cockpit.ui.screens.wizard import WizardScreen
+from cockpit.ui.backend.summary import Draft
+from cockpit.ui.dashboard.screen import FlightDeck
+from cockpit.ui.experiments.new_experiment import NewExperimentScreen
+from cockpit.ui.wizard.screen import WizardScreen
 from tests.ui.drive import LARGE, SMALL, fly
 from tests.ui.gallery import build
 

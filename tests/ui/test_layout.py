@@ -7,7 +7,7 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cockpit.ui.deck_layout import PANES, Box, Need, chart_boxes, deck, is_wide, run
+from cockpit.ui.widgets.deck_layout import PANES, Box, Need, chart_boxes, deck, is_wide, run
 
 SIDES = st.integers(1, 300)
 NEEDS = st.builds(

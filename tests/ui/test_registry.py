@@ -9,15 +9,15 @@ from cockpit.cli import COMMANDS
 from cockpit.ui import actions
 from cockpit.ui.actions import ACTIONS, COMPARE, DECK, EVERYWHERE, LIST, RUN, SPOT, Action
 from cockpit.ui.commands import Commands
-from cockpit.ui.glyphs import UNICODE
-from cockpit.ui.screens.compare import CompareScreen
-from cockpit.ui.screens.flight_deck import FlightDeck
-from cockpit.ui.screens.help import HelpScreen, help_blocks
-from cockpit.ui.screens.lists import DoctorScreen, FindingsScreen, MethodLogScreen
-from cockpit.ui.screens.palette import PaletteScreen
-from cockpit.ui.screens.run import ItemScreen, RunScreen
-from cockpit.ui.screens.spot_check import SpotCheckScreen
-from cockpit.ui.views import bars
+from cockpit.ui.compare.screen import CompareScreen
+from cockpit.ui.dashboard import bars
+from cockpit.ui.dashboard.screen import FlightDeck
+from cockpit.ui.pages.help import HelpScreen, help_blocks
+from cockpit.ui.pages.lists import DoctorScreen, FindingsScreen, MethodLogScreen
+from cockpit.ui.pages.palette import PaletteScreen
+from cockpit.ui.run.screen import ItemScreen, RunScreen
+from cockpit.ui.spotcheck.screen import SpotCheckScreen
+from cockpit.ui.text.glyphs import UNICODE
 
 VIEW_ONLY = {
     "help", "back", "clear", "next_pane", "previous_pane", "down", "up", "first", "last", "page_down", "page_up",

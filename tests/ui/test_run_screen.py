@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from cockpit.ui.screens.flight_deck import FlightDeck
-from cockpit.ui.screens.run import ItemScreen, RunScreen
-from cockpit.ui.screens.run_tabs import TABS
+from cockpit.ui.dashboard.screen import FlightDeck
+from cockpit.ui.run.screen import ItemScreen, RunScreen
+from cockpit.ui.run.tabs import TABS
 from tests.ui.drive import LARGE, SMALL, Cockpit, fly
 from tests.ui.gallery import build
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from cockpit.services.dataset import render
-from cockpit.ui.screens.spot_check import SpotCheckScreen
-from cockpit.ui.spot_layout import spot as places
+from cockpit.ui.spotcheck.layout import spot as places
+from cockpit.ui.spotcheck.screen import SpotCheckScreen
 from tests.spot.cases import CHINESE, HEBREW, held_out, said, train
 from tests.spot.test_command import fake_rendering
 from tests.ui.drive import LARGE, SMALL, Cockpit, fly

@@ -11,12 +11,14 @@ from rich.cells import cell_len
 from cockpit.core.findings import Finding
 from cockpit.core.scores import Delta, Score
 from cockpit.services.workspace.workspace import ExperimentView
-from cockpit.ui.facts import GpuLine, Hardware, Picture
-from cockpit.ui.glyphs import ASCII, UNICODE, wants_ascii
-from cockpit.ui.lines import fold, line, plain_text, to_strip
-from cockpit.ui.views import answers, bars, log, method, tree
-from cockpit.ui.views.findings import finding_lines
-from cockpit.ui.views.scores import delta_spans, number, score_spans, share
+from cockpit.ui.backend.summary import GpuLine, Hardware, Picture
+from cockpit.ui.dashboard import bars, log, tree
+from cockpit.ui.findings.view import finding_lines
+from cockpit.ui.pages import method
+from cockpit.ui.run import answers
+from cockpit.ui.text.glyphs import ASCII, UNICODE, wants_ascii
+from cockpit.ui.text.lines import fold, line, plain_text, to_strip
+from cockpit.ui.text.scores import delta_spans, number, score_spans, share
 
 
 def _view(id_: str = "exp_0001", **fields: object) -> ExperimentView:

@@ -6,12 +6,12 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
-from cockpit.ui.deck_layout import Box, chart_boxes
-from cockpit.ui.glyphs import Glyphs
-from cockpit.ui.lines import line
 from cockpit.ui.state import CockpitState, Topic
-from cockpit.ui.styles import BOLD, DIM
+from cockpit.ui.text.glyphs import Glyphs
+from cockpit.ui.text.lines import line
+from cockpit.ui.text.styles import BOLD, DIM
 from cockpit.ui.widgets.boxes import Boxes
+from cockpit.ui.widgets.deck_layout import Box, chart_boxes
 from cockpit.ui.widgets.line_view import LineView
 from cockpit.ui.widgets.seen import can_be_seen
 
@@ -95,20 +95,20 @@ class ChartsPane(Boxes):
             self._lay_out([])
             self._set_title("Charts")
             return
-        from cockpit.ui.views import charts
+        from cockpit.ui.widgets import charts_view
 
         self.builds += 1
         run = self.state.shown_run
-        self._lay_out(charts.names(view, run))
+        self._lay_out(charts_view.names(view, run))
         first = self._names.index(self._page[0]) if self._page else 0
-        self._set_title(charts.title(self.state, view, self._page, len(self._names), first))
+        self._set_title(charts_view.title(self.state, view, self._page, len(self._names), first))
         for chart, name in zip(self.charts, self._page, strict=False):
             self._show(chart, name, view)
 
     def _show(self, chart: Chart, name: str, view: ExperimentView) -> None:
-        from cockpit.ui.views import charts
+        from cockpit.ui.widgets import charts_view
 
-        made = charts.spec(name, self.state, view, ascii_only=self.glyphs.ascii, mono=_mono())
+        made = charts_view.spec(name, self.state, view, ascii_only=self.glyphs.ascii, mono=_mono())
         chart.choose(self.has_focus and name == self.chosen and len(self._page) > 1)
         chart.show(made.lines, levels=made.levels, marks=made.marks, view=made.view, empty=made.empty)
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from textual import events
 
 from cockpit.core.safe_text import clean
-from cockpit.ui.glyphs import Glyphs
-from cockpit.ui.lines import Span, fold, line
-from cockpit.ui.styles import BAD, CURSOR, DIM, PLAIN
+from cockpit.ui.text.glyphs import Glyphs
+from cockpit.ui.text.lines import Span, fold, line
+from cockpit.ui.text.styles import BAD, CURSOR, DIM, PLAIN
 from cockpit.ui.widgets.line_view import LineView
 
 

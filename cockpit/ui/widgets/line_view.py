@@ -11,10 +11,10 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from cockpit.ui.glyphs import UNICODE, Glyphs
-from cockpit.ui.lines import Line, changed_columns, line, to_strip
 from cockpit.ui.messages import LineChosen, LineHighlighted
-from cockpit.ui.styles import BOLD, CURSOR, DIM, PLAIN
+from cockpit.ui.text.glyphs import UNICODE, Glyphs
+from cockpit.ui.text.lines import Line, changed_columns, line, to_strip
+from cockpit.ui.text.styles import BOLD, CURSOR, DIM, PLAIN
 
 
 class LineView(Widget):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias, cast
 
-from cockpit.ui.glyphs import Glyphs
-from cockpit.ui.lines import Line, line
 from cockpit.ui.state import CockpitState, Topic
-from cockpit.ui.styles import DIM
+from cockpit.ui.text.glyphs import Glyphs
+from cockpit.ui.text.lines import Line, line
+from cockpit.ui.text.styles import DIM
 from cockpit.ui.widgets.line_view import LineView
 from cockpit.ui.widgets.seen import can_be_seen
 
@@ -54,7 +54,7 @@ class Panel(LineView):
         """The lines for the state as it is, in `width` cells."""
         if self.state.picture is None:
             return [line((self.waiting, DIM))] if self.waiting else []
-        from cockpit.ui.views.panes import PANES
+        from cockpit.ui.dashboard.panes import PANES
 
         return PANES[self.view](self, width)
 

@@ -1,0 +1,157 @@
+"""The first screen: the experiments as a tree, the shown one's charts live, findings, the machine, the log's tail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+
+from cockpit.ui import actions
+from cockpit.ui.messages import LineChosen, LineHighlighted
+from cockpit.ui.pages.search import SearchScreen
+from cockpit.ui.widgets.boxes import Boxes
+from cockpit.ui.widgets.charts_pane import ChartsPane
+from cockpit.ui.widgets.deck_layout import PANES, Box, Need, deck, findings_columns, header_columns
+from cockpit.ui.widgets.panel import Panel
+
+if TYPE_CHECKING:
+    from cockpit.ui.app import CockpitApp
+
+
+class FlightDeck(SearchScreen):
+    """Everything at a glance: at 160x45 side by side, at 80x24 the tree above one pane that `tab` changes.
+
+    At the start the method log is in sight: in its pane where there is room, else in the pane below the tree
+    while nothing runs, else as its newest line.
+    """
+
+    scope = actions.DECK
+    BINDINGS = actions.bindings(actions.DECK)
+    CSS_PATH: ClassVar = ["search.tcss", "flight_deck.tcss"]
+    AUTO_FOCUS = "#tree"
+    ASKS = "show only experiments that hold these words; enter keeps them, esc drops them"
+    app: CockpitApp
+
+    def __init__(self, app: CockpitApp) -> None:
+        super().__init__()
+        self.pane = ""
+        """The pane below the tree where there is room for one alone; empty until the first look."""
+        self._cockpit = app
+
+    def compose(self) -> ComposeResult:
+        state, glyphs = self._cockpit.state, self._cockpit.glyphs
+        yield Boxes(
+            Panel(
+                state, glyphs, "title", ("tree",), waiting="cockpit  reading the workspace …", focusable=False
+            ),
+            Panel(state, glyphs, "problem", ("tree",), focusable=False),
+            Panel(state, glyphs, "tree", ("tree",), title="Experiments", cursor=True),
+            Panel(state, glyphs, "findings", ("findings", "selection"), title="Findings", cursor=True),
+            Panel(state, glyphs, "decided", ("tree", "selection"), title="Method log", follow=True),
+            Panel(
+                state, glyphs, "header", ("tree", "selection", "live", "clock", "findings"), focusable=False
+            ),
+            ChartsPane(state, glyphs),
+            Panel(state, glyphs, "log", ("log", "selection"), title="Log", follow=True),
+            Panel(state, glyphs, "newest", ("tree", "selection"), focusable=False),
+            Panel(state, glyphs, "hardware", ("hardware",), focusable=False),
+            Panel(state, glyphs, "keys", ("tree", "selection"), waiting="? help  q leave", focusable=False),
+            places=self._places,
+            id="deck",
+        )
+
+    def _places(self, width: int, height: int) -> Mapping[str, Box]:
+        return deck(width, height, self._need(width, height))
+
+    def _need(self, width: int, height: int) -> Need:
+        state = self._cockpit.state
+        picture = state.picture
+        if picture is None:
+            return Need()
+        from cockpit.ui.dashboard import panes
+
+        columns = header_columns(width, height)
+        return Need(
+            pane=self.pane or "charts",
+            experiments=len(picture.experiments),
+            findings=len(panes.found_lines(state, self._cockpit.glyphs, findings_columns(width, height) - 1)),
+            header=max(3, len(panes.header_lines(state, self._cockpit.glyphs, columns - 1))),
+            alone=not picture.experiments,
+            zoomed=state.zoomed is not None,
+            problem=len(panes.problem_lines(state, max(1, width - 1))),
+        )
+
+    def refresh_places(self) -> None:
+        """The number of experiments or findings changed, or the pane: lay out anew if that moves anything."""
+        boxes = self.query_one("#deck", Boxes)
+        if not self.pane and (picture := self._cockpit.state.picture) is not None:
+            quiet = picture.method_log and not any(view.status == "running" for view in picture.experiments)
+            self.pane = "decided" if quiet else "charts"
+        if self._places(*boxes.size) != boxes.placed:
+            boxes.rearrange()
+
+    # -- panes ---------------------------------------------------------------------------------------------------
+
+    def show_pane(self, name: str) -> None:
+        """Bring a pane up (where only one fits) and put the focus on it."""
+        if name != "tree":
+            self.pane = name
+        if self._cockpit.state.zoomed and name != "charts":
+            self._cockpit.commands.zoom()
+        self.refresh_places()
+        if name in self.query_one("#deck", Boxes).placed:
+            self.query_one(f"#{name}").focus()
+
+    def do_next_pane(self, step: int = 1) -> None:
+        here = self.focused_pane
+        self.show_pane(PANES[(PANES.index(here) + step) % len(PANES)])
+
+    def do_previous_pane(self) -> None:
+        self.do_next_pane(-1)
+
+    def do_clear(self) -> None:
+        """esc: the search goes first, then the reading line, then the zoom and the way back to the tree."""
+        if self.drop_search() or self._cockpit.commands.clear_reading():
+            return
+        if self._cockpit.state.zoomed:
+            self._cockpit.commands.zoom()
+        self.show_pane("tree")
+
+    @property
+    def focused_pane(self) -> str:
+        name = self.focused.id if self.focused is not None else None
+        return name if name in PANES else "tree"
+
+    # -- filter --------------------------------------------------------------------------------------------------
+
+    @property
+    def words(self) -> str:
+        return self._cockpit.state.words
+
+    def search(self, words: str) -> None:
+        self._cockpit.commands.set_filter(words)
+
+    def leave_search(self) -> None:
+        self.show_pane("tree")
+
+    def do_open(self) -> None:
+        if self.focused_pane == "findings":
+            self._cockpit.commands.findings()
+        else:
+            self._cockpit.commands.open()
+
+    # -- facts ---------------------------------------------------------------------------------------------------
+
+    def on_line_highlighted(self, message: LineHighlighted) -> None:
+        if message.view.id == "tree":
+            self._cockpit.select(message.key)
+
+    def on_line_chosen(self, message: LineChosen) -> None:
+        if message.view.id in ("tree", "findings"):
+            self.do_open()
+
+    def on_screen_resume(self) -> None:
+        for panel in self.query(Panel):
+            panel.revise()
+        self.query_one(ChartsPane).revise()

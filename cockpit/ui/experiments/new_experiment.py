@@ -1,0 +1,163 @@
+"""The form for a new experiment. What is wrong stands below its field."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Input
+
+from cockpit.contract.errors import CockpitError
+from cockpit.ui.backend.summary import Draft
+from cockpit.ui.messages import DraftRefused, ExperimentMade
+from cockpit.ui.text.lines import line
+from cockpit.ui.text.styles import BOLD, DIM, KEY
+from cockpit.ui.widgets.form import ChoiceRow, Wrong
+from cockpit.ui.widgets.line_view import LineView
+
+if TYPE_CHECKING:
+    from cockpit.services.workspace.workspace import ExperimentView
+    from cockpit.ui.app import CockpitApp
+
+FIELDS = ("parent", "data", "hypothesis", "settings")
+_LABELS = {"parent": "Parent", "data": "Data file", "hypothesis": "Hypothesis", "settings": "Settings"}
+_HINTS = {
+    "parent": "what it branches from: exp_0003, its step exp_0003@40, or exp_0003@base",
+    "data": "the workspace's training file",
+    "hypothesis": "what you expect, in a line",
+    "settings": "TRL's names: learning_rate=1e-4 max_steps=200 peft.r=16",
+}
+
+
+def branch_from(view: ExperimentView | None) -> str:
+    """What a new experiment branches from: the selected one, or its parent where it was discarded."""
+    if view is None:
+        return ""
+    discarded = view.decision is not None and view.decision.status == "discarded"
+    return (view.parent or view.id) if discarded else view.id
+
+
+class NewExperimentScreen(Screen[str]):
+    """Makes a draft. Everything left empty is decided by the workspace and the technique's defaults."""
+
+    CSS_PATH = "new_experiment.tcss"
+    AUTO_FOCUS = "#technique"
+    BINDINGS: ClassVar = [
+        Binding("escape", "dismiss", "back", show=False, id="new.back"),
+        Binding("enter", "make", "make the draft", show=False, id="new.make"),
+        Binding("f2", "wizard", "step by step", show=False, id="new.wizard"),
+        Binding("down", "app.focus_next", "next field", show=False, id="new.next"),
+        Binding("up", "app.focus_previous", "field before", show=False, id="new.previous"),
+    ]
+
+    def __init__(self, app: CockpitApp) -> None:
+        super().__init__()
+        self.cockpit = app
+        self.making = False
+
+    def compose(self) -> ComposeResult:
+        glyphs = self.cockpit.glyphs
+        heading = LineView(id="heading", glyphs=glyphs, focusable=False)
+        heading.add_class("gap")
+        heading.lines = [
+            line(("New experiment", BOLD), ("   what is left empty is decided by the workspace", DIM))
+        ]
+        yield heading
+        yield LineView(glyphs=glyphs, focusable=False).add_class("gap")
+        yield self._row("Technique", ChoiceRow("technique", self._techniques(), glyphs, value=self._first()))
+        yield self._row("Weights", ChoiceRow("weights", [("lora", "LoRA"), ("full", "full")], glyphs))
+        selected = branch_from(self.cockpit.state.selected_view) or self.cockpit.state.selected or ""
+        for name in FIELDS:
+            value = selected if name == "parent" else ""
+            field = Input(value=value, placeholder=_HINTS[name], id=name, compact=True)
+            yield self._row(_LABELS[name], field)
+            yield Wrong(f"wrong_{name}", glyphs)
+        yield Wrong("wrong_", glyphs)
+        foot = LineView(id="foot", glyphs=glyphs, focusable=False)
+        foot.lines = [
+            line(("enter", KEY), (" make the draft  ", DIM), ("tab", KEY), (" next field  ", DIM),
+                 ("left/right", KEY), (" choose  ", DIM), ("f2", KEY), (" wizard  ", DIM),
+                 ("esc", KEY), (" back", DIM))
+        ]  # fmt: skip
+        yield foot
+
+    def _techniques(self) -> Sequence[tuple[str, str]]:
+        picture = self.cockpit.state.picture
+        there = bool(picture and picture.experiments)
+        trained = [(name, name.upper()) for name in self.cockpit.backend.techniques()]
+        return trained if there else [("baseline", "baseline"), *trained]
+
+    def _first(self) -> str:
+        return self._techniques()[0][0]
+
+    def _row(self, label: str, field: Widget) -> Horizontal:
+        name = LineView(glyphs=self.cockpit.glyphs, focusable=False)
+        name.add_class("label")
+        name.lines = [line(label)]
+        row = Horizontal(name, field)
+        row.add_class("row")
+        return row
+
+    def action_wizard(self) -> None:
+        """The same, step by step: the data looked at, the technique advised, a smoke run."""
+        self.dismiss(None)
+        self.cockpit.commands.wizard()
+
+    # -- making it -----------------------------------------------------------------------------------------------
+
+    def draft(self) -> Draft:
+        """What is typed, as a value."""
+        values = {name: self.query_one(f"#{name}", Input).value.strip() for name in FIELDS}
+        technique = self.query_one("#technique", ChoiceRow).value
+        return Draft(
+            technique=technique,
+            hypothesis=values["hypothesis"],
+            parent=values["parent"] or None,
+            data=values["data"],
+            overrides=tuple(values["settings"].split()),
+            lora=None if technique == "baseline" else self.query_one("#weights", ChoiceRow).value == "lora",
+        )
+
+    def on_input_submitted(self) -> None:
+        self.action_make()
+
+    def action_make(self) -> None:
+        """Check every field in a thread; make the draft where all are sound."""
+        if not self.making:
+            self.making = True
+            self._say({"": ""})
+            threading.Thread(target=self._work, args=(self.draft(),), name="cockpit-new", daemon=True).start()
+
+    def _work(self, draft: Draft) -> None:
+        backend = self.cockpit.backend
+        try:
+            wrong = backend.check(draft)
+            if not wrong:
+                self.post_message(ExperimentMade(backend.new(draft)))
+                return
+        except CockpitError as error:
+            wrong = {"": str(error)}
+        except Exception as error:  # noqa: BLE001 - said in the form, the log has the traceback
+            kept = backend.complain(error)
+            wrong = {"": f"That failed: {error}." + (f" The traceback is in {kept}." if kept else "")}
+        self.post_message(DraftRefused(wrong))
+
+    def on_draft_refused(self, message: DraftRefused) -> None:
+        self.making = False
+        self._say(message.wrong)
+        first = next((name for name in FIELDS if message.wrong.get(name)), None)
+        if first is not None:
+            self.query_one(f"#{first}").focus()
+
+    def on_experiment_made(self, message: ExperimentMade) -> None:
+        self.dismiss(message.experiment_id)
+
+    def _say(self, wrong: Mapping[str, str]) -> None:
+        for name in (*FIELDS, ""):
+            self.query_one(f"#wrong_{name}", Wrong).say(wrong.get(name, ""), self.size.width - 15)

@@ -1,0 +1,95 @@
+"""Findings: evidence, next step, and what can be done about one without leaving the cockpit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from textual import events
+
+from cockpit.core.rules.finding_actions import Act, acts
+from cockpit.ui.findings.view import finding_blocks, no_findings
+from cockpit.ui.messages import LineChosen
+from cockpit.ui.pages.dialog import WIDTH, Choice, Dialog
+from cockpit.ui.pages.page import Page
+from cockpit.ui.text.lines import Line
+from cockpit.ui.widgets.line_view import LineView
+
+if TYPE_CHECKING:
+    from cockpit.core.findings import Finding
+    from cockpit.ui.text.glyphs import Glyphs
+
+
+class FindingsScreen(Page):
+    """All findings, with evidence and source; enter offers what can be done about the one under the cursor."""
+
+    heading = "Findings"
+    cursor = True
+
+    def blocks(self, width: int) -> Sequence[Sequence[Line]]:
+        found = self.cockpit.state.shown_findings()
+        if not found:
+            return [no_findings(self.cockpit.state.shown is not None)]
+        return finding_blocks(found, width=width, glyphs=self.cockpit.glyphs, full=True)
+
+    def on_key(self, event: events.Key) -> None:
+        if event.key == "enter" and not self.searching:
+            event.stop()
+            self.do_open()
+
+    def do_open(self) -> None:
+        """Offer what can be done about the finding under the cursor."""
+        self._offer(self.query_one("#body", LineView).cursor)
+
+    def on_line_chosen(self, message: LineChosen) -> None:
+        self._offer(message.key)
+
+    def _offer(self, key: str | None) -> None:
+        found = self.cockpit.state.shown_findings()
+        if key is None or not key.isdigit() or int(key) >= len(found):
+            return
+        finding = found[int(key)]
+        offered = acts(finding, running=self._still_runs(finding))
+        if offered:
+            self.cockpit.push_screen(ActsScreen(self.cockpit.glyphs, finding, offered), self._act)
+
+    def _still_runs(self, finding: Finding) -> bool:
+        picture = self.cockpit.state.picture
+        views = [picture.view(id_) for id_ in finding.experiments] if picture else []
+        return any(view is not None and view.status == "running" for view in views)
+
+    def _act(self, act: Act | None) -> None:
+        """Do it as its key would, on the experiment that it is about."""
+        if act is None:
+            return
+        if act.do == "compare":
+            self.cockpit.commands.compare_these(act.command.split()[2:])
+            return
+        if act.experiment:
+            self.cockpit.select(act.experiment)
+        method = {
+            "open": "open",
+            "stop": "stop",
+            "discard": "decide",
+            "spot_check": "spot_check",
+            "new": "new",
+        }
+        getattr(self.cockpit.commands, method[act.do])()
+
+
+class ActsScreen(Dialog[Act]):
+    """Offers the acts on a finding, the most useful first; each with the command that does the same."""
+
+    def __init__(self, glyphs: Glyphs, finding: Finding, offered: Sequence[Act]) -> None:
+        self.offered = {str(number): act for number, act in enumerate(offered, 1)}
+        choices = [Choice(key, key, _offer_text(act)) for key, act in self.offered.items()]
+        super().__init__(glyphs, finding.headline, [finding.next_step], choices)
+
+    def answer(self, choice: str) -> None:
+        self.dismiss(self.offered.get(choice))
+
+
+def _offer_text(act: Act) -> str:
+    """The offer, with the command that does the same where both have room."""
+    both = f"{act.says}   ({act.command})"
+    return both if len(both) <= WIDTH - 8 else act.says

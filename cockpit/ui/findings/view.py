@@ -1,0 +1,68 @@
+"""Findings: what is wrong or worth knowing, and the next step. The short list and the full text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from cockpit.core.safe_text import clean
+from cockpit.ui.text.glyphs import Glyphs
+from cockpit.ui.text.lines import Line, fold, line
+from cockpit.ui.text.styles import ACCENT, BAD, BOLD, DIM, KEY, PLAIN, WARN
+
+if TYPE_CHECKING:
+    from cockpit.core.findings import Finding
+
+SPOT_CHECKED = frozenset(
+    {"mid-eval-regression", "stuck-at-zero", "same-score-across-techniques", "objective-mismatch"}
+)
+"""Findings whose next step is to look at both sides (source text, "Diagnostic action")."""
+_FACE = {
+    "block": ("block", "blocks", BAD),
+    "alarm": ("alarm", "alarm", BAD),
+    "warn": ("warn", "warning", WARN),
+    "info": ("info", "note", DIM),
+}
+
+
+def finding_lines(findings: Sequence[Finding], *, width: int, glyphs: Glyphs) -> list[Line]:
+    """A headline and the next step for each finding."""
+    return [item for block in finding_blocks(findings, width=width, glyphs=glyphs) for item in block]
+
+
+def finding_blocks(
+    findings: Sequence[Finding], *, width: int, glyphs: Glyphs, full: bool = False
+) -> list[list[Line]]:
+    """The lines of each finding: headline, next step; with `full` the evidence, the rule and its source as well."""
+    blocks: list[list[Line]] = []
+    for index, finding in enumerate(findings):
+        sign, word, style = _FACE.get(finding.severity, ("info", finding.severity, PLAIN))
+        mark = getattr(glyphs, sign)
+        headline = fold(f"{word}: {clean(finding.headline, newlines='show')}", max(8, width - 3))
+        lines = [line((f"{mark} ", style), (headline[0], BOLD if style is DIM else style), key=str(index))]
+        lines += [line(f"  {more}") for more in headline[1:]]
+        if full:
+            lines += _evidence(finding, width, glyphs)
+        for number, step in enumerate(fold(clean(finding.next_step, newlines="show"), max(8, width - 5))):
+            lines.append(line((f"  {glyphs.arrow} " if number == 0 else "    ", ACCENT), step))
+        if finding.rule in SPOT_CHECKED:
+            lines.append(line(("    x", KEY), (" opens the spot check: train and eval side by side", DIM)))
+        if full:
+            source = f"{clean(finding.rule, newlines='show')}; {clean(finding.source, newlines='show')}"
+            lines += [line((f"  {part}", DIM)) for part in fold(source, max(8, width - 3))]
+            lines.append(line())
+        blocks.append(lines)
+    return blocks
+
+
+def _evidence(finding: Finding, width: int, glyphs: Glyphs) -> list[Line]:
+    lines: list[Line] = []
+    for item in finding.evidence:
+        for number, part in enumerate(fold(clean(item, newlines="keep"), max(8, width - 5))):
+            lines.append(line((f"  {glyphs.dot} " if number == 0 else "    ", DIM), part))
+    return lines
+
+
+def no_findings(watched: bool) -> list[Line]:
+    """What stands there while nothing is found."""
+    return [line(("nothing found" if watched else "nothing to look at yet", DIM))]

@@ -1,0 +1,70 @@
+"""The screens that are one text: findings with their evidence, the method log, the doctor."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+from cockpit.core.safe_text import clean
+from cockpit.ui.backend.summary import Check
+from cockpit.ui.findings.screen import FindingsScreen
+from cockpit.ui.pages import method
+from cockpit.ui.pages.page import Page
+from cockpit.ui.text.lines import Line, fold, line
+from cockpit.ui.text.styles import ACCENT, BAD, DIM, GOOD, WARN
+
+
+class MethodLogScreen(Page):
+    """`methodlog.md`: what was decided, newest last."""
+
+    heading = "Method log"
+    newest_last = True
+
+    def blocks(self, width: int) -> Sequence[Sequence[Line]]:
+        picture = self.cockpit.state.picture
+        log = picture.method_log if picture else ()
+        return method.document_lines(log, width) if log else [[line((method.NOTHING, DIM))]]
+
+
+class DoctorScreen(Page):
+    """What this machine has and lacks; looked at in a thread, since some of it takes seconds."""
+
+    heading = "Doctor"
+    checks: Sequence[Check] | None = None
+
+    def on_mount(self) -> None:
+        threading.Thread(target=self._look, name="cockpit-doctor", daemon=True).start()
+
+    def _look(self) -> None:
+        try:
+            self.checks = self.cockpit.backend.doctor()
+        except Exception as error:  # noqa: BLE001 - said on the screen, the log has the traceback
+            self.cockpit.backend.complain(error)
+            self.checks = [Check("doctor", "fail", f"the checks could not be made: {error}")]
+        self.cockpit.call_later(self.fill)
+
+    def blocks(self, width: int) -> Sequence[Sequence[Line]]:
+        if self.checks is None:
+            return [[line(("looking …", DIM))]]
+        return doctor_blocks(self.checks, width)
+
+
+def doctor_blocks(checks: Sequence[Check], width: int) -> list[list[Line]]:
+    """A block a check: its level as a word, what it says, how to mend it."""
+    faces = {"ok": ("ok  ", GOOD), "warn": ("warn", WARN), "fail": ("FAIL", BAD)}
+    blocks: list[list[Line]] = []
+    for check in checks:
+        word, style = faces.get(check.level, (check.level, DIM))
+        parts = fold(clean(f"{check.name}: {check.says}", newlines="show"), max(10, width - 6))
+        mend = [part for part in fold(clean(check.mend, newlines="show"), max(10, width - 6)) if part]
+        blocks.append(
+            [
+                line((word, style), "  ", parts[0]),
+                *(line("      ", part) for part in parts[1:]),
+                *(line("      ", (part, ACCENT)) for part in mend),
+            ]
+        )
+    return blocks
+
+
+__all__ = ["DoctorScreen", "FindingsScreen", "MethodLogScreen"]

@@ -1,0 +1,404 @@
+"""The wizard: its steps on the left, what is known and why on the right, one question at a time below."""
+
+from __future__ import annotations
+
+import shlex
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.cells import cell_len
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
+from textual.widgets import Input
+
+from cockpit.contract.errors import CockpitError
+from cockpit.core.safe_text import clean
+from cockpit.ui.messages import LineChosen, WizardSaid, WizardTurned
+from cockpit.ui.pages.dialog import Words
+from cockpit.ui.text.lines import Line, fold, line
+from cockpit.ui.text.styles import BAD, BOLD, DIM, GOOD, KEY, PLAIN
+from cockpit.ui.widgets.line_view import LineView
+
+if TYPE_CHECKING:
+    from cockpit.services.wizard.page import Choice, Page, Pick
+    from cockpit.services.wizard.wizard import Wizard
+    from cockpit.ui.app import CockpitApp
+
+WIDE = 110
+"""Columns from which the steps show their answers beside them."""
+_TOLD = 200
+_GO_ON = "\0go on"
+"""The key of the line that leaves the settings as they are; no setting's name."""
+
+
+class WizardScreen(Screen[str]):
+    """Pages of services/wizard/wizard, shown and answered. Answers the experiment's id when it is done."""
+
+    CSS_PATH = "wizard.tcss"
+    AUTO_FOCUS = ""
+    BINDINGS: ClassVar = [
+        Binding("escape", "leave", "leave; it resumes here", show=False, id="wizard.leave"),
+        Binding("ctrl+b,f2", "previous", "the step before", show=False, id="wizard.back"),
+        Binding("enter", "choose", "answer", show=False, id="wizard.choose"),
+        Binding("j,down", "move(1)", "down", show=False, id="wizard.down"),
+        Binding("k,up", "move(-1)", "up", show=False, id="wizard.up"),
+        Binding("pagedown,ctrl+d", "page(1)", "page down", show=False, id="wizard.pgdn"),
+        Binding("pageup,ctrl+u", "page(-1)", "page up", show=False, id="wizard.pgup"),
+    ]
+
+    def __init__(self, app: CockpitApp, wizard: Wizard) -> None:
+        super().__init__()
+        self.cockpit = app
+        self.wizard = wizard
+        self.wizard.tell = self._tell
+        self.turn: Page | None = None
+        self.busy = False
+        self.told: list[str] = []
+        self.reason_for: Choice | None = None
+        self.typed = ""
+        self.editing: Pick | None = None
+        """The setting whose value is being typed."""
+        self.typing = False
+        """Settings are being typed in the line below the list, and go on being."""
+
+    def compose(self) -> ComposeResult:
+        glyphs = self.cockpit.glyphs
+        with Horizontal(id="halves"):
+            yield LineView(id="places", title="Steps", glyphs=glyphs, focusable=False)
+            with Vertical(id="right"):
+                yield LineView(id="page", title="…", glyphs=glyphs)
+                yield Words(id="said", glyphs=glyphs, focusable=False)
+                yield Words(id="question", glyphs=glyphs, focusable=False)
+                yield Words(id="choices", glyphs=glyphs, cursor=True)
+                yield Input(id="line", select_on_focus=False, compact=True)
+        yield LineView(id="foot", glyphs=glyphs, focusable=False)
+
+    def on_mount(self) -> None:
+        self.query_one("#choices").display = False
+        self.query_one("#line").display = False
+        width = self.cockpit.size.width  # before there is a layout; the stylesheet's widths of the steps
+        self.wizard.width = max(30, width - (34 if width >= WIDE else 22) - 4)
+        self._work(lambda: None)
+
+    def on_resize(self) -> None:
+        self.set_class(self.size.width >= WIDE, "-wide")
+        self.call_after_refresh(self._refit)
+
+    # -- working in a thread -------------------------------------------------------------------------------------
+
+    def _work(self, act: Callable[[], None], *, leave: bool = False) -> None:
+        """Do `act`, then fetch the page; both may look at files, so neither is done here."""
+        if self.busy:
+            return
+        self.busy = True
+        self.told = []  # what is told from here on is of this act
+        self._foot()
+        threading.Thread(target=self._thread, args=(act,), name="cockpit-wizard", daemon=True).start()
+
+    def _thread(self, act: Callable[[], None]) -> None:
+        wrong = ""
+        try:
+            act()
+        except CockpitError as error:
+            wrong = str(error)
+        except Exception as error:  # noqa: BLE001 - said on the page, the log has the traceback
+            kept = self.cockpit.backend.complain(error)
+            wrong = f"That failed: {error}." + (f" The traceback is in {kept}." if kept else "")
+        page: Page | None = None
+        try:
+            page = self.wizard.page()
+        except CockpitError as error:  # what was answered before can't stand: back to where it was asked
+            wrong = wrong or str(error)
+            page = self._page_before()
+        self.post_message(WizardTurned(page, wrong))
+
+    def _page_before(self) -> Page | None:
+        try:
+            return self.wizard.page() if self.wizard.back() else None
+        except CockpitError:
+            return None
+
+    def _tell(self, text: str) -> None:
+        self.post_message(WizardSaid(text))
+
+    def on_wizard_said(self, message: WizardSaid) -> None:
+        self.told = [*self.told, message.text][-_TOLD:]
+        self._show_page()
+
+    def on_wizard_turned(self, message: WizardTurned) -> None:
+        self.busy = False
+        if self.wizard.finished:
+            self.dismiss(self.wizard.state.experiment)
+            return
+        before = self.turn.title if self.turn else ""
+        self.typing = self.typing and message.page is not None and message.page.title == before
+        if message.page is not None:
+            self.turn = message.page
+        if self.turn is not None and (self.turn.title != before or "run" in self.turn.busy):
+            self.told = []  # what was told on the way to a verdict is in it
+        self.reason_for = None
+        edited, self.editing = self.editing, None
+        self._show()
+        self._say(message.wrong)
+        if edited is not None:
+            self._edited(edited, again=bool(message.wrong))
+
+    # -- showing -------------------------------------------------------------------------------------------------
+
+    def _refit(self) -> None:
+        width = self.query_one("#page", LineView).size.width
+        if width:
+            self.wizard.width = max(30, width - 4)
+        self._show(keep=True)
+
+    def _show(self, *, keep: bool = False) -> None:
+        self._places()
+        self._show_page(top=not keep and not self.told)
+        self._ask(keep=keep)
+        self._foot()
+
+    def _places(self) -> None:
+        glyphs = self.cockpit.glyphs
+        marks = {"behind": (glyphs.check, GOOD), "here": (glyphs.cursor, BOLD), "ahead": (" ", DIM)}
+        lines: list[Line] = []
+        for place in self.wizard.places():
+            mark, style = marks[place.where]
+            title = BOLD if place.where == "here" else PLAIN if place.where == "behind" else DIM
+            answer = f"  {clean(place.answer, newlines='show')}" if self.size.width >= WIDE else ""
+            lines.append(line((f"{mark} ", style), (place.title, title), (answer, DIM)))
+        self.query_one("#places", LineView).set_lines(lines)
+
+    def _show_page(self, *, top: bool = False) -> None:
+        view = self.query_one("#page", LineView)
+        width = max(20, view.size.width - 2)
+        texts = list(self.turn.lines) if self.turn else ["Looking …"]
+        if self.told:
+            texts += ["", *self.told]
+        picks = {pick.line: pick.name for pick in self.turn.picks} if self.turn else {}
+        lines = [
+            line(part, key=picks.get(number) if first else None)
+            for number, text in enumerate(texts)
+            for first, part in _marked(_folded(clean(text, newlines="show"), width))
+        ]
+        if picks:
+            lines.insert(0, line(("Go on with these settings", BOLD), key=_GO_ON))
+        view.cursor_rows = bool(picks)
+        if top:
+            view.top = 0
+            view.cursor = None
+        elif self.told:
+            view.top = max(0, len(lines) - view.rows)
+        view.set_lines(lines, title=self.turn.title if self.turn else "…")
+
+    def _ask(self, *, keep: bool = False) -> None:
+        page = self.turn
+        question, choices, typed = (
+            self.query_one("#question", Words),
+            self.query_one("#choices", Words),
+            self.query_one("#line", Input),
+        )
+        if page is None:
+            return
+        asked = "Why? The reason goes into methodlog.md." if self.reason_for else page.question
+        asked = self.editing.says if self.editing else asked
+        width = max(20, self.query_one("#page").size.width - 2)
+        question.set_lines([line((part, BOLD)) for part in fold(clean(asked), width)])
+        question.refresh(layout=True)
+        wants_line = not page.choices or self.reason_for is not None
+        choices.display, typed.display = not wants_line, wants_line
+        if wants_line:
+            if not keep:
+                typed.value = "" if self.reason_for else page.default
+                typed.placeholder = "enter goes on" if page.optional else ""
+            if self.editing is not None and not keep:
+                typed.value, typed.placeholder = self.editing.value, "the default"
+            if page.picks and self.editing is None and not self.typing:
+                self.query_one("#page").focus()
+                return
+            typed.focus()
+            typed.action_select_all()  # what is typed replaces the default
+        else:
+            if not keep or choices.cursor is None:
+                choices.cursor, choices.top = "0", 0
+            choices.set_lines(
+                [
+                    line((f" {n} ", KEY), f" {clean(choice.says)}", key=str(n - 1))
+                    for n, choice in enumerate(page.choices, 1)
+                ]
+            )
+            choices.refresh(layout=True)
+            choices.focus()
+
+    def _pick(self, name: str) -> None:
+        """Type the value of the setting under the cursor, or go on."""
+        if self.turn is None:
+            return
+        if name == _GO_ON:
+            self._answer("")
+            return
+        self.editing = next((pick for pick in self.turn.picks if pick.name == name), None)
+        self._say("")
+        self._ask()
+        self._foot()
+
+    def _edited(self, pick: Pick, *, again: bool) -> None:
+        """Back to the list, the cursor on what was edited; what was refused is typed `again`."""
+        view = self.query_one("#page", LineView)
+        view.select_key(pick.name)
+        if again:
+            self.editing = replace(pick, value=self.typed)
+            self._ask()
+            self._foot()
+
+    def _say(self, text: str) -> None:
+        said = self.query_one("#said", Words)
+        width = max(20, self.query_one("#page").size.width - 4)
+        mark = self.cockpit.glyphs.cross
+        parts = fold(clean(text), width) if text else []
+        said.set_lines([line((f"{mark if n == 0 else ' '} {part}", BAD)) for n, part in enumerate(parts)])
+        said.refresh(layout=True)
+
+    def _foot(self) -> None:
+        twin = clean(self.turn.twin, newlines="show") if self.turn else ""
+        if self.busy:
+            parts = line(("working …", BOLD), ("  esc", KEY), (" leave, it goes on from here", DIM))
+        elif self.editing is not None:
+            parts = line(("enter", KEY), (" take it ", DIM), ("esc", KEY), (" leave it as it is", DIM))
+        elif self.turn is not None and self.turn.picks:
+            parts = line(("enter", KEY), (" edit, or go on ", DIM), ("tab", KEY), (" type NAME=VALUE ", DIM),
+                         ("f2", KEY), (" step before ", DIM), ("esc", KEY), (" leave", DIM),
+                         (f"   {twin}", DIM))  # fmt: skip
+        else:
+            shown = f"   {twin}" if twin else ""
+            parts = line(("enter", KEY), (" answer ", DIM), ("f2", KEY), (" step before ", DIM), ("esc", KEY),
+                         (" leave, nothing is lost", DIM), (shown, DIM))  # fmt: skip
+        self.query_one("#foot", LineView).set_lines([parts])
+
+    # -- keys ----------------------------------------------------------------------------------------------------
+
+    def on_key(self, event: object) -> None:
+        """A digit takes its choice at once, unless a line is being typed."""
+        key = getattr(event, "key", "")
+        page = self.turn
+        if page is None or self.busy or isinstance(self.focused, Input):
+            return
+        letter = getattr(event, "character", None) or ""
+        if page.picks and self.editing is None and letter.isalpha() and letter not in "jk":
+            self._type(letter)  # who types a setting's name means the line
+            return
+        if not page.choices:
+            return
+        if key.isdigit() and 1 <= int(key) <= len(page.choices):
+            self._take(page.choices[int(key) - 1])
+
+    def action_choose(self) -> None:
+        page = self.turn
+        if page is None or self.busy:
+            return
+        if isinstance(self.focused, Input):
+            self._submit(self.query_one("#line", Input).value)
+        elif page.picks:
+            self._pick(self.query_one("#page", LineView).cursor or _GO_ON)
+        elif page.choices:
+            cursor = self.query_one("#choices", Words).cursor
+            self._take(page.choices[int(cursor or 0)])
+
+    def on_input_submitted(self) -> None:
+        self._submit(self.query_one("#line", Input).value)
+
+    def on_line_chosen(self, message: LineChosen) -> None:
+        if self.busy or self.turn is None:
+            return
+        if message.view.id == "page":
+            self._pick(message.key)
+        elif self.turn.choices:
+            self._take(self.turn.choices[int(message.key)])
+
+    def _take(self, choice: Choice) -> None:
+        if choice.reason:
+            self.reason_for = choice
+            self._say("")
+            self._ask()
+            return
+        self._answer(choice.value)
+
+    def _submit(self, text: str) -> None:
+        if self.busy or self.turn is None:
+            return
+        if self.editing is not None:
+            self.typed = text.strip()
+            self._answer(f"{self.editing.name}={shlex.quote(self.typed) if self.typed else ''}")
+            return
+        if self.reason_for is not None:
+            if not text.strip():
+                self._say("It is taken only with a reason: type it, or esc.")
+                return
+            self._answer(self.reason_for.value, text)
+            return
+        if not text.strip() and not self.turn.optional and not self.turn.default:
+            self._say("Type an answer first.")
+            return
+        self.typing = bool(self.turn.picks and text.strip())  # settings that are typed are often several
+        self._answer(text if text.strip() or self.turn.optional else self.turn.default)
+
+    def _type(self, letter: str) -> None:
+        line_ = self.query_one("#line", Input)
+        line_.focus()
+        line_.value = letter
+        line_.cursor_position = len(letter)
+
+    def _answer(self, value: str, reason: str = "") -> None:
+        self._say("")
+        self._work(lambda: self.wizard.answer(value, reason))
+
+    def action_previous(self) -> None:
+        if self.reason_for is not None or self.editing is not None:
+            self._drop()
+        else:
+            self._work(self._back)
+
+    def _back(self) -> None:
+        self.wizard.back()
+
+    def action_leave(self) -> None:
+        if self.reason_for is not None or self.editing is not None:
+            self._drop()
+        else:
+            self.dismiss("")
+
+    def _drop(self) -> None:
+        """Leave what is being typed: back to the page's question."""
+        self.reason_for = self.editing = None
+        self._say("")
+        self._ask()
+        self._foot()
+
+    def action_move(self, delta: int) -> None:
+        if self.query_one("#choices").display:
+            self.query_one("#choices", Words).move(delta)
+            return
+        view = self.query_one("#page", LineView)
+        if view.cursor_rows and self.editing is None:
+            view.focus()
+        view.move(delta) if self.editing is None else view.scroll_rows(delta)
+
+    def action_page(self, delta: int) -> None:
+        view = self.query_one("#page", LineView)
+        view.scroll_rows(delta * max(1, view.rows - 1))
+
+
+def _marked(parts: list[str]) -> list[tuple[bool, str]]:
+    """Each part and whether it is the first."""
+    return [(number == 0, part) for number, part in enumerate(parts)]
+
+
+def _folded(text: str, width: int) -> list[str]:
+    """Lines that fit keep their columns; longer ones are broken, and hang below their indent."""
+    if cell_len(text) <= width:
+        return [text]
+    indent = " " * min(12, len(text) - len(text.lstrip()))
+    return [indent + part for part in fold(text.strip(), width - len(indent))]
