@@ -27,17 +27,20 @@ from types import SimpleNamespace
 from typing import Any, TypeVar
 
 from cockpit.contract import CockpitError
-from trainers.common import data, freshness, remote, slices
-from trainers.common.attempt import Attempt, run
-from trainers.common.data import Item
-from trainers.common.ending import Ending
-from trainers.common.overlap import refuse_overlap
-from trainers.common.progress import Progress, interval
-from trainers.common.render import plain, template_switches, with_system
-from trainers.common.rewards import Rewards, reward_functions
-from trainers.common.sampling import SAMPLE_ROWS, due
-from trainers.common.scoring import Scored, judged
-from trainers.common.signals import Stopped
+from trainers.data import rows as data
+from trainers.data.overlap import refuse_overlap
+from trainers.data.prompts import plain, template_switches, with_system
+from trainers.data.rows import Item
+from trainers.loop.attempt import Attempt, run
+from trainers.loop.ending import Ending
+from trainers.loop.progress import Progress, interval
+from trainers.loop.signals import Stopped
+from trainers.report import remote
+from trainers.rollouts import freshness
+from trainers.rollouts.rewards import Rewards, reward_functions
+from trainers.rollouts.sampling import SAMPLE_ROWS, due
+from trainers.scoring import slices
+from trainers.scoring.scoring import Scored, judged
 
 T = TypeVar("T")
 SIDE_BY_SIDE = 32

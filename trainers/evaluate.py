@@ -20,10 +20,10 @@ from typing import Any
 
 from cockpit.contract import AttemptWriter, CockpitError
 from cockpit.contract.atomic import read_json
-from trainers.common import summary, trackers
-from trainers.common.attempt import Attempt, finish, log_error, open_attempt
-from trainers.common.ending import Ending, explain
-from trainers.common.signals import StopFlag
+from trainers.loop.attempt import Attempt, finish, log_error, open_attempt
+from trainers.loop.ending import Ending, explain
+from trainers.loop.signals import StopFlag
+from trainers.report import summary, trackers
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -53,7 +53,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def evaluate(attempt: Attempt, checkpoint: str | None, *, announce: bool) -> None:
     """Load, answer, judge, write. Raises what goes wrong; CockpitError for what a user can mend."""
-    from trainers.common import imports, slices
+    from trainers.model import imports
+    from trainers.scoring import slices
 
     recipe = attempt.recipe
     held_out, verifier = slices.load(attempt, "held_out")
@@ -64,8 +65,8 @@ def evaluate(attempt: Attempt, checkpoint: str | None, *, announce: bool) -> Non
     imports.hold()
     from transformers import AutoModelForCausalLM  # noqa: F401 - the slow part, while the stage says so
 
-    from trainers.common import loading
-    from trainers.common.engine import Engine
+    from trainers.model import loading
+    from trainers.scoring.engine import Engine
 
     attempt.stage("loading", str(place or recipe.model.name_or_path))
     tokenizer = loading.load_tokenizer(recipe, str(place) if place else None)
@@ -96,7 +97,7 @@ def score_slice(
     folder: Path,
 ) -> None:
     """Score `items` into `folder`; the held-out slice is also reported and becomes result.json."""
-    from trainers.common.scoring import score_items
+    from trainers.scoring.scoring import score_items
 
     recipe = attempt.recipe
     whole = folder == attempt.layout.held_out
@@ -184,7 +185,7 @@ def ending_of_training(attempt: Attempt) -> Ending:
 
 
 def _step(place: Path | None) -> int:
-    from trainers.common.checkpoints import step_of
+    from trainers.loop.checkpoints import step_of
 
     return (step_of(place) or 0) if place else 0
 

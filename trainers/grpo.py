@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import sys
 
-from trainers.common.attempt import Attempt, run
-from trainers.common.ending import Ending
+from trainers.loop.attempt import Attempt, run
+from trainers.loop.ending import Ending
 
 
 def train(attempt: Attempt) -> Ending:
@@ -20,12 +20,13 @@ def train(attempt: Attempt) -> Ending:
     from datasets import Dataset
     from trl import GRPOConfig, GRPOTrainer
 
-    from trainers.common import loading, settings
-    from trainers.common.flight import fly
-    from trainers.common.render import template_switches
-    from trainers.common.rewards import reward_functions, rl_dataset
-    from trainers.common.rollouts import Rollouts
-    from trainers.common.same_tokens import check_tokens
+    from trainers.data.prompts import template_switches
+    from trainers.data.same_tokens import check_tokens
+    from trainers.loop import settings
+    from trainers.loop.train import fly
+    from trainers.model import loading
+    from trainers.rollouts.rewards import reward_functions, rl_dataset
+    from trainers.rollouts.rollouts import Rollouts
 
     recipe = attempt.recipe
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import sys
 
-from trainers.common.attempt import Attempt, run
-from trainers.common.ending import Ending
+from trainers.loop.attempt import Attempt, run
+from trainers.loop.ending import Ending
 
 
 def train(attempt: Attempt) -> Ending:
@@ -20,12 +20,13 @@ def train(attempt: Attempt) -> Ending:
     from datasets import Dataset
     from trl import KTOConfig, KTOTrainer
 
-    from trainers.common import loading, settings
-    from trainers.common.flight import fly
-    from trainers.common.overlap import training_rows
-    from trainers.common.preferences import label_dataset
-    from trainers.common.same_tokens import check_tokens
-    from trainers.common.tokenized import tokenized
+    from trainers.data.overlap import training_rows
+    from trainers.data.preferences import label_dataset
+    from trainers.data.same_tokens import check_tokens
+    from trainers.data.tokenized import tokenized
+    from trainers.loop import settings
+    from trainers.loop.train import fly
+    from trainers.model import loading
 
     recipe = attempt.recipe
 

@@ -12,22 +12,23 @@ from __future__ import annotations
 
 import sys
 
-from trainers.common.attempt import Attempt, run
-from trainers.common.ending import Ending
+from trainers.loop.attempt import Attempt, run
+from trainers.loop.ending import Ending
 
 
 def train(attempt: Attempt) -> Ending:
     attempt.stage("importing")
-    from trainers.common.ppo_data import PpoRollouts, needs_old_trl, ppo_dataset, reward_model_path
+    from trainers.rollouts.ppo_data import PpoRollouts, needs_old_trl, ppo_dataset, reward_model_path
 
     needs_old_trl()
     from datasets import Dataset
     from transformers import DataCollatorWithPadding
     from trl.experimental.ppo import PPOConfig  # pyright: ignore[reportMissingImports]
 
-    from trainers.common import loading, settings
-    from trainers.common.flight import fly
-    from trainers.common.ppo_loop import PpoTrainer
+    from trainers.loop import settings
+    from trainers.loop.train import fly
+    from trainers.model import loading
+    from trainers.rollouts.ppo_loop import PpoTrainer
 
     recipe = attempt.recipe
 

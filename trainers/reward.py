@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import sys
 
-from trainers.common.attempt import Attempt, run
-from trainers.common.ending import Ending
+from trainers.loop.attempt import Attempt, run
+from trainers.loop.ending import Ending
 
 
 def train(attempt: Attempt) -> Ending:
@@ -20,9 +20,11 @@ def train(attempt: Attempt) -> Ending:
     from datasets import Dataset
     from trl import RewardConfig, RewardTrainer
 
-    from trainers.common import loading, pair_scoring, settings
-    from trainers.common.flight import fly
-    from trainers.common.tokenized import tokenized
+    from trainers.data.tokenized import tokenized
+    from trainers.loop import settings
+    from trainers.loop.train import fly
+    from trainers.model import loading
+    from trainers.scoring import pair_scoring
 
     recipe = attempt.recipe
 

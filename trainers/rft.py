@@ -12,22 +12,23 @@ from __future__ import annotations
 
 import sys
 
-from trainers.common.attempt import Attempt, run
-from trainers.common.ending import Ending
+from trainers.loop.attempt import Attempt, run
+from trainers.loop.ending import Ending
 
 
 def train(attempt: Attempt) -> Ending:
     attempt.stage("importing")
     from datasets import Dataset
 
-    from trainers.common import loading, settings
-    from trainers.common.flight import fly
-    from trainers.common.overlap import training_rows
-    from trainers.common.rewards import reward_functions, rl_dataset
-    from trainers.common.rft_config import RftConfig
-    from trainers.common.rft_given import given_round, is_given, items_of, rounds_of
-    from trainers.common.rft_rounds import RftTrainer, Rounds, Survivors, steps_a_round
-    from trainers.common.rft_sampling import Sampler
+    from trainers.data.overlap import training_rows
+    from trainers.loop import settings
+    from trainers.loop.train import fly
+    from trainers.model import loading
+    from trainers.rollouts.rewards import reward_functions, rl_dataset
+    from trainers.rollouts.rft_config import RftConfig
+    from trainers.rollouts.rft_given import given_round, is_given, items_of, rounds_of
+    from trainers.rollouts.rft_rounds import RftTrainer, Rounds, Survivors, steps_a_round
+    from trainers.rollouts.rft_sampling import Sampler
 
     recipe = attempt.recipe
 

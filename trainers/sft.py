@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import sys
 
-from trainers.common.attempt import Attempt, run
-from trainers.common.ending import Ending
+from trainers.loop.attempt import Attempt, run
+from trainers.loop.ending import Ending
 
 
 def train(attempt: Attempt) -> Ending:
@@ -19,13 +19,14 @@ def train(attempt: Attempt) -> Ending:
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
 
-    from trainers.common import loading, settings
-    from trainers.common.demonstrations import sft_dataset
-    from trainers.common.flight import fly
-    from trainers.common.overlap import training_rows
-    from trainers.common.same_tokens import check_tokens
-    from trainers.common.selection import learnable
-    from trainers.common.tokenized import tokenized
+    from trainers.data.demonstrations import sft_dataset
+    from trainers.data.overlap import training_rows
+    from trainers.data.same_tokens import check_tokens
+    from trainers.data.selection import learnable
+    from trainers.data.tokenized import tokenized
+    from trainers.loop import settings
+    from trainers.loop.train import fly
+    from trainers.model import loading
 
     recipe = attempt.recipe
 

@@ -16,9 +16,9 @@ import time
 from typing import Any
 
 from cockpit.contract import CockpitError
-from trainers.common import remote
-from trainers.common.attempt import Attempt, run
-from trainers.common.ending import Ending
+from trainers.loop.attempt import Attempt, run
+from trainers.loop.ending import Ending
+from trainers.report import remote
 
 WAIT_S = 3600.0
 """Seconds that one answer of the service may take: it queues requests when it is busy."""
@@ -27,11 +27,12 @@ WAIT_S = 3600.0
 def train(attempt: Attempt) -> Ending:
     attempt.stage("importing")
     tinker = sdk()
-    from trainers.common import loading, slices
-    from trainers.common.demonstrations import sft_dataset
-    from trainers.common.overlap import training_rows
-    from trainers.common.progress import Progress, interval
-    from trainers.common.selection import learnable
+    from trainers.data.demonstrations import sft_dataset
+    from trainers.data.overlap import training_rows
+    from trainers.data.selection import learnable
+    from trainers.loop.progress import Progress, interval
+    from trainers.model import loading
+    from trainers.scoring import slices
 
     recipe = attempt.recipe
     given: dict[str, Any] = dict(recipe.trainer)
@@ -96,7 +97,7 @@ def finish(
     attempt: Attempt, service: Any, client: Any, tokenizer: Any, state: Any, paths: dict[int, str], step: int
 ) -> Ending:
     """The held-out pass on the best weights; after a stop, the state on the service to go on from."""
-    from trainers.common import slices
+    from trainers.scoring import slices
 
     facts: dict[str, Any] = {"step": step, "best_step": state.best_step, "best_score": state.best_score}
     if attempt.stop:
@@ -178,9 +179,9 @@ def score(
     split: str,
 ) -> Any:
     """Sample an answer for each item there, judge it here. Raises Stopped between items."""
-    from trainers.common.render import prompt_text
-    from trainers.common.scoring import judged
-    from trainers.common.signals import Stopped
+    from trainers.data.prompts import prompt_text
+    from trainers.loop.signals import Stopped
+    from trainers.scoring.scoring import judged
 
     tinker, recipe = sdk(), attempt.recipe
     made: Any = service.create_sampling_client(model_path=path)

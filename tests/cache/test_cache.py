@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from trainers.common import cache
+from trainers.model import cache
 
 PARTS = {"rows": "abc", "tokenizer": "def", "max_length": 64}
 

@@ -13,14 +13,14 @@ import pytest
 from cockpit.services.experiments import lifecycle, setup
 from cockpit.services.workspace.workspace import Workspace
 
-# Stands for `python`: answers `-m trainers.render`, and does what a trainer and its scorer leave behind.
+# Stands for `python`: answers `-m trainers.spotcheck.render`, and does what a trainer and its scorer leave behind.
 INTERPRETER = """#!{python}
 import json, pathlib, sys
 sys.path.insert(0, {home!r})
 module, place = sys.argv[-2], sys.argv[-1]
 if "trainers.evaluate" in sys.argv: module, place = "trainers.evaluate", sys.argv[4]
 how = json.loads(pathlib.Path({how!r}).read_text())
-if module == "trainers.render":
+if module == "trainers.spotcheck.render":
     print(json.dumps(how["render"])); sys.exit(0)
 from cockpit.contract import AttemptLayout, AttemptWriter
 root = pathlib.Path(place)

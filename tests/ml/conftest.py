@@ -85,7 +85,7 @@ class Run:
 
     def here(self, *arguments: str) -> int:
         """Train in this process, which saves the import; the held-out pass, an exec, is only noted. Exit code."""
-        from trainers.common import attempt
+        from trainers.loop import attempt
 
         module: Any = importlib.import_module(f"trainers.{self.recipe.technique}")
         handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
@@ -253,7 +253,7 @@ class Scripted:
         step: int,
         **more: Any,
     ) -> Any:
-        from trainers.common.scoring import Scored
+        from trainers.scoring.scoring import Scored
 
         score = self.scores.pop(0) if len(self.scores) > 1 else self.scores[0]
         self.seen.append({"step": step, "training": load().training})
@@ -265,10 +265,10 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Scripted]:
     """Put a `Scripted` scorer into the mid-eval."""
 
     def put(*scores: float) -> Scripted:
-        from trainers.common import callback
+        from trainers.loop import mid_eval
 
         scorer = Scripted(*scores)
-        monkeypatch.setattr(callback, "score_items", scorer)
+        monkeypatch.setattr(mid_eval, "score_items", scorer)
         return scorer
 
     return put

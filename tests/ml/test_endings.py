@@ -45,7 +45,7 @@ def test_requests_of_the_cockpit_are_carried_out(
     attempt: Fly, monkeypatch: pytest.MonkeyPatch, scripted: Callable[..., Scripted]
 ) -> None:
     """A checkpoint and a mini-eval out of turn; they are marked as done and don't count towards the early stop."""
-    from trainers.common.telemetry import Telemetry
+    from trainers.report.telemetry import Telemetry
 
     scorer = scripted(0.5, 0.2)
     run = attempt(

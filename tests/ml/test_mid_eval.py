@@ -21,7 +21,7 @@ def test_whichever_comes_first(
     every_steps: int, every_epochs: float, steps_per_epoch: int, expected: int
 ) -> None:
     pytest.importorskip("transformers")
-    from trainers.common.callback import interval
+    from trainers.loop.mid_eval import interval
 
     settings = SimpleNamespace(every_steps=every_steps, every_epochs=every_epochs)
     assert interval(settings, steps_per_epoch) == expected
@@ -89,8 +89,9 @@ def test_training_with_training_settings_and_the_mode_given_back(
     """`use_cache` off and dropout on in every step, eval mode in the mini-eval, training mode after it."""
     from torch.nn import Dropout
 
-    from trainers.common import callback, telemetry
-    from trainers.common.scoring import score_items
+    from trainers.loop import mid_eval
+    from trainers.report import telemetry
+    from trainers.scoring.scoring import score_items
 
     steps: list[tuple[bool, bool, set[float]]] = []
     evals: list[tuple[bool, bool]] = []
@@ -110,7 +111,7 @@ def test_training_with_training_settings_and_the_mode_given_back(
         return scored
 
     monkeypatch.setattr(telemetry.Telemetry, "on_step_begin", look)
-    monkeypatch.setattr(callback, "score_items", watched)
+    monkeypatch.setattr(mid_eval, "score_items", watched)
     run = attempt("sft", lora=True, max_steps=4, mid_eval__every_steps=2, peft__lora_dropout=0.2)
     assert run.here() == 0
     assert steps == [(True, False, {0.2})] * 4

@@ -17,7 +17,7 @@ KINDS = [("sft", False), ("sft", True), ("grpo", False), ("grpo", True)]
 
 def stop_at(run: Run, step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the cockpit ask for a stop while `step` is being trained."""
-    from trainers.common.telemetry import Telemetry
+    from trainers.report.telemetry import Telemetry
 
     begin = Telemetry.on_step_begin
 

@@ -13,7 +13,7 @@ from cockpit.contract import CockpitError
 from cockpit.contract.reader import read_rows
 from tests.ml.conftest import Run, Tiny
 from tests.ml.test_together_all import fly, pair
-from trainers.common import ranks, sharded
+from trainers.distributed import ranks, sharded
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(300)]
 FSDP = """compute_environment: LOCAL_MACHINE
@@ -87,7 +87,7 @@ def _answers(model: Any, run: Run, folder: Path) -> list[str]:
     """What one process with the whole checkpoint says to the same prompts."""
     from transformers import AutoTokenizer
 
-    from trainers.common.generate import generate
+    from trainers.model.generate import generate
 
     step = int(folder.name.removeprefix("step_"))
     prompts = [row["prompt"] for row in _mini_eval(run, step)]

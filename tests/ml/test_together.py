@@ -87,8 +87,9 @@ def test_grpo_on_two_processes_and_a_signal_to_the_launcher(ws: Workspace, tiny:
 
 def test_the_first_to_fail_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from cockpit.contract import AttemptLayout
-    from trainers.common import attempt, ranks
-    from trainers.common.ending import Ending
+    from trainers.distributed import ranks
+    from trainers.loop import attempt
+    from trainers.loop.ending import Ending
 
     layout = AttemptLayout(tmp_path)
     torn = Ending("failed", "RuntimeError: Connection closed by peer (the log has the traceback)")

@@ -42,7 +42,7 @@ def assert_loads_alike(run: Run) -> None:
     from peft import AutoPeftModelForCausalLM
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from trainers.common import loading
+    from trainers.model import loading
 
     folder = run.layout.best.resolve()
     plain = AutoPeftModelForCausalLM if (folder / loading.ADAPTER).is_file() else AutoModelForCausalLM
@@ -75,7 +75,7 @@ def test_or_merged_and_a_new_one_begun_on_top(attempt: Fly, parents: Callable[[b
     assert config["r"] == 4
     assert_loads_alike(merged)
     # A workspace that was moved takes the merged base along.
-    from trainers.common.loading import base_of
+    from trainers.model.loading import base_of
 
     moved = merged.layout.root.with_name("002")
     merged.layout.root.rename(moved)
@@ -120,7 +120,7 @@ def test_grpo_goes_on_with_the_adapter_of_an_sft(attempt: Fly, parents: Callable
 def test_a_checkpoint_that_is_started_from_stays(attempt: Fly, scripted: Callable[..., Scripted]) -> None:
     scripted(0.1, 0.2)
     run = attempt("sft", **STEPS | {"mid_eval__every_steps": 1}, mid_eval__keep_last=1)
-    from trainers.common.telemetry import Telemetry
+    from trainers.report.telemetry import Telemetry
 
     begin = Telemetry.on_step_begin
 

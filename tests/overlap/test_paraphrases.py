@@ -96,7 +96,7 @@ def test_the_model_finds_the_twin_and_nothing_else(
 @pytest.mark.ml
 def test_the_same_texts_are_read_once(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
     """Vectors are kept by content; what time did not suffice for is not kept as if it were whole."""
-    from trainers import embed
+    from trainers.model import embed
 
     model, asked = embed.Embedder(str(tiny.model)), list[list[str]]()
     real = embed.Embedder.__call__

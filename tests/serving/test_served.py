@@ -20,9 +20,9 @@ from cockpit.contract.serving import ServerFacts
 from cockpit.services.serving import http, servers
 from tests.serving.conftest import Start
 from tests.serving.standin import END
-from trainers.common import served
-from trainers.common.served import Server, Unserved, check_adapter
-from trainers.common.signals import StopFlag, Stopped
+from trainers.loop.signals import StopFlag, Stopped
+from trainers.scoring import served
+from trainers.scoring.served import Server, Unserved, check_adapter
 
 SETTINGS = GenerationSettings(max_new_tokens=8)  # pyright: ignore[reportCallIssue]
 

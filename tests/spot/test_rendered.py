@@ -1,6 +1,6 @@
 """What only tokens show: templates, BOS and EOS, generation prompt, thinking, truncation, loss mask.
 
-Real tokenizers with the templates that go wrong in the field, through `trainers.render` itself.
+Real tokenizers with the templates that go wrong in the field, through `trainers.spotcheck.render` itself.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def look(
     thinking: bool | None = None, limit: int = 256,
 ) -> Any:  # fmt: skip
     """Both sides, rendered, and what is found."""
-    from trainers.render import render
+    from trainers.spotcheck.render import render
 
     files: dict[str, str] = {}
     for name, many in (("train", train_rows), ("held_out", items)):
@@ -254,8 +254,8 @@ def test_trl_makes_the_same_tokens_and_labels(build: Any, tmp_path: Path):
     from transformers import AutoTokenizer
 
     from cockpit.contract import Recipe
-    from trainers.render_rows import Trained, training_examples
-    from trainers.render_tokens import Tokens
+    from trainers.spotcheck.rows import Trained, training_examples
+    from trainers.spotcheck.tokens import Tokens
 
     for template, data, options in (
         (CHATML, train(BOX)[:3], {"max_length": 40}),

@@ -9,7 +9,7 @@ import pytest
 
 from cockpit.contract import CockpitError
 from tests.techniques.test_shapes import Attempt
-from trainers.common.rft_given import Given, given_round, is_given, items_of, rounds_of
+from trainers.rollouts.rft_given import Given, given_round, is_given, items_of, rounds_of
 
 TOKENIZER: Any = SimpleNamespace(chat_template=None)
 Rows = list[dict[str, Any]]
@@ -27,7 +27,7 @@ def chat(asked: str, *said: str) -> list[dict[str, str]]:
 
 
 def read(rows: Rows, attempt: Any = None, **more: Any) -> tuple[Given, Rows]:
-    from trainers.common.rft_sampling import select
+    from trainers.rollouts.rft_sampling import select
 
     made = given_round(rows, attempt or cast("Any", Attempt("rft")), TOKENIZER, config(**more))
     return made, select(made.rows(), config(**more), lambda row: row["good"])

@@ -11,11 +11,11 @@ import pytest
 from cockpit.contract import CockpitError, Recipe
 from cockpit.data import column_names
 from cockpit.data import rows as meaning
-from trainers.common import data
-from trainers.common.demonstrations import sft_dataset
-from trainers.common.examples import read_example, split_texts
-from trainers.common.preferences import label_dataset, pairs_of, split_pairs
-from trainers.common.selection import learnable
+from trainers.data import rows as data
+from trainers.data.demonstrations import sft_dataset
+from trainers.data.examples import read_example, split_texts
+from trainers.data.preferences import label_dataset, pairs_of, split_pairs
+from trainers.data.selection import learnable
 
 USER, SAID = {"role": "user", "content": "2+2?"}, {"role": "assistant", "content": "4"}
 WRONG = {"role": "assistant", "content": "5"}

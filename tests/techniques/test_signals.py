@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from trainers.common import signals
-from trainers.common.signals import StopFlag
+from trainers.loop import signals
+from trainers.loop.signals import StopFlag
 
 
 @pytest.fixture

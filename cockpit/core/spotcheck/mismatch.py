@@ -121,7 +121,7 @@ class Sides:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """What the trainers' own rendering says of the rows and items that were tokenized (see trainers/render.py)."""
+    """What the trainers' own rendering says of the rows and items that were tokenized (see trainers/spotcheck/render.py)."""
 
     rows: tuple[RowFacts, ...]
     items: tuple[ItemFacts, ...]

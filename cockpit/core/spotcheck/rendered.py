@@ -1,4 +1,4 @@
-"""The answer of `trainers.render` as the values that the rules and the screens know."""
+"""The answer of `trainers.spotcheck.render` as the values that the rules and the screens know."""
 
 from __future__ import annotations
 

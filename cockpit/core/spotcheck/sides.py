@@ -1,6 +1,6 @@
 """Rows of a training file and of an eval file as the two sides that the rules compare.
 
-Rows are read as the trainers read them (`trainers/common/data.py`, `demonstrations.py`): a conversation first, then
+Rows are read as the trainers read them (`trainers/data/rows.py`, `demonstrations.py`): a conversation first, then
 prompt and completion or answer, then plain text. Pure; rows are numbered from 1 in the order of the file.
 """
 

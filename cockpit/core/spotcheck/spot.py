@@ -20,7 +20,7 @@ from cockpit.data.messages import Turn
 from cockpit.verifiers import Verdict
 
 SPECIAL, TRAINED, CUT = 1, 2, 4
-"""What a piece of a rendered example is (trainers/render_tokens.py); the flags add up."""
+"""What a piece of a rendered example is (trainers/spotcheck/tokens.py); the flags add up."""
 Piece = tuple[str, int]
 State = Literal["passes", "wrong", "unparsed", ""]
 WORDS: dict[str, str] = {

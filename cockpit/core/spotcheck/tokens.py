@@ -1,6 +1,6 @@
 """What only the rendered tokens show: template, BOS and EOS, generation prompt, thinking, truncation, loss mask.
 
-Works on the facts that trainers/render.py gathers with the trainers' own code, so that what is compared is what the
+Works on the facts that trainers/spotcheck/render.py gathers with the trainers' own code, so that what is compared is what the
 model sees. Source: "same chat template and tokenizer train and serve"; "loss on assistant tokens only".
 """
 

@@ -85,7 +85,7 @@ def _ask(
         )  # fmt: skip
         try:
             done = subprocess.run(
-                [sys.executable, "-m", "trainers.embed", str(request)],
+                [sys.executable, "-m", "trainers.model.embed", str(request)],
                 stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds + _LOADING_S, check=False,
             )  # fmt: skip
             answer: Any = json.loads(done.stdout or b"null")

@@ -1,4 +1,4 @@
-"""Asks `trainers.render` how rows and prompts look to the model: in a process of its own, cached by content.
+"""Asks `trainers.spotcheck.render` how rows and prompts look to the model: in a process of its own, cached by content.
 
 The cockpit imports no transformers: a tokenizer costs seconds and hundreds of megabytes, which the subprocess pays.
 The same data, tokenizer, settings and rendering code give the same answer, so it is kept in the cache.
@@ -53,7 +53,7 @@ class Request:
     has_items: bool = True
 
     def as_dict(self) -> dict[str, Any]:
-        """The shape that `trainers.render` reads."""
+        """The shape that `trainers.spotcheck.render` reads."""
         return {
             "v": 1, "recipe": dict(self.recipe), "rows": list(self.rows), "items": list(self.items),
             "fact_rows": list(self.fact_rows), "fact_items": list(self.fact_items), "systems": list(self.systems),
@@ -162,7 +162,7 @@ def _ask(request: Request) -> dict[str, Any]:
         file.write_text(json.dumps(request.as_dict()), "utf-8")
         try:
             done = subprocess.run(
-                [python, "-m", "trainers.render", str(file)],
+                [python, "-m", "trainers.spotcheck.render", str(file)],
                 stdin=subprocess.DEVNULL, capture_output=True, env=env, timeout=LIMIT_S, check=False,
                 start_new_session=True,
             )  # fmt: skip

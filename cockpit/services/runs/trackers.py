@@ -11,7 +11,7 @@ from cockpit.contract import atomic
 from cockpit.contract.layout import AttemptLayout
 
 CLOSE_S = 40.0  # the closer gives up by itself a good deal sooner
-MODULE = "trainers.tracker"
+MODULE = "trainers.report.tracker"
 
 
 def start(attempt: AttemptLayout, pid: int, env: Mapping[str, str]) -> None:

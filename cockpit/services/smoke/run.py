@@ -145,7 +145,7 @@ def _render(attempt: AttemptLayout) -> None:
     request = attempt.root / "render_request.json"
     atomic.write_json(request, {"v": 1, "recipe": recipe, "rows": [], "items": [], "fact_items": [0]})
     token = f"smoke-{os.getpid()}"
-    command = spawn.command(attempt.root, recipe, os.environ, token=token, module="trainers.render")
+    command = spawn.command(attempt.root, recipe, os.environ, token=token, module="trainers.spotcheck.render")
     argv = [*command.argv[:-1], str(request)]
     try:
         done = subprocess.run(

@@ -1,0 +1,53 @@
+"""Prompts as the model sees them: one way for training, mini-eval and held-out pass alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cockpit.contract import Recipe
+from trainers.data.rows import Message, Prompt
+
+
+def with_system(prompt: Prompt, recipe: Recipe) -> list[Message]:
+    """`prompt` as messages, below the recipe's system prompt where it brings none of its own."""
+    chat = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
+    system = recipe.data.system_prompt
+    if system and (not chat or chat[0]["role"] != "system"):
+        return [{"role": "system", "content": system}, *chat]
+    return chat
+
+
+def plain(prompt: Prompt, recipe: Recipe) -> str:
+    """A prompt for a model without a chat template: the text itself, ended by a line break."""
+    text = prompt if isinstance(prompt, str) else "\n\n".join(turn["content"] for turn in prompt)
+    if recipe.data.system_prompt:
+        text = f"{recipe.data.system_prompt}\n\n{text}"
+    return text if text[-1:].isspace() else text + "\n"
+
+
+def template_switches(recipe: Recipe) -> dict[str, Any]:
+    """Arguments for the chat template; a template that does not know them ignores them."""
+    thinking = recipe.generation.enable_thinking
+    return {} if thinking is None else {"enable_thinking": thinking}
+
+
+def prompt_text(tokenizer: Any, prompt: Prompt, recipe: Recipe) -> str:
+    """The exact text that the model continues, special tokens included."""
+    if tokenizer.chat_template is None:
+        return plain(prompt, recipe)
+    return tokenizer.apply_chat_template(
+        with_system(prompt, recipe), add_generation_prompt=True, tokenize=False, **template_switches(recipe)
+    )
+
+
+def training_prompt(tokenizer: Any, prompt: Prompt, recipe: Recipe) -> Prompt:
+    """What TRL is given as `prompt`, so that it renders what `prompt_text` renders."""
+    return plain(prompt, recipe) if tokenizer.chat_template is None else with_system(prompt, recipe)
+
+
+def answer_ids(tokenizer: Any, prompt: Prompt, said: str, recipe: Recipe) -> tuple[list[int], list[int]]:
+    """Token ids of the prompt, and of the answer with its end token, as a policy reads and writes them."""
+    bare = tokenizer.chat_template is None
+    head = tokenizer(prompt_text(tokenizer, prompt, recipe), add_special_tokens=bare)["input_ids"]
+    tail = tokenizer(said, add_special_tokens=False)["input_ids"]
+    return head, [*tail, tokenizer.eos_token_id]

@@ -1,0 +1,70 @@
+"""How far a run has come by its mini-evals: best so far, early stop, what the cockpit asked for. Without torch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cockpit.contract import control as requests
+from trainers.loop.attempt import Attempt
+from trainers.loop.checkpoints import EvalState
+from trainers.scoring.scoring import Scored
+
+
+class Progress:
+    """The early-stop state of an attempt and its reports; `asked`: requests of the cockpit not answered yet."""
+
+    def __init__(self, attempt: Attempt) -> None:
+        self.attempt = attempt
+        self.state = EvalState()
+        self.asked: list[requests.Request] = []
+
+    def judge(self, score: float, step: int, *, scheduled: bool) -> bool:
+        """Fold a score into the early-stop state; whether it is the best so far."""
+        settings, state = self.attempt.recipe.mid_eval, self.state
+        best = state.best_score is None or score > state.best_score + settings.min_delta
+        if best:
+            state.best_score, state.best_step, state.since_best = score, step, 0
+        elif scheduled:
+            state.since_best += 1
+        if settings.early_stop and state.since_best >= settings.patience:
+            state.early_stopped = True
+            state.stop_reason = (
+                f"The mini-eval has not improved in {state.since_best} checkpoints: "
+                f"best {state.best_score:.3g} at step {state.best_step}, now {score:.3g}."
+            )
+        return best
+
+    def report(self, step: int, epoch: float | None, best: bool, scored: Scored) -> None:
+        """Write the answers, the event and the metrics of a mini-eval."""
+        out, state = self.attempt.out, self.state
+        path = out.samples(step, "eval", scored.rows)
+        out.mid_eval(
+            step=step,
+            epoch=epoch,
+            best=best,
+            best_score=state.best_score,
+            best_step=state.best_step,
+            since_best=state.since_best,
+            baseline=self.attempt.recipe.mid_eval.baseline,
+            items=path,
+            score=scored.score,
+            passed=scored.passed,
+            parsed=scored.parsed,
+            n=scored.n,
+            truncated=scored.truncated,
+            engine=scored.engine,
+        )
+        shares = {"score": scored.score, "parsed_share": scored.parsed / max(1, scored.n)}
+        out.metrics(step, {f"eval/{name}": value for name, value in shares.items()})
+        print(f"mini-eval at step {step}: {scored.score:.3g}{' (best)' if best else ''}", flush=True)
+
+    def poll(self) -> None:
+        """Take up requests from the cockpit; a stop is answered like a signal."""
+        self.asked = requests.pending(self.attempt.layout)
+        if any(request.name == "stop" for request in self.asked):
+            self.attempt.stop.set("asked by the cockpit")
+
+
+def interval(settings: Any, steps_per_epoch: int) -> int:
+    """Optimizer steps between checkpoints: `every_steps` or `every_epochs`, whichever comes first."""
+    return max(1, min(settings.every_steps, round(settings.every_epochs * steps_per_epoch)))

@@ -1,0 +1,139 @@
+"""The recipe's `trainer` section -> TRL's own config, with what the cockpit decides and what a CPU needs."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import importlib.metadata
+from typing import Any, TypeVar
+
+from cockpit.contract import CockpitError, Recipe
+from trainers.distributed import ranks
+from trainers.loop.attempt import Attempt
+from trainers.rollouts import vllm_rollouts
+
+Config = TypeVar("Config")
+
+# Names that TRL or transformers had once, and what stands for them now.
+RENAMED = {
+    "evaluation_strategy": "eval_strategy (the mini-eval is set by mid_eval.every_steps)",
+    "warmup_ratio": "warmup_steps (a value below 1 is the ratio)",
+    "no_cuda": "use_cpu",
+    "max_seq_length": "max_length",
+    "max_prompt_length": "nothing: filter long prompts out of the data",
+    "gradient_checkpointing": "activation_checkpointing",
+    "torch_dtype": "model.dtype of the recipe",
+    "tokenizer": "processing_class, which the cockpit passes",
+    "logging_dir": "nothing: metrics.jsonl is the log",
+    "overwrite_output_dir": "nothing: an attempt's folder is its own",
+    "save_safetensors": "nothing: it is always safetensors",
+    "group_by_length": "train_sampling_strategy",
+    "peft_config": "the peft section of the recipe",
+    "num_epochs": "num_train_epochs",
+    "lr": "learning_rate",
+    "batch_size": "per_device_train_batch_size",
+}
+
+# Fields of TRL that another part of the recipe, or the cockpit, decides.
+DECIDED = {
+    "output_dir": "the attempt's folder",
+    "run_name": "the experiment's id",
+    "report_to": "report_to of the recipe",
+    "seed": "seed of the recipe",
+    "save_strategy": "mid_eval.every_steps and mid_eval.every_epochs",
+    "save_steps": "mid_eval.every_steps and mid_eval.every_epochs",
+    "save_total_limit": "mid_eval.keep_last",
+    "eval_strategy": "mid_eval.every_steps",
+    "eval_steps": "mid_eval.every_steps",
+    "load_best_model_at_end": "the best checkpoint, which is always kept",
+    "resume_from_checkpoint": "--resume",
+    "reward_weights": "rewards of the recipe",
+    "enable_jit_checkpoint": "the trainer's own signal handlers",
+    "push_to_hub": "nothing: checkpoints stay in the attempt's folder",
+}
+
+ON_CPU = {
+    "use_cpu": True,
+    "bf16": False,
+    "fp16": False,
+    "activation_checkpointing": False,
+    "dataloader_pin_memory": False,
+}
+"""TRL's defaults are for GPUs: bf16 on a CPU is 2.6 times slower, and without `use_cpu` it raises."""
+
+
+def build(config_class: type[Config], attempt: Attempt, **fixed: Any) -> Config:
+    """TRL's config for this attempt; `fixed` is what the technique itself needs.
+
+    Raises CockpitError for a field that TRL does not know (naming those that come close), for one that the cockpit
+    decides, and for a value that TRL refuses.
+    """
+    given = dict(attempt.recipe.trainer)
+    check_names(config_class, given, attempt.recipe.technique)
+    values: dict[str, Any] = {
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,  # a NaN loss must be seen, not averaged away
+        "disable_tqdm": True,
+        "ddp_find_unused_parameters": False,  # every one of a language model's is used; looking costs a pass
+        **given,
+        **fixed,
+        "output_dir": str(attempt.layout.checkpoints / ".writing"),
+        "run_name": attempt.recipe.experiment_id,
+        "report_to": "none",  # a process of its own reports (trainers.report.tracker): nothing of it may slow a step
+        "seed": attempt.recipe.seed,
+        "save_strategy": "no",  # the mid-eval callback says when
+    }
+    vllm_rollouts.refuse(attempt.recipe, gpu=has_gpu())
+    if not has_gpu():
+        ignored = [f"{k}={given[k]}" for k, v in ON_CPU.items() if given.get(k, v) != v]
+        if ignored:
+            attempt.notice(
+                f"There is no GPU here, so {', '.join(ignored)} of the recipe is not used.", "warning"
+            )
+        values |= ON_CPU
+    attempt.facts["framework"] = f"trl {importlib.metadata.version('trl')}"
+    known = {field.name for field in dataclasses.fields(config_class)}  # type: ignore[arg-type]
+    try:
+        return config_class(**{name: value for name, value in values.items() if name in known})
+    except (TypeError, ValueError) as error:
+        raise CockpitError(
+            f"{config_class.__name__} refuses the recipe: {str(error).splitlines()[0]}",
+            "Correct the trainer section of the recipe.",
+            file=attempt.layout.recipe,
+        ) from error
+
+
+def ppo_fixed(recipe: Recipe) -> dict[str, Any]:
+    """What PPOConfig of TRL 1.12.0 needs to behave like the others: steps instead of episodes, and an end token."""
+    given = recipe.trainer
+    fixed: dict[str, Any] = {"stop_token": "eos", "num_sample_generations": 0, "eval_strategy": "no"}
+    fixed["response_length"] = given.get("response_length", recipe.generation.max_new_tokens)
+    steps = given.get("max_steps")
+    if isinstance(steps, int) and steps > 0:
+        batch = ranks.WORLD * int(str(given.get("per_device_train_batch_size", 8)))
+        fixed["total_episodes"] = steps * batch * int(str(given.get("gradient_accumulation_steps", 1)))
+    return fixed
+
+
+def check_names(config_class: type[Any], given: dict[str, Any], technique: str) -> None:
+    """Raise CockpitError for the first name in `given` that `config_class` does not take."""
+    known = {field.name for field in dataclasses.fields(config_class)}
+    for name in given:
+        if name in DECIDED:
+            raise CockpitError(f"trainer.{name} is not set here: it follows {DECIDED[name]}", "Leave it out.")
+        if name in RENAMED:
+            raise CockpitError(
+                f"trainer.{name} is not a name that {technique} takes", f"It is now {RENAMED[name]}."
+            )
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=5, cutoff=0.5)
+            hint = f"Close to it: {', '.join(close)}." if close else f"It takes: {', '.join(sorted(known))}."
+            raise CockpitError(
+                f"trainer.{name} is not a name that {technique} takes ({config_class.__name__})", hint
+            )
+
+
+def has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()

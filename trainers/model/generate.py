@@ -1,0 +1,118 @@
+"""Batched generation, greedy by default: one code for the mini-eval inside a run and the held-out pass after it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from cockpit.contract.recipe import GenerationSettings
+from trainers.distributed.sharded import is_sharded
+from trainers.loop.signals import StopFlag, Stopped
+
+
+@dataclass(frozen=True)
+class Completion:
+    """`tokens` generated (the end token among them); `truncated`: the limit came before the end token."""
+
+    text: str
+    tokens: int
+    truncated: bool
+
+
+def generate(
+    model: Any,
+    tokenizer: Any,
+    prompts: list[str],
+    settings: GenerationSettings,
+    *,
+    seed: int = 0,
+    stop: StopFlag | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Completion]:
+    """Continue each rendered prompt. Leaves the model's mode, its cache switch and every RNG as they were.
+
+    Sampled settings are seeded, so that the same model gives the same answers. Raises Stopped between batches.
+    """
+    done: list[Completion] = []
+    with _scoring(model, seed):
+        for start in range(0, len(prompts), settings.batch_size):
+            if stop:
+                raise Stopped
+            done += _batch(model, tokenizer, prompts[start : start + settings.batch_size], settings)
+            if progress is not None:
+                progress(len(done), len(prompts))
+    return done
+
+
+@contextlib.contextmanager
+def _scoring(model: Any, seed: int) -> Iterator[None]:
+    """Eval mode and a seeded RNG, undone afterwards: a mini-eval must not change what training does next."""
+    import torch
+
+    was_training = model.training
+    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []
+    # What a sharded model gathers to answer is kept for the next step of training, which inference mode forbids.
+    without_gradients = torch.no_grad() if is_sharded(model) else torch.inference_mode()
+    model.eval()
+    try:
+        with torch.random.fork_rng(devices=devices), without_gradients:
+            torch.manual_seed(seed)
+            yield
+    finally:
+        model.train(was_training)
+
+
+def _batch(model: Any, tokenizer: Any, prompts: list[str], settings: GenerationSettings) -> list[Completion]:
+    import torch
+
+    side, tokenizer.padding_side = tokenizer.padding_side, "left"
+    try:
+        # A chat template writes its own special tokens; only bare text gets the tokenizer's.
+        inputs = tokenizer(
+            prompts, return_tensors="pt", padding=True, add_special_tokens=tokenizer.chat_template is None
+        )
+    finally:
+        tokenizer.padding_side = side
+    ids = inputs["input_ids"].to(model.device)
+    sampling: dict[str, Any] = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
+    if settings.temperature > 0:
+        sampling = {
+            "do_sample": True,
+            "temperature": settings.temperature,
+            "top_p": settings.top_p,
+            "top_k": 0,
+        }
+    output = model.generate(
+        input_ids=ids,
+        attention_mask=inputs["attention_mask"].to(model.device),
+        max_new_tokens=settings.max_new_tokens,
+        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=sorted(end_tokens(model.generation_config, tokenizer)),
+        use_cache=True,
+        synced_gpus=is_sharded(
+            model
+        ),  # each process goes on until the last one is done, for all are asked at once
+        **sampling,
+    )
+    ends = torch.tensor(sorted(end_tokens(model.generation_config, tokenizer)), device=output.device)
+    completions: list[Completion] = []
+    for row in output[:, ids.shape[1] :]:
+        where = torch.isin(row, ends).nonzero()
+        length = int(where[0]) + 1 if len(where) else len(row)
+        text = tokenizer.decode(row[:length], skip_special_tokens=True)
+        completions.append(Completion(text, length, truncated=not len(where)))
+    return completions
+
+
+def input_ids(tokenizer: Any, prompts: list[str]) -> list[list[int]]:
+    """Each rendered prompt as the token ids that a model is given, without padding."""
+    return tokenizer(prompts, add_special_tokens=tokenizer.chat_template is None)["input_ids"]
+
+
+def end_tokens(config: Any, tokenizer: Any) -> set[int]:
+    """Ids that end an answer: the tokenizer's, and those of the model's generation config."""
+    configured = config.eos_token_id
+    many = configured if isinstance(configured, list) else [configured]
+    return {token for token in [tokenizer.eos_token_id, *many] if token is not None}

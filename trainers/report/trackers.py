@@ -1,0 +1,35 @@
+"""Experiment trackers by the environment's invitation, each run reported by a process of its own.
+
+wandb, trackio, mlflow or none: the recipe says which (the first that the environment asks for; never two). The process
+(`trainers.report.tracker`) reads the attempt's own files, so that a dead or slow tracker costs training nothing, and closes
+the tracker's run however the trainer ended.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from trainers.loop.attempt import Attempt
+
+
+def start(attempt: Attempt) -> None:
+    """Start the reporting of this process's run, where the recipe asks for it. Never raises, never waits."""
+    name = attempt.recipe.report_to
+    if name == "none":
+        return
+    layout = attempt.layout
+    # An interpreter of the technique's own need not have the tracker; the cockpit's has.
+    python = os.environ.get("COCKPIT_PYTHON") or sys.executable
+    command = [python, "-m", "trainers.report.tracker", str(layout.root), "--watch", str(os.getpid())]
+    try:
+        layout.tracker_log.parent.mkdir(parents=True, exist_ok=True)
+        with layout.tracker_log.open("ab") as log:
+            subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+    except OSError as error:
+        attempt.notice(f"{name} gets nothing of this run: {error.strerror or error}.", "warning")

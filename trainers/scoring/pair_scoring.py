@@ -1,0 +1,152 @@
+"""The score of a reward model: on how many held-out pairs it puts the better answer first.
+
+It has no answers of its own for the verifier to judge. Held out are the pairs of the recipe's mini-eval and held-out
+files where these hold pairs; else pairs set apart from the training file by content, the same in every run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cockpit.contract import CockpitError, Recipe
+from trainers.data.examples import read_examples
+from trainers.data.overlap import training_rows
+from trainers.data.preferences import Pair, pairs_of, split_pairs
+from trainers.data.prompts import answer_ids, prompt_text
+from trainers.data.rows import read_rows
+from trainers.distributed.sharded import is_sharded
+from trainers.loop.attempt import Attempt
+from trainers.loop.signals import StopFlag, Stopped
+from trainers.scoring.scoring import Scored
+
+MINI = 50
+"""At most so many pairs in the mini-eval, a third of those held out at the most: a pair costs two forward passes."""
+
+
+class PairAccuracy:
+    """Stands where a verifier stands: a name, and a fingerprint that keeps it from being compared with one."""
+
+    name = "pair accuracy"
+    fingerprint = "pair-accuracy-1"
+
+
+def slices(attempt: Attempt) -> tuple[list[Pair], list[Pair], list[Pair]]:
+    """Pairs to train on, for the mini-eval and for the held-out pass; no prompt is in two of them.
+
+    Raises CockpitError where there are too few to hold any out.
+    """
+    recipe = attempt.recipe
+    pairs = pairs_of(training_rows(recipe), attempt)
+    files = [_pairs_in(path, recipe) for path in (recipe.data.mini_eval, recipe.data.held_out)]
+    if all(files):
+        return pairs, files[0], files[1]
+    train, held = split_pairs(pairs)
+    if len(held) < 3:
+        raise CockpitError(
+            f"{len(pairs)} pairs are too few to hold some out", "Give 20 at least.", file=recipe.data.train
+        )
+    size = min(MINI, len(held) // 3)
+    return train, held[:size], held[size:]
+
+
+def _pairs_in(path: str | Path, recipe: Recipe) -> list[Pair]:
+    examples = read_examples(read_rows(path), recipe)
+    return [
+        Pair(e.prompt or "", e.said, e.rejected, str(e.number))
+        for e in examples
+        if e.rejected is not None and e.said is not None
+    ]
+
+
+def token_ids(tokenizer: Any, pair: Pair, said: str, recipe: Recipe) -> list[int]:
+    """Prompt, answer and end token as a policy would have them: what the reward model reads in training and use."""
+    head, tail = answer_ids(tokenizer, pair.prompt, said, recipe)
+    return head + tail
+
+
+def reward_dataset(attempt: Attempt, pairs: list[Pair], tokenizer: Any) -> list[dict[str, Any]]:
+    """Rows for TRL's RewardTrainer, tokenized."""
+    recipe = attempt.recipe
+    return [
+        {
+            "chosen_ids": token_ids(tokenizer, pair, pair.chosen, recipe),
+            "rejected_ids": token_ids(tokenizer, pair, pair.rejected, recipe),
+        }
+        for pair in pairs
+    ]
+
+
+def rewards(model: Any, tokenizer: Any, ids: list[list[int]], batch_size: int) -> list[float]:
+    """The reward model's number for each sequence of token ids."""
+    import torch
+
+    found: list[float] = []
+    was_training = model.training
+    model.eval()
+    with torch.no_grad() if is_sharded(model) else torch.inference_mode():
+        for start in range(0, len(ids), batch_size):
+            batch = tokenizer.pad(
+                {"input_ids": ids[start : start + batch_size]}, padding_side="right", return_tensors="pt"
+            ).to(model.device)
+            found += model(**batch).logits[:, 0].float().tolist()
+    model.train(was_training)
+    return found
+
+
+def score_pairs(
+    model: Any,
+    tokenizer: Any,
+    pairs: list[Pair],
+    recipe: Recipe,
+    *,
+    step: int,
+    split: str,
+    stop: StopFlag | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Scored:
+    """Accuracy over the pairs, a row each with both rewards. Raises Stopped between batches."""
+    size = max(1, recipe.generation.batch_size)
+    rows: list[dict[str, Any]] = []
+    for start in range(0, len(pairs), size):
+        if stop:
+            raise Stopped
+        batch = pairs[start : start + size]
+        better, worse = (
+            rewards(
+                model, tokenizer, [token_ids(tokenizer, p, getattr(p, side), recipe) for p in batch], size
+            )
+            for side in ("chosen", "rejected")
+        )
+        for offset, (pair, high, low) in enumerate(zip(batch, better, worse, strict=True)):
+            rows.append(
+                _row(tokenizer, pair, high, low, recipe, f"pair-{start + offset + 1:05d}", step, split)
+            )
+        if progress is not None:
+            progress(len(rows), len(pairs))
+    passed = sum(row["passed"] for row in rows)
+    count = max(1, len(rows))
+    return Scored(score=passed / count, passed=passed, parsed=len(rows), n=len(rows), truncated=0, rows=rows)
+
+
+def _row(
+    tokenizer: Any, pair: Pair, high: float, low: float, recipe: Recipe, item: str, step: int, split: str
+) -> dict[str, Any]:
+    right = high > low
+    return {
+        "item": item,
+        "split": split,
+        "step": step,
+        "prompt": prompt_text(tokenizer, pair.prompt, recipe),
+        "completion": pair.chosen,
+        "rejected": pair.rejected,
+        "answer": pair.chosen,
+        "parsed": pair.chosen if right else pair.rejected,
+        "score": float(right),
+        "passed": right,
+        "rewards": {"chosen": round(high, 4), "rejected": round(low, 4)},
+        "why": f"margin {high - low:+.3f}",
+        "tokens": 0,
+        "truncated": False,
+    }

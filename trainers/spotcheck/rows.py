@@ -1,0 +1,268 @@
+"""Training rows as TRL makes token ids and labels of them, without TRL's ten seconds of import.
+
+Follows `SFTTrainer._prepare_dataset` of TRL 1.16 step by step (tests/spot holds the two against each other): EOS is
+added to plain text, the completion begins where prompt and prompt+completion part, labels follow the masks, and the
+maximum length cuts at last.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+from cockpit.contract import CockpitError, Recipe
+from trainers.data.demonstrations import sft_dataset
+from trainers.data.prompts import template_switches, training_prompt
+from trainers.data.rows import Row, as_messages, column, prompt_of
+from trainers.spotcheck.tokens import Encoded, Tokens, leading, locate
+
+PREFERENCE = ("dpo", "orpo", "reward")
+PROMPTS_ONLY = ("grpo", "rloo", "ppo")
+MAX_LENGTH = 1024
+"""SFTConfig's own default."""
+
+
+def training_examples(rows: list[Row], recipe: Recipe, tokenizer: Any) -> list[Row | None]:
+    """What TRL is given for each row: the last of its examples where a row becomes several; None for one left out."""
+    if not rows:
+        return []
+    if recipe.technique in PROMPTS_ONLY:
+        return [_prompt_only(row, recipe, tokenizer) for row in rows]
+    if recipe.technique in PREFERENCE or (recipe.technique != "kto" and _is_preference(rows[0])):
+        rows = [_chosen(row, recipe) for row in rows]
+    attempt: Any = SimpleNamespace(recipe=recipe, notice=lambda *_args, **_kw: None)
+    examples, settings = sft_dataset(rows, attempt, tokenizer)
+    if len(examples) != len(rows):
+        examples = [sft_dataset([row], attempt, tokenizer)[0][-1] for row in rows]
+    return [{**example, "_settings": settings} for example in examples]
+
+
+def _is_preference(row: Row) -> bool:
+    return "chosen" in row and "rejected" in row
+
+
+def _chosen(row: Row, recipe: Recipe) -> Row:
+    """A preference pair as the demonstration that its better answer is."""
+    chosen = row.get("chosen")
+    if isinstance(chosen, list) and len(chosen) > 1:
+        return {"messages": chosen}
+    said = (
+        as_messages(chosen if isinstance(chosen, list) else [chosen])[-1]["content"]
+        if not isinstance(chosen, str)
+        else chosen
+    )
+    prompt = prompt_of(row, recipe.data.columns)
+    if prompt is None:
+        return {"text": said}
+    head = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
+    return {"messages": [*head, {"role": "assistant", "content": said}]}
+
+
+def _prompt_only(row: Row, recipe: Recipe, tokenizer: Any) -> Row | None:
+    prompt = prompt_of(row, recipe.data.columns)
+    return (
+        None
+        if prompt is None
+        else {"prompt": training_prompt(tokenizer, prompt, recipe), "_settings": {}} | _kwargs(recipe)
+    )
+
+
+def _kwargs(recipe: Recipe) -> Row:
+    switches = template_switches(recipe)
+    return {"chat_template_kwargs": switches} if switches else {}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The fields of SFTConfig that decide what tokens are trained on."""
+
+    max_length: int | None
+    keep_end: bool
+    completion_only: bool
+    assistant_only: bool
+    text_field: str
+
+    @staticmethod
+    def of(recipe: Recipe, example: Row) -> Settings:
+        given = {**example.get("_settings", {}), **recipe.trainer}
+        only = given.get("completion_only_loss")
+        return Settings(
+            max_length=cast("int | None", given.get("max_length", MAX_LENGTH)),
+            keep_end=given.get("truncation_mode") == "keep_end",
+            completion_only=("prompt" in example and "completion" in example) if only is None else bool(only),
+            assistant_only=bool(given.get("assistant_only_loss", False)),
+            text_field=str(given.get("dataset_text_field", "text")),
+        )
+
+
+def max_length(recipe: Recipe) -> int | None:
+    """The length that training cuts at; None for no limit."""
+    return cast("int | None", recipe.trainer.get("max_length", MAX_LENGTH))
+
+
+class Trained:
+    """One example as token ids with a loss mask. `start`, `end`: the target's place in the text, in characters."""
+
+    def __init__(self, tokens: Tokens, example: Row, recipe: Recipe) -> None:
+        self.tokens = tokens
+        self.settings = Settings.of(recipe, example)
+        self.example = example
+        if "prompt" in example:
+            self.encoded, self.mask, self.prompt_tokens = self._pair()
+        else:
+            self.encoded, self.mask, self.prompt_tokens = self._whole()
+        self.target = self._target()
+        place = locate(self.encoded.text, self.target)
+        self.found = place is not None
+        self.start, self.end = place or (len(self.encoded.text), len(self.encoded.text))
+        self.cut_first, self.cut_last = self._cut()
+
+    def facts(self) -> dict[str, Any]:
+        """The row in numbers (see cockpit.core.spotcheck.mismatch.RowFacts)."""
+        ids, end_ids = self.encoded.ids, self.tokens.end_ids
+        kept = [on and self._is_kept(i) for i, on in enumerate(self.mask)]
+        after = [i for i, (a, _) in enumerate(self.encoded.spans) if a >= self.end]
+        # A target that the template changed can't be found: then an end token anywhere in the answer counts.
+        first_after = self.prompt_tokens if not self.found else after[0] if after else len(ids)
+        ends = any(kept[i] and ids[i] in end_ids for i in range(first_after, len(ids)))
+        follows = self.tokens.decode([ids[i] for i in after if kept[i]][:8]) if not ends else ""
+        return {
+            "tokens": len(ids),
+            "cut": len(ids) - (self.cut_last - self.cut_first),
+            "bos": leading(ids, self.tokens.tokenizer.bos_token_id),
+            "ends": ends,
+            "follows": follows,
+            "trained": sum(kept),
+            "trained_prompt": self._on_prompt(kept),
+            "kept_chars": self._kept_chars(),
+            "target_found": self.found,
+        }
+
+    def shown(self) -> dict[str, Any]:
+        """Pieces of text with what each is, the ids, and the place of the cut (a token, None where nothing is cut)."""
+        kept = (self.cut_first, self.cut_last)
+        whole = kept == (0, len(self.encoded.ids))
+        return {
+            "pieces": self.tokens.pieces(self.encoded, self.mask, None if whole else kept),
+            "ids": self.encoded.ids,
+            "tokens": len(self.encoded.ids),
+            "trained": sum(on and self._is_kept(i) for i, on in enumerate(self.mask)),
+            "cut_at": None if whole else (self.cut_first if self.settings.keep_end else self.cut_last),
+            "target": [self.start, self.end] if self.found else None,
+            "text": self.encoded.text,
+        }
+
+    def _pair(self) -> tuple[Encoded, list[bool], int]:
+        tokens, example = self.tokens, self.example
+        kwargs = example.get("chat_template_kwargs", {})
+        prompt, said = example["prompt"], example.get("completion")
+        if isinstance(prompt, str):
+            if said is None:
+                head = full = tokens.plain(prompt)
+            else:
+                eos = tokens.tokenizer.eos_token or ""
+                said = said if eos and said.endswith(eos) else said + eos
+                head, full = tokens.plain(prompt), tokens.plain(prompt + said)
+            assistant = None
+        else:
+            head, _ = tokens.chat(prompt, add_generation_prompt=True, **kwargs)
+            if said is None:
+                full, assistant = head, None
+            else:
+                full, assistant = tokens.chat([*prompt, *said], self.settings.assistant_only, **kwargs)
+        begin = _common(head.ids, full.ids)
+        mask = [not self.settings.completion_only or i >= begin for i in range(len(full.ids))]
+        if assistant is not None:
+            mask = [on and bool(says) for on, says in zip(mask, assistant, strict=True)]
+        if said is None:
+            mask = [False] * len(full.ids)  # the model's own rollouts are trained on, not this
+        return full, mask, begin
+
+    def _whole(self) -> tuple[Encoded, list[bool], int]:
+        tokens, example = self.tokens, self.example
+        if "messages" in example:
+            kwargs = example.get("chat_template_kwargs", {})
+            full, assistant = tokens.chat(example["messages"], self.settings.assistant_only, **kwargs)
+            return full, [bool(a) for a in assistant] if assistant is not None else [True] * len(full.ids), 0
+        text = str(example[self.settings.text_field if self.settings.text_field in example else "text"])
+        eos = tokens.tokenizer.eos_token or ""
+        full = tokens.plain(text if eos and text.endswith(eos) else text + eos)
+        return full, [True] * len(full.ids), 0
+
+    def _target(self) -> str:
+        said = self.example.get("completion")
+        if isinstance(said, str):
+            return said
+        turns = said if said is not None else self.example.get("messages")
+        if turns:
+            return str(next((turn["content"] for turn in reversed(turns) if turn["role"] == "assistant"), ""))
+        return str(self.example["text"]) if "text" in self.example else ""
+
+    def _cut(self) -> tuple[int, int]:
+        n, limit = len(self.encoded.ids), self.settings.max_length
+        if limit is None or n <= limit or ("completion" not in self.example and "prompt" in self.example):
+            return 0, n
+        return (n - limit, n) if self.settings.keep_end else (0, limit)
+
+    def _is_kept(self, index: int) -> bool:
+        return self.cut_first <= index < self.cut_last
+
+    def _on_prompt(self, kept: list[bool]) -> int:
+        """Trained tokens that lie in what the user (or the system) says; template markers around them don't count."""
+        if "text" in self.example:
+            return 0
+        turns = self.example.get("prompt") or self.example.get("messages") or []
+        texts = (
+            [turns] if isinstance(turns, str) else [t["content"] for t in turns if t["role"] != "assistant"]
+        )
+        count = at = 0
+        for text in texts:
+            place = self.encoded.text.find(text.strip(), at) if text.strip() else -1
+            if place < 0:
+                continue
+            at = place + len(text.strip())
+            count += sum(
+                on and place <= a and b <= at and b > a
+                for on, (a, b) in zip(kept, self.encoded.spans, strict=True)
+            )
+        return count
+
+    def _kept_chars(self) -> int:
+        """How many of the target's characters survive the cut (counted from its beginning)."""
+        if self.cut_last >= len(self.encoded.ids) and self.cut_first == 0:
+            return max(0, self.end - self.start)
+        if self.settings.keep_end:
+            return max(0, self.end - self.start) if self.encoded.spans[self.cut_first][0] <= self.start else 0
+        return max(0, min(self.end, self.encoded.spans[self.cut_last - 1][1]) - self.start)
+
+
+def _common(left: list[int], right: list[int]) -> int:
+    length = 0
+    for a, b in zip(left, right, strict=False):
+        if a != b:
+            break
+        length += 1
+    return length
+
+
+def template_of(recipe: Recipe) -> str | None:
+    """The chat template that the recipe's trainer section names (`chat_template_path`), read."""
+    path = recipe.trainer.get("chat_template_path")
+    if not isinstance(path, str):
+        return None
+    if path.endswith((".jinja", ".j2")):
+        try:
+            return Path(path).read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise CockpitError(
+                f"trainer.chat_template_path can't be read: {error}", "Correct it.", file=path
+            ) from error
+    from transformers import AutoTokenizer
+
+    tokenizer: Any = AutoTokenizer.from_pretrained(path)
+    return tokenizer.chat_template
+
+
+__all__ = ["Settings", "Trained", "column", "max_length", "template_of", "training_examples"]
