@@ -157,7 +157,7 @@ class Commands:
         return True
 
     def set_filter(self, words: str) -> None:
-        """List the experiments that `words` keep (core/tree/experiment_filter); the selection moves to the first of them."""
+        """List the experiments that `words` keep (core/tree); the selection moves to the first of them."""
         from cockpit.ui.dashboard.tree import in_listing
 
         state = self.app.state

@@ -1,7 +1,7 @@
 """Reports one attempt to its tracker: follows the attempt's files, and closes the tracker's run whatever happens.
 
-    python -m trainers.report.tracker ATTEMPT_DIR --watch PID     # a trainer starts this beside itself
-    python -m trainers.report.tracker ATTEMPT_DIR --close         # send what is missing, and end a run that was left open
+    python -m trainers.report.tracker ATTEMPT_DIR --watch PID  # a trainer starts this beside itself
+    python -m trainers.report.tracker ATTEMPT_DIR --close  # send what is missing, and end a run that was left open
 
 It reads what the trainer writes and is never waited for. tracker.json says how far it got; its log is logs/tracker.log.
 """

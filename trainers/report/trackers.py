@@ -1,8 +1,8 @@
 """Experiment trackers by the environment's invitation, each run reported by a process of its own.
 
-wandb, trackio, mlflow or none: the recipe says which (the first that the environment asks for; never two). The process
-(`trainers.report.tracker`) reads the attempt's own files, so that a dead or slow tracker costs training nothing, and closes
-the tracker's run however the trainer ended.
+wandb, trackio, mlflow or none: the recipe says which (the first that the environment asks for; never two). The
+process (`trainers.report.tracker`) reads the attempt's own files, so that a dead or slow tracker costs training
+nothing, and closes the tracker's run however the trainer ended.
 """
 
 from __future__ import annotations

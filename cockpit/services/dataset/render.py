@@ -28,8 +28,8 @@ KEPT = 60
 """Answers in the cache; the ones that were used longest ago go first."""
 LIMIT_S = 900.0
 """A tokenizer from the hub, and 2,000 rows of 30,000 tokens, take less."""
-_CODE = ("render*.py", "common/render.py", "common/data.py", "common/demonstrations.py", "common/generate.py",
-         "common/loading.py")  # fmt: skip
+_CODE = ("spotcheck/*.py", "data/prompts.py", "data/rows.py", "data/demonstrations.py", "model/generate.py",
+         "model/loading.py")  # fmt: skip
 _TOKENIZER_FILES = ("tokenizer*", "*.jinja", "*_tokens.json", "vocab*", "merges.txt", "*.model", "config.json",
                     "generation_config.json", "adapter_config.json")  # fmt: skip
 _FIELDS = ("technique", "seed", "model", "data", "generation", "trainer")

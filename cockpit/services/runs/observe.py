@@ -1,4 +1,4 @@
-"""Looks at one attempt's folder and the process table, and lets core/runs/status judge. Bounded, and cheap to repeat."""
+"""Look at one attempt's folder and the process table, and let core/runs/status judge. Bounded, cheap to repeat."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from cockpit.services.dataset import render as renderer
 from cockpit.services.spotcheck.subject import Subject
 
 KEPT = 20
-_CODE = ("core/mismatch*.py", "core/formats*.py", "core/spotcheck/spot.py", "data/rows.py", "data/messages.py", "verifiers/*.py",
+_CODE = ("core/spotcheck/*.py", "core/dataset/*.py", "data/*.py", "verifiers/*.py",
          "services/spotcheck/check.py", "services/spotcheck/rows.py")  # fmt: skip
 
 

@@ -162,7 +162,7 @@ def _alone(ws: Workspace) -> Generator[None]:
 
 
 def main(argv: list[str]) -> int:
-    """`python -m cockpit.services.workspace.methodlog_writer WORKSPACE`: what a supervisor runs when its trainer has ended."""
+    """Run `python -m cockpit.services.workspace.methodlog_writer WORKSPACE`: what a run's end brings into the log."""
     from cockpit.services.spotcheck import auto
 
     try:

@@ -34,7 +34,7 @@ class CompareScreen(Page):
     cursor = True
     scope = actions.COMPARE
     BINDINGS = actions.bindings(actions.COMPARE)
-    CSS_PATH: ClassVar = ["search.tcss", "page.tcss", "compare.tcss"]
+    CSS_PATH: ClassVar = ["../pages/search.tcss", "../pages/page.tcss", "screen.tcss"]
 
     def __init__(self, app: CockpitApp, ids: Sequence[str]) -> None:
         super().__init__(app)

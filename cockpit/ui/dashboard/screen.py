@@ -28,7 +28,7 @@ class FlightDeck(SearchScreen):
 
     scope = actions.DECK
     BINDINGS = actions.bindings(actions.DECK)
-    CSS_PATH: ClassVar = ["search.tcss", "flight_deck.tcss"]
+    CSS_PATH: ClassVar = ["../pages/search.tcss", "screen.tcss"]
     AUTO_FOCUS = "#tree"
     ASKS = "show only experiments that hold these words; enter keeps them, esc drops them"
     app: CockpitApp

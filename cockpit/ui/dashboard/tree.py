@@ -27,7 +27,7 @@ def tree_lines(
     pinned: str | None = None,
     words: str = "",
 ) -> list[Line]:
-    """Lines for `views` (parents before children) in `width` cells; only those that `words` (core/tree/experiment_filter) keep.
+    """Lines for `views` (parents before children) in `width` cells; only those that `words` (core/tree) keep.
 
     The last lines are kept: a cursor that moves through a thousand experiments asks for the same ones each time.
     """

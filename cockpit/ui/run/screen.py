@@ -33,7 +33,7 @@ class RunScreen(SearchScreen):
 
     scope = actions.RUN
     BINDINGS = actions.bindings(actions.RUN)
-    CSS_PATH: ClassVar = ["search.tcss", "run.tcss"]
+    CSS_PATH: ClassVar = ["../pages/search.tcss", "screen.tcss"]
     AUTO_FOCUS = ""
     ASKS = "search the log; enter keeps the words (n, N go between matches), esc drops them"
 

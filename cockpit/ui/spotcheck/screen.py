@@ -35,7 +35,7 @@ class SpotCheckScreen(SearchScreen):
 
     scope = actions.SPOT
     BINDINGS = actions.bindings(actions.SPOT)
-    CSS_PATH: ClassVar = ["search.tcss", "spot_check.tcss"]
+    CSS_PATH: ClassVar = ["../pages/search.tcss", "screen.tcss"]
     ASKS = "examples that hold these words; enter keeps them, esc drops them"
     AUTO_FOCUS = ""
 

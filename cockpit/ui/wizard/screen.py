@@ -38,7 +38,7 @@ _GO_ON = "\0go on"
 class WizardScreen(Screen[str]):
     """Pages of services/wizard/wizard, shown and answered. Answers the experiment's id when it is done."""
 
-    CSS_PATH = "wizard.tcss"
+    CSS_PATH = "screen.tcss"
     AUTO_FOCUS = ""
     BINDINGS: ClassVar = [
         Binding("escape", "leave", "leave; it resumes here", show=False, id="wizard.leave"),

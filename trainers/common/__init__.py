@@ -1,1 +1,0 @@
-"""What the trainers share: one small module per concern."""
