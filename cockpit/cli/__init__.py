@@ -27,7 +27,9 @@ class Command:
 COMMANDS: dict[str, Command] = {
     "demo": Command("experiments.demo", "the whole story on a tiny model, in minutes", "start"),
     "init": Command("workspace.init", "make a workspace: model, data, verifier", "start"),
-    "inspect": Command("dataset.inspect", "look at a data file: shape, lengths, oddities, answer formats", "start"),
+    "inspect": Command(
+        "dataset.inspect", "look at a data file: shape, lengths, oddities, answer formats", "start"
+    ),
     "advise": Command("technique.advise", "which technique fits the reward that you have, and why", "start"),
     "wizard": Command("wizard", "from a data file to a proven recipe, step by step", "start"),
     "doctor": Command("doctor.doctor", "what this machine has and lacks", "start"),
@@ -56,11 +58,15 @@ COMMANDS: dict[str, Command] = {
     "cache": Command("workspace.cache", "what need not be made again (ls, rm)", "look"),
     "methodlog": Command("tree.look", "what was decided, from methodlog.md", "look"),
     "findings": Command("rules", "what the diagnostics say", "look"),
-    "compare": Command("tree.compare", "experiments side by side: scores, settings, items won and lost", "look"),
+    "compare": Command(
+        "tree.compare", "experiments side by side: scores, settings, items won and lost", "look"
+    ),
     "overlap": Command("dataset.overlap", "is the held-out set in the training data, and where", "look"),
     "judge": Command("rules", "the diagnostics on a history from elsewhere", "look"),
     "realign": Command("spotcheck.realign", "mend a mismatch: training data in the verifier's form", "move"),
-    "spot-check": Command("spotcheck.spot_check", "train and eval side by side, as the model sees them", "look"),
+    "spot-check": Command(
+        "spotcheck.spot_check", "train and eval side by side, as the model sees them", "look"
+    ),
 }
 
 GROUPS = {"start": "Start", "move": "Move", "look": "Look"}

@@ -271,7 +271,7 @@ def _question_answer(found: _Found) -> Reading | None:
 
 def _by_its_answers(found: _Found) -> Reading:
     """Questions with answers: checkable ones make it verifiable, long prose makes it demonstrations."""
-    from cockpit.core.dataset.answer_formats import stated
+    from cockpit.data.answer_formats import stated
 
     prompt, answer = found.roles["prompt"], found.roles["answer"]
     values = found.columns[answer].values

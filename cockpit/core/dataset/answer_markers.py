@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import cast
 
-from cockpit.core.dataset.answer_formats import SHORT_CHARS, SHORT_WORDS
+from cockpit.data.answer_formats import SHORT_CHARS, SHORT_WORDS
 from cockpit.verifiers import numbers
 from cockpit.verifiers.formats import BoxedFormat, HashesFormat, TaggedFormat
 from cockpit.verifiers.verdict import Span

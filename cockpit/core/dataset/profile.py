@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cockpit.core.dataset import answer_formats
 from cockpit.core.dataset.lengths import Lengths
+from cockpit.data import answer_formats
 from cockpit.data.examples import Example, Misfit, example_of
 from cockpit.data.messages import odd_order
 from cockpit.data.shapes import Reading

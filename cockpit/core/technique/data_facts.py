@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from cockpit.core.dataset import answer_formats
 from cockpit.core.dataset.profile import Profile
 from cockpit.core.technique.facts import Facts
+from cockpit.data import answer_formats
 from cockpit.data.examples import Example
 from cockpit.verifiers import Verifier, selfcheck
 from cockpit.verifiers.patterns import RegexFormat

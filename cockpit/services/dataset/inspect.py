@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cockpit.contract.errors import CockpitError
-from cockpit.core.dataset import answer_formats
 from cockpit.core.dataset.lengths import MAXIMA
 from cockpit.core.dataset.profile import Profile
+from cockpit.data import answer_formats
 from cockpit.data.examples import Example
 from cockpit.data.shapes import Reading, recognise
 from cockpit.services.dataset.measure import Measure, characters, tokens

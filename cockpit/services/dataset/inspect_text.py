@@ -39,7 +39,7 @@ def _signals(seen: Inspection) -> list[str]:
 
 
 def _answers(seen: Inspection) -> list[str]:
-    from cockpit.core.dataset import answer_formats
+    from cockpit.data import answer_formats
 
     forms = seen.profile.forms
     if not forms.total:

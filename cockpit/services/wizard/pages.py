@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cockpit.contract.errors import CockpitError
-from cockpit.core.dataset import answer_formats
+from cockpit.data import answer_formats
 from cockpit.services.wizard.experiment_pages import (
     end_page,
     fit_page,
