@@ -1,0 +1,5 @@
+"""`new`, `fit`, `sweep`.
+
+May import: `services`, `cli.output`, `cli.place`.
+Start reading at `new.py`.
+"""

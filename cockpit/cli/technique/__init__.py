@@ -1,0 +1,5 @@
+"""`advise`, `literature`.
+
+May import: `services`, `cli.output`, `cli.place`.
+Start reading at `advise.py`.
+"""

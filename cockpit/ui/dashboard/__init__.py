@@ -1,0 +1,5 @@
+"""The first screen: tree, charts, findings, machine, log.
+
+May import: `ui.text`, `ui.widgets`, `ui.pages`.
+Start reading at `screen.py`, then `panes.py`.
+"""

@@ -1,0 +1,5 @@
+"""Findings on the screen: evidence, next step, and what can be done.
+
+May import: `ui.text`, `ui.widgets`, `ui.pages`.
+Start reading at `screen.py`.
+"""

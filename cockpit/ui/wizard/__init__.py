@@ -1,0 +1,5 @@
+"""The wizard on the screen.
+
+May import: `ui.text`, `ui.widgets`, `ui.pages`.
+Start reading at `screen.py`.
+"""
