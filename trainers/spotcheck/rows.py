@@ -120,7 +120,7 @@ class Trained:
         self.cut_first, self.cut_last = self._cut()
 
     def facts(self) -> dict[str, Any]:
-        """The row in numbers (see cockpit.core.spotcheck.mismatch.RowFacts)."""
+        """The row in numbers (see cockpit.core.spotcheck.types.RowFacts)."""
         ids, end_ids = self.encoded.ids, self.tokens.end_ids
         kept = [on and self._is_kept(i) for i, on in enumerate(self.mask)]
         after = [i for i, (a, _) in enumerate(self.encoded.spans) if a >= self.end]

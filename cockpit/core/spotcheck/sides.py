@@ -16,7 +16,7 @@ from cockpit.core.dataset.answer_markers import Stated, rewrap, stated
 from cockpit.core.dataset.answer_writing import write_answer
 from cockpit.core.dataset.asked_form import key_of, style
 from cockpit.core.dataset.chat_templates import rendered_answer
-from cockpit.core.spotcheck.mismatch import Item, Sides, Target
+from cockpit.core.spotcheck.types import Item, Sides, Target
 from cockpit.data import rows as meaning
 from cockpit.data.columns import as_bool
 from cockpit.data.messages import Turn, joined, turns_of

@@ -17,16 +17,10 @@ from typing import TYPE_CHECKING, Any
 from cockpit.contract.errors import CockpitError
 from cockpit.core.spotcheck import sides as reading
 from cockpit.core.spotcheck import spot
-from cockpit.core.spotcheck.mismatch import (
-    Item,
-    Mismatch,
-    Sides,
-    Target,
-    find_mismatches,
-    verdict_of,
-)
+from cockpit.core.spotcheck.mismatch import find_mismatches, verdict_of
 from cockpit.core.spotcheck.rendered import look_of, rendered_of
 from cockpit.core.spotcheck.spot import Example, Judged, Said, Shares, SpotCheck
+from cockpit.core.spotcheck.types import Item, Mismatch, Sides, Target
 from cockpit.services.dataset import render as renderer
 from cockpit.services.spotcheck import record
 from cockpit.services.spotcheck import rows as spot_rows
