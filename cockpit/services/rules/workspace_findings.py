@@ -18,7 +18,7 @@ from cockpit.core.rules.tree_rules.history import History, Move, SpotCheck, pars
 from cockpit.core.rules.tree_rules.records import judge_records
 from cockpit.core.runs import foreign_rows
 from cockpit.core.runs.run_record import Run
-from cockpit.core.smoke.gate import SmokeVerdict
+from cockpit.core.smoke.verdict import SmokeVerdict
 from cockpit.services.rules import leaks, provenance
 from cockpit.services.rules import run_findings as findings
 from cockpit.services.smoke import run as smoke

@@ -16,7 +16,8 @@ from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import last_event
 from cockpit.core.methodlog import Entry
-from cockpit.core.smoke.gate import SmokeVerdict, judge
+from cockpit.core.smoke.gate import judge
+from cockpit.core.smoke.verdict import SmokeVerdict
 from cockpit.services.recipe import drafts
 from cockpit.services.runs import attempts, launcher, observe
 from cockpit.services.smoke import prepare, read
@@ -205,14 +206,7 @@ def last(ws: Workspace, experiment_id: str) -> Smoke | None:
         current = fields.get("recipe") == prepare.fingerprint(drafts.load(layout))
     except CockpitError:
         current = False
-    verdict = SmokeVerdict(
-        bool(fields.get("green")),
-        cast("Any", fields.get("stage") or ""),
-        str(fields.get("headline", "")),
-        str(fields.get("mend", "")),
-        tuple(str(line) for line in cast("list[object]", fields.get("evidence") or [])),
-        tuple(str(line) for line in cast("list[object]", fields.get("cautions") or [])),
-    )
+    verdict = SmokeVerdict.from_dict(fields)
     return Smoke(
         verdict,
         attempt.root,

@@ -12,7 +12,7 @@ from cockpit.core.rules.run_rules.evals import SOURCE_HACKING, gap_finding
 from cockpit.core.rules.run_rules.reward import NEAR, SOURCE_SATURATION
 from cockpit.core.rules.tree_rules.history import History, Move
 from cockpit.core.scores import Score, compare
-from cockpit.core.smoke.gate import SmokeVerdict, of_objective
+from cockpit.core.smoke.verdict import SmokeVerdict
 
 SOURCE_SLICES = "evo's contract: per_slice_delta is measured beside the score"
 SOURCE_OBJECTIVE = 'source text, "What never counts as progress", 5'
@@ -138,7 +138,7 @@ _SMOKE_LINES = 3
 def _smoke_says(move: Move) -> SmokeVerdict | None:
     """The smoke run's verdict where it speaks of the objective, and neither eye nor score has said otherwise since."""
     smoke = move.smoke
-    if smoke is None or smoke.green or not of_objective(smoke):
+    if smoke is None or smoke.green or not smoke.of_objective:
         return None
     if smoke.stage == "template":
         return smoke  # tokens were compared: a fact, whatever the score is
