@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-ONLINE = ("grpo", "rloo", "ppo")
-SAMPLES_FIRST = (*ONLINE, "rft")
+from cockpit.contract.techniques import SAMPLING
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,4 +65,4 @@ class SmokeFacts:
     @property
     def has_signal(self) -> bool:
         """Whether its technique's first steps need not score, as the base is right now and then."""
-        return self.technique in SAMPLES_FIRST and self.rollouts_passed > 0
+        return self.technique in SAMPLING and self.rollouts_passed > 0

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from cockpit.contract.techniques import REWARDED, SAMPLING
 from cockpit.core.smoke import errors, wording
-from cockpit.core.smoke.facts import ONLINE, SAMPLES_FIRST, SmokeFacts
+from cockpit.core.smoke.facts import SmokeFacts
 from cockpit.core.smoke.verdict import STAGE_OF, Cause, SmokeVerdict
 
 CUT_SHARE = 0.8  # of the answers: so many that reach the length limit are why none can be read
@@ -82,11 +83,11 @@ def _not_scored(facts: SmokeFacts) -> Cause | None:
 
 def _no_signal(facts: SmokeFacts) -> Cause | None:
     """RL learns from the difference between answers: where all fail, or all pass, there is none."""
-    if facts.technique not in SAMPLES_FIRST or not facts.rollouts:
+    if facts.technique not in SAMPLING or not facts.rollouts:
         return None
     if facts.rollouts_passed == 0 and facts.best_item <= 0:
         return "none_pass"
-    return "all_pass" if facts.rollouts_passed == facts.rollouts and facts.technique in ONLINE else None
+    return "all_pass" if facts.rollouts_passed == facts.rollouts and facts.technique in REWARDED else None
 
 
 def _unparseable(facts: SmokeFacts) -> Cause | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cockpit.core.smoke.facts import ONLINE, SmokeFacts
+from cockpit.contract.techniques import REWARDED
+from cockpit.core.smoke.facts import SmokeFacts
 from cockpit.core.smoke.verdict import Cause
 from cockpit.core.stats import wilson
 
@@ -201,7 +202,7 @@ def cautions(facts: SmokeFacts) -> tuple[str, ...]:
         said.append(
             f"{facts.truncated} of {facts.scored} answers are cut off: raise generation.max_new_tokens."
         )
-    if facts.rollouts and facts.technique in ONLINE and 0 < facts.rollouts_passed < 0.05 * facts.rollouts:
+    if facts.rollouts and facts.technique in REWARDED and 0 < facts.rollouts_passed < 0.05 * facts.rollouts:
         said.append(
             f"The base passes only {_share(facts.rollouts_passed, facts.rollouts)}: a weak signal, so learning will "
             "be slow. Larger groups (num_generations) or easier prompts help."

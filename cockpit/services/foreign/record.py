@@ -61,10 +61,3 @@ def technique_of(names: Sequence[str]) -> str:
     if "rewards/accuracies" in known or "rewards/margins" in known:
         return "kto" if "kl" in known else "dpo"
     return "sft"
-
-
-def number(value: object) -> float | None:
-    """A number, NaN and infinities included; None for everything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value)

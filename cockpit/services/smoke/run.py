@@ -15,6 +15,7 @@ from cockpit.contract import atomic, control
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import last_event
+from cockpit.contract.values import number
 from cockpit.core.methodlog import Entry
 from cockpit.core.smoke.gate import judge
 from cockpit.core.smoke.verdict import SmokeVerdict
@@ -210,12 +211,8 @@ def last(ws: Workspace, experiment_id: str) -> Smoke | None:
     return Smoke(
         verdict,
         attempt.root,
-        _number(fields.get("step_time")),
-        _number(fields.get("seconds")),
+        number(fields.get("step_time")),
+        number(fields.get("seconds")),
         int(fields["peak_bytes"]) if fields.get("peak_bytes") else None,
         current,
     )
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) else None
