@@ -184,11 +184,13 @@ def wait(layout: ServerLayout, timeout: float, tick: Callable[[], None] = lambda
     """Until it answers. Raises CockpitError with its last words where it fails, or after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while True:
+        kept = serving.kept(layout)  # asked first: what a keeper says last is in the record by then
         facts = serving.read(layout)
-        if facts is not None and facts.state == "ready":
+        if facts is not None and facts.state == "ready" and kept:
             return facts
-        if facts is None or facts.state in ("failed", "stopped") or not serving.kept(layout):
-            why = facts.says if facts is not None and facts.says else "its keeper is gone"
+        last_words = facts.says if facts is not None and facts.state in ("failed", "stopped") else None
+        if last_words is not None or facts is None or not kept:
+            why = last_words or "its keeper is gone"
             raise CockpitError(f"the server did not start: {why}", "Its log says more.", file=layout.log)
         if time.monotonic() > deadline:
             raise CockpitError(
