@@ -22,7 +22,7 @@ def train(attempt: Attempt) -> Ending:
     from datasets import Dataset
     from trl import RLOOConfig, RLOOTrainer
 
-    from trainers.common import loading, settings
+    from trainers.common import loading, settings, vllm_rollouts
     from trainers.common.flight import fly
     from trainers.common.render import template_switches
     from trainers.common.rewards import reward_functions, rl_dataset
@@ -30,6 +30,7 @@ def train(attempt: Attempt) -> Ending:
     from trainers.common.same_tokens import check_tokens
 
     recipe = attempt.recipe
+    vllm_rollouts.refuse(recipe, gpu=settings.has_gpu())
 
     attempt.stage("loading", recipe.model.name_or_path)
     tokenizer = loading.load_tokenizer(recipe)

@@ -160,7 +160,9 @@ class Told(keeper.Keeper):
         super()._end()
 
 
-def test_the_keeper_says_what_it_does_before_it_does_it(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_keeper_says_what_it_does_before_it_does_it(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In this process, and with a server that falls silent as often as it is started."""
     monkeypatch.setattr(keeper, "HEALTH_EVERY_S", 0.1)
     monkeypatch.setattr(keeper, "HEALTH_MISSES", 1)

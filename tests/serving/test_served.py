@@ -143,7 +143,7 @@ def test_waiting_has_a_bound_and_a_stop_ends_it(tmp_path: Path, facts: ServerFac
         ({}, "ready"),  # this very process
         ({"born": 1}, "starting"),  # its number, given to another since
         ({"pid": 2**22 + 1}, "starting"),  # no such process
-        ({"pid": 2**22 + 1, "namespace": "pid:[1]"}, "ready"),  # numbers of another container say nothing here
+        ({"pid": 2**22 + 1, "namespace": "pid:[1]"}, "ready"),  # another container's numbers
         ({"pid": 2**22 + 1, "born": None}, "ready"),  # an older keeper did not note it
     ],
     ids=["lives", "another's", "gone", "elsewhere", "unknown"],
