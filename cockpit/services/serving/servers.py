@@ -188,9 +188,9 @@ def wait(layout: ServerLayout, timeout: float, tick: Callable[[], None] = lambda
         facts = serving.read(layout)
         if facts is not None and facts.state == "ready" and kept:
             return facts
-        last_words = facts.says if facts is not None and facts.state in ("failed", "stopped") else None
-        if last_words is not None or facts is None or not kept:
-            why = last_words or "its keeper is gone"
+        over = facts is None or facts.state in ("failed", "stopped")
+        if over or not kept:
+            why = (over and facts and facts.says) or "its keeper is gone"
             raise CockpitError(f"the server did not start: {why}", "Its log says more.", file=layout.log)
         if time.monotonic() > deadline:
             raise CockpitError(
@@ -205,11 +205,8 @@ def stop(layout: ServerLayout, timeout: float = STOP_S) -> ServerFacts | None:
     if serving.kept(layout):
         layout.stop.touch()
         if not _until(lambda: not serving.kept(layout), timeout):
-            raise CockpitError(
-                f"the server has not ended within {timeout:.0f} s",
-                "Its log says more.",
-                file=layout.keeper_log,
-            )
+            why = f"the server has not ended within {timeout:.0f} s"
+            raise CockpitError(why, "Its log says more.", file=layout.keeper_log)
     sweep(layout)
     return serving.read(layout)
 
