@@ -21,6 +21,8 @@ from cockpit.services.serving.servers import Server, Wish
 from cockpit.services.system.processes import descendants, look
 from tests.services.serving.conftest import Start
 from tests.support.attempts import until
+from trainers.scoring.served import Server as Asker
+from trainers.scoring.served import Unserved
 
 pytestmark = pytest.mark.fault
 
@@ -105,6 +107,78 @@ def test_the_one_that_answers_is_killed_and_comes_back(start: Start) -> None:
     assert facts.pid != server.facts.pid
     assert not set(before) & set(now)
     assert alive(before) == []
+
+
+def test_what_died_is_not_ready_for_anybody_before_its_keeper_has_noticed(start: Start) -> None:
+    """The keeper is held, so that the record goes on saying "ready"; whoever reads it looks at the process."""
+    server = start()
+    assert server.facts.pid is not None
+    above = keeper_of(server)
+    os.kill(above, signal.SIGSTOP)
+    try:
+        os.kill(server.facts.pid, signal.SIGKILL)
+        until(lambda: alive([server.facts.pid or 0]) == [])
+        assert json.loads(server.layout.record.read_text())["state"] == "ready"
+        assert serving.kept(server.layout)
+        assert state_of(server) == "starting"
+        assert [(s.facts.state, s.adapters) for s in servers.every()] == [("starting", ())]
+        with pytest.raises(CockpitError, match="not ready after"):
+            servers.wait(server.layout, 0.5)
+        with pytest.raises(Unserved, match="still starting after"):
+            Asker(server.layout.root, bound_s=0.5).ready()
+    finally:
+        os.kill(above, signal.SIGCONT)
+    facts = servers.wait(server.layout, 20)
+    assert facts.restarts == 1
+    assert facts.pid != server.facts.pid
+    assert Asker(server.layout.root, bound_s=5).ready().pid == facts.pid
+
+
+def test_a_server_whose_keeper_was_killed_is_not_waited_for(start: Start) -> None:
+    """It may live a little longer, but nobody keeps it."""
+    server = start()
+    assert server.facts.pid is not None
+    os.kill(server.facts.pid, signal.SIGSTOP)  # it would end by itself, and take the question along
+    os.kill(keeper_of(server), signal.SIGKILL)
+    until(lambda: not serving.kept(server.layout))
+    assert alive([server.facts.pid]) == [server.facts.pid]
+    with pytest.raises(CockpitError, match="did not start: its keeper is gone"):
+        servers.wait(server.layout, 5)
+
+
+class Told(keeper.Keeper):
+    """Notes what the record says whenever the keeper begins to end processes."""
+
+    def __init__(self, layout: serving.ServerLayout, plan: dict[str, Any]) -> None:
+        super().__init__(layout, plan)
+        self.told: list[tuple[str, str, int]] = []
+
+    def _end(self) -> None:
+        facts = serving.read(self.layout)
+        if self.process is not None and facts is not None:
+            self.told.append((facts.state, facts.says, facts.restarts))
+        super()._end()
+
+
+def test_the_keeper_says_what_it_does_before_it_does_it(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In this process, and with a server that falls silent as often as it is started."""
+    monkeypatch.setattr(keeper, "HEALTH_EVERY_S", 0.1)
+    monkeypatch.setattr(keeper, "HEALTH_MISSES", 1)
+    monkeypatch.setattr(keeper, "TICK_S", 0.05)
+    server = start("deaf")
+    servers.stop(server.layout)
+    kept = Told(server.layout, json.loads(server.layout.plan.read_text()))
+    assert kept.run() == 1
+    why = "it lives, but does not answer any more"
+    assert kept.told == [
+        *(("starting", f"restarting: {why}", count) for count in range(1, keeper.RESTARTS + 1)),
+        ("stopping", why, keeper.RESTARTS),
+    ]
+    facts = serving.read(server.layout)
+    assert facts is not None
+    assert (facts.state, facts.says, facts.restarts) == ("failed", why, keeper.RESTARTS)
 
 
 def test_a_killed_keeper_takes_the_server_along(start: Start) -> None:

@@ -137,6 +137,38 @@ def test_waiting_has_a_bound_and_a_stop_ends_it(tmp_path: Path, facts: ServerFac
         Server(layout.root, bound_s=60).ready()
 
 
+@pytest.mark.parametrize(
+    ("of_process", "state"),
+    [
+        ({}, "ready"),  # this very process
+        ({"born": 1}, "starting"),  # its number, given to another since
+        ({"pid": 2**22 + 1}, "starting"),  # no such process
+        ({"pid": 2**22 + 1, "namespace": "pid:[1]"}, "ready"),  # another container's numbers
+        ({"pid": 2**22 + 1, "born": None}, "ready"),  # an older keeper did not note it
+    ],
+    ids=["lives", "another's", "gone", "elsewhere", "unknown"],
+)
+def test_ready_is_believed_of_a_process_that_lives(
+    tmp_path: Path, facts: ServerFacts, of_process: dict[str, Any], state: str
+) -> None:
+    layout = serving.ServerLayout(tmp_path)
+    pid = os.getpid()
+    here: dict[str, Any] = {"pid": pid, "born": serving.born(pid), "namespace": serving.pid_namespace()}
+    serving.write(layout, replace(facts, **here | of_process))
+    read = serving.read(layout)
+    assert read is not None
+    assert read.state == state
+
+
+def test_a_zombie_was_born_no_more() -> None:
+    import subprocess
+    import sys
+
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # ended, and not yet taken note of
+        assert serving.born(process.pid) is None
+
+
 def test_a_silent_server_is_given_up(tmp_path: Path, facts: ServerFacts) -> None:
     """It takes the connection and never answers."""
     import socket
