@@ -1,7 +1,7 @@
 """The committed lock files: the exact versions that `make setup` and `cockpit env add` install.
 
-`make lock` makes them. They are constraints for pip (`-c`): the ranges say what is installed, a lock in which version. What no lock names is
-torch, which the set-up chooses, and what a build of torch brings along.
+`make lock` makes them. They are constraints for pip (`-c`): the ranges say what is installed, a lock in which version.
+What no lock names is torch, which the set-up chooses, and what a build of torch brings along.
 """
 
 from __future__ import annotations
