@@ -21,6 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 INSIDE = "--inside"
 TORCH = "torch"
+LEFT_TO_TORCH = ("sympy",)  # torch 2.6 pins it, and would not be kept beside another version
 OLDEST = "3.11"
 EXTRAS = ("train", "trackers", "dev")  # what `make setup` installs
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
@@ -138,7 +139,7 @@ def kept(lines: Iterable[str], one: Wanted) -> list[str]:
         if entry.marker is None or any(entry.marker.evaluate(machine) for machine in machines):
             found.append((entry.name, line.strip()))
     reached = reachable(asked_by)
-    return [line for name, line in found if name in reached]
+    return [line for name, line in found if name in reached and name not in LEFT_TO_TORCH]
 
 
 def reachable(asked_by: Mapping[str, Collection[str]]) -> set[str]:
