@@ -98,6 +98,22 @@ CASES: list[tuple[Check, str, str]] = [
         "gpu* (4 nodes, limit infinite)",
     ),
     (doctor.judge_slurm(True, "old|down|1:00:00|2"), "warn", "no partition"),
+    (doctor.judge_packages({"trl": "1.16.0", "pyte": "0.8"}, {"trl": "1.16.0+own"}, True), "ok", "as locked"),
+    (
+        doctor.judge_packages({"trl": "1.16.0", "peft": "0.21.2"}, {"trl": "1.15.0", "peft": "0.21.2"}, True),
+        "ok",
+        "1 differs from the lock: trl 1.15.0 (locked 1.16.0); `make -B setup`",
+    ),
+    (
+        doctor.judge_packages(dict.fromkeys("abcdef", "1"), dict.fromkeys("abcdef", "2"), True),
+        "ok",
+        "6 differ from the lock: a 2 (locked 1), b 2 (locked 1), c 2 (locked 1), d 2 (locked 1), 2 more;",
+    ),
+    (
+        doctor.judge_packages({"trl": "1"}, {"trl": "2"}, False),
+        "ok",
+        "from the ranges (1 of them other than locked)",
+    ),
     (doctor.judge_git(False), "warn", "Install git"),
     (doctor.judge_shared_memory(64_000_000)[0], "warn", "64 MB"),
     (doctor.judge_logout(True)[0], "warn", "enable-linger"),
@@ -136,7 +152,7 @@ def _hub(env: dict[str, str]) -> str:
 
 def test_this_machine() -> None:
     checks = doctor.quick_checks()
-    assert {"python", "training stack", "gpu", "memory", "disk", "terminal", "hugging face"} <= {
+    assert {"python", "training stack", "packages", "gpu", "memory", "disk", "terminal", "hugging face"} <= {
         c.name for c in checks
     }
     assert all(check.level in ("ok", "warn", "fail") and check.says for check in checks)

