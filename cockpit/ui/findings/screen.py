@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 class FindingsScreen(Page):
     """All findings, with evidence and source; enter offers what can be done about the one under the cursor."""
 
+    CSS_PATH: ClassVar = ["../pages/search.tcss", "../pages/page.tcss"]  # a path counts from the class's own file
     heading = "Findings"
     cursor = True
 
@@ -84,6 +85,7 @@ class FindingActionsScreen(Dialog[FindingAction]):
     """Offers the actions on a finding, the most useful first; each with the command that does the same."""
 
     def __init__(self, glyphs: Glyphs, finding: Finding, offered: Sequence[FindingAction]) -> None:
+        self.finding = finding
         self.offered = {str(number): action for number, action in enumerate(offered, 1)}
         choices = [Choice(key, key, _offer_text(action)) for key, action in self.offered.items()]
         super().__init__(glyphs, finding.headline, [finding.next_step], choices)
