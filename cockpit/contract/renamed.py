@@ -1,4 +1,4 @@
-"""Names of settings that people still write, and what stands for them now: one table for recipes and for trainers."""
+"""Names that others use and what they are called here: of settings (for recipes and trainers alike), of metrics."""
 
 from __future__ import annotations
 
@@ -34,3 +34,6 @@ RENAMED = {
     "save_safetensors": "nothing: it is always safetensors",
 }
 """A name without a blank in its value is taken for the other one where short names are allowed (sweeps)."""
+
+METRICS = {"learning_rate": "lr", "lr-AdamW": "lr"}
+"""What trainers and trackers log, and the column that it is kept under."""

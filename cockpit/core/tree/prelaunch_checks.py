@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cockpit.contract.recipe import Recipe
 
 SOURCE = 'source text, "Surviving session compaction"'
-Kind = Literal["swap", "already-run", "constraint"]
+Rule = Literal["swap", "already run", "constraint"]
 _CONTENT = re.compile(r"(?:content|data)/([a-z_]+)/([0-9a-f]{8,})")
 _NAMES = {
     "held_out": "held-out set",
@@ -36,7 +36,7 @@ TARGET = ("model", "template", "verifier", "held_out", "mini_eval")
 class PrelaunchCheck:
     """Something that the log says against a launch. `shows`: an experiment whose result answers it, or empty."""
 
-    kind: Kind
+    rule: Rule
     headline: str
     mend: str
     shows: str = ""
@@ -102,7 +102,7 @@ def already_run(fingerprint: str, past: Sequence[Past]) -> PrelaunchCheck | None
     if same is None:
         return None
     return PrelaunchCheck(
-        "already-run",
+        "already run",
         f"{same.id} had the same settings and the same data; it is {same.status}: {same.result}",
         "Use its result, or change one thing (another seed tells how large the noise is).",
         shows=same.id,

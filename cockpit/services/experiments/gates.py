@@ -93,7 +93,7 @@ def _against_log(ws: Workspace, view: ExperimentView, recipe: Recipe) -> list[Ga
     from cockpit.services.experiments import precheck
 
     return [
-        Gate(check.kind, check.headline, check.mend)
+        Gate(check.rule.replace(" ", "-"), check.headline, check.mend)
         for check in precheck.concerns(ws, recipe, but=view.id)
     ]
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
+from cockpit.contract.renamed import METRICS
+
 State = Literal["running", "finished", "failed", "stopped", "unknown"]
-RENAMED = {"learning_rate": "lr", "lr-AdamW": "lr"}
 _PREFIXES = ("train/", "Train/")
 
 
@@ -48,7 +49,7 @@ def metric(name: str) -> str:
     """A metric by the name that the cockpit uses: without `train/`, `lr` for the learning rate."""
     for prefix in _PREFIXES:
         name = name.removeprefix(prefix)
-    return RENAMED.get(name, name)
+    return METRICS.get(name, name)
 
 
 def technique_of(names: Sequence[str]) -> str:

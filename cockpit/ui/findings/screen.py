@@ -84,6 +84,8 @@ class FindingsScreen(Page):
 class FindingActionsScreen(Dialog[FindingAction]):
     """Offers the actions on a finding, the most useful first; each with the command that does the same."""
 
+    CSS_PATH = "../pages/dialog.tcss"
+
     def __init__(self, glyphs: Glyphs, finding: Finding, offered: Sequence[FindingAction]) -> None:
         self.finding = finding
         self.offered = {str(number): action for number, action in enumerate(offered, 1)}

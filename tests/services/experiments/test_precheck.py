@@ -72,7 +72,7 @@ def test_swaps_are_told_by_content() -> None:
     ]
     same = {"held_out": "a" * 64, "model": "b" * 64}
     assert prelaunch_checks.swaps(log, same) == []
-    assert [c.kind for c in prelaunch_checks.swaps(log, {**same, "model": "d" * 64})] == ["swap"]
+    assert [c.rule for c in prelaunch_checks.swaps(log, {**same, "model": "d" * 64})] == ["swap"]
     assert "held-out set" in prelaunch_checks.swaps(log, {**same, "held_out": "d" * 64})[0].headline
     assert prelaunch_checks.swaps([], same) == [], "nothing is named, so nothing was swapped"
     assert prelaunch_checks.swapped_training(log, "/d/t.jsonl", "c" * 64) is None
@@ -98,7 +98,7 @@ def test_a_workspace_notices_what_changed_under_it(ws: Workspace, draft: str) ->
     assert precheck.concerns(ws, made, but=draft) == []
     (ws.root.parent / "model" / "config.json").write_text('{"hidden_size": 1}')
     methodlog_writer.note(ws, "no sft", kind="constraint")
-    assert [c.kind for c in precheck.concerns(ws, made, but=draft)] == ["swap", "constraint"]
+    assert [c.rule for c in precheck.concerns(ws, made, but=draft)] == ["swap", "constraint"]
     with pytest.raises(CockpitError, match="base model"):
         lifecycle.launch(ws, draft, reason=None if _scored(ws) else "")
 
