@@ -37,7 +37,7 @@ SlurmdLogFile={root}/slurmd-%n.log
 SchedulerType=sched/backfill
 SchedulerParameters=sched_interval=1,bf_interval=1,batch_sched_delay=0
 JobRequeue=1
-KillWait=10
+KillWait=30
 MailProg=/bin/true
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
