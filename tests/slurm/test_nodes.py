@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from cockpit.contract import CockpitError, Recipe
+from cockpit.contract import AttemptWriter, CockpitError, Recipe
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import read_rows
 from cockpit.services import flight, setup, slurm, spawn
 from cockpit.services.record import read_facts
-from cockpit.services.slurm_job import place
+from cockpit.services.slurm_job import TrainingJob, place
 from cockpit.services.spawn import MAIN_IP, MAIN_PORT, NODE
 from cockpit.services.workspace import Workspace
 from tests.cli.conftest import Cli
@@ -70,6 +70,20 @@ def test_a_job_on_one_node_needs_no_scontrol() -> None:
         MAIN_IP: "127.0.0.1",
         MAIN_PORT: "20007",
     }
+
+
+@pytest.mark.parametrize("node", ["0", "1"])
+def test_what_slurm_requeues_although_it_has_finished_is_not_run_again(
+    node: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Preempted in its last moment; there is no recipe here, so that nothing could be started."""
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+    monkeypatch.setenv("SLURM_NODEID", node)
+    out = AttemptWriter(tmp_path)
+    out.stage("training")
+    out.end("finished", step=9)
+    assert TrainingJob(str(tmp_path), "launch")() == 0
+    assert not AttemptLayout(tmp_path).log.parent.exists()
 
 
 @pytest.mark.parametrize(
@@ -130,11 +144,11 @@ def test_the_time_limit_makes_a_checkpoint_on_two_nodes_and_the_job_is_requeued(
     _, id_, attempt = launched(
         cli,
         tiny,
-        **{"max_steps": 5000, "mid_eval.every_steps": 5000, "slurm.time_min": 1, "slurm.grace_s": 25},
+        **{"max_steps": 100_000, "mid_eval.every_steps": 5000, "slurm.time_min": 1, "slurm.grace_s": 25},
     )
     with followed(attempt, cluster):
         until(lambda: any(attempt.checkpoints.glob("step_*")), 150)
-        until(lambda: state(cli, id_) == "queued", 60)
+        until(lambda: state(cli, id_) == "queued", 120)
     saved = max(int(path.name[5:]) for path in attempt.checkpoints.glob("step_*"))
     other = attempt.log.with_name("trainer.node1.log").read_text()
     assert "--machine_rank 1" in other
