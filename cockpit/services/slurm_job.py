@@ -155,7 +155,8 @@ def _requeued() -> bool:
 def place(env: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Which node of the job this is, and where the first one listens, from what Slurm says in the environment.
 
-    The port comes from the job's number, so that two jobs that share a node don't meet.
+    The port comes from the job's number, so that two jobs that share a node don't meet; it lies below those that Linux
+    gives to outgoing connections (from 32768 on), any of which may be taken.
     """
     job = env.get("SLURM_JOB_ID", "0")
     nodes = env.get("SLURM_JOB_NODELIST", "")
@@ -166,7 +167,7 @@ def place(env: Mapping[str, str] = os.environ) -> dict[str, str]:
         )
         name = told.stdout.split()[0]
         first = _address(name) or name
-    port = 20_000 + (int(job) if job.isdigit() else 0) % 20_000
+    port = 20_000 + (int(job) if job.isdigit() else 0) % 12_000
     return {NODE: env.get("SLURM_NODEID", "0"), MAIN_IP: first, MAIN_PORT: str(port)}
 
 
