@@ -1,4 +1,4 @@
-"""What README, CONTRIBUTING and docs say exists does: links, paths, commands, options, and what is generated is current."""
+"""What the pages name exists (links, paths, commands, options), and what is generated in them is current."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ def dead_links(page: Page) -> list[str]:
     for link in page.links():
         name, _, anchor = link.partition("#")
         target = (page.path.parent / name).resolve() if name else page.path
-        if not target.is_file() or (anchor and anchor not in Page.load(target).anchors):
+        there = page if target == page.path else Page.load(target) if target.is_file() else None
+        if there is None or (anchor and anchor not in there.anchors):
             found.append(link)
     return found
 
@@ -65,7 +66,7 @@ def mentions(place: Path, name: str) -> bool:
 
 
 def parser_of(name: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=name, exit_on_error=False)
+    parser = argparse.ArgumentParser(prog=f"cockpit {name}", exit_on_error=False)
     for option in (["--dir", "-C"], ["--json"]):
         parser.add_argument(*option, nargs="?")
     import_module(f"cockpit.cli.{COMMANDS[name].module}").arguments(parser)

@@ -79,8 +79,8 @@ class Page:
                 continue
 
     def paths(self) -> set[str]:
-        """Every path of a source file or folder that is named; `*` stands for any name."""
-        return {span.rstrip("/") for span in self.spans if _PATH.fullmatch(span)}
+        """Every path of a source file or folder that is named; `*` stands for any name, and `NAME` for one of the reader's."""
+        return {span for span in self.spans if _PATH.fullmatch(span) and not "NAME" in span}
 
     def symbols(self) -> list[tuple[str, str]]:
         """What is said to be somewhere: "`NAME` in `path`"."""
@@ -89,8 +89,8 @@ class Page:
     def empty_headings(self) -> list[str]:
         """Headings with nothing below them before the next one of the same rank, or before the end."""
         found: list[str] = []
-        headings = list(_HEADING.finditer(re.sub(r"<!--.*?-->", "", _FENCE.sub("code", self.text))))
         text = re.sub(r"<!--.*?-->", "", _FENCE.sub("code", self.text))
+        headings = list(_HEADING.finditer(text))
         for here, after in zip(headings, [*headings[1:], None], strict=True):
             below = text[here.end() : after.start() if after else len(text)].strip()
             if not below and (after is None or len(after[1]) <= len(here[1])):
