@@ -24,7 +24,10 @@ print("up")
 forever(lambda: (root / "go").exists() or asked())
 event("end", outcome="stopped" if asked() else "finished", reason="", step=7)
 """
-LAUNCH = "import sys; from cockpit.services.runs.launcher import launch; launch(sys.argv[1]); print('launched', flush=True)"
+LAUNCH = (
+    "import sys; from cockpit.services.runs.launcher import launch; "
+    "launch(sys.argv[1]); print('launched', flush=True)"
+)
 
 
 def test_sessions_and_parents_are_its_own(flight: Flight) -> None:
