@@ -79,8 +79,8 @@ class Page:
                 continue
 
     def paths(self) -> set[str]:
-        """Every path of a source file or folder that is named; `*` stands for any name, and `NAME` for one of the reader's."""
-        return {span for span in self.spans if _PATH.fullmatch(span) and not "NAME" in span}
+        """Every path of a source file or folder that is named; `*` is any name, `NAME` one that the reader picks."""
+        return {span for span in self.spans if _PATH.fullmatch(span) and "NAME" not in span}
 
     def symbols(self) -> list[tuple[str, str]]:
         """What is said to be somewhere: "`NAME` in `path`"."""
