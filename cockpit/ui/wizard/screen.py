@@ -204,7 +204,7 @@ class WizardScreen(Screen[str]):
         if page is None:
             return
         asked = "Why? The reason goes into methodlog.md." if self.reason_for else page.question
-        asked = self.editing.says if self.editing else asked
+        asked = self.editing.help if self.editing else asked
         width = max(20, self.query_one("#page").size.width - 2)
         question.set_lines([line((part, BOLD)) for part in fold(clean(asked), width)])
         question.refresh(layout=True)
@@ -226,7 +226,7 @@ class WizardScreen(Screen[str]):
                 choices.cursor, choices.top = "0", 0
             choices.set_lines(
                 [
-                    line((f" {n} ", KEY), f" {clean(choice.says)}", key=str(n - 1))
+                    line((f" {n} ", KEY), f" {clean(choice.label)}", key=str(n - 1))
                     for n, choice in enumerate(page.choices, 1)
                 ]
             )
@@ -263,7 +263,7 @@ class WizardScreen(Screen[str]):
         said.refresh(layout=True)
 
     def _foot(self) -> None:
-        twin = clean(self.turn.twin, newlines="show") if self.turn else ""
+        twin = clean(self.turn.cli_equivalent, newlines="show") if self.turn else ""
         if self.busy:
             parts = line(("working …", BOLD), ("  esc", KEY), (" leave, it goes on from here", DIM))
         elif self.editing is not None:
