@@ -14,8 +14,8 @@ from textual.reactive import Reactive, var
 from textual.screen import Screen
 
 from cockpit.ui import textual_patch
-from cockpit.ui.dashboard.screen import FlightDeck
-from cockpit.ui.frames import FrameCap, frames_per_second
+from cockpit.ui.dashboard.screen import Dashboard
+from cockpit.ui.live.frames import FrameCap, frames_per_second
 from cockpit.ui.messages import (
     ActionFailed,
     ActionSucceeded,
@@ -29,10 +29,10 @@ from cockpit.ui.state import CockpitState
 from cockpit.ui.text import glyphs as signs
 
 if TYPE_CHECKING:
-    from cockpit.ui.backend.feeds import Feeds
-    from cockpit.ui.backend.poller import Poller
     from cockpit.ui.backend.protocol import Backend
-    from cockpit.ui.commands import Commands
+    from cockpit.ui.commands.dispatch import Commands
+    from cockpit.ui.live.feeds import Feeds
+    from cockpit.ui.live.poller import Poller
 
 TICK_S = 5.0
 """Seconds between two looks at the clock; ages change their words in steps of 10 s and more."""
@@ -79,25 +79,28 @@ class CockpitApp(App[int]):
         """Where the wizard works, where that is asked for from the start."""
         self.live = live
         """False in tests that look at the workspace themselves."""
+        self._commands: Commands | None = None
 
     def get_default_screen(self) -> Screen[None]:
-        return FlightDeck(self)
+        return Dashboard(self)
 
-    @cached_property
+    @property
     def commands(self) -> Commands:
-        from cockpit.ui.commands import Commands
+        from cockpit.ui.commands.dispatch import Commands
 
-        return Commands(self)
+        if self._commands is None:
+            self._commands = Commands(self)
+        return self._commands
 
     @cached_property
     def feeds(self) -> Feeds:
-        from cockpit.ui.backend.feeds import Feeds
+        from cockpit.ui.live.feeds import Feeds
 
         return Feeds(self.backend, self.state, self._wake)
 
     @cached_property
     def poller(self) -> Poller:
-        from cockpit.ui.backend.poller import Poller
+        from cockpit.ui.live.poller import Poller
 
         return Poller(self.backend, self.post_message, lambda: self.state.shown)
 
@@ -106,7 +109,7 @@ class CockpitApp(App[int]):
         if self.live:
             self.call_after_refresh(lambda: self.poller.start())
         if self.wizard_root is not None:
-            self.call_after_refresh(lambda: self.commands.wizard())
+            self.call_after_refresh(lambda: self.commands.act("wizard"))
 
     def on_unmount(self) -> None:
         """However it ended, no thread goes on reading for it."""
@@ -149,7 +152,7 @@ class CockpitApp(App[int]):
 
     def on_reason_wanted(self, message: ReasonWanted) -> None:
         self._done(message.experiment_id)
-        self.commands.ask_reason(message)
+        self.commands.services.ask_reason(message)
 
     # -- what the parts of the screen ask for ----------------------------------------------------------------------
 
@@ -175,7 +178,7 @@ class CockpitApp(App[int]):
         """Something in the state changed: let the panels look."""
         self.revision += 1
         screen = self.screen_stack[0] if self.screen_stack else None
-        if isinstance(screen, FlightDeck) and screen.is_mounted:
+        if isinstance(screen, Dashboard) and screen.is_mounted:
             screen.refresh_places()
 
     def say(self, title: str, mend: str = "", *, bad: bool = False) -> None:
@@ -184,6 +187,10 @@ class CockpitApp(App[int]):
 
         self.notify(clean(mend or title), title=clean(title) if mend else "", markup=False,
                     severity="error" if bad else "information", timeout=FAILED_S if bad else SAID_S)  # fmt: skip
+
+    def refresh_soon(self) -> None:
+        """Have the workspace read now rather than at the next interval."""
+        self.poller.poke()
 
     def leave(self) -> None:
         self.exit(0)

@@ -20,11 +20,12 @@ from textual.screen import Screen
 from cockpit.contract.errors import GateClosed
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import read_rows
+from cockpit.services.recipe.field_check import DraftFields
 from cockpit.services.workspace.workspace import ExperimentView
 from cockpit.ui import textual_patch
 from cockpit.ui.app import CockpitApp
 from cockpit.ui.backend.local import LocalBackend
-from cockpit.ui.backend.summary import Check, Draft, GpuLine, Hardware
+from cockpit.ui.backend.summary import Check, GpuLine, Hardware
 from cockpit.ui.text.glyphs import ASCII, UNICODE
 from tests.ui.stage import Stage
 from tests.ui.tty import TtyDriver
@@ -77,11 +78,11 @@ class StageBackend(LocalBackend):
     def decide(self, experiment_id: str, status: str, reason: str) -> str:
         return self._ask("decide", experiment_id, status, reason)
 
-    def new(self, draft: Draft) -> str:
+    def new(self, draft: DraftFields) -> str:
         self._ask("new", draft)
         return "exp_0001"
 
-    def check(self, draft: Draft) -> Mapping[str, str]:
+    def check(self, draft: DraftFields) -> Mapping[str, str]:
         return {"data": str(self.fails["check"])} if "check" in self.fails else {}
 
     def complain(self, error: BaseException) -> Path | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cockpit.ui.dashboard.screen import FlightDeck
+from cockpit.ui.dashboard.screen import Dashboard
 from cockpit.ui.run.screen import ItemScreen, RunScreen
 from cockpit.ui.run.tabs import TABS
 from tests.ui.drive import LARGE, SMALL, Cockpit, fly
@@ -51,7 +51,7 @@ async def test_an_item_whole(tmp_path: Path) -> None:
         await cockpit.press("escape", "escape")
         assert isinstance(cockpit.screen, RunScreen)
         await cockpit.press("escape", "escape")
-        assert isinstance(cockpit.screen, FlightDeck)
+        assert isinstance(cockpit.screen, Dashboard)
 
 
 @SIZES

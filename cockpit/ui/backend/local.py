@@ -10,13 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from cockpit.ui.backend.summary import Check, Draft, Hardware, Picture, Problem, SampleFile
+from cockpit.ui.backend.summary import Check, Hardware, Picture, Problem, SampleFile
 
 if TYPE_CHECKING:
     from cockpit.core.findings import Finding
     from cockpit.core.scores import Score
     from cockpit.core.spotcheck.spot import SpotCheck
     from cockpit.core.tree.comparing import Axis, Comparison
+    from cockpit.services.recipe.field_check import DraftFields
     from cockpit.services.spotcheck.check import Bench
     from cockpit.services.system.hardware import Hardware as Looker
     from cockpit.services.workspace.workspace import ExperimentView, Workspace
@@ -249,7 +250,7 @@ class LocalBackend:
             said += f" n: another hypothesis, from its parent {view.parent or 'exp_0000'}."
         return said
 
-    def new(self, draft: Draft) -> str:
+    def new(self, draft: DraftFields) -> str:
         from cockpit.services.experiments import lifecycle
 
         if draft.technique == "baseline":
@@ -270,8 +271,8 @@ class LocalBackend:
 
         return [name for name in RUNNABLE if name != "custom"]
 
-    def check(self, draft: Draft) -> Mapping[str, str]:
-        from cockpit.ui.backend.draft_check import check
+    def check(self, draft: DraftFields) -> Mapping[str, str]:
+        from cockpit.services.recipe.field_check import check
 
         return check(self.workspace, draft)
 

@@ -14,9 +14,10 @@ from cockpit.core.findings import Finding
 from cockpit.core.spotcheck.spot import SpotCheck
 from cockpit.core.tree.comparing import Axis, Comparison
 from cockpit.services.live.follower import Batch
+from cockpit.services.recipe.field_check import DraftFields
 from cockpit.services.spotcheck.check import Bench
 from cockpit.services.workspace.workspace import ExperimentView
-from cockpit.ui.backend.summary import Check, Draft, Hardware, Picture, SampleFile
+from cockpit.ui.backend.summary import Check, Hardware, Picture, SampleFile
 
 
 class Feed(Protocol):
@@ -74,11 +75,11 @@ class Backend(Protocol):
 
     def decide(self, experiment_id: str, status: str, reason: str) -> str: ...
 
-    def new(self, draft: Draft) -> str: ...
+    def new(self, draft: DraftFields) -> str: ...
 
     def techniques(self) -> Sequence[str]: ...
 
-    def check(self, draft: Draft) -> Mapping[str, str]: ...
+    def check(self, draft: DraftFields) -> Mapping[str, str]: ...
 
     def spot_bench(self, experiment_id: str | None) -> Bench: ...
 

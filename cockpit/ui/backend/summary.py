@@ -69,17 +69,6 @@ class Check(NamedTuple):
     mend: str = ""
 
 
-class Draft(NamedTuple):
-    """What the form for a new experiment holds, as typed."""
-
-    technique: str
-    hypothesis: str = ""
-    parent: str | None = None
-    data: str = ""
-    overrides: tuple[str, ...] = ()
-    lora: bool | None = None
-
-
 class SampleFile(NamedTuple):
     """A file of prompts and completions: split "train", "eval" or "held_out", and the step (None: the full pass)."""
 

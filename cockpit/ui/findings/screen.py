@@ -63,7 +63,7 @@ class FindingsScreen(Page):
         if act is None:
             return
         if act.do == "compare":
-            self.cockpit.commands.compare_these(act.command.split()[2:])
+            self.cockpit.commands.compare(act.command.split()[2:])
             return
         if act.experiment:
             self.cockpit.select(act.experiment)
@@ -74,7 +74,7 @@ class FindingsScreen(Page):
             "spot_check": "spot_check",
             "new": "new",
         }
-        getattr(self.cockpit.commands, method[act.do])()
+        self.cockpit.commands.act(method[act.do])
 
 
 class ActsScreen(Dialog[Act]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 from textual import events
@@ -43,7 +44,7 @@ class Words(LineView):
 class Dialog(ModalScreen[Answer], Generic[Answer]):
     """The box; subclasses say what is in it. `esc` closes it without an answer."""
 
-    CSS_PATH = "dialog.tcss"
+    CSS_PATH: ClassVar = Path(__file__).with_name("dialog.tcss")
     AUTO_FOCUS = ""
     BINDINGS: ClassVar = [
         Binding("escape", "leave", "back", show=False, id="dialog.leave"),

@@ -1,13 +1,12 @@
-"""The screens that are one text: findings with their evidence, the method log, the doctor."""
+"""The screens that are one text: the method log, the doctor."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 
 from cockpit.core.safe_text import clean
 from cockpit.ui.backend.summary import Check
-from cockpit.ui.findings.screen import FindingsScreen
+from cockpit.ui.messages import Answer, DoctorLooked
 from cockpit.ui.pages import method
 from cockpit.ui.pages.page import Page
 from cockpit.ui.text.lines import Line, fold, line
@@ -33,15 +32,19 @@ class DoctorScreen(Page):
     checks: Sequence[Check] | None = None
 
     def on_mount(self) -> None:
-        threading.Thread(target=self._look, name="cockpit-doctor", daemon=True).start()
+        self.in_thread("doctor", self._look)
 
-    def _look(self) -> None:
+    def _look(self) -> DoctorLooked:
         try:
-            self.checks = self.cockpit.backend.doctor()
+            return DoctorLooked(self.cockpit.backend.doctor())
         except Exception as error:  # noqa: BLE001 - said on the screen, the log has the traceback
             self.cockpit.backend.complain(error)
-            self.checks = [Check("doctor", "fail", f"the checks could not be made: {error}")]
-        self.cockpit.call_later(self.fill)
+            return DoctorLooked([Check("doctor", "fail", f"the checks could not be made: {error}")])
+
+    def answered(self, answer: Answer) -> None:
+        if isinstance(answer, DoctorLooked):
+            self.checks = answer.checks
+            self.fill()
 
     def blocks(self, width: int) -> Sequence[Sequence[Line]]:
         if self.checks is None:
@@ -51,10 +54,10 @@ class DoctorScreen(Page):
 
 def doctor_blocks(checks: Sequence[Check], width: int) -> list[list[Line]]:
     """A block a check: its level as a word, what it says, how to mend it."""
-    faces = {"ok": ("ok  ", GOOD), "warn": ("warn", WARN), "fail": ("FAIL", BAD)}
+    levels = {"ok": ("ok  ", GOOD), "warn": ("warn", WARN), "fail": ("FAIL", BAD)}
     blocks: list[list[Line]] = []
     for check in checks:
-        word, style = faces.get(check.level, (check.level, DIM))
+        word, style = levels.get(check.level, (check.level, DIM))
         parts = fold(clean(f"{check.name}: {check.says}", newlines="show"), max(10, width - 6))
         mend = [part for part in fold(clean(check.mend, newlines="show"), max(10, width - 6)) if part]
         blocks.append(
@@ -65,6 +68,3 @@ def doctor_blocks(checks: Sequence[Check], width: int) -> list[list[Line]]:
             ]
         )
     return blocks
-
-
-__all__ = ["DoctorScreen", "FindingsScreen", "MethodLogScreen"]
