@@ -29,8 +29,8 @@ def keys() -> str:
 
 def _row(action: Action) -> str:
     names = " ".join(f"`{name}`" for name in actions.key_names(action).split())
-    twin = f"`cockpit {action.twin}`" if action.twin else ""
-    return f"| {names} | {action.help} | {twin} |"
+    equivalent = f"`cockpit {action.cli_equivalent}`" if action.cli_equivalent else ""
+    return f"| {names} | {action.help} | {equivalent} |"
 
 
 def commands() -> str:

@@ -23,7 +23,7 @@ from cockpit.ui.messages import (
     FindingsRead,
     HardwareRead,
     ReasonWanted,
-    WorkspaceLookedAt,
+    WorkspaceRefreshed,
 )
 from cockpit.ui.state import CockpitState
 from cockpit.ui.text import glyphs as signs
@@ -120,9 +120,9 @@ class CockpitApp(App[int]):
 
     # -- facts ---------------------------------------------------------------------------------------------------
 
-    def on_workspace_looked_at(self, message: WorkspaceLookedAt) -> None:
+    def on_workspace_refreshed(self, message: WorkspaceRefreshed) -> None:
         self.state.now = self.clock()
-        if self.state.see(message.picture):
+        if self.state.see(message.snapshot):
             self.follow_shown()
 
     def on_hardware_read(self, message: HardwareRead) -> None:
@@ -148,7 +148,7 @@ class CockpitApp(App[int]):
 
     def on_action_failed(self, message: ActionFailed) -> None:
         self._done(message.experiment_id)
-        self.say(message.title, message.mend, bad=True)
+        self.say(message.title, message.fix, bad=True)
 
     def on_reason_wanted(self, message: ReasonWanted) -> None:
         self._done(message.experiment_id)
@@ -168,10 +168,10 @@ class CockpitApp(App[int]):
 
     def follow_shown(self) -> None:
         """Tail what is on screen, and redraw."""
-        picture = self.state.picture
-        if picture is not None:
+        snapshot = self.state.snapshot
+        if snapshot is not None:
             wanted = dict.fromkeys([self.state.shown_id, *self.state.marked])
-            self.feeds.show([view for id_ in wanted if (view := picture.view(id_)) is not None])
+            self.feeds.show([view for id_ in wanted if (view := snapshot.view(id_)) is not None])
         self.changed()
 
     def changed(self) -> None:
@@ -181,11 +181,11 @@ class CockpitApp(App[int]):
         if isinstance(screen, Dashboard) and screen.is_mounted:
             screen.refresh_places()
 
-    def say(self, title: str, mend: str = "", *, bad: bool = False) -> None:
+    def say(self, title: str, fix: str = "", *, bad: bool = False) -> None:
         """A sentence that goes away by itself; what went wrong stays longer and says what to do."""
         from cockpit.core.safe_text import clean
 
-        self.notify(clean(mend or title), title=clean(title) if mend else "", markup=False,
+        self.notify(clean(fix or title), title=clean(title) if fix else "", markup=False,
                     severity="error" if bad else "information", timeout=FAILED_S if bad else SAID_S)  # fmt: skip
 
     def refresh_soon(self) -> None:
@@ -242,7 +242,7 @@ def run(workspace_root: Path | None, *, select: str | None = None, wizard: Path 
     app.wizard_root = wizard
     code = app.run()
     running = (
-        [v.id for v in app.state.picture.experiments if v.status == "running"] if app.state.picture else []
+        [v.id for v in app.state.snapshot.experiments if v.status == "running"] if app.state.snapshot else []
     )
     if running:
         print(

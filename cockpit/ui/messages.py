@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cockpit.core.tree.comparing import Comparison
     from cockpit.services.spotcheck.realign import Realigned
     from cockpit.services.wizard.page import Page
-    from cockpit.ui.backend.summary import Check, Hardware, Picture
+    from cockpit.ui.backend.summary import Check, Hardware, WorkspaceSnapshot
 
 
 class Answer(Message):
@@ -24,13 +24,13 @@ class Answer(Message):
 
 
 @dataclass(eq=False, repr=False)
-class WorkspaceLookedAt(Message):
-    """The poller read the workspace anew. A later look replaces one that nobody has handled yet."""
+class WorkspaceRefreshed(Message):
+    """The poller read the workspace anew. A later reading replaces one that nobody has handled yet."""
 
-    picture: Picture
+    snapshot: WorkspaceSnapshot
 
     def can_replace(self, message: Message) -> bool:
-        return isinstance(message, WorkspaceLookedAt)
+        return isinstance(message, WorkspaceRefreshed)
 
 
 @dataclass(eq=False, repr=False)
@@ -92,7 +92,7 @@ class RunFilesRead(Answer):
 
 
 @dataclass(eq=False, repr=False)
-class DoctorLooked(Answer):
+class MachineChecked(Answer):
     """The checks of this machine were made."""
 
     checks: Sequence[Check]
@@ -137,10 +137,10 @@ class WizardEvent(Answer):
 
 @dataclass(eq=False, repr=False)
 class ActionFailed(Message):
-    """A service couldn't; `title` says what is wrong, `mend` what to do about it."""
+    """A service couldn't; `title` says what is wrong, `fix` what to do about it."""
 
     title: str
-    mend: str = ""
+    fix: str = ""
     experiment_id: str | None = None
 
 
@@ -165,11 +165,11 @@ class SpotChecked(Answer):
     check: SpotCheck | None
     waiting: str = ""
     problem: str = ""
-    mend: str = ""
+    fix: str = ""
 
 
 @dataclass(eq=False, repr=False)
-class MendPreviewed(Answer):
+class FixPreviewed(Answer):
     """What realigning would do (None: it can't, `problem` says why), and the sentence that asks for the form."""
 
     preview: Realigned | None

@@ -7,7 +7,7 @@ from textual.binding import Binding
 
 from cockpit.cli import COMMANDS
 from cockpit.ui import actions
-from cockpit.ui.actions import ACTIONS, COMPARE, DECK, EVERYWHERE, LIST, RUN, SPOT, Action
+from cockpit.ui.actions import ACTIONS, COMPARE, DASHBOARD, EVERYWHERE, LIST, RUN, SPOT, Action
 from cockpit.ui.commands.dispatch import GROUPS
 from cockpit.ui.compare.screen import CompareScreen
 from cockpit.ui.dashboard.screen import Dashboard
@@ -27,16 +27,22 @@ VIEW_ONLY = {
     "range_in", "range_out", "palette", "quit", "others", "others_back", "pin_example", "refresh",
 }  # fmt: skip
 """What changes only how something is looked at: it needs no command."""
-SCREENS = {DECK: Dashboard, RUN: RunScreen, LIST: HelpScreen, SPOT: SpotCheckScreen, COMPARE: CompareScreen}
+SCREENS = {
+    DASHBOARD: Dashboard,
+    RUN: RunScreen,
+    LIST: HelpScreen,
+    SPOT: SpotCheckScreen,
+    COMPARE: CompareScreen,
+}
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda a: a.id)
 def test_an_action_has_a_command_or_is_a_matter_of_view(action: Action) -> None:
-    if action.twin:
-        assert action.twin in COMMANDS, f"`cockpit {action.twin}` is not there"
+    if action.cli_equivalent:
+        assert action.cli_equivalent in COMMANDS, f"`cockpit {action.cli_equivalent}` is not there"
         assert action.id not in VIEW_ONLY
     else:
-        assert action.id in VIEW_ONLY, f"{action.id} needs a twin, or a place among the matters of view"
+        assert action.id in VIEW_ONLY, f"{action.id} needs a command, or a place among the matters of view"
 
 
 def test_ids_are_unique_and_the_marks_of_view_are_all_there() -> None:
@@ -83,8 +89,8 @@ def test_help_lists_every_action_with_all_its_keys_and_its_command(width: int) -
         start = f"{actions.key_names(action)} {' '.join(action.help.split()[:2])}"
         row = next((r for r in rows if r.startswith(start)), None)
         assert row is not None, start
-        if action.twin and width >= 76:
-            assert f"cockpit {action.twin}" in row
+        if action.cli_equivalent and width >= 76:
+            assert f"cockpit {action.cli_equivalent}" in row
         assert all(item.width <= width for block in help_blocks(width) for item in block)
 
 
@@ -108,7 +114,7 @@ def test_the_footer_fits_and_always_names_help_and_the_way_out(width: int, state
 
 def test_the_footer_offers_what_the_experiment_allows() -> None:
     def offered(*states: str) -> set[str]:
-        return {action.id for action in actions.footer(DECK, frozenset(states))}
+        return {action.id for action in actions.footer(DASHBOARD, frozenset(states))}
 
     assert "launch" in offered("any", "draft")
     assert "stop" not in offered("any", "draft")

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from cockpit.ui.dashboard.screen import Dashboard
-from cockpit.ui.run.screen import ItemScreen, RunScreen
+from cockpit.ui.run.item import ItemScreen
+from cockpit.ui.run.screen import RunScreen
 from cockpit.ui.run.tabs import TABS
 from tests.ui.drive import LARGE, SMALL, Cockpit, fly
 from tests.ui.gallery import build

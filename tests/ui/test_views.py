@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from cockpit.core.findings import Finding
 from cockpit.core.scores import Delta, Score
 from cockpit.services.workspace.workspace import ExperimentView
-from cockpit.ui.backend.summary import GpuLine, Hardware, Picture
+from cockpit.ui.backend.summary import GpuLine, Hardware, WorkspaceSnapshot
 from cockpit.ui.dashboard import bars, tree
 from cockpit.ui.findings.view import finding_lines
 from cockpit.ui.pages import method
@@ -111,8 +111,10 @@ def test_the_machine_says_what_is_tight_in_words() -> None:
 
 @pytest.mark.parametrize("width", [30, 60, 80, 160])
 def test_the_title_fits(width: int) -> None:
-    picture = Picture(Path("/ws"), "a name", "/models/long/" + "m" * 60, "held_out.jsonl", "tagged:answer")
-    assert bars.title_line(picture, width, UNICODE).width <= max(width, 40)
+    snapshot = WorkspaceSnapshot(
+        Path("/ws"), "a name", "/models/long/" + "m" * 60, "held_out.jsonl", "tagged:answer"
+    )
+    assert bars.title_line(snapshot, width, UNICODE).width <= max(width, 40)
 
 
 # -- texts -------------------------------------------------------------------------------------------------------------

@@ -42,6 +42,14 @@ def _model(state: WizardState) -> str:
     return state.model.rstrip("/").rsplit("/", 1)[-1]
 
 
+def _verifier(state: WizardState) -> str:
+    return state.verifier
+
+
+def _chance(state: WizardState) -> str:
+    return state.chance
+
+
 def _rules(state: WizardState) -> str:
     return f"{len(state.rules)} rules" if state.rules else "none"
 
@@ -54,13 +62,17 @@ def _recipe(state: WizardState) -> str:
     return f"{len(state.settings)} changed" if state.settings else "defaults"
 
 
+def _experiment(state: WizardState) -> str:
+    return state.experiment
+
+
 SETUP: tuple[Step, ...] = (
     Step("data", "Your data", setup.data_page, setup.take_data, _data),
     Step("look", "What it is", setup.look_page, setup.take_nothing),
     Step("held_out", "Held-out set", setup.held_out_page, setup.take_held_out, _held_out),
     Step("model", "Base model", setup.model_page, setup.take_model, _model),
-    Step("verifier", "Verifier", setup.verifier_page, setup.take_verifier, lambda state: state.verifier),
-    Step("chance", "Guessing scores", setup.chance_page, setup.take_chance, lambda state: state.chance),
+    Step("verifier", "Verifier", setup.verifier_page, setup.take_verifier, _verifier),
+    Step("chance", "Guessing scores", setup.chance_page, setup.take_chance, _chance),
     Step("rules", "Your rules", setup.rules_page, setup.take_rules, _rules),
     Step("make", "Workspace", setup.make_page, setup.take_make),
 )
@@ -70,11 +82,10 @@ EXPERIMENT: tuple[Step, ...] = (
     Step("advice", "Technique", technique.advice_page, technique.take_advice, _technique),
     Step("literature", "Literature", experiment.literature_page, experiment.take_literature),
     Step("recipe", "Recipe", recipe.recipe_page, recipe.take_recipe, _recipe),
-    Step("hypothesis", "Hypothesis", experiment.hypothesis_page, experiment.take_hypothesis,
-         lambda state: state.experiment),
+    Step("hypothesis", "Hypothesis", experiment.hypothesis_page, experiment.take_hypothesis, _experiment),
     Step("fit", "Will it fit", experiment.fit_page, experiment.take_fit),
     Step("smoke", "Smoke run", experiment.smoke_page, experiment.take_smoke),
     Step("end", "Launch", experiment.end_page, experiment.take_end),
-)  # fmt: skip
+)
 """Makes an experiment in it, and proves its recipe."""
 BY_NAME = {step.name: step for step in (*SETUP, *EXPERIMENT)}

@@ -17,7 +17,7 @@ from cockpit.services.live.follower import Batch
 from cockpit.services.recipe.field_check import DraftFields
 from cockpit.services.spotcheck.check import Bench
 from cockpit.services.workspace.workspace import ExperimentView
-from cockpit.ui.backend.summary import Check, Hardware, Picture, SampleFile
+from cockpit.ui.backend.summary import Check, Hardware, SampleFile, WorkspaceSnapshot
 
 
 class Feed(Protocol):
@@ -39,7 +39,7 @@ class Feed(Protocol):
 class Backend(Protocol):
     """Everything the screens ask of the services."""
 
-    def look(self) -> Picture: ...
+    def refresh(self) -> WorkspaceSnapshot: ...
 
     def use(self, root: Path) -> None:
         """Look at the workspace at `root` from now on, if there is one."""
@@ -85,6 +85,6 @@ class Backend(Protocol):
 
     def spot_done(self, bench: Bench, check: SpotCheck) -> None: ...
 
-    def spot_mend(self, bench: Bench, choice: str, reason: str) -> str: ...
+    def spot_fix(self, bench: Bench, choice: str, reason: str) -> str: ...
 
     def complain(self, error: BaseException) -> Path | None: ...

@@ -18,8 +18,8 @@ class MakingCommands:
     def new(self) -> None:
         from cockpit.ui.experiments.new_experiment import NewExperimentScreen
 
-        picture = self._cockpit.state.picture
-        if picture is None or picture.root is None:
+        snapshot = self._cockpit.state.snapshot
+        if snapshot is None or snapshot.root is None:
             self._cockpit.say("There is no workspace here.", "`cockpit init` makes one.", bad=True)
             return
 
@@ -37,8 +37,8 @@ class MakingCommands:
         from cockpit.ui.experiments.new_experiment import branch_from
         from cockpit.ui.wizard.screen import WizardScreen
 
-        picture = self._cockpit.state.picture
-        root = self._cockpit.wizard_root or (picture.root if picture is not None else None) or Path.cwd()
+        snapshot = self._cockpit.state.snapshot
+        root = self._cockpit.wizard_root or (snapshot.root if snapshot is not None else None) or Path.cwd()
         wizard = Wizard(root)
         if wizard.finished:
             wizard.restart()

@@ -97,7 +97,9 @@ class ScreenCommands:
         state = self._cockpit.state
         state.words = words
         state.touch("tree")
-        left = [view.id for view in in_listing(state.picture.experiments if state.picture else (), words)[0]]
+        left = [
+            view.id for view in in_listing(state.snapshot.experiments if state.snapshot else (), words)[0]
+        ]
         if left and state.selected not in left:
             self._cockpit.select(left[0])
         self._cockpit.changed()

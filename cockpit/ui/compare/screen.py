@@ -53,9 +53,9 @@ class CompareScreen(Page):
 
     def _read(self) -> None:
         axis = self.axis
-        self.in_thread("compare", lambda: self._look(axis))
+        self.in_thread("compare", lambda: self._compare(axis))
 
-    def _look(self, axis: Axis) -> Compared:
+    def _compare(self, axis: Axis) -> Compared:
         try:
             return Compared(self.cockpit.backend.compare(self.ids, axis))
         except CockpitError as error:

@@ -12,20 +12,20 @@ from cockpit.ui.text.lines import Line, Span, join, line
 from cockpit.ui.text.styles import BOLD, DIM, HEAD, LIVE, WARN
 
 if TYPE_CHECKING:
-    from cockpit.ui.backend.summary import GpuLine, Hardware, Picture
+    from cockpit.ui.backend.summary import GpuLine, Hardware, WorkspaceSnapshot
 
 
 UNKNOWN = "-"
 
 
-def title_line(picture: Picture | None, width: int, glyphs: Glyphs) -> Line:
+def title_line(snapshot: WorkspaceSnapshot | None, width: int, glyphs: Glyphs) -> Line:
     """`cockpit  demo  model × held-out × verifier … 1 running of 3`."""
-    if picture is None:
+    if snapshot is None:
         return line(("cockpit", HEAD), ("  reading the workspace …", DIM))
-    if picture.root is None:
+    if snapshot.root is None:
         return line(("cockpit", HEAD), ("  no workspace", WARN))
-    running = sum(status_style.is_live(view) for view in picture.experiments)
-    total = len(picture.experiments)
+    running = sum(status_style.is_live(view) for view in snapshot.experiments)
+    total = len(snapshot.experiments)
     counts: list[Span | str] = [
         (
             f"{glyphs.running} {running} running" if running else status_style.NOTHING_RUNS,
@@ -33,11 +33,11 @@ def title_line(picture: Picture | None, width: int, glyphs: Glyphs) -> Line:
         ),
         (f" of {total}" if running else f", {total} experiments" if total > 1 else "", DIM),
     ]
-    parts = (_tail(picture.model), _tail(picture.held_out), picture.verifier)
-    if picture.model == UNKNOWN:  # a run that others made, watched: what it trains on is not told
+    parts = (_tail(snapshot.model), _tail(snapshot.held_out), snapshot.verifier)
+    if snapshot.model == UNKNOWN:  # a run that others made, watched: what it trains on is not told
         parts = ()
     target = f" {glyphs.times} ".join(clean(part, newlines="show") for part in parts if part)
-    left = line(("cockpit", HEAD), "  ", (clean(picture.name, newlines="show"), BOLD))
+    left = line(("cockpit", HEAD), "  ", (clean(snapshot.name, newlines="show"), BOLD))
     right = line(*counts)
     room = width - left.width - right.width - 4
     shown = (

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def title(state: CockpitState, glyphs: Glyphs, width: int, height: int) -> Shown:
     """Workspace, target, and how many runs there are."""
-    return Shown([bars.title_line(state.picture, width, glyphs)])
+    return Shown([bars.title_line(state.snapshot, width, glyphs)])
 
 
 def problem(state: CockpitState, glyphs: Glyphs, width: int, height: int) -> Shown:
@@ -35,29 +35,29 @@ def problem(state: CockpitState, glyphs: Glyphs, width: int, height: int) -> Sho
 
 def problem_lines(state: CockpitState, width: int) -> list[Line]:
     """The problem with its fix, or the demo's story, folded to `width`."""
-    picture = state.picture
-    wrong = picture.problem if picture else None
+    snapshot = state.snapshot
+    wrong = snapshot.problem if snapshot else None
     if wrong is None:
-        story = clean(picture.story, newlines="show") if picture else ""
+        story = clean(snapshot.story, newlines="show") if snapshot else ""
         return [line((part, HEAD)) for part in fold(story, width)] if story else []
     message = [line((part, BAD)) for part in fold(clean(wrong.title, newlines="show"), width)]
-    fix = fold(clean(wrong.mend, newlines="show"), width)
+    fix = fold(clean(wrong.fix, newlines="show"), width)
     return message + [line((part, WARN)) for part in fix if part]
 
 
 def experiments(state: CockpitState, glyphs: Glyphs, width: int, height: int) -> Shown:
     """The experiments as a tree; the cursor is the selection."""
-    picture = state.picture
+    snapshot = state.snapshot
     words = f" /{clean(state.words, newlines='show')}" if state.words else ""
     marked = f", {len(state.marked)} selected" if state.marked else ""
     heading = f"Experiments{words}{marked}"
-    if picture is None or picture.root is None:
+    if snapshot is None or snapshot.root is None:
         return Shown(_folded(status_style.NO_WORKSPACE, width), heading)
-    if not picture.experiments:
-        empty = status_style.EMPTY_DEMO if picture.story else status_style.EMPTY
+    if not snapshot.experiments:
+        empty = status_style.EMPTY_DEMO if snapshot.story else status_style.EMPTY
         return Shown(_folded(empty, width), heading)
     wrong = tree.listing_problem(state.words)
-    rows = tree.tree_lines(picture.experiments, width=width, glyphs=glyphs, marked=state.marked,
+    rows = tree.tree_lines(snapshot.experiments, width=width, glyphs=glyphs, marked=state.marked,
                            pinned=state.pinned, words=state.words)  # fmt: skip
     none = [line((f"none holds “{clean(state.words, newlines='show')}”; esc drops the filter", DIM))]
     lines = [*(line((part, WARN)) for part in fold(wrong, width) if part), *(rows or none)]
@@ -90,7 +90,7 @@ def newest(state: CockpitState, glyphs: Glyphs, width: int, height: int) -> Show
 
 
 def _decisions(state: CockpitState) -> list[str]:
-    return method.about(state.picture.method_log if state.picture else (), state.shown_id)
+    return method.about(state.snapshot.method_log if state.snapshot else (), state.shown_id)
 
 
 def log(state: CockpitState, glyphs: Glyphs, width: int, height: int) -> Shown:
@@ -122,5 +122,5 @@ PANES: Mapping[str, Build] = {
     "newest": newest,
     "log": log,
     "hardware": hardware,
-    "keys": panels.keys(actions.DECK),
+    "keys": panels.keys(actions.DASHBOARD),
 }

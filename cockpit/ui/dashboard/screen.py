@@ -40,8 +40,8 @@ class Dashboard(SearchScreen):
     while nothing runs, else as its newest line.
     """
 
-    scope = actions.DECK
-    BINDINGS = actions.bindings(actions.DECK)
+    scope = actions.DASHBOARD
+    BINDINGS = actions.bindings(actions.DASHBOARD)
     CSS_PATH: ClassVar = [SEARCH_STYLES, "screen.tcss"]
     AUTO_FOCUS = "#tree"
     ASKS = "show only experiments that hold these words; enter keeps them, esc drops them"
@@ -89,8 +89,8 @@ class Dashboard(SearchScreen):
 
     def _need(self, width: int, height: int) -> Need:
         state = self.cockpit.state
-        picture = state.picture
-        if picture is None:
+        snapshot = state.snapshot
+        if snapshot is None:
             return Need()
         from cockpit.ui.dashboard import panes
         from cockpit.ui.pages import panels
@@ -98,10 +98,10 @@ class Dashboard(SearchScreen):
         columns = header_columns(width, height)
         return Need(
             pane=self.pane or "charts",
-            experiments=len(picture.experiments),
+            experiments=len(snapshot.experiments),
             findings=len(panes.found_lines(state, self.cockpit.glyphs, findings_columns(width, height) - 1)),
             header=max(3, len(panels.header_lines(state, self.cockpit.glyphs, columns - 1))),
-            alone=not picture.experiments,
+            alone=not snapshot.experiments,
             zoomed=state.zoomed is not None,
             problem=len(panes.problem_lines(state, max(1, width - 1))),
         )
@@ -109,8 +109,8 @@ class Dashboard(SearchScreen):
     def refresh_places(self) -> None:
         """The number of experiments or findings changed, or the pane: lay out anew if that moves anything."""
         boxes = self.query_one("#deck", Boxes)
-        if not self.pane and (picture := self.cockpit.state.picture) is not None:
-            quiet = picture.method_log and not any(view.status == "running" for view in picture.experiments)
+        if not self.pane and (snapshot := self.cockpit.state.snapshot) is not None:
+            quiet = snapshot.method_log and not any(view.status == "running" for view in snapshot.experiments)
             self.pane = "decided" if quiet else "charts"
         if self._places(*boxes.size) != boxes.placed:
             boxes.rearrange()

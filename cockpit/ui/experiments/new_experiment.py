@@ -86,8 +86,8 @@ class NewExperimentScreen(WorkerScreen[str]):
         yield foot
 
     def _techniques(self) -> Sequence[tuple[str, str]]:
-        picture = self.cockpit.state.picture
-        there = bool(picture and picture.experiments)
+        snapshot = self.cockpit.state.snapshot
+        there = bool(snapshot and snapshot.experiments)
         trained = [(name, name.upper()) for name in self.cockpit.backend.techniques()]
         return trained if there else [("baseline", "baseline"), *trained]
 

@@ -54,8 +54,8 @@ class FindingsScreen(Page):
             self.cockpit.push_screen(ActsScreen(self.cockpit.glyphs, finding, offered), self._act)
 
     def _still_runs(self, finding: Finding) -> bool:
-        picture = self.cockpit.state.picture
-        views = [picture.view(id_) for id_ in finding.experiments] if picture else []
+        snapshot = self.cockpit.state.snapshot
+        views = [snapshot.view(id_) for id_ in finding.experiments] if snapshot else []
         return any(view is not None and view.status == "running" for view in views)
 
     def _act(self, act: Act | None) -> None:

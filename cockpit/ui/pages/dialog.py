@@ -31,7 +31,7 @@ class Choice(NamedTuple):
 
     key: str
     id: str
-    says: str
+    label: str
 
 
 class Words(LineView):
@@ -85,7 +85,7 @@ class Dialog(ModalScreen[Answer], Generic[Answer]):
 
     def choice_line(self, choice: Choice) -> Line:
         """How a choice reads."""
-        return line((f" {choice.key:<5} ", KEY), choice.says, key=choice.id)
+        return line((f" {choice.key:<5} ", KEY), choice.label, key=choice.id)
 
     def _words(self) -> list[Line]:
         return [line(part) for text in self.words for part in fold(clean(text, newlines="keep"), WIDTH)]

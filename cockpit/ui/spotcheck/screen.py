@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 
 from cockpit.ui import actions
-from cockpit.ui.messages import Answer, LineChosen, MendPreviewed, SpotChecked
+from cockpit.ui.messages import Answer, FixPreviewed, LineChosen, SpotChecked
 from cockpit.ui.pages.page import Page
 from cockpit.ui.pages.search import SEARCH_STYLES, SearchScreen
 from cockpit.ui.spotcheck import view as views
@@ -84,14 +84,14 @@ class SpotCheckScreen(SearchScreen):
     def answered(self, answer: Answer) -> None:
         if isinstance(answer, SpotChecked):
             self._checked(answer)
-        elif isinstance(answer, MendPreviewed):
+        elif isinstance(answer, FixPreviewed):
             self._ask_how(answer)
 
     def _checked(self, message: SpotChecked) -> None:
         if message.check is not None:
             self.check = message.check
         self.waiting = message.waiting
-        self.problem = f"{message.problem}. {message.mend}".strip() if message.problem else ""
+        self.problem = f"{message.problem}. {message.fix}".strip() if message.problem else ""
         if not self._chose_pane and self.check is not None:
             self.pane = "mismatches" if self.check.mismatches else "train"
         self.lay_out()
@@ -236,26 +236,26 @@ class SpotCheckScreen(SearchScreen):
     def _whole(self, heading: str, build: Callable[[int], Sequence[Line]]) -> None:
         self.cockpit.push_screen(WholeScreen(self.cockpit, f"{heading}; esc goes back", build))
 
-    def do_mend(self) -> None:
-        """Ask how to mend, with a preview of what would change."""
+    def do_fix(self) -> None:
+        """Ask how to fix it, with a preview of what would change."""
         if self.check is None or not self.check.mismatches:
             self.cockpit.say("There is nothing to mend: both sides match.")
             return
         self.waiting = "working out what realigning would change"
-        self.worker.preview_mend()
+        self.worker.preview_fix()
         self.fill()
 
-    def _ask_how(self, message: MendPreviewed) -> None:
-        from cockpit.ui.spotcheck.fix_dialog import MendScreen
+    def _ask_how(self, message: FixPreviewed) -> None:
+        from cockpit.ui.spotcheck.fix_dialog import FixDialog
 
         self.waiting = ""
         self.fill()
 
         def answered(answer: tuple[str, str] | None) -> None:
             if answer is not None:
-                self.worker.mend(*answer)
+                self.worker.fix(*answer)
 
-        self.cockpit.push_screen(MendScreen(self.cockpit.glyphs, message), answered)
+        self.cockpit.push_screen(FixDialog(self.cockpit.glyphs, message), answered)
 
     def do_refresh(self) -> None:
         self.waiting = "reading both sides anew"

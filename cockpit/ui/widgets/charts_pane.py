@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 TOPICS: tuple[Topic, ...] = ("live", "charts", "selection")
 DECK_MOST = 4
-"""Charts on the flight deck; the run screen has all of them."""
+"""Charts on the dashboard; the run screen has all of them."""
 
 
 class ChartsPane(Boxes):

@@ -56,7 +56,7 @@ class Panel(LineView):
 
     def build(self) -> Sequence[Line]:
         """The lines for the state as it is; title and cursor are set to go with them."""
-        if self.state.picture is None:
+        if self.state.snapshot is None:
             return [line((self.waiting, DIM))] if self.waiting else []
         shown = self._build(self.state, self.glyphs, max(1, self.size.width - 1), self.size.height)
         if shown.title is not None:

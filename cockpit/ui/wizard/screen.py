@@ -70,7 +70,7 @@ class WizardScreen(WorkerScreen[str]):
             yield LineView(id="places", title="Steps", glyphs=glyphs, focusable=False)
             with Vertical(id="right"):
                 yield LineView(id="page", title="…", glyphs=glyphs)
-                yield Words(id="said", glyphs=glyphs, focusable=False)
+                yield Words(id="wrong", glyphs=glyphs, focusable=False)
                 yield Words(id="question", glyphs=glyphs, focusable=False)
                 yield Words(id="choices", glyphs=glyphs, cursor=True)
                 yield Input(id="line", select_on_focus=False, compact=True)
@@ -209,7 +209,7 @@ class WizardScreen(WorkerScreen[str]):
             self._foot()
 
     def _say(self, text: str) -> None:
-        wrong = self.query_one("#said", Words)
+        wrong = self.query_one("#wrong", Words)
         width = max(20, self.query_one("#page").size.width - 4)
         wrong.set_lines(view.wrong_lines(text, width, self.cockpit.glyphs))
         wrong.refresh(layout=True)
