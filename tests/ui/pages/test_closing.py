@@ -31,9 +31,9 @@ from cockpit.ui.pages.worker_screen import WorkerScreen
 from cockpit.ui.run.screen import RunScreen
 from cockpit.ui.spotcheck.screen import SpotCheckScreen
 from cockpit.ui.wizard.screen import WizardScreen
-from tests.ui.drive import Cockpit, StageBackend, fly
-from tests.ui.gallery import build
-from tests.ui.stage import Stage
+from tests.support.ui.drive import Cockpit, StageBackend, fly
+from tests.support.ui.gallery import build
+from tests.support.ui.stage import Stage
 
 
 class HeldBackend(StageBackend):
