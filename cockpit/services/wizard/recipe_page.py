@@ -64,7 +64,7 @@ def recipe_page(session: WizardSession) -> Page:
 
 def suggestions(session: WizardSession, recipe: Recipe) -> list[tuple[str, str]]:
     """Settings that the data's own lengths ask for, as overrides with the reason."""
-    from cockpit.core.recipe.settings import ONLINE_GROUPS
+    from cockpit.contract.techniques import GROUPED
 
     if not recipe.data.train:
         return []
@@ -73,7 +73,7 @@ def suggestions(session: WizardSession, recipe: Recipe) -> list[tuple[str, str]]
     seen = session.inspection()
     if not seen.profile.lengths.n:
         return []
-    if recipe.technique in ONLINE_GROUPS:
+    if recipe.technique in GROUPED:
         return []  # how long the model answers is not in the data
     now, enough = recipe.trainer.get("max_length"), seen.enough
     about = "" if seen.measured.unit == "tokens" else "about "

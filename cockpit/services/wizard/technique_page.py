@@ -67,7 +67,7 @@ def advice_page(session: WizardSession) -> Page:
 
 
 def _runnable() -> tuple[str, ...]:
-    from cockpit.services.experiments.lifecycle import RUNNABLE
+    from cockpit.contract.techniques import RUNNABLE
 
     return tuple(RUNNABLE)
 
