@@ -36,7 +36,12 @@ def run(options: argparse.Namespace) -> int:
         wizard.restart()
     if options.json:
         print_json(
-            {"step": wizard.step, "steps": wizard.places(), "state": wizard.state, "page": wizard.page()}
+            {
+                "step": wizard.step,
+                "steps": wizard.places(),
+                "state": wizard.state,
+                "page": wizard.page().as_dict(),
+            }
         )
         return OK
     if not sys.stdin.isatty() or not sys.stdout.isatty():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +46,15 @@ class Page:
     """Settings among the lines; each is answered with `NAME=VALUE`, an empty value goes back to the default."""
     title: str = ""
     """That of the step; the wizard puts it there."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the page in the words that `--json` has published from the start."""
+        told = asdict(self)
+        told["twin"] = told.pop("cli_equivalent")
+        told["choices"] = [_published(choice, "label") for choice in told["choices"]]
+        told["picks"] = [_published(pick, "help") for pick in told["picks"]]
+        return told
+
+
+def _published(part: dict[str, Any], name: str) -> dict[str, Any]:
+    return {"says" if key == name else key: value for key, value in part.items()}

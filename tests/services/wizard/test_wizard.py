@@ -195,6 +195,9 @@ def test_as_data_for_scripts(given: tuple[Path, str, str], capsys: pytest.Captur
     assert main(["-C", str(given[0]), "wizard", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["step"], told["page"]["title"]) == ("data", "Your data")
+    assert set(told["page"]) == {  # what scripts read must not go by another name one day
+        "title", "lines", "question", "choices", "default", "optional", "twin", "busy", "picks",
+    }  # fmt: skip
     assert main(["-C", str(given[0]), "wizard"]) == 2
     assert main(["-C", str(given[0]), "init", "--data", given[1], "--model", given[2], "--verifier", "exact",
                  "--yes", "--json"]) == 0  # fmt: skip
