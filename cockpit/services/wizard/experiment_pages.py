@@ -135,13 +135,13 @@ def suggestions(wizard: Wizard, recipe: Recipe) -> list[tuple[str, str]]:
 
 def _against_parent(wizard: Wizard, recipe: Recipe) -> list[str]:
     """Only the settings that differ from the parent's recipe."""
-    from cockpit.services.recipe import drafts
+    from cockpit.contract.recipe import Recipe
 
     parent = wizard.state.parent
     if not parent or parent == "exp_0000":
         return []
     try:
-        other = drafts.load(wizard.ws.layout.experiment(parent))
+        other = Recipe.load(wizard.ws.layout.experiment(parent).draft)
     except CockpitError:
         return []
     mine, theirs = flat(recipe), flat(other)
@@ -264,11 +264,11 @@ def take_fit(wizard: Wizard, value: str, reason: str) -> bool:
 
 
 def smoke_page(wizard: Wizard) -> Page:
-    from cockpit.services.smoke import run
     from cockpit.services.smoke.text import as_text
+    from cockpit.services.workspace import smoke_verdict
 
     id_ = wizard.state.experiment
-    found = run.last(wizard.ws, id_)
+    found = smoke_verdict.last(wizard.ws, id_)
     if found is None:
         lines = (
             "Ten examples, the longest first, through the whole pipeline with the recipe's real settings. It must "
@@ -298,10 +298,10 @@ def take_smoke(wizard: Wizard, value: str, reason: str) -> bool:
 def end_page(wizard: Wizard) -> Page:
     from cockpit.services.experiments import lifecycle
     from cockpit.services.recipe import fit
-    from cockpit.services.smoke import run
+    from cockpit.services.workspace import smoke_verdict
 
     id_ = wizard.state.experiment
-    found = run.last(wizard.ws, id_)
+    found = smoke_verdict.last(wizard.ws, id_)
     lines = [f"{id_}, {wizard.state.technique.upper()}: {wizard.state.hypothesis}"]
     red = found is not None and found.current and not found.verdict.green
     if found is not None and found.opens:

@@ -110,8 +110,10 @@ def _check_data(wizard: Wizard, technique: str) -> None:
 def _record(wizard: Wizard, value: str, reason: str) -> None:
     """Both go to the log: the choice against the advice, and the reason."""
     from cockpit.core.methodlog import Entry
+    from cockpit.services.experiments import catch_up
     from cockpit.services.workspace import methodlog_writer
 
+    catch_up.before_move(wizard.ws)
     advice = advice_of(wizard).advice
     if value == advice.technique:
         entry = Entry("advice", f"{value.upper()}, as advised: {advice.why}")
