@@ -193,7 +193,7 @@ def test_a_pair_of_files_is_compared_once(bench: Bench, monkeypatch: pytest.Monk
 
     same = str(bench.root / "held_out.jsonl")
     data = {"train": same, "train_hash": "a", "held_out": same, "held_out_hash": "b"}
-    first = leaks.of_data(bench.ws, data, "exp_0001")
+    first = leaks.of_data(bench.ws, data, "exp_0001", keep=True)
     monkeypatch.setattr(overlap, "compare", lambda *_, **__: pytest.fail("compared again"))
     assert leaks.of_data(bench.ws, data, "exp_0001") == first
     assert first[0].rule == "eval-in-train"

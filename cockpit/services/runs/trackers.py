@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from typing import cast
 
@@ -12,7 +11,6 @@ from cockpit.contract import atomic
 from cockpit.contract.layout import AttemptLayout
 
 CLOSE_S = 40.0  # the closer gives up by itself a good deal sooner
-AGAIN_S = 600.0  # a tracker that is out of reach is not asked at every move
 MODULE = "trainers.report.tracker"
 
 
@@ -49,8 +47,8 @@ def close_left(attempt: AttemptLayout) -> None:
 
 
 def start_closing(attempt: AttemptLayout) -> None:
-    """The same in the background, for a run that nobody supervises any more; not again soon after it was tried."""
-    if not left_open(attempt) or _tried_just_now(attempt):
+    """The same in the background, for a run that nobody supervises any more."""
+    if not left_open(attempt):
         return
     try:
         with attempt.tracker_log.open("ab") as log:
@@ -59,13 +57,6 @@ def start_closing(attempt: AttemptLayout) -> None:
             )
     except OSError:
         return
-
-
-def _tried_just_now(attempt: AttemptLayout) -> bool:
-    try:
-        return time.time() - attempt.tracker_log.stat().st_mtime < AGAIN_S
-    except OSError:
-        return False
 
 
 def _command(attempt: AttemptLayout) -> list[str]:
