@@ -26,7 +26,7 @@ from cockpit.services.experiments import lifecycle, setup
 from cockpit.services.system import environments
 from cockpit.services.system.paths import cache_dir
 from cockpit.services.workspace.workspace import Workspace
-from tests.techniques.tiny_settings import TINY, settings, training_file
+from tests.support.tiny_settings import TINY, settings, training_file
 
 README = Path(__file__).parents[2] / "README.md"
 MARKS = ("<!-- techniques -->", "<!-- /techniques -->")

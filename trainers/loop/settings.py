@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 from cockpit.contract import CockpitError, Recipe
 from trainers.distributed import ranks
 from trainers.loop.attempt import Attempt
-from trainers.rollouts import vllm_rollouts
 
 Config = TypeVar("Config")
 
@@ -83,7 +82,6 @@ def build(config_class: type[Config], attempt: Attempt, **fixed: Any) -> Config:
         "seed": attempt.recipe.seed,
         "save_strategy": "no",  # the mid-eval callback says when
     }
-    vllm_rollouts.refuse(attempt.recipe, gpu=has_gpu())
     if not has_gpu():
         ignored = [f"{k}={given[k]}" for k, v in ON_CPU.items() if given.get(k, v) != v]
         if ignored:

@@ -56,12 +56,13 @@ class Server:
         while True:
             if self.stop:
                 raise Stopped
+            kept = serving.kept(self.layout)  # asked first: what a keeper says last is in the record by then
             facts = serving.read(self.layout)
             if facts is None:
                 raise Unserved("there is no server")
             if facts.state in ("stopped", "failed", "stopping"):
                 raise Unserved(f"the server is {facts.state}" + (f" ({facts.says})" if facts.says else ""))
-            if not serving.kept(self.layout):
+            if not kept:
                 raise Unserved("the server's keeper is gone")
             if facts.state == "ready":
                 return facts

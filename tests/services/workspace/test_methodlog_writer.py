@@ -14,7 +14,7 @@ from cockpit.core.methodlog import HEADER, Entry, parse
 from cockpit.services.experiments import lifecycle
 from cockpit.services.workspace import methodlog_writer
 from cockpit.services.workspace.workspace import Workspace
-from tests.ui.stage import Stage
+from tests.support.ui.stage import Stage
 
 NOTES = """
 import sys, pathlib
