@@ -65,12 +65,14 @@ def catch_up(ws: Workspace, *, deep: bool = True) -> int:
             happened.append(Happened(ended[view.id], 1, _verdict(view)))
         elif view.status == "running":
             happened += _of_run(view, views, ws.clock(), log)
-    added = _write(ws, happened)
-    if ended and (deep or missing):
-        added += _write(ws, _across(ws, views, ended))
-        for view in views:
-            if view.id in ended and view.attempt_dir is not None:
-                trackers.start_closing(AttemptLayout(view.attempt_dir))
+    if not ended or not (deep or missing):
+        return _write(ws, happened)
+    with suppress(CockpitError):  # a broken cockpit.toml: the verdicts are written all the same, and it is said below
+        happened += _across(ws, views, ended, look=False)
+    added = _write(ws, happened) + _write(ws, _across(ws, views, ended, look=True))
+    for view in views:
+        if view.id in ended and view.attempt_dir is not None:
+            trackers.start_closing(AttemptLayout(view.attempt_dir))
     return added
 
 
@@ -173,13 +175,18 @@ def _times(view: ExperimentView, found: Sequence[Finding]) -> dict[int | str, fl
     }
 
 
-def _across(ws: Workspace, views: Sequence[ExperimentView], ended: dict[str, float]) -> list[Happened]:
-    """What was found among the experiments that have ended, dated by the last thing that happened to one of them."""
+def _across(
+    ws: Workspace, views: Sequence[ExperimentView], ended: dict[str, float], *, look: bool
+) -> list[Happened]:
+    """What was found among the experiments that have ended, dated by the last thing that happened to one of them.
+
+    `look` compares files too, and remembers what that gave.
+    """
     from cockpit.services.rules import workspace_findings
 
     by_id = {view.id: view for view in views}
     made: list[Happened] = []
-    for finding in workspace_findings.across(ws, views, keep=True):
+    for finding in workspace_findings.across(ws, views, look=look, keep=True):
         about = [by_id[id_] for id_ in finding.experiments if id_ in by_id]
         if finding.severity == "info" or any(view.status == "running" for view in about):
             continue
