@@ -31,6 +31,5 @@ async def test_a_dashboard_and_every_run_screen(tmp_path: Path) -> None:
             assert isinstance(cockpit.screen, RunScreen)
             await cockpit.ready()
             await cockpit.press("tab", "tab", "tab", "escape")
-        await cockpit.press("f")
         await cockpit.ready()
     assert changed(before, stage.root) == []
