@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from cockpit.contract import atomic
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import read_rows
+from cockpit.contract.values import mapping
 from cockpit.core.findings import Finding, ranked
 from cockpit.core.rules.run_rules import judge
 from cockpit.core.runs.run_record import Run, groups_of, mid_evals_of, series_of
@@ -41,8 +42,8 @@ def for_attempt(root: Path, *, parent: Score | None = None, now: float | None = 
 
 def run_of(attempt: AttemptLayout, *, stalled: str = "", parent: Score | None = None) -> Run:
     """The attempt's files as the value that the readings judge."""
-    recipe = _mapping(atomic.read_json(attempt.recipe))
-    trainer = _mapping(recipe.get("trainer"))
+    recipe = mapping(atomic.read_json(attempt.recipe))
+    trainer = mapping(recipe.get("trainer"))
     metrics, nonfinite = series_of(observe.rows_at_ends(attempt.metrics, *_METRICS))
     events = [
         row
@@ -96,7 +97,3 @@ def _rollouts(attempt: AttemptLayout) -> Iterable[dict[str, Any]]:
     """Rows of the newest files of training samples."""
     for path in sorted(attempt.samples.glob("train_step_*.jsonl"))[-_SAMPLE_FILES:]:
         yield from read_rows(path)
-
-
-def _mapping(value: object) -> dict[str, Any]:
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}

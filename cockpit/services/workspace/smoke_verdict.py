@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout, ExperimentLayout
+from cockpit.contract.values import number
 from cockpit.core.smoke.gate import SmokeVerdict
 from cockpit.services.workspace.workspace import Workspace
 
@@ -62,8 +63,8 @@ def last(ws: Workspace, experiment_id: str) -> Smoke | None:
     return Smoke(
         verdict,
         attempt.root,
-        _number(fields.get("step_time")),
-        _number(fields.get("seconds")),
+        number(fields.get("step_time")),
+        number(fields.get("seconds")),
         int(fields["peak_bytes"]) if fields.get("peak_bytes") else None,
         current,
     )
@@ -96,7 +97,3 @@ def fingerprint(recipe: Recipe) -> str:
     kept["mid_eval"].pop("baseline", None)
     kept["resources"].pop("cuda_visible_devices", None)  # which GPU was free says nothing of the recipe
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) else None
