@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, SupportsFloat, cast
 
 from cockpit.contract import atomic
-from cockpit.contract.events import VERSION, CheckpointReason, Level, Outcome, Split, Stage
+from cockpit.contract.events import VERSION, CheckpointReason, Level, Outcome, Split, Stage, Subject
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import decode_line, last_event
 
@@ -58,9 +58,9 @@ class AttemptWriter:
         """Say which part of the job begins now."""
         self.event("stage", name=name, detail=detail)
 
-    def notice(self, level: Level, text: str) -> None:
-        """Tell the person something in a sentence."""
-        self.event("notice", level=level, text=text)
+    def notice(self, level: Level, text: str, about: Subject | None = None) -> None:
+        """Tell the person something in a sentence; `about` is for programs, which don't read it."""
+        self.event("notice", level=level, text=text, **({"about": about} if about else {}))
 
     def metrics(self, step: int, values: Mapping[str, object]) -> None:
         """Log numbers at `step` (optimizer steps). NaN and infinities become null, named under `nonfinite`."""

@@ -76,11 +76,11 @@ class Attempt:
             self.stop.follow()
         return agreed
 
-    def notice(self, text: str, level: Any = "info") -> None:
-        """Tell the person something, in the events and in the log."""
+    def notice(self, text: str, level: Any = "info", about: Any = None) -> None:
+        """Tell the person something, in the events and in the log; programs go by `about`, not by the sentence."""
         if RANK == 0:
             print(f"[{level}] {text}", flush=True)
-        self.out.notice(level, text)
+        self.out.notice(level, text, about)
 
 
 def run(technique: str, body: Callable[[Attempt], Ending], argv: list[str] | None = None) -> int:

@@ -91,13 +91,16 @@ def ending(attempt: Attempt, state: EvalState, step: int) -> Ending:
     if state.early_stopped:
         outcome, reason = "early_stopped", state.stop_reason
     if state.best_score is None or state.best_step is None:
-        attempt.notice("No checkpoint was scored, so the full held-out pass is skipped.", "warning")
+        attempt.notice(
+            "No checkpoint was scored, so the full held-out pass is skipped.", "warning", "held_out"
+        )
         return Ending(outcome, reason, **facts)
     baseline = attempt.recipe.mid_eval.baseline
     if baseline is not None and state.best_score < baseline and not evo.inside(attempt.layout):
         attempt.notice(
             f"The full held-out pass is skipped: the best mini-eval, {state.best_score:.3g} at step "
-            f"{state.best_step}, is below the baseline's {baseline:.3g} on the same items."
+            f"{state.best_step}, is below the baseline's {baseline:.3g} on the same items.",
+            about="held_out",
         )
         return Ending(outcome, reason, **facts)
     return Ending(outcome, reason, **facts, score_checkpoint=attempt.layout.checkpoint(state.best_step).name)

@@ -15,8 +15,9 @@ from cockpit.contract import atomic
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import read_rows
 from cockpit.contract.values import mapping
-from cockpit.core.findings import Finding, ranked
+from cockpit.core.findings import Finding
 from cockpit.core.rules.run_rules import judge
+from cockpit.core.rules.table import ranked, sourced
 from cockpit.core.runs.run_record import Run, groups_of, mid_evals_of, series_of
 from cockpit.core.scores import Score
 from cockpit.services.runs import attempts, observe
@@ -80,7 +81,7 @@ def _read(attempt: AttemptLayout, stalled: str, parent: Score | None) -> list[Fi
     run = run_of(attempt, stalled=stalled, parent=parent)
     events = observe.rows_at_ends(attempt.events, *_EVENTS)
     told = [Finding.from_dict(row) for row in events if row.get("kind") == "finding"]
-    return ranked([*judge.read(run), *(finding for finding in told if finding is not None)])
+    return ranked([*judge.read(run), *(sourced(finding) for finding in told if finding is not None)])
 
 
 def _examples(attempt: AttemptLayout) -> dict[int, str]:

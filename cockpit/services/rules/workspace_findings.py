@@ -12,14 +12,15 @@ from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import read_rows
 from cockpit.contract.values import mapping
-from cockpit.core.findings import Finding, ranked
+from cockpit.core.findings import Finding
 from cockpit.core.rules.run_rules import judge
+from cockpit.core.rules.table import ranked
 from cockpit.core.rules.tree_rules.diagnostics import COMMITTED, DECIDED, diagnose
 from cockpit.core.rules.tree_rules.history import History, Move, SpotCheck, parse
 from cockpit.core.rules.tree_rules.records import judge_records
 from cockpit.core.runs import foreign_rows
 from cockpit.core.runs.run_record import Run
-from cockpit.core.smoke.gate import SmokeVerdict
+from cockpit.core.smoke.verdict import SmokeVerdict
 from cockpit.services.rules import leaks, provenance
 from cockpit.services.rules import run_findings as findings
 from cockpit.services.workspace import item_slices as slices

@@ -103,6 +103,6 @@ def _note(attempt: AttemptLayout, status: AttemptStatus, score: Score | None) ->
     if score is not None or is_live(status) or not ended_well(status):
         return ""
     for row in reversed(list(read_rows(attempt.events))):
-        if row.get("kind") == "notice" and "held-out pass" in str(row.get("text")):
+        if row.get("kind") == "notice" and row.get("about") == "held_out":
             return str(row.get("text", ""))
     return "no full held-out pass was made"

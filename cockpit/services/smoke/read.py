@@ -11,7 +11,7 @@ from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import read_rows
 from cockpit.contract.values import mapping
 from cockpit.core.safe_text import clean, clip
-from cockpit.core.smoke.gate import Drift, SmokeFacts
+from cockpit.core.smoke.facts import Drift, SmokeFacts
 from cockpit.services.runs import observe
 from cockpit.services.runs.record import read_facts
 

@@ -91,7 +91,7 @@ def _watch(attempt: AttemptLayout, tell: Tell, train_s: float | None) -> None:
     said, training_since, asked = "", 0.0, False
     while True:
         status = observe.observe(attempt)
-        doing = status.sentence.partition(", for ")[0]  # without the seconds, which change all the time
+        doing = status.doing or status.sentence
         stage = (last_event(attempt.events, "stage") or {}).get("name")
         if asked and stage == "training" and attempts.is_live(status):
             minutes = int((time.monotonic() - training_since) // 60)

@@ -12,7 +12,7 @@ from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout, ExperimentLayout
 from cockpit.contract.values import number
-from cockpit.core.smoke.gate import SmokeVerdict
+from cockpit.core.smoke.verdict import SmokeVerdict
 from cockpit.services.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -52,14 +52,7 @@ def last(ws: Workspace, experiment_id: str) -> Smoke | None:
         current = fields.get("recipe") == fingerprint(Recipe.load(layout.draft))
     except CockpitError:
         current = False
-    verdict = SmokeVerdict(
-        bool(fields.get("green")),
-        cast("Any", fields.get("stage") or ""),
-        str(fields.get("headline", "")),
-        str(fields.get("mend", "")),
-        tuple(str(line) for line in cast("list[object]", fields.get("evidence") or [])),
-        tuple(str(line) for line in cast("list[object]", fields.get("cautions") or [])),
-    )
+    verdict = SmokeVerdict.from_dict(fields)
     return Smoke(
         verdict,
         attempt.root,

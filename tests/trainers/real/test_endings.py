@@ -188,7 +188,7 @@ REFUSED = [
     ({"model": {"train_mode": False}}, "switches dropout off"),
     ({"trainer": {"model_init_kwargs": {"device_map": "auto"}}}, "pinned to its device"),
     ({"trainer": {"max_sequence_length": 9}}, "max_sequence_length is not a name that sft takes"),
-    ({"trainer": {"evaluation_strategy": "steps"}}, "It is now eval_strategy"),
+    ({"trainer": {"evaluation_strategy": "steps"}}, "It is now mid_eval.every_steps"),
     ({"trainer": {"save_steps": 10}}, "it follows mid_eval.every_steps"),
     ({"model": {"name_or_path": "/nowhere/at/all"}}, "there is no such model folder"),
 ]

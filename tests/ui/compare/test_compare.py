@@ -10,7 +10,7 @@ from cockpit.core.findings import Finding
 from cockpit.core.tree.comparing import Comparison, Side
 from cockpit.ui.compare.screen import CompareScreen
 from cockpit.ui.compare.view import asked, settings
-from cockpit.ui.findings.screen import ActsScreen, FindingsScreen
+from cockpit.ui.findings.screen import FindingActionsScreen, FindingsScreen
 from cockpit.ui.run.screen import RunScreen
 from cockpit.ui.widgets.chart import Chart
 from cockpit.ui.widgets.line_view import LineView
@@ -149,9 +149,9 @@ async def test_a_finding_is_acted_on_from_where_it_stands(stage: Stage, size: tu
         await cockpit.pilot.press("f")
         await until(cockpit, lambda: isinstance(cockpit.app.screen, FindingsScreen))
         await cockpit.pilot.press("enter")
-        await until(cockpit, lambda: isinstance(cockpit.app.screen, ActsScreen))
+        await until(cockpit, lambda: isinstance(cockpit.app.screen, FindingActionsScreen))
         screen = cockpit.app.screen
-        assert isinstance(screen, ActsScreen)
+        assert isinstance(screen, FindingActionsScreen)
         commands = [act.command for act in screen.offered.values()]
         assert "cockpit show exp_0001" in commands
         key = next(key for key, act in screen.offered.items() if act.do == "open")
