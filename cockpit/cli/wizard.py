@@ -56,10 +56,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _root(options: argparse.Namespace) -> Path:
-    from cockpit.services.workspace.workspace import Workspace
+    from cockpit.services.workspace import open as open_workspace
 
     try:
-        return Workspace.find(Path(options.dir) if options.dir else None).root
+        return open_workspace.find(Path(options.dir) if options.dir else None).root
     except CockpitError:
         return Path(options.dir or ".").resolve()
 

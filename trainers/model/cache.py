@@ -12,7 +12,6 @@ Hub downloads is in the Hub's own cache, and not here again.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -21,9 +20,9 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
-from cockpit.contract import atomic
+from cockpit.contract import atomic, lock
 
 KINDS = ("tokenized", "filtered", "rollouts", "adapters", "embeddings")
 MADE = "made.json"
@@ -205,31 +204,17 @@ def _lock(folder: Path, say: Say, waiting: Callable[[], None]) -> Iterator[None]
     """Hold the entry alone; the kernel lets go when the holder dies. Where it can't be held, nobody waits."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        handle = folder.with_name(f".{folder.name}.lock").open("w")
+        place = folder.with_name(f".{folder.name}.lock")
+        held = lock.take(place)
     except OSError as error:
         print(f"[cache] {folder.parent} can't be written: {error.strerror}", file=sys.stderr, flush=True)
         yield
         return
-    with handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say(f"another run makes {folder.parent.name}/{folder.name[:12]}; waiting for it")
-            _wait(handle, waiting)
-        except OSError as error:
-            say(f"no lock on this file system ({error.strerror})")
+    if held.state == "busy":
+        say(f"another run makes {folder.parent.name}/{folder.name[:12]}; waiting for it")
+        # Asked for again and again, so that a run that is told to stop can.
+        held = lock.take(place, wait_s=float("inf"), waiting=waiting, every_s=0.1)
+    elif held.state == "none":
+        say("no lock on this file system")
+    with held:
         yield
-
-
-def _wait(handle: IO[str], waiting: Callable[[], None]) -> None:
-    """Until the lock is ours; asked for again and again, so that a run that is told to stop can."""
-    while True:
-        waiting()
-        time.sleep(0.1)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            continue
-        except OSError:
-            return
-        return

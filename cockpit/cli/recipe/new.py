@@ -53,10 +53,10 @@ def run(options: argparse.Namespace) -> int:
     if options.launch:
         lifecycle.launch(ws, view.id)
         view = ws.experiment(view.id)
+    from cockpit.contract.recipe import Recipe
     from cockpit.services.experiments import precheck
-    from cockpit.services.recipe import drafts
 
-    recipe = drafts.load(ws.layout.experiment(view.id))
+    recipe = Recipe.load(ws.layout.experiment(view.id).draft)
     against = precheck.concerns(ws, recipe, but=view.id)
     if options.json:
         print_json({**as_dict(view), "concerns": against, "reasons": recipe.reasons})

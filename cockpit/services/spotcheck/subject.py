@@ -93,7 +93,7 @@ def _stands_alone(wish: Wish) -> bool:
 
 
 def _alone(wish: Wish) -> Subject:
-    from cockpit.services.experiments.demo import cache_dir
+    from cockpit.services.system.paths import cache_dir
 
     technique = wish.technique or "sft"
     made = Subject(

@@ -159,11 +159,11 @@ def take_fit(session: WizardSession, value: str, reason: str) -> bool:
 
 
 def smoke_page(session: WizardSession) -> Page:
-    from cockpit.services.smoke import run
     from cockpit.services.smoke.text import as_text
+    from cockpit.services.workspace import smoke_verdict
 
     id_ = session.state.experiment
-    found = run.last(session.ws, id_)
+    found = smoke_verdict.last(session.ws, id_)
     if found is None:
         lines = (
             "Ten examples, the longest first, through the whole pipeline with the recipe's real settings. It must "
@@ -193,10 +193,10 @@ def take_smoke(session: WizardSession, value: str, reason: str) -> bool:
 def end_page(session: WizardSession) -> Page:
     from cockpit.services.experiments import lifecycle
     from cockpit.services.recipe import fit
-    from cockpit.services.smoke import run
+    from cockpit.services.workspace import smoke_verdict
 
     id_ = session.state.experiment
-    found = run.last(session.ws, id_)
+    found = smoke_verdict.last(session.ws, id_)
     lines = [f"{id_}, {session.state.technique.upper()}: {session.state.hypothesis}"]
     red = found is not None and found.current and not found.verdict.green
     if found is not None and found.opens:

@@ -84,13 +84,13 @@ def suggestions(session: WizardSession, recipe: Recipe) -> list[tuple[str, str]]
 
 def _against_parent(session: WizardSession, recipe: Recipe) -> list[str]:
     """Only the settings that differ from the parent's recipe."""
-    from cockpit.services.recipe import drafts
+    from cockpit.contract.recipe import Recipe
 
     parent = session.state.parent
     if not parent or parent == "exp_0000":
         return []
     try:
-        other = drafts.load(session.ws.layout.experiment(parent))
+        other = Recipe.load(session.ws.layout.experiment(parent).draft)
     except CockpitError:
         return []
     mine, theirs = flat(recipe), flat(other)

@@ -113,8 +113,10 @@ def _check_data(session: WizardSession, technique: str) -> None:
 def _record(session: WizardSession, value: str, reason: str) -> None:
     """Both go to the log: the choice against the advice, and the reason."""
     from cockpit.core.methodlog import Entry
+    from cockpit.services.experiments import catch_up
     from cockpit.services.workspace import methodlog_writer
 
+    catch_up.before_move(session.ws)
     advice = advice_of(session).advice
     if value == advice.technique:
         entry = Entry("advice", f"{value.upper()}, as advised: {advice.why}")

@@ -41,7 +41,6 @@ class LocalBackend:
         self._lock = threading.Lock()
         self._judging_pause = 0.0
         self._judged: tuple[object, float, tuple[Finding, ...]] | None = None
-        self._logged: dict[str, list[Finding]] = {}
         self._hardware: Looker | None = None
         self._shown: Hardware | None = None
 
@@ -49,14 +48,14 @@ class LocalBackend:
     def workspace(self) -> Workspace:
         """The workspace; raises CockpitError where there is none."""
         from cockpit.contract.errors import CockpitError
-        from cockpit.services.workspace.workspace import Workspace
+        from cockpit.services.workspace import open as open_workspace
 
         if self.root is None:
             raise CockpitError(
                 "there is no workspace here", "`cockpit init` makes one, `cockpit demo` shows one."
             )
         if self._workspace is None:
-            self._workspace = Workspace.at(self.root, clock=self.clock)
+            self._workspace = open_workspace.at(self.root, clock=self.clock)
         return self._workspace
 
     def use(self, root: Path) -> None:
@@ -130,18 +129,10 @@ class LocalBackend:
 
     def run_findings(self, view: ExperimentView) -> Sequence[Finding]:
         from cockpit.services.rules import run_findings as findings
-        from cockpit.services.spotcheck import auto
-        from cockpit.services.workspace import methodlog_writer
-
-        auto.start(self.workspace, view)
 
         if view.attempt_dir is None:
             return ()
-        found = findings.for_attempt(view.attempt_dir, parent=self._parent_score(view), now=self.clock())
-        if found and view.status == "running" and self._logged.get(view.id) != found:
-            self._logged[view.id] = found
-            methodlog_writer.of_run(self.workspace, view, found)
-        return found
+        return findings.for_attempt(view.attempt_dir, parent=self._parent_score(view), now=self.clock())
 
     def _parent_score(self, view: ExperimentView) -> Score | None:
         with self._lock:
@@ -295,8 +286,10 @@ class LocalBackend:
 
     def spot_fix(self, bench: Bench, choice: str, reason: str) -> str:
         """Realign the data or change the eval prompt; says what was done."""
+        from cockpit.services.experiments import catch_up
         from cockpit.services.spotcheck import realign
 
+        catch_up.before_move(self.workspace)
         return realign.mend(self.workspace, bench.subject, choice, reason)
 
     # -- what went wrong -----------------------------------------------------------------------------------------

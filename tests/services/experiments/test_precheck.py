@@ -12,13 +12,13 @@ import pytest
 
 from cockpit.cli import main
 from cockpit.contract.errors import CockpitError
+from cockpit.contract.recipe import Recipe
 from cockpit.core.methodlog import Entry
 from cockpit.core.recipe import constraints
 from cockpit.core.recipe.recipes import resolve
 from cockpit.core.technique.literature import Brief, Hit, rank
 from cockpit.core.tree import prelaunch_checks
 from cockpit.services.experiments import lifecycle, precheck
-from cockpit.services.recipe import drafts
 from cockpit.services.technique import literature
 from cockpit.services.workspace import methodlog_writer
 from cockpit.services.workspace.workspace import Workspace
@@ -94,7 +94,7 @@ def test_the_same_ablation_is_not_run_twice() -> None:
 
 
 def test_a_workspace_notices_what_changed_under_it(ws: Workspace, draft: str) -> None:
-    made = drafts.load(ws.layout.experiment(draft))
+    made = Recipe.load(ws.layout.experiment(draft).draft)
     assert precheck.concerns(ws, made, but=draft) == []
     (ws.root.parent / "model" / "config.json").write_text('{"hidden_size": 1}')
     methodlog_writer.note(ws, "no sft", kind="constraint")

@@ -62,7 +62,7 @@ class Tiny:
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     """The tiny model, pretrained once and kept in the demo's cache (COCKPIT_CACHE moves it)."""
     pytest.importorskip("torch", reason="needs the training stack: pip install 'finetune-cockpit[train]'")
-    from cockpit.services.experiments.demo import cache_dir
+    from cockpit.services.system.paths import cache_dir
 
     data = tmp_path_factory.mktemp("tiny-data")
     base = [sys.executable, "-m", "trainers.tiny", str(cache_dir())]
