@@ -16,10 +16,9 @@ from trainers.loop.ending import Ending
 
 def train(attempt: Attempt) -> Ending:
     attempt.stage("importing")
-    from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
 
-    from trainers.data.demonstrations import sft_dataset
+    from trainers.data.demonstrations import as_dataset, sft_rows
     from trainers.data.overlap import training_rows
     from trainers.data.same_tokens import check_tokens
     from trainers.data.selection import learnable
@@ -33,7 +32,8 @@ def train(attempt: Attempt) -> Ending:
     attempt.stage("loading", recipe.model.name_or_path)
     rows = training_rows(recipe)
     tokenizer = loading.load_tokenizer(recipe)
-    examples, needed = sft_dataset(learnable(rows, attempt), attempt, tokenizer)
+    made, needed = sft_rows(learnable(rows, attempt), attempt, tokenizer)
+    examples = as_dataset(made)
     config = settings.build(SFTConfig, attempt, **needed)
     model = loading.load_model(recipe, training=True)
 
@@ -41,7 +41,7 @@ def train(attempt: Attempt) -> Ending:
     trainer = tokenized(SFTTrainer, attempt)(
         model=model,
         args=config,
-        train_dataset=Dataset.from_list(examples),
+        train_dataset=examples,
         processing_class=tokenizer,
         peft_config=loading.lora(recipe, model),
     )

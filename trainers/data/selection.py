@@ -2,38 +2,58 @@
 
 from __future__ import annotations
 
-from trainers.data.examples import Count, Example, no_use, read_examples
+from collections.abc import Iterable, Iterator
+
+from cockpit.data.examples import Example
+from trainers.data.examples import Count, no_shape, no_use, read_example
 from trainers.data.rows import Row
 from trainers.loop.attempt import Attempt
 from trainers.rollouts.freshness import flag_stale
 
 
-def learnable(rows: list[Row], attempt: Attempt) -> list[Row]:
-    """The rows for SFT, those of other shapes as conversations. Raises CockpitError where nothing is left.
+class Learnable:
+    """The examples of some rows that are worth learning; read anew each time, so that none of them is kept."""
 
-    Rows that say nothing of better or worse stay as they are. A mask of trained messages is kept.
+    def __init__(self, rows: Iterable[Row], attempt: Attempt) -> None:
+        self._rows, self._recipe = rows, attempt.recipe
+
+    def __iter__(self) -> Iterator[Example]:
+        for why, example in self.judged():
+            if not why:
+                yield example
+
+    def judged(self) -> Iterator[tuple[str, Example]]:
+        """Each example with why it is left out, empty where it isn't. Raises CockpitError for one without an answer."""
+        for number, row in enumerate(self._rows, 1):
+            example = read_example(row, number, self._recipe)
+            why = _left_out(row, example)
+            if not why and example.target is None:
+                raise no_shape(number, row, self._recipe)
+            yield why, example
+
+
+def learnable(rows: Iterable[Row], attempt: Attempt) -> Learnable:
+    """The demonstrations among these rows. Raises CockpitError where nothing is left.
+
+    Rows that say nothing of better or worse are demonstrations. A mask of trained messages is kept.
     """
-    examples = read_examples(rows, attempt.recipe)
-    flag_stale(examples, attempt)
-    count, made = Count(rows=len(rows)), list[Row]()
-    for row, example in zip(rows, examples, strict=True):
-        why = _left_out(row, example)
+    made, count = Learnable(rows, attempt), Count()
+    policies: list[str | None] = []
+    for why, example in made.judged():
+        count.rows += 1
+        policies.append(example.policy)
         if why:
             count.left_out[why] += 1
-            continue
-        if example.rejected is not None:
+        elif example.rejected is not None:
             count.used["better answers of pairs"] += 1
-            made.append({"messages": list(example.chat)})
-        elif example.trainable is not None:
-            count.used["conversations with a mask"] += 1
-            made.append({"messages": list(example.chat), "trainable": list(example.trainable)})
         else:
-            count.used["demonstrations"] += 1
-            made.append(row)
-    if not made:
+            count.used["demonstrations" if example.trainable is None else "conversations with a mask"] += 1
+    if any(policies):
+        flag_stale([Example(policy=policy) for policy in policies], attempt)
+    if not count.used:
         raise no_use(attempt.recipe, count, "answers that are worth learning")
     if count.left_out or len(count.used) > 1 or "demonstrations" not in count.used:
-        attempt.notice(count.sentence(len(made), "demonstrations"))
+        attempt.notice(count.sentence(count.used.total(), "demonstrations"))
     return made
 
 

@@ -17,6 +17,7 @@ from cockpit.contract.errors import CockpitError
 from cockpit.core.overlap.scan import BATCH, Scan, Text
 from cockpit.core.overlap.summary import Overlap
 from cockpit.data import rows as meaning
+from cockpit.data.messages import messages_in
 from cockpit.services.dataset import datasets, sources
 
 Progress = Callable[[int], None]
@@ -100,9 +101,9 @@ def _asked(row: Mapping[str, Any], columns: Mapping[str, str] | None) -> list[st
     value = meaning.value(row, "prompt", columns)
     if isinstance(value, str):
         return [meaning.prompt_text(row, columns)] if "input" in row else [value] if value else []
-    chat = meaning.as_messages(value) or meaning.messages(row, columns)
+    chat = messages_in(value) or meaning.messages_of(row, columns) or []
     if not chat:  # pairs that hold whole conversations
-        chat = meaning.as_messages(meaning.value(row, "chosen", columns))
+        chat = messages_in(meaning.value(row, "chosen", columns)) or []
     return [turn["content"] for turn in chat if turn["role"] == "user" and turn["content"]]
 
 
@@ -124,4 +125,4 @@ def _said(row: Mapping[str, Any], columns: Mapping[str, str] | None) -> str:
 
 
 def _replies(chat: object) -> list[str]:
-    return [turn["content"] for turn in meaning.as_messages(chat) if turn["role"] != "user"]
+    return [turn["content"] for turn in messages_in(chat) or [] if turn["role"] != "user"]
