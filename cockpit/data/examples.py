@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,12 +29,12 @@ from cockpit.data.tools import tools_of
 
 # Anthropic's HH data writes whole conversations as text, with these before each turn.
 _HH_TURN = re.compile(r"\n\n(Human|Assistant):")
-_MEDIA = ("images", "videos", "audios")
+_MEDIA = frozenset(("images", "videos", "audios"))
 PASSED = 1.0
 """A trajectory without `passed` counts as passed from this reward on."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Example:
     """One row, read.
 
@@ -108,20 +108,17 @@ def read_example(row: Mapping[str, Any], columns: Columns | None = None, number:
     else:
         made = _single(row, columns)
     _refuse_media(row, made)
+    gold = gold_of(row, columns)
+    made.number, made.gold = number, gold
+    made.question = (prompt_of(row, columns) if gold is not None else None) or made.prompt
     group, policy = value(row, "group", columns), value(row, "policy_id", columns)
-    label, gold = value(row, "label", columns), gold_of(row, columns)
-    return replace(
-        made,
-        number=number,
-        question=(prompt_of(row, columns) if gold is not None else None) or made.prompt,
-        label=None if label is None or pair is not None else as_bool(label),
-        reward=None if pair is not None else as_number(value(row, "reward", columns)),
-        passed=None if pair is not None else as_bool(value(row, "passed", columns)),
-        gold=gold,
-        group=None if group is None else str(group),
-        policy=None if policy is None else str(policy),
-        tools=tuple(tools_of(value(row, "tools", columns))),
-    )
+    made.group, made.policy = (None if held is None else str(held) for held in (group, policy))
+    made.tools = tuple(tools_of(value(row, "tools", columns)))
+    if pair is None:
+        made.label = as_bool(value(row, "label", columns))
+        made.reward = as_number(value(row, "reward", columns))
+        made.passed = as_bool(value(row, "passed", columns))
+    return made
 
 
 def numbered_example(
@@ -240,9 +237,9 @@ def split_texts(chosen: str, rejected: str) -> tuple[Prompt | None, str, str]:
 
 def _refuse_media(row: Mapping[str, Any], example: Example) -> None:
     """Raise Misfit for what the text trainers don't see: an answer to an image that isn't there is learnt blind."""
-    turns = (*example.chat, *as_chat(example.prompt))
+    turns = example.chat or as_chat(example.prompt)
     unread = next((str(turn["unread"]) for turn in turns if "unread" in turn), None)
-    column = next((name for name in _MEDIA if row.get(name)), None)
+    column = None if _MEDIA.isdisjoint(row) else next((name for name in _MEDIA if row.get(name)), None)
     if unread is not None or column is not None:
         what = f"a message holds a part of type {unread!r}" if unread is not None else f"it has {column!r}"
         raise Misfit(
@@ -258,11 +255,10 @@ def example_of(reading: Reading, row: Mapping[str, Any]) -> Example:
         if role in _NEEDED.get(reading.shape, ()) and row.get(column) is None:
             raise Misfit(f"column {column!r} is {'null' if column in row else 'missing'}")
     example = read_example(row, {column: role for role, column in reading.columns.items()})
-    example = replace(
-        example,
-        label=example.label if "label" in reading.columns else None,
-        reward=example.reward if "reward" in reading.columns else None,
-    )
+    if "label" not in reading.columns:
+        example.label = None
+    if "reward" not in reading.columns:
+        example.reward = None
     if lacking := _lacks(reading, example):
         raise Misfit(f"column {reading.columns.get(lacking, lacking)!r} {_LACKING[lacking]}")
     return example

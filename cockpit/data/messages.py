@@ -22,6 +22,7 @@ Message = dict[str, Any]
 _ROLE_KEYS = ("role", "from", "speaker", "author")
 _TEXT_KEYS = ("content", "value", "text", "message")
 _REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
+_PLAIN_ROLES = frozenset(("system", "user", "assistant"))
 _CALL_ROLES = ("function_call", "tool_call")
 _KEPT = ("name", "tool_call_id")
 _PART_TEXTS = ("text", "value", "content")
@@ -65,9 +66,11 @@ class Turn:
 
 def message_of(value: object) -> Message | None:
     """Read one turn, or None where `value` isn't one."""
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return None
-    turn = cast("Mapping[str, Any]", value)
+    turn = cast("dict[str, Any]", value)
+    if len(turn) == 2 and turn.get("role") in _PLAIN_ROLES and isinstance(turn.get("content"), str):
+        return {"role": turn["role"], "content": turn["content"]}  # as nearly all are
     role_key = next((key for key in _ROLE_KEYS if isinstance(turn.get(key), str)), None)
     if role_key is None:
         return None
@@ -104,7 +107,7 @@ def _content(role: str, content: object) -> Message | None:
         if isinstance(part, str):
             texts.append(part)
             continue
-        if not isinstance(part, Mapping):
+        if not isinstance(part, dict):
             return None
         piece = cast("Mapping[str, Any]", part)
         kind = str(piece.get("type") or "text").lower()
@@ -139,23 +142,23 @@ def calls_of(value: object) -> list[Message]:
     """
     if isinstance(value, str):
         value = _parsed(value)
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         value = [cast("Mapping[str, Any]", value)]
     if not isinstance(value, list):
         return []
     calls: list[Message] = []
     for item in cast("list[object]", value):
-        if not isinstance(item, Mapping):
+        if not isinstance(item, dict):
             return []
         call = cast("Mapping[str, Any]", item)
         inner = call.get("function")
-        held = cast("Mapping[str, Any]", inner) if isinstance(inner, Mapping) else call
+        held = cast("Mapping[str, Any]", inner) if isinstance(inner, dict) else call
         name = held.get("name")
         if not isinstance(name, str) or not ({"arguments", "input", "parameters"} & set(held)):
             return []
         given = next((held[key] for key in ("arguments", "input", "parameters") if key in held), {})
         known = _parsed(given) if isinstance(given, str) else given
-        function = {"name": name, "arguments": known if isinstance(known, Mapping) else given}
+        function = {"name": name, "arguments": known if isinstance(known, dict) else given}
         made: Message = {"type": "function", "function": function}
         if isinstance(call.get("id"), str):
             made["id"] = call["id"]
@@ -175,9 +178,9 @@ def _parsed(text: str) -> object:
 
 def messages_in(value: object) -> list[Message] | None:
     """Read a list of turns, or one turn standing alone; None where `value` is neither (an empty list is none)."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         value = [cast("Mapping[str, Any]", value)]
-    if not isinstance(value, Sequence) or isinstance(value, str | bytes) or not value:
+    if not isinstance(value, list | tuple) or not value:
         return None
     made: list[Message] = []
     for item in cast("Sequence[object]", value):
@@ -192,19 +195,17 @@ def weights_of(value: object) -> list[float] | None:
     """Read how much each turn counts (`weight`, `loss_weight`, `train`, …); None where no turn says so."""
     if not isinstance(value, list):
         return None
-    weights: list[float] = []
-    said = False
-    for item in cast("list[object]", value):
-        turn = cast("Mapping[str, Any]", item) if isinstance(item, Mapping) else {}
-        found = next(
-            (turn[key] for key in _WEIGHT_KEYS if isinstance(turn.get(key), bool | int | float)), None
-        )
-        said = said or found is not None
-        weights.append(1.0 if found is None else float(found))
-    return weights if said else None
+    turns = cast("list[dict[str, Any]]", value)
+    if all(not isinstance(turn, dict) or _WEIGHT_KEYS.isdisjoint(turn) for turn in turns):
+        return None
+    found = [[turn[key] for key in _WEIGHT_KEYS & turn.keys() if turn[key] is not None] for turn in turns]
+    weights = [
+        1.0 if not each or not isinstance(each[0], bool | int | float) else float(each[0]) for each in found
+    ]
+    return weights if any(found) else None
 
 
-_WEIGHT_KEYS = ("weight", "loss_weight", "train", "trainable", "loss")
+_WEIGHT_KEYS = frozenset(("weight", "loss_weight", "train", "trainable", "loss"))
 
 
 def as_turns(messages: Iterable[Message]) -> tuple[Turn, ...]:

@@ -37,12 +37,14 @@ def value(row: Mapping[str, Any], ours: str, columns: Columns | None = None) -> 
 
 def column_of(row: Mapping[str, Any], ours: str, columns: Columns | None = None) -> str | None:
     """Return the name of the column that is read as `ours`; None where none of them holds anything."""
-    given = columns or {}
-    for theirs, meaning in given.items():
-        if meaning == ours and row.get(theirs) is not None:
-            return theirs
-    for alias in ALIASES.get(ours, (ours,)):
-        if given.get(alias, ours) == ours and row.get(alias) is not None:
+    names = ALIASES.get(ours, (ours,))
+    if columns:
+        for theirs, meaning in columns.items():
+            if meaning == ours and row.get(theirs) is not None:
+                return theirs
+        names = [alias for alias in names if columns.get(alias, ours) == ours]
+    for alias in names:
+        if row.get(alias) is not None:
             return alias
     return None
 
@@ -68,7 +70,7 @@ def prompt_of(row: Mapping[str, Any], columns: Columns | None = None) -> Prompt 
         while chat and chat[-1]["role"] == "assistant":
             chat = chat[:-1]
         return chat or None
-    if isinstance(asked, list | Mapping):
+    if isinstance(asked, list | dict):
         turns = messages_in(cast(object, asked))
         if turns is None:
             return None
@@ -123,7 +125,7 @@ def _below(row: Mapping[str, Any], columns: Columns | None) -> str | None:
 def choices_of(row: Mapping[str, Any], columns: Columns | None = None) -> list[str]:
     """Return the choices of a multiple-choice question: a list of texts, or ARC's `{"text": […], "label": […]}`."""
     held = value(row, "choices", columns)
-    if isinstance(held, Mapping):
+    if isinstance(held, dict):
         held = cast("Mapping[str, Any]", held).get("text")
     if not isinstance(held, list):
         return []
@@ -139,11 +141,11 @@ def gold_of(row: Mapping[str, Any], columns: Columns | None = None) -> str | Non
     held = value(row, "answer", columns)
     if held is None:
         held = row.get("reward_model")
-        held = held if isinstance(held, Mapping) and "ground_truth" in held else None
+        held = held if isinstance(held, dict) and "ground_truth" in held else None
     choices = choices_of(row, columns)
     if held is None and choices:
         held = row.get("label")
-    if isinstance(held, Mapping):
+    if isinstance(held, dict):
         answer = cast("Mapping[str, Any]", held)
         held = answer.get("ground_truth", answer.get("text"))
     if isinstance(held, list):
@@ -175,7 +177,7 @@ def answer_of(row: Mapping[str, Any], columns: Columns | None = None) -> list[Me
 
 def answer_turns(said: object, *, has_tools: bool = False) -> list[Message] | None:
     """Read an answer: turns, or a text of the assistant's; where the row has tools, text that is a list of calls."""
-    if isinstance(said, list | Mapping):
+    if isinstance(said, list | dict):
         if has_tools and (calls := calls_of(cast(object, said))):
             return [{"role": "assistant", "content": "", "tool_calls": calls}]
         return messages_in(cast(object, said))
@@ -205,7 +207,7 @@ def ranked(row: Mapping[str, Any]) -> tuple[object, object] | None:
     held = next((row[name] for name in _SEVERAL if isinstance(row.get(name), list)), None)
     found: list[tuple[float, object]] = []
     for item in cast("list[object]", held or []):
-        if not isinstance(item, Mapping):
+        if not isinstance(item, dict):
             return None
         answer = cast("Mapping[str, Any]", item)
         text = next((answer[key] for key in _ANSWER_TEXTS if isinstance(answer.get(key), str | list)), None)
@@ -255,7 +257,7 @@ def full_text(row: Mapping[str, Any], columns: Columns | None = None) -> str:
     parts = [turn["content"] for turn in as_chat(prompt)]
     for ours in ("messages", "completion", "answer", "chosen", "rejected", "text"):
         said = value(row, ours, columns)
-        if isinstance(said, list | Mapping):
+        if isinstance(said, list | dict):
             parts.extend(turn["content"] for turn in messages_in(cast(object, said)) or [])
         elif said is not None:
             parts.append(str(said))

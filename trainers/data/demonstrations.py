@@ -1,51 +1,27 @@
 """Demonstrations -> what TRL's SFT takes, with the loss on the assistant's tokens alone.
 
-The rows are gone over twice and never held: once to see what the file holds, once to make TRL's rows.
+The rows are gone over twice and never held: once to see what there is (`selection`), once to make TRL's rows.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
 from cockpit.contract import CockpitError
 from cockpit.data.examples import Example
 from cockpit.data.messages import Message, spoken
-from trainers.data.examples import no_shape, read_example
+from trainers.data.examples import no_shape, read_example, teaches
 from trainers.data.prompts import template_switches, training_prompt
 from trainers.data.rows import Row
+from trainers.data.selection import Learnable, Survey
 from trainers.loop.attempt import Attempt
 
 CHUNK = 1000
 _TURNS = ("messages", "prompt", "completion", "chosen", "rejected")
-
-
-@dataclass
-class Survey:
-    """What there is among the demonstrations: `several` answers in one row, masks, and what only templates render."""
-
-    rows: int = 0
-    texts: int = 0
-    longest: int = 0
-    several: bool = False
-    masked: bool = False
-    tools: bool = False
-    calls: bool = False
-    reasoning: bool = False
-
-    def add(self, example: Example) -> None:
-        """Look at one of them."""
-        self.rows += 1
-        self.texts += not example.chat
-        self.longest = max(self.longest, len(example.chat))
-        self.several |= sum(turn["role"] == "assistant" for turn in example.chat) > 1
-        self.masked |= example.trainable is not None
-        self.tools |= bool(example.tools)
-        self.calls |= any("tool_calls" in turn for turn in example.chat)
-        self.reasoning |= any("reasoning_content" in turn for turn in example.chat)
 
 
 def sft_dataset(
@@ -64,9 +40,7 @@ def sft_rows(
     One answer a row becomes prompt and completion. Conversations of several turns keep their form where the chat
     template marks what the assistant says, else they become one row for each of its turns.
     """
-    survey = Survey()
-    for example in _demonstrations(rows, attempt):
-        survey.add(example)
+    survey = rows.survey if isinstance(rows, Learnable) else Survey.of(_demonstrations(rows, attempt))
     _check(survey, attempt, tokenizer.chat_template)
     if survey.rows == survey.texts:
         return ({"text": example.text} for example in _demonstrations(rows, attempt)), {}
@@ -106,20 +80,36 @@ def as_dataset(rows: Iterable[Row]) -> Any:
     Messages with more than role and content are kept as JSON, for a table would give every message, and every tool's
     arguments, the fields of all the others.
     """
-    from datasets import Dataset, Features, Json, List, concatenate_datasets
+    import pyarrow as pa
+    from datasets import Dataset, Features, Json, List, Value, concatenate_datasets
 
-    features: Features | None = None
+    schema: Any = None
+    rich: Features | None = None
     parts: list[Any] = []
     rows = iter(rows)
     while chunk := list(islice(rows, CHUNK)):
-        if features is None:
-            features = Dataset.from_list(chunk).features
-        if any(_is_rich(turn) for row in chunk for name in _TURNS for turn in _turns(row.get(name))):
+        if rich is None and any(
+            _is_rich(turn) for row in chunk for name in _TURNS for turn in _turns(row.get(name))
+        ):
+            columns = Dataset.from_list(chunk[:1]).features
             known = {name: List(Json()) for name in _TURNS if isinstance(chunk[0].get(name), list)}
-            features = Features({**features, **known})
-            parts = [part.cast(features) for part in parts]
-        parts.append(Dataset.from_list(chunk, features=features))
+            rich = Features(
+                {**columns, **({"tools": Value("string")} if "tools" in columns else {}), **known}
+            )
+            parts = [Dataset.from_list(part.to_list(), features=rich) for part in parts]
+        if rich is not None:
+            parts.append(Dataset.from_list(chunk, features=rich))
+            continue
+        schema = schema or _schema(pa.Table.from_pylist(chunk).schema)
+        parts.append(Dataset(pa.Table.from_pylist(chunk, schema=schema)))
     return concatenate_datasets(parts) if parts else Dataset.from_list([])
+
+
+def _schema(seen: Any) -> Any:
+    """The columns of the first rows; one that holds nothing there may hold text further on."""
+    import pyarrow as pa
+
+    return pa.schema([pa.field(f.name, pa.string()) if pa.types.is_null(f.type) else f for f in seen])
 
 
 def _turns(held: Any) -> list[Message]:
@@ -133,10 +123,12 @@ def _is_rich(turn: Message) -> bool:
 def _demonstrations(rows: Iterable[Row | Example], attempt: Attempt) -> Iterator[Example]:
     """Each row read; plain text has no chat. Raises CockpitError for a row that shows no answer."""
     for number, row in enumerate(rows, 1):
-        example = row if isinstance(row, Example) else read_example(row, number, attempt.recipe)
-        if example.text is None and (example.said is None or len(example.chat) < 2):
-            columns = () if isinstance(row, Example) else tuple(row)
-            raise no_shape(example.number, columns, attempt.recipe)
+        if isinstance(row, Example):
+            yield row
+            continue
+        example = read_example(row, number, attempt.recipe)
+        if not teaches(example):
+            raise no_shape(number, row, attempt.recipe)
         yield example
 
 

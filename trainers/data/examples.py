@@ -46,6 +46,11 @@ def read_example(row: Row, number: int, recipe: Recipe) -> Example:
     return numbered_example(row, number, recipe.data.columns, file=recipe.data.train)
 
 
+def teaches(example: Example) -> bool:
+    """Whether there is an answer to learn, to something that was asked; or a text to learn whole."""
+    return example.text is not None or (example.said is not None and len(example.chat) > 1)
+
+
 def no_shape(number: int, columns: Iterable[str], recipe: Recipe) -> CockpitError:
     """The error for a row that shows no answer to learn."""
     names = ", ".join(columns)

@@ -3,12 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from cockpit.data.examples import Example
-from trainers.data.examples import Count, no_shape, no_use, read_example
+from trainers.data.examples import Count, no_shape, no_use, read_example, teaches
 from trainers.data.rows import Row
 from trainers.loop.attempt import Attempt
 from trainers.rollouts.freshness import flag_stale
+
+
+@dataclass
+class Survey:
+    """What there is among the demonstrations: `several` answers in one row, masks, and what only templates render."""
+
+    rows: int = 0
+    texts: int = 0
+    longest: int = 0
+    several: bool = False
+    masked: bool = False
+    tools: bool = False
+    calls: bool = False
+    reasoning: bool = False
+
+    @classmethod
+    def of(cls, examples: Iterable[Example]) -> Survey:
+        """Look at all of them."""
+        made = cls()
+        for example in examples:
+            made.add(example)
+        return made
+
+    def add(self, example: Example) -> None:
+        """Look at one of them."""
+        self.rows += 1
+        self.texts += not example.chat
+        self.longest = max(self.longest, len(example.chat))
+        self.several |= sum(turn["role"] == "assistant" for turn in example.chat) > 1
+        self.masked |= example.trainable is not None
+        self.tools |= bool(example.tools)
+        self.calls |= any("tool_calls" in turn for turn in example.chat)
+        self.reasoning |= any("reasoning_content" in turn for turn in example.chat)
 
 
 class Learnable:
@@ -16,6 +50,7 @@ class Learnable:
 
     def __init__(self, rows: Iterable[Row], attempt: Attempt) -> None:
         self._rows, self._recipe = rows, attempt.recipe
+        self.survey = Survey()
 
     def __iter__(self) -> Iterator[Example]:
         for why, example in self.judged():
@@ -27,7 +62,7 @@ class Learnable:
         for number, row in enumerate(self._rows, 1):
             example = read_example(row, number, self._recipe)
             why = _left_out(row, example)
-            if not why and example.target is None:
+            if not why and not teaches(example):
                 raise no_shape(number, row, self._recipe)
             yield why, example
 
@@ -44,7 +79,9 @@ def learnable(rows: Iterable[Row], attempt: Attempt) -> Learnable:
         policies.append(example.policy)
         if why:
             count.left_out[why] += 1
-        elif example.rejected is not None:
+            continue
+        made.survey.add(example)
+        if example.rejected is not None:
             count.used["better answers of pairs"] += 1
         else:
             count.used["demonstrations" if example.trainable is None else "conversations with a mask"] += 1
