@@ -18,10 +18,11 @@ def train(attempt: Attempt) -> Ending:
     attempt.stage("importing")
     from trl import SFTConfig, SFTTrainer
 
-    from trainers.data.demonstrations import as_dataset, sft_rows
+    from trainers.data.demonstrations import sft_rows
     from trainers.data.overlap import training_rows
     from trainers.data.same_tokens import check_tokens
     from trainers.data.selection import learnable
+    from trainers.data.table import as_dataset
     from trainers.data.tokenized import tokenized
     from trainers.loop import settings
     from trainers.loop.train import fly

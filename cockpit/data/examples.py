@@ -10,9 +10,11 @@ from typing import Any, cast
 
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.labels import as_bool
+from cockpit.data.column_names import USUAL
 from cockpit.data.messages import Message, Turn, as_turns, joined, spoken, text_of, weights_of
 from cockpit.data.numbers import as_number
 from cockpit.data.rows import (
+    SEVERAL,
     Columns,
     Prompt,
     answer_of,
@@ -30,6 +32,9 @@ from cockpit.data.tools import tools_of
 # Anthropic's HH data writes whole conversations as text, with these before each turn.
 _HH_TURN = re.compile(r"\n\n(Human|Assistant):")
 _MEDIA = frozenset(("images", "videos", "audios"))
+_ROLES = ("chosen", "rejected", "label", "reward", "passed", "group", "policy_id", "tools")
+_BESIDE = frozenset((*_ROLES, *SEVERAL, *(name for role in _ROLES for name in USUAL[role])))
+"""Columns without which a row is nothing but a demonstration: most are, and the others need not be looked for."""
 PASSED = 1.0
 """A trajectory without `passed` counts as passed from this reward on."""
 
@@ -102,7 +107,8 @@ class Misfit(ValueError):
 
 def read_example(row: Mapping[str, Any], columns: Columns | None = None, number: int = 0) -> Example:
     """Read one row; what it does not have is None. Raises Misfit for what would be trained otherwise than it says."""
-    pair = _sides(row, columns)
+    plain = _BESIDE.isdisjoint(row) and not any(ours in _BESIDE for ours in (columns or {}).values())
+    pair = None if plain else _sides(row, columns)
     if pair is not None:
         made = _pair(row, columns, *pair)
     else:
@@ -111,6 +117,8 @@ def read_example(row: Mapping[str, Any], columns: Columns | None = None, number:
     gold = gold_of(row, columns)
     made.number, made.gold = number, gold
     made.question = (prompt_of(row, columns) if gold is not None else None) or made.prompt
+    if plain:
+        return made
     group, policy = value(row, "group", columns), value(row, "policy_id", columns)
     made.group, made.policy = (None if held is None else str(held) for held in (group, policy))
     made.tools = tuple(tools_of(value(row, "tools", columns)))

@@ -88,7 +88,10 @@ def _asked(choices: Sequence[tuple[str, ...]]) -> str:
 
 def _fitting(rows: Sequence[Mapping[str, Any]], need: str, given: Mapping[str, str]) -> str:
     """Which techniques can use these rows; empty where none can, or where none of the field's shapes is seen."""
-    shape = recognise([{given.get(n, n): v for n, v in row.items()} for row in rows[:_SAMPLED]]).shape
+    seen = recognise([{given.get(n, n): v for n, v in row.items()} for row in rows[:_SAMPLED]])
+    if seen.shape == "unknown" and seen.is_export:
+        return " ".join((seen.why, *seen.notes))
+    shape = seen.shape
     order = ("dpo", "orpo", "kto", "grpo", "rloo", "rft", "sft")
     fitting = [t for t in order if t != need and shape in _SHAPES.get(t, _SHAPES["items"])]
     if not fitting or need == "items":

@@ -22,7 +22,7 @@ Columns = Mapping[str, str]
 ALIASES = USUAL
 _BLANKS = re.compile(r"\s+")
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_SEVERAL = ("completions", "responses", "answers", "candidates", "generations")
+SEVERAL = ("completions", "responses", "answers", "candidates", "generations")
 _ANSWER_TEXTS = ("response", "text", "completion", "content", "answer", "output")
 _SCORES = ("overall_score", "score", "reward", "rating", "rank_score")
 # Which column goes below which prompt, where nobody named it: Alpaca, Dolly, SQuAD, BoolQ.
@@ -204,7 +204,7 @@ def conversation(row: Mapping[str, Any], columns: Columns | None = None) -> list
 
 def ranked(row: Mapping[str, Any]) -> tuple[object, object] | None:
     """Return the best and the worst of several scored answers in one row (`completions`); None where none is better."""
-    held = next((row[name] for name in _SEVERAL if isinstance(row.get(name), list)), None)
+    held = next((row[name] for name in SEVERAL if isinstance(row.get(name), list)), None)
     found: list[tuple[float, object]] = []
     for item in cast("list[object]", held or []):
         if not isinstance(item, dict):

@@ -35,6 +35,7 @@ from cockpit.data.column_names import (
 from cockpit.data.columns import Column, Columns, columns_of
 from cockpit.data.messages import calls_of, turns_of
 from cockpit.data.numbers import as_number
+from cockpit.data.remarks import remarked
 from cockpit.data.rows import ranked
 
 Shape = Literal[
@@ -79,6 +80,10 @@ class Reading:
     unused: tuple[str, ...] = ()
     implicit_prompt: bool = False
     notes: tuple[str, ...] = field(default=())
+    is_export: bool = False
+    """Whether it is of no shape because another program wrote it in a form of its own."""
+    unchecked: str = ""
+    """Why no program can check these answers by their text; empty where one may."""
 
     @property
     def shown(self) -> str:
@@ -117,7 +122,7 @@ def recognise(rows: Iterable[Mapping[str, Any]]) -> Reading:
     for rule in _RULES:
         reading = rule(_Found(columns))
         if reading is not None:
-            return reading
+            return remarked(reading, columns)
     return _unknown(columns)
 
 
@@ -344,7 +349,7 @@ def _plain(found: _Found) -> Reading | None:
 def _unknown(columns: Columns) -> Reading:
     known = next(((why, fix) for has, why, fix in _EXPORTS if has <= set(columns)), None)
     if known is not None:
-        return Reading("unknown", {}, known[0], tuple(columns), notes=(known[1],))
+        return Reading("unknown", {}, known[0], tuple(columns), notes=(known[1],), is_export=True)
     names = ", ".join(f"`{name}`" for name in list(columns)[:12]) or "none"
     return Reading(
         "unknown",

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from itertools import islice
 from typing import Any
 
 from cockpit.contract import CockpitError
@@ -19,9 +18,6 @@ from trainers.data.prompts import template_switches, training_prompt
 from trainers.data.rows import Row
 from trainers.data.selection import Learnable, Survey
 from trainers.loop.attempt import Attempt
-
-CHUNK = 1000
-_TURNS = ("messages", "prompt", "completion", "chosen", "rejected")
 
 
 def sft_dataset(
@@ -72,52 +68,6 @@ def sft_rows(
         if example.trainable is None or example.trainable[cut]
     )
     return pairs, {}
-
-
-def as_dataset(rows: Iterable[Row]) -> Any:
-    """TRL's rows as a data set in Arrow's memory, a thousand at a time: no list of all of them is ever made.
-
-    Messages with more than role and content are kept as JSON, for a table would give every message, and every tool's
-    arguments, the fields of all the others.
-    """
-    import pyarrow as pa
-    from datasets import Dataset, Features, Json, List, Value, concatenate_datasets
-
-    schema: Any = None
-    rich: Features | None = None
-    parts: list[Any] = []
-    rows = iter(rows)
-    while chunk := list(islice(rows, CHUNK)):
-        if rich is None and any(
-            _is_rich(turn) for row in chunk for name in _TURNS for turn in _turns(row.get(name))
-        ):
-            columns = Dataset.from_list(chunk[:1]).features
-            known = {name: List(Json()) for name in _TURNS if isinstance(chunk[0].get(name), list)}
-            rich = Features(
-                {**columns, **({"tools": Value("string")} if "tools" in columns else {}), **known}
-            )
-            parts = [Dataset.from_list(part.to_list(), features=rich) for part in parts]
-        if rich is not None:
-            parts.append(Dataset.from_list(chunk, features=rich))
-            continue
-        schema = schema or _schema(pa.Table.from_pylist(chunk).schema)
-        parts.append(Dataset(pa.Table.from_pylist(chunk, schema=schema)))
-    return concatenate_datasets(parts) if parts else Dataset.from_list([])
-
-
-def _schema(seen: Any) -> Any:
-    """The columns of the first rows; one that holds nothing there may hold text further on."""
-    import pyarrow as pa
-
-    return pa.schema([pa.field(f.name, pa.string()) if pa.types.is_null(f.type) else f for f in seen])
-
-
-def _turns(held: Any) -> list[Message]:
-    return held if isinstance(held, list) else []
-
-
-def _is_rich(turn: Message) -> bool:
-    return len(turn) > 2
 
 
 def _demonstrations(rows: Iterable[Row | Example], attempt: Attempt) -> Iterator[Example]:
