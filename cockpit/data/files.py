@@ -183,11 +183,6 @@ def _lines(path: Path, *, packed: bool) -> Numbered:
             raise _broken_gzip(path, error) from None
 
 
-def row_of_line(raw: bytes, path: Path, number: int) -> Row:
-    """One line of JSONL as a row. Raises CockpitError naming the line and what is wrong with it."""
-    return json_rows.as_row(_json_of(raw, path, number), path, number)
-
-
 def _json_of(raw: bytes, path: Path, number: int) -> object:
     try:
         return _decode(raw)
@@ -217,7 +212,7 @@ def _not_json(raw: bytes, error: ValueError, path: Path, number: int) -> Cockpit
     elif number == 1 and _YAML.match(raw):
         why, mend = f"this is YAML, not JSON ({shown})", _ONE_A_LINE
     elif not raw.endswith(b"\n") and number > 1:
-        why = f"the file is cut off in the midst of this line ({shown})"
+        why = f"this line is not JSON: the file is cut off in its midst ({shown})"
         mend = "Fetch the file anew, or remove the line."
     return CockpitError(why, mend, file=path, line=number)
 
@@ -231,7 +226,7 @@ def _csv(path: Path, usual: str, *, packed: bool) -> Numbered:
             header = handle.readline()
             # The delimiter that the header has most of: Excel writes semicolons where a comma parts decimals.
             delimiter = max((usual, *_DELIMITERS), key=header.count)
-            names = next(csv.reader([header], delimiter=delimiter), [])
+            names = next(csv.reader([header], delimiter=delimiter), list[str]())
             for cells in (table := csv.reader(handle, delimiter=delimiter)):
                 number = table.line_num + 1
                 if any(cells):
@@ -290,4 +285,4 @@ def _passages(path: Path, *, packed: bool) -> Numbered:
         ) from None
 
 
-__all__ = ["Numbered", "Rows", "iter_rows", "load_rows", "reader", "row_of_line"]
+__all__ = ["Numbered", "Rows", "iter_rows", "load_rows", "reader"]

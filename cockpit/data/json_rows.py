@@ -66,7 +66,7 @@ def _held(value: Row, path: Path) -> list[Any]:
 
 
 def _is_rows(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+    return isinstance(value, list) and isinstance(next(iter(cast("list[object]", value)), None), dict)
 
 
 def _is_table(value: Row) -> bool:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
+from cockpit.data.messages import messages_in
 from cockpit.data.rows import (
     Columns,
     Prompt,
-    answer_turns,
     as_chat,
     messages_of,
     normalise_text,
@@ -33,8 +33,9 @@ def prompt_keys(row: Mapping[str, Any], columns: Columns | None = None) -> list[
     )
     found = keys_of(asked) if asked is not None else []
     if not found:  # a pair whose prompt is what both sides begin with
-        sides = (value(row, "chosen", columns), value(row, "rejected", columns))
-        found = [key for side in sides if isinstance(side, list) for key in keys_of(answer_turns(side) or [])]
+        sides: list[object] = [value(row, side, columns) for side in ("chosen", "rejected")]
+        turns = [messages_in(cast("object", side)) or [] for side in sides if isinstance(side, list | dict)]
+        found = [key for side in turns for key in keys_of(side)]
     if not found:
         plain = value(row, "text", columns) or value(row, "chosen", columns)
         found = _normalised([str(plain), *str(plain).splitlines()]) if plain is not None else []

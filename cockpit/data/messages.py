@@ -156,9 +156,9 @@ def calls_of(value: object) -> list[Message]:
         name = held.get("name")
         if not isinstance(name, str) or not ({"arguments", "input", "parameters"} & set(held)):
             return []
-        given = next((held[key] for key in ("arguments", "input", "parameters") if key in held), {})
+        given: object = next(held[key] for key in ("arguments", "input", "parameters") if key in held)
         known = _parsed(given) if isinstance(given, str) else given
-        function = {"name": name, "arguments": known if isinstance(known, dict) else given}
+        function: Message = {"name": name, "arguments": known if isinstance(known, dict) else given}
         made: Message = {"type": "function", "function": function}
         if isinstance(call.get("id"), str):
             made["id"] = call["id"]
@@ -195,8 +195,9 @@ def weights_of(value: object) -> list[float] | None:
     """Read how much each turn counts (`weight`, `loss_weight`, `train`, …); None where no turn says so."""
     if not isinstance(value, list):
         return None
-    turns = cast("list[dict[str, Any]]", value)
-    if all(not isinstance(turn, dict) or _WEIGHT_KEYS.isdisjoint(turn) for turn in turns):
+    items = cast("list[object]", value)
+    turns = [cast("Message", item) if isinstance(item, dict) else Message() for item in items]
+    if all(_WEIGHT_KEYS.isdisjoint(turn) for turn in turns):
         return None
     found = [[turn[key] for key in _WEIGHT_KEYS & turn.keys() if turn[key] is not None] for turn in turns]
     weights = [

@@ -51,8 +51,8 @@ def column_of(row: Mapping[str, Any], ours: str, columns: Columns | None = None)
 
 def messages_of(row: Mapping[str, Any], columns: Columns | None = None) -> list[Message] | None:
     """Return the row's conversation, its system prompt first; None where it has none."""
-    held = value(row, "messages", columns)
-    chat = messages_in(held) if isinstance(held, list) else None
+    held: object = value(row, "messages", columns)
+    chat = messages_in(cast("object", held)) if isinstance(held, list) else None
     if not chat:
         return None
     system = _system(row, columns)
@@ -138,10 +138,9 @@ def gold_of(row: Mapping[str, Any], columns: Columns | None = None) -> str | Non
 
     verl's `reward_model.ground_truth` and the first of several answers count; the place of a choice becomes its letter.
     """
-    held = value(row, "answer", columns)
-    if held is None:
-        held = row.get("reward_model")
-        held = held if isinstance(held, dict) and "ground_truth" in held else None
+    held: Any = value(row, "answer", columns)
+    if held is None and isinstance(scored := row.get("reward_model"), dict):
+        held = cast("Mapping[str, Any]", scored).get("ground_truth")
     choices = choices_of(row, columns)
     if held is None and choices:
         held = row.get("label")

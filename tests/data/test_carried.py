@@ -52,7 +52,7 @@ def sft(*rows: dict[str, Any], tokenizer: Any = KNOWS_ALL, **columns: str) -> li
         {"role": "assistant", "function_call": {"name": "weather", "arguments": '{"city": "Oslo"}'}},
         {"from": "function_call", "value": '{"name": "weather", "arguments": {"city": "Oslo"}}'},
         {"role": "assistant", "content": [{"type": "tool_use", "name": "weather", "input": {"city": "Oslo"}}]},
-        {"role": "assistant", "content": [{"type": "tool_call", "value": '{"name": "weather", "arguments": {"city": "Oslo"}}'}]},
+        {"role": "assistant", "content": [{"type": "tool_call", "value": json.dumps(CALL["function"])}]},
     ],
 )  # fmt: skip
 def test_every_spelling_of_a_tool_call_is_one(turn: dict[str, Any]) -> None:
@@ -128,7 +128,7 @@ def test_weights_say_which_turns_are_learnt() -> None:
 @pytest.mark.parametrize(
     "row",
     [
-        {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": "x"}]}, {"role": "assistant", "content": "cat"}]},
+        {"messages": [{"role": "user", "content": [{"type": "image_url"}]}, {"role": "assistant", "content": "cat"}]},
         {"prompt": "<image> What is it?", "completion": "cat", "images": ["x.png"]},
     ],
 )  # fmt: skip

@@ -96,7 +96,8 @@ FILES: dict[str, tuple[str, str, list[tuple[str, str]]]] = {
     ),
     "a turn after the last answer": (
         "a.jsonl", lines(
-            *({"messages": [chat("user", ASK), chat("assistant", SAY), *more]} for more in ([chat("user", "Thanks")], []))
+            {"messages": [chat("user", ASK), chat("assistant", SAY), chat("user", "Thanks")]},
+            {"messages": [chat("user", ASK), chat("assistant", SAY)]},
         ), USER,
     ),
     "Dolly's context": (
