@@ -27,10 +27,12 @@ def train(attempt: Attempt) -> Ending:
     from trainers.loop import settings
     from trainers.loop.train import fly
     from trainers.model import loading
+    from trainers.rollouts import vllm_rollouts
     from trainers.rollouts.rewards import reward_functions, rl_dataset
     from trainers.rollouts.rollouts import Rollouts
 
     recipe = attempt.recipe
+    vllm_rollouts.refuse(recipe, gpu=settings.has_gpu())
 
     attempt.stage("loading", recipe.model.name_or_path)
     tokenizer = loading.load_tokenizer(recipe)

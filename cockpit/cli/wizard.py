@@ -92,7 +92,7 @@ def _asked(page: Page, read: Read) -> tuple[str, str]:
         return _line(read, f"{page.question}{hint}: ") or page.default, ""
     say(f"\n{page.question}")
     for number, choice in enumerate(page.choices, 1):
-        say(f"  {number}. {choice.says}{'  <- enter' if number == 1 else ''}")
+        say(f"  {number}. {choice.label}{'  <- enter' if number == 1 else ''}")
     while True:
         said = _line(read, "> ")
         if said.lower() in ("back", "b"):

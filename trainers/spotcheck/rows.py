@@ -14,15 +14,14 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from cockpit.contract import CockpitError, Recipe
+from cockpit.contract.techniques import REWARDED
 from cockpit.data.examples import Example
 from trainers.data.demonstrations import sft_dataset
-from trainers.data.examples import read_example
+from trainers.data.examples import no_shape, read_example, teaches
 from trainers.data.prompts import template_switches, training_prompt
 from trainers.data.rows import Row, column
 from trainers.spotcheck.tokens import Encoded, Tokens, leading, locate
 
-PREFERENCE = ("dpo", "orpo", "reward")
-PROMPTS_ONLY = ("grpo", "rloo", "ppo")
 MAX_LENGTH = 1024
 """SFTConfig's own default."""
 
@@ -31,20 +30,24 @@ def training_examples(rows: list[Row], recipe: Recipe, tokenizer: Any) -> list[R
     """What TRL is given for each row: the last of its examples where a row becomes several; None for one left out."""
     if not rows:
         return []
-    if recipe.technique in PROMPTS_ONLY:
+    if recipe.technique in REWARDED:
         return [_prompt_only(row, recipe, tokenizer) for row in rows]
     attempt: Any = SimpleNamespace(recipe=recipe, notice=lambda *_args, **_kw: None)
-    read = [_learnt(read_example(row, number, recipe)) for number, row in enumerate(rows, 1)]
+    read = [_learnt(row, number, recipe) for number, row in enumerate(rows, 1)]
     examples, settings = sft_dataset(read, attempt, tokenizer)
     if len(examples) != len(rows):
         examples = [sft_dataset([example], attempt, tokenizer)[0][-1] for example in read]
     return [{**example, "_settings": settings} for example in examples]
 
 
-def _learnt(example: Example) -> Example:
+def _learnt(row: Row, number: int, recipe: Recipe) -> Example:
     """The example; the better answer of a pair without a prompt as the text that it is."""
-    alone = example.rejected is not None and example.prompt is None
-    return replace(example, chat=(), text=example.said) if alone else example
+    example = read_example(row, number, recipe)
+    if example.rejected is not None and example.prompt is None:
+        return replace(example, chat=(), text=example.said)
+    if not teaches(example):
+        raise no_shape(number, row, recipe)
+    return example
 
 
 def _prompt_only(row: Row, recipe: Recipe, tokenizer: Any) -> Row | None:
@@ -102,7 +105,7 @@ class Trained:
         self.cut_first, self.cut_last = self._cut()
 
     def facts(self) -> dict[str, Any]:
-        """The row in numbers (see cockpit.core.spotcheck.mismatch.RowFacts)."""
+        """The row in numbers (see cockpit.core.spotcheck.types.RowFacts)."""
         ids, end_ids = self.encoded.ids, self.tokens.end_ids
         kept = [on and self._is_kept(i) for i, on in enumerate(self.mask)]
         after = [i for i, (a, _) in enumerate(self.encoded.spans) if a >= self.end]

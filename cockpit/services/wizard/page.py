@@ -10,7 +10,7 @@ class Choice:
     """One way to answer: the value, and what it means. `reason`: it is taken only with a typed reason."""
 
     value: str
-    says: str
+    label: str
     reason: bool = False
 
 
@@ -21,7 +21,7 @@ class Pick:
     line: int
     name: str
     value: str
-    says: str
+    help: str
     """What it does, its unit and allowed range, its default and where its value is from."""
 
 
@@ -30,17 +30,18 @@ class Page:
     """What is known (`lines`), what is asked, and how it can be answered.
 
     Without `choices` it wants a line of text, with `default` as what an empty one means; `optional` takes an empty
-    line as no answer. `twin` is the command that does the same from a shell. `busy`: answering takes a while.
+    line as no answer. `cli_equivalent` is the command that does the same from a shell.
     """
 
-    title: str
     lines: tuple[str, ...]
     question: str
     choices: tuple[Choice, ...] = ()
     default: str = ""
     optional: bool = False
-    twin: str = ""
+    cli_equivalent: str = ""
     busy: tuple[str, ...] = field(default=())
-    """Values whose answer runs for a minute or so: the front says so, and shows what is told meanwhile."""
+    """Values whose answer runs for a minute or so: the front says so, and shows what happens meanwhile."""
     picks: tuple[Pick, ...] = ()
     """Settings among the lines; each is answered with `NAME=VALUE`, an empty value goes back to the default."""
+    title: str = ""
+    """That of the step; the wizard puts it there."""
