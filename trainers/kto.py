@@ -17,12 +17,12 @@ from trainers.loop.ending import Ending
 
 def train(attempt: Attempt) -> Ending:
     attempt.stage("importing")
-    from datasets import Dataset
     from trl import KTOConfig, KTOTrainer
 
     from trainers.data.overlap import training_rows
     from trainers.data.preferences import label_dataset
     from trainers.data.same_tokens import check_tokens
+    from trainers.data.table import as_dataset
     from trainers.data.tokenized import tokenized
     from trainers.loop import settings
     from trainers.loop.train import fly
@@ -41,7 +41,7 @@ def train(attempt: Attempt) -> Ending:
     trainer = tokenized(KTOTrainer, attempt)(
         model=model,
         args=config,
-        train_dataset=Dataset.from_list(examples),
+        train_dataset=as_dataset(examples),
         processing_class=tokenizer,
         peft_config=loading.lora(recipe, model),
     )

@@ -16,13 +16,13 @@ from trainers.loop.ending import Ending
 
 def train(attempt: Attempt) -> Ending:
     attempt.stage("importing")
-    from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
 
-    from trainers.data.demonstrations import sft_dataset
+    from trainers.data.demonstrations import sft_rows
     from trainers.data.overlap import training_rows
     from trainers.data.same_tokens import check_tokens
     from trainers.data.selection import learnable
+    from trainers.data.table import as_dataset
     from trainers.data.tokenized import tokenized
     from trainers.loop import settings
     from trainers.loop.train import fly
@@ -33,7 +33,8 @@ def train(attempt: Attempt) -> Ending:
     attempt.stage("loading", recipe.model.name_or_path)
     rows = training_rows(recipe)
     tokenizer = loading.load_tokenizer(recipe)
-    examples, needed = sft_dataset(learnable(rows, attempt), attempt, tokenizer)
+    made, needed = sft_rows(learnable(rows, attempt), attempt, tokenizer)
+    examples = as_dataset(made)
     config = settings.build(SFTConfig, attempt, **needed)
     model = loading.load_model(recipe, training=True)
 
@@ -41,7 +42,7 @@ def train(attempt: Attempt) -> Ending:
     trainer = tokenized(SFTTrainer, attempt)(
         model=model,
         args=config,
-        train_dataset=Dataset.from_list(examples),
+        train_dataset=examples,
         processing_class=tokenizer,
         peft_config=loading.lora(recipe, model),
     )

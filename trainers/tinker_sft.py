@@ -193,7 +193,7 @@ def score(
         seed=recipe.seed,
         stop=[tokenizer.eos_token_id] if tokenizer.eos_token_id is not None else None,
     )
-    prompts = [prompt_text(tokenizer, item.prompt, recipe) for item in items]
+    prompts = [prompt_text(tokenizer, item.prompt, recipe, item.tools) for item in items]
     asked = [
         sampler.sample(
             tinker.types.ModelInput.from_ints(tokenizer(text, add_special_tokens=False)["input_ids"]), 1, how

@@ -139,7 +139,9 @@ class MidEval(Progress, TrainerCallback):
                 pairs: list[Any] = self.items
                 score_pairs(model, self.tokenizer, pairs, recipe, step=step, split="eval", stop=stop)
             else:
-                prompts = [prompt_text(self.tokenizer, item.prompt, recipe) for item in self.items]
+                prompts = [
+                    prompt_text(self.tokenizer, item.prompt, recipe, item.tools) for item in self.items
+                ]
                 generate(model, self.tokenizer, prompts, recipe.generation, seed=recipe.seed, stop=stop)
 
         sharded.follow(ask)

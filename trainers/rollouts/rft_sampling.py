@@ -83,7 +83,7 @@ class Sampler:
     def _sample(self, number: int, step: int, model: Any, path: Path) -> list[Row]:
         items, config, recipe = self.rewards.judge.items, self.config, self.attempt.recipe
         self.attempt.stage("training", f"sampling round {number + 1} of {config.rounds}")
-        prompts = [prompt_text(self.tokenizer, item.prompt, recipe) for item in items]
+        prompts = [prompt_text(self.tokenizer, item.prompt, recipe, item.tools) for item in items]
         asked = [index for index in range(len(items)) for _ in range(config.num_generations)]
         policy = policy_id(self.attempt, step)
         sampled = reuse.sample(

@@ -56,7 +56,7 @@ def score_items(
         return score_pairs(
             load(), tokenizer, pairs, recipe, step=step, split=split, stop=stop, progress=progress
         )
-    prompts = [prompt_text(tokenizer, item.prompt, recipe) for item in items]
+    prompts = [prompt_text(tokenizer, item.prompt, recipe, item.tools) for item in items]
     completions = engine.answer(
         load,
         tokenizer,
