@@ -11,6 +11,7 @@ import pytest
 from cockpit.contract import CockpitError, Recipe
 from cockpit.data import column_names
 from cockpit.data import rows as meaning
+from trainers.attempt.processes import OneProcess
 from trainers.data import rows as data
 from trainers.data.demonstrations import sft_dataset
 from trainers.data.examples import read_example, split_texts
@@ -38,6 +39,7 @@ class Attempt:
         )
         self.said: list[str] = []
         self.gauges: dict[str, float] = {}
+        self.processes = OneProcess()
 
     def notice(self, text: str, level: str = "info") -> None:
         self.said.append(text)

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from trainers.loop import signals
-from trainers.loop.signals import StopFlag
+from trainers.attempt import signals
+from trainers.attempt.signals import StopFlag
 
 
 @pytest.fixture

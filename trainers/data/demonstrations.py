@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from cockpit.contract import CockpitError
+from trainers.attempt.attempt import Attempt
 from trainers.data.prompts import template_switches, training_prompt
 from trainers.data.rows import Message, Row, column, messages_of, prompt_of
-from trainers.loop.attempt import Attempt
 
 
 def sft_dataset(rows: list[Row], attempt: Attempt, tokenizer: Any) -> tuple[list[Row], dict[str, Any]]:

@@ -12,11 +12,11 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
+from trainers.attempt.attempt import Attempt
 from trainers.data.examples import Count, Example, no_use, read_examples
+from trainers.data.freshness import flag_stale
 from trainers.data.prompts import template_switches, training_prompt
 from trainers.data.rows import Prompt, Row
-from trainers.loop.attempt import Attempt
-from trainers.rollouts.freshness import flag_stale
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from trainers.attempt.attempt import Attempt
 from trainers.data.prompts import prompt_text
 from trainers.data.rows import Row
-from trainers.loop.attempt import RANK, Attempt
 
 ROWS = 3
 _COLUMNS = (
@@ -25,7 +25,7 @@ _COLUMNS = (
 
 def check_tokens(trainer: Any, examples: Sequence[Row], attempt: Attempt, tokenizer: Any) -> None:
     """Compare the first rows of what `trainer` made of `examples`; a difference is a finding, gravest of all."""
-    if RANK:
+    if not attempt.processes.first:
         return
     checked = 0
     for number, example in enumerate(examples[:ROWS], 1):

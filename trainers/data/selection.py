@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from trainers.attempt.attempt import Attempt
 from trainers.data.examples import Count, Example, no_use, read_examples
+from trainers.data.freshness import flag_stale
 from trainers.data.rows import Row
-from trainers.loop.attempt import Attempt
-from trainers.rollouts.freshness import flag_stale
 
 
 def learnable(rows: list[Row], attempt: Attempt) -> list[Row]:

@@ -26,7 +26,7 @@ import psutil
 
 from cockpit.contract import AttemptLayout, CockpitError, LineTail, Recipe, atomic
 from cockpit.contract.reader import decode_line
-from trainers.model.cache import workspace_of
+from trainers.attempt.cache import workspace_of
 from trainers.report import sinks
 from trainers.report.sinks import Row, Run, Sink
 

@@ -25,7 +25,7 @@ from cockpit.contract import CockpitError, loopback, serving
 from cockpit.contract.atomic import read_json
 from cockpit.contract.recipe import GenerationSettings
 from cockpit.contract.serving import BASE, ServerFacts, ServerLayout
-from trainers.loop.signals import StopFlag, Stopped
+from trainers.attempt.signals import StopFlag, Stopped
 
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 LOAD_S = 60.0

@@ -7,21 +7,18 @@ maximum length cuts at last.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
-from cockpit.contract import CockpitError, Recipe
+from cockpit.contract import Recipe
 from trainers.data.demonstrations import sft_dataset
 from trainers.data.prompts import template_switches, training_prompt
-from trainers.data.rows import Row, as_messages, column, prompt_of
+from trainers.data.rows import Row, as_messages, prompt_of
+from trainers.spotcheck.settings import Settings
 from trainers.spotcheck.tokens import Encoded, Tokens, leading, locate
 
 PREFERENCE = ("dpo", "orpo", "reward")
 PROMPTS_ONLY = ("grpo", "rloo", "ppo")
-MAX_LENGTH = 1024
-"""SFTConfig's own default."""
 
 
 def training_examples(rows: list[Row], recipe: Recipe, tokenizer: Any) -> list[Row | None]:
@@ -72,34 +69,6 @@ def _prompt_only(row: Row, recipe: Recipe, tokenizer: Any) -> Row | None:
 def _kwargs(recipe: Recipe) -> Row:
     switches = template_switches(recipe)
     return {"chat_template_kwargs": switches} if switches else {}
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The fields of SFTConfig that decide what tokens are trained on."""
-
-    max_length: int | None
-    keep_end: bool
-    completion_only: bool
-    assistant_only: bool
-    text_field: str
-
-    @staticmethod
-    def of(recipe: Recipe, example: Row) -> Settings:
-        given = {**example.get("_settings", {}), **recipe.trainer}
-        only = given.get("completion_only_loss")
-        return Settings(
-            max_length=cast("int | None", given.get("max_length", MAX_LENGTH)),
-            keep_end=given.get("truncation_mode") == "keep_end",
-            completion_only=("prompt" in example and "completion" in example) if only is None else bool(only),
-            assistant_only=bool(given.get("assistant_only_loss", False)),
-            text_field=str(given.get("dataset_text_field", "text")),
-        )
-
-
-def max_length(recipe: Recipe) -> int | None:
-    """The length that training cuts at; None for no limit."""
-    return cast("int | None", recipe.trainer.get("max_length", MAX_LENGTH))
 
 
 class Trained:
@@ -245,24 +214,3 @@ def _common(left: list[int], right: list[int]) -> int:
             break
         length += 1
     return length
-
-
-def template_of(recipe: Recipe) -> str | None:
-    """The chat template that the recipe's trainer section names (`chat_template_path`), read."""
-    path = recipe.trainer.get("chat_template_path")
-    if not isinstance(path, str):
-        return None
-    if path.endswith((".jinja", ".j2")):
-        try:
-            return Path(path).read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise CockpitError(
-                f"trainer.chat_template_path can't be read: {error}", "Correct it.", file=path
-            ) from error
-    from transformers import AutoTokenizer
-
-    tokenizer: Any = AutoTokenizer.from_pretrained(path)
-    return tokenizer.chat_template
-
-
-__all__ = ["Settings", "Trained", "column", "max_length", "template_of", "training_examples"]
