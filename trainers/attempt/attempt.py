@@ -18,7 +18,7 @@ class Nobody:
     """Who waits for the run's score, outside evo: nobody. Inside, `trainers.report.evo` is told of it."""
 
     wants_score = False
-    """Whether every end must be answered with a score, a stop and a poor mini-eval among them."""
+    """Whether every end must be answered with a score, a stop and a poor mid-eval among them."""
 
     def publish_summary(self, summary: Mapping[str, Any]) -> None:
         """Hand on train_summary.json."""

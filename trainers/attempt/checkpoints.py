@@ -26,7 +26,7 @@ _SURPLUS = ("training_args.bin", "README.md", "pytorch_model_fsdp.bin")
 class EvalState:
     """The early-stop state; it lies in every checkpoint, so that a resumed run decides as an unbroken one would.
 
-    `since_best`: scheduled mini-evals since the best one. `due`: this checkpoint's mini-eval was not done yet.
+    `since_best`: scheduled mid-evals since the best one. `due`: this checkpoint's mid-eval was not done yet.
     """
 
     best_score: float | None = None

@@ -1,6 +1,6 @@
 """A model whose weights are spread over the processes (FSDP): what every process must do together, and what it saves.
 
-No process holds the model, so whoever asks it (the mini-eval, RFT's rounds) needs all the others to take part, each at
+No process holds the model, so whoever asks it (the mid-eval, RFT's rounds) needs all the others to take part, each at
 the same time; and a checkpoint is gathered whole, to be loaded by plain transformers and peft. FSDP means its second
 version: the first can't be asked for an answer without gathering the whole model into every process.
 """

@@ -217,7 +217,7 @@ def follow(layout: AttemptLayout, recipe: Recipe, pid: int) -> int:
     if reporter.state.state == "closed" and not trainer.alive():
         reporter.read()
         if not reporter.waiting and reporter.outcome is None:
-            return 0  # a second reporter of the same process, which came to its turn when all was told
+            return 0  # a second reporter of the same process, which came to its turn when all was sent
     threading.Thread(target=_give_up, args=(trainer, hurry), daemon=True).start()
     while not hurry.is_set():
         alive = trainer.alive()  # asked before reading: what a dead one wrote is then read whole

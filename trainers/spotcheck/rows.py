@@ -144,7 +144,7 @@ class Trained:
         begin = _common(head.ids, full.ids)
         mask = [not self.settings.completion_only or i >= begin for i in range(len(full.ids))]
         if assistant is not None:
-            mask = [on and bool(says) for on, says in zip(mask, assistant, strict=True)]
+            mask = [on and bool(marked) for on, marked in zip(mask, assistant, strict=True)]
         if said is None:
             mask = [False] * len(full.ids)  # the model's own rollouts are trained on, not this
         return full, mask, begin
