@@ -59,7 +59,7 @@ class KeptRows:
         given = [named.get("args"), named.get("processing_class")]
         if hasattr(train_dataset, "data") and not train_dataset.cache_files:
             train_dataset = Mapped(train_dataset, self, given)
-        super().__init__(*args, train_dataset=train_dataset, **named)
+        super().__init__(*args, train_dataset=train_dataset, **named)  # type: ignore[call-arg]
 
 
 class Mapped:

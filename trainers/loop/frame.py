@@ -129,7 +129,7 @@ def orchestrator_of(layout: AttemptLayout, environment: Mapping[str, str]) -> No
         return Nobody()
     from trainers.report import evo
 
-    return evo.Evo(layout) if evo.inside(layout) else Nobody()
+    return evo.Evo(layout, environment) if evo.inside(layout, environment) else Nobody()
 
 
 def start_tracker(attempt: Attempt) -> None:

@@ -27,9 +27,10 @@ class Evo(Nobody):
 
     wants_score = True
 
-    def __init__(self, layout: AttemptLayout) -> None:
+    def __init__(self, layout: AttemptLayout, environment: Mapping[str, str]) -> None:
         self.layout = layout
-        self.result_path = os.environ.get("EVO_RESULT_PATH")
+        self.result_path = environment.get("EVO_RESULT_PATH")
+        self.traces = environment.get("EVO_TRACES_DIR")
 
     def unscored(self) -> bool:
         return bool(self.result_path) and not Path(str(self.result_path)).is_file()
@@ -51,17 +52,16 @@ class Evo(Nobody):
             print(f"[cockpit] the score is {result['score']}, which evo must not get", flush=True)
             return
         kept = dict(list(result.get("tasks", {}).items())[:MOST_TASKS])
-        traces = os.environ.get("EVO_TRACES_DIR")
-        if traces:
+        if self.traces:
             for row in rows:
                 if row["item"] in kept:
-                    _write(trace_file(Path(traces), str(row["item"])), trace(row))
+                    _write(trace_file(Path(self.traces), str(row["item"])), trace(row))
         _write(Path(self.result_path), {**result, "tasks": kept})
 
 
-def inside(layout: AttemptLayout) -> bool:
+def inside(layout: AttemptLayout, environment: Mapping[str, str]) -> bool:
     """Return True if this attempt is evo's: its folder lies in the place that evo gave this very process."""
-    folder = os.environ.get("EVO_CHECKPOINT_DIR")
+    folder = environment.get("EVO_CHECKPOINT_DIR")
     return bool(folder) and layout.root.resolve().is_relative_to(Path(str(folder)).resolve())
 
 

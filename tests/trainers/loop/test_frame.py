@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -36,17 +35,12 @@ def test_the_held_out_pass_forgets_the_other_processes(monkeypatch: pytest.Monke
     assert not {"RANK", "MASTER_PORT", "TORCHELASTIC_RUN_ID", "FSDP_VERSION"} & set(environment)
 
 
-def test_evo_waits_for_a_score_of_its_own_attempts_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_evo_waits_for_a_score_of_its_own_attempts_alone(tmp_path: Path) -> None:
     layout = AttemptLayout(tmp_path / "cockpit")
     assert type(orchestrator_of(layout, {})) is Nobody
-    monkeypatch.setenv("EVO_CHECKPOINT_DIR", str(tmp_path / "another"))
-    assert type(orchestrator_of(layout, {"EVO_CHECKPOINT_DIR": "x"})) is Nobody
-    monkeypatch.setenv("EVO_CHECKPOINT_DIR", str(tmp_path))
-    monkeypatch.setenv("EVO_RESULT_PATH", str(tmp_path / "result.json"))
-    monkeypatch.setenv("EVO_TRACES_DIR", str(tmp_path / "traces"))
-    evo: Any = orchestrator_of(layout, {"EVO_CHECKPOINT_DIR": str(tmp_path)})
+    assert type(orchestrator_of(layout, {"EVO_CHECKPOINT_DIR": str(tmp_path / "another")})) is Nobody
+    places = {"CHECKPOINT_DIR": "", "RESULT_PATH": "result.json", "TRACES_DIR": "traces"}
+    evo = orchestrator_of(layout, {f"EVO_{name}": str(tmp_path / place) for name, place in places.items()})
     assert type(evo) is Evo
     assert (evo.wants_score, evo.unscored()) == (True, True)
     (tmp_path / "traces").mkdir()
