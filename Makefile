@@ -1,20 +1,23 @@
-# make demo | test | fast | check | bench | screenshots | clean
+# make demo | test | fast | check | bench | docs | screenshots | lock | clean
 # TORCH=keep uses the torch that your Python already has; TORCH="torch==2.9.1" asks pip for another.
 
 SHELL := /bin/bash
 TORCH ?=
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
-	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+	$$p $(NEW_ENOUGH) && echo $$p && break; done)
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+LOCK := cockpit/locks/main.txt
+NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 DEMO_DIR ?= demo
+DOCS := build/docs-env
 WORKERS ?= 2
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test fast check format bench screenshots readme-demo setup clean
+.PHONY: demo test fast check format bench docs screenshots readme-demo setup lock clean
 
 demo: setup
 	$(BIN)/cockpit demo --dir $(DEMO_DIR)
@@ -39,22 +42,42 @@ format: setup
 bench: setup
 	$(BIN)/python -m tests.bench
 
+# In an environment of its own, made when it is first asked for: nothing that trains has to agree with it.
+docs: $(DOCS)/.installed
+	$(DOCS)/bin/mkdocs build --strict
+
+$(DOCS)/.installed: pyproject.toml
+	@$(PYTHON) $(NEW_ENOUGH) || { echo "Python 3.11 or newer is needed: say make docs PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -m venv $(DOCS)
+	@$(PYTHON) -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+		print(*project["optional-dependencies"]["docs"], sep="\n")' > $(DOCS)/requirements.txt
+	@$(DOCS)/bin/python -m pip install --quiet -r $(DOCS)/requirements.txt
+	@touch $@
+
 screenshots: setup
 	$(BIN)/python screenshots/make.py $(DEMO_DIR)
 
 readme-demo: setup
-	$(BIN)/python scripts/readme_demo.py $(DEMO_DIR)
+	$(BIN)/python -m scripts.readme_demo $(DEMO_DIR)
 
 setup: $(STAMP)
 
-$(STAMP): pyproject.toml .ci/install_torch.py
+# The ranges in pyproject.toml say what is installed, the lock in which version.
+$(STAMP): pyproject.toml .ci/install_torch.py .ci/install_packages.py $(LOCK)
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or say make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) $(NEW_ENOUGH) || { echo "Python 3.11 or newer is needed, and $(PYTHON) is none: say make PYTHON=/path/to/python3"; exit 1; }
+	@test ! -x $(BIN)/python || $(BIN)/python $(NEW_ENOUGH) || \
+		{ echo "Python 3.11 or newer is needed, and $(VENV) was made with an older one: say make clean, then again"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(if $(filter keep,$(TORCH)),--system-site-packages) $(VENV) || \
 		{ echo "Python's venv module is missing: install it (Debian: apt-get install python3-venv) and try again"; exit 1; }
 	@echo "Setting up $(VENV): a few minutes, once."
 	@$(BIN)/python .ci/install_torch.py $(TORCH)
-	@$(BIN)/python -m pip install --quiet -e '.[train,trackers,dev]'
+	@$(BIN)/python .ci/install_packages.py $(LOCK) train,trackers,dev
 	@touch $@
+
+# Newest versions that the ranges allow, written down for `make setup` and `cockpit env add`; review the diff.
+lock:
+	$(PYTHON) scripts/lock.py
 
 clean:
 	rm -rf $(VENV) $(DEMO_DIR) build *.egg-info .pytest_cache .ruff_cache .import_linter_cache

@@ -39,12 +39,12 @@ def train(attempt: Attempt) -> Ending:
     from trainers.scoring.scoring import scorer_of
 
     recipe = attempt.recipe
+    vllm_rollouts.refuse(recipe, gpu=settings.has_gpu())
 
     attempt.stage("loading", recipe.model.name_or_path)
     tokenizer = loading.load_tokenizer(recipe)
     examples, items = rl_dataset(attempt, tokenizer)
     rewards = reward_functions(attempt, items, tokenizer)
-    vllm_rollouts.refuse(recipe, gpu=settings.has_gpu())
     config = settings.build(
         RLOOConfig,
         attempt,

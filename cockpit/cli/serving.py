@@ -99,7 +99,7 @@ def _status(options: argparse.Namespace) -> int:
         held = f"{server.resident / 2**30:.1f} GiB" if server.resident else "-"
         using = f"{len(server.adapters)} adapters, {len(server.leases)} runs" if server.alive else facts.says
         if facts.state == "starting":
-            using = f"for {time.time() - facts.started:.0f} s"
+            using = facts.says or f"for {time.time() - facts.started:.0f} s"
         address = facts.url if server.alive and facts.port else "-"
         rows.append([facts.state, facts.model, address, held, using])
     if rows:

@@ -13,6 +13,8 @@ VERSION = 1
 Stage = Literal["importing", "loading", "tokenizing", "training", "evaluating", "saving", "done"]
 Outcome = Literal["finished", "early_stopped", "stopped", "failed", "out_of_memory"]
 Level = Literal["info", "warning", "error"]
+Subject = Literal["held_out"]
+"""What a notice can be about, for programs: `held_out`, why there is no full held-out pass."""
 CheckpointReason = Literal["periodic", "request", "stop", "end"]
 Split = Literal["train", "eval"]
 

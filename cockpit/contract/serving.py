@@ -22,7 +22,7 @@ import hashlib
 import os
 import socket
 from collections.abc import Generator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, cast
 
@@ -57,6 +57,10 @@ class ServerFacts:
     token: str = ""
     """The mark in its processes' environment; no secret."""
     pid: int | None = None
+    born: int | None = None
+    """`born` of the process `pid`, which tells it from a later one with the same number."""
+    namespace: str = ""
+    """Where `pid` and `born` mean something (`pid_namespace`)."""
     started: float = 0.0
     ready: float | None = None
     restarts: int = 0
@@ -166,20 +170,52 @@ def named(model: str) -> str:
 
 
 def read(layout: ServerLayout) -> ServerFacts | None:
-    """What the record says, a dead keeper's too (ask `kept`); None where there is none that can be read."""
+    """What the record says, a dead keeper's too (ask `kept`); None where there is none that can be read.
+
+    A record says "ready" until its keeper has noticed that the server died, so that word alone is not believed: where
+    the process is gone the state is "starting", which it will be, or "failed", as soon as the keeper has looked.
+    """
     value: object = atomic.read_json(layout.record)
     if not isinstance(value, dict):
         return None
     known = {field.name for field in fields(ServerFacts)}
     try:
-        return ServerFacts(**{k: v for k, v in cast("dict[str, Any]", value).items() if k in known})
+        facts = ServerFacts(**{k: v for k, v in cast("dict[str, Any]", value).items() if k in known})
     except TypeError:
         return None
+    if facts.state == "ready" and _is_gone(facts):
+        return replace(facts, state="starting", says="it died, and its keeper is about to notice")
+    return facts
 
 
 def write(layout: ServerLayout, facts: ServerFacts) -> None:
     """Replace the record. Raises OSError."""
     atomic.write_json(layout.record, {"v": 1, **asdict(facts)})
+
+
+def born(pid: int) -> int | None:
+    """When this process began, in the kernel's ticks since boot; None where it is gone, or a zombie."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return None
+    rest = text[text.rindex(b")") + 2 :].split()  # the name before it may hold brackets and blanks itself
+    return None if rest[0] in (b"Z", b"X") else int(rest[19])
+
+
+def pid_namespace() -> str:
+    """Which numbering of processes this one lives in: a container has its own. Empty where /proc doesn't say."""
+    try:
+        return os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return ""
+
+
+def _is_gone(facts: ServerFacts) -> bool:
+    """Whether the process that answered has certainly ended; False where that can't be known from here."""
+    if facts.pid is None or facts.born is None or facts.namespace != pid_namespace():
+        return False
+    return born(facts.pid) != facts.born
 
 
 def read_key(layout: ServerLayout) -> str:

@@ -12,12 +12,13 @@ from typing import Literal
 
 from cockpit.contract import hub
 from cockpit.services.runs import slurm
-from cockpit.services.system import environments, stack, terminal
+from cockpit.services.system import environments, lockfiles, stack, terminal
 from cockpit.services.system.gpus import Gpu
 from cockpit.services.system.hardware import Hardware, Snapshot
 
 Level = Literal["ok", "warn", "fail"]
 GB = 1e9
+NAMED = 4  # packages that differ from the lock; the others are counted
 VLLM_RANGE = ("0.22", "0.31")  # what TRL 1.16 asks for
 
 # First match wins (source text, "Stream training metrics live"): variable -> tracker and its package.
@@ -65,6 +66,7 @@ def quick_checks(root: Path | None = None, *, env: Mapping[str, str] | None = No
     return [
         judge_python(sys.version_info[:3]),
         judge_stack(versions),
+        judge_packages(lockfiles.read(), lockfiles.installed(), lockfiles.from_checkout()),
         judge_gpus(seen.gpus),
         judge_memory(seen),
         judge_disk(seen.disk_free, folder),
@@ -107,6 +109,20 @@ def judge_stack(versions: Mapping[str, str | None]) -> Check:
     if others:
         return Check("training stack", "warn", says, f"Not the versions tested: {', '.join(others)}.")
     return Check("training stack", "ok", says)
+
+
+def judge_packages(locked: Mapping[str, str], installed: Mapping[str, str], from_checkout: bool) -> Check:
+    """What is installed against the lock, as information: other versions within the ranges are no fault."""
+    others = lockfiles.differing(locked, installed)
+    if not others:
+        return Check("packages", "ok", "as locked")
+    if not from_checkout:
+        says = f"as pip chose them from the ranges ({len(others)} of them other than locked)"
+        return Check("packages", "ok", says)
+    named = [f"{name} {there} (locked {version})" for name, (there, version) in others.items()]
+    more = [f"{len(named) - NAMED} more"] if len(named) > NAMED else []
+    says = f"{len(named)} differ{'s' * (len(named) == 1)} from the lock: {', '.join([*named[:NAMED], *more])}"
+    return Check("packages", "ok", f"{says}; `make -B setup` installs what is locked")
 
 
 def judge_torch(torch: stack.Torch, gpus: tuple[Gpu, ...]) -> Check:

@@ -85,11 +85,18 @@ class CockpitState:
         return int(extent[1] - extent[0]) + 1 if extent else None
 
     def shown_findings(self) -> list[Finding]:
-        """Those across experiments first, then those of the shown run; each rule once."""
+        """Return those across experiments first, then those of the shown run, gravest first; each key once."""
         found = list(self.picture.findings) if self.picture else []
         found += self.findings.get(self.shown_id or "", ())
         rank = {"block": 0, "alarm": 1, "warn": 2, "info": 3}
-        return sorted(found, key=lambda finding: rank.get(finding.severity, 4))
+        kept: dict[str, Finding] = {}
+        for finding in sorted(found, key=lambda finding: rank.get(finding.severity, 4)):
+            kept.setdefault(finding.key, finding)
+        return list(kept.values())
+
+    def shown_finding(self, key: str) -> Finding | None:
+        """Return the finding of this key, None where it is no longer among those shown."""
+        return next((finding for finding in self.shown_findings() if finding.key == key), None)
 
     def see(self, picture: Picture) -> bool:
         """Take a new look at the workspace; False where it brings nothing that is worth a redraw."""

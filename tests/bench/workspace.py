@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.writer import AttemptWriter
-from tests.ui.stage import Stage
+from tests.support.ui.stage import Stage
 
 AGE_S = 900.0
 """How old the newest row is at the start: ages on screen change once a minute then."""

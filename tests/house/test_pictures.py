@@ -8,8 +8,8 @@ from types import ModuleType
 
 import pytest
 
-from tests.ui.drive import HARDWARE
-from tests.ui.gallery import build
+from tests.support.ui.drive import HARDWARE
+from tests.support.ui.gallery import build
 
 ROOT = Path(__file__).parent.parent.parent
 pytestmark = pytest.mark.ui

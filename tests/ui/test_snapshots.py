@@ -14,8 +14,18 @@ from textual.pilot import Pilot
 
 from cockpit.contract.errors import GateClosed
 from cockpit.ui.app import CockpitApp
-from tests.ui.drive import GPU_BOX, LARGE, SMALL, StageBackend, cockpit_app, is_read, ready, rows_of, until
-from tests.ui.gallery import FACES, build
+from tests.support.ui.drive import (
+    GPU_BOX,
+    LARGE,
+    SMALL,
+    StageBackend,
+    cockpit_app,
+    is_read,
+    ready,
+    rows_of,
+    until,
+)
+from tests.support.ui.gallery import FACES, build
 
 Compare = Callable[..., bool]
 Before = Callable[[Pilot[Any]], Awaitable[None]]

@@ -17,11 +17,11 @@ from rich.cells import cell_len
 
 from cockpit.core.safe_text import clean
 from cockpit.ui import actions
-from tests.ui.drive import LARGE, SMALL, Cockpit, fly
-from tests.ui.gallery import build
-from tests.ui.hostile import OWNED, hostile
-from tests.ui.stage import Stage
-from tests.ui.tty import TtyDriver, emulate
+from tests.support.ui.drive import LARGE, SMALL, Cockpit, fly
+from tests.support.ui.gallery import build
+from tests.support.ui.hostile import OWNED, hostile
+from tests.support.ui.stage import Stage
+from tests.support.ui.tty import TtyDriver, emulate
 
 SIZES = pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "160x45"])
 LEAVES = {"quit", "stop", "resume", "score", "launch"}

@@ -52,13 +52,28 @@ class Attempt:
         """Report a stage, unless the run was asked to stop meanwhile. Raises Stopped."""
         if self.stop:
             raise Stopped
+        self.enter(name, detail)
+
+    def enter(self, name: Stage, detail: str = "") -> None:
+        """Report a stage, whatever was asked meanwhile: for where all processes have agreed to go on."""
         (imports.hold if name == "importing" else imports.settle)()
         if self.processes.first:
             print(f"== {name} {detail}".rstrip(), flush=True)
         self.out.stage(name, detail)
 
-    def notice(self, text: str, level: Any = "info") -> None:
-        """Say something to the person, in the events and in the log."""
+    def told_to_stop(self) -> bool:
+        """Return True if any process of the run was asked to stop. Waits for all of them, and answers them all alike.
+
+        Act on the answer, never on `stop`: a signal that comes a moment later is heard here and not yet there, and
+        processes that don't do the same wait for each other until they are killed.
+        """
+        agreed = self.processes.agree(bool(self.stop))[0]
+        if agreed:
+            self.stop.follow()
+        return agreed
+
+    def notice(self, text: str, level: Any = "info", about: Any = None) -> None:
+        """Say something to the person, in the events and in the log; programs go by `about`, not by the sentence."""
         if self.processes.first:
             print(f"[{level}] {text}", flush=True)
-        self.out.notice(level, text)
+        self.out.notice(level, text, about)

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from cockpit.contract import AttemptLayout, AttemptWriter, CockpitError, Recipe, hub
+from trainers.attempt import checkpoints
 from trainers.attempt.attempt import Attempt, Nobody
 from trainers.attempt.ending import Ending, explain
 from trainers.attempt.environment import quiet_environment
 from trainers.attempt.processes import OneProcess
-from trainers.attempt.signals import StopFlag, Stopped, hold
+from trainers.attempt.signals import StopFlag, Stopped, hold, over
 from trainers.report import summary
 
 
@@ -58,6 +59,8 @@ def run(technique: str, train: Callable[[Attempt], Ending], argv: list[str] | No
     attempt: Attempt | None = None
     try:
         attempt = open_attempt(root, technique, out, stop, processes=processes, resume=args.resume)
+        if attempt.resume and processes.first:
+            _forget_lost_steps(attempt)
         start_tracker(attempt)
         ending = train(attempt)
         processes.leave()
@@ -72,8 +75,20 @@ def run(technique: str, train: Callable[[Attempt], Ending], argv: list[str] | No
     if ending.score_checkpoint:
         if processes.first:
             _become_evaluate(attempt, ending.score_checkpoint)
+        over()
         return 0
     return report(out, ending, attempt.orchestrator, first=processes.first)
+
+
+def _forget_lost_steps(attempt: Attempt) -> None:
+    """Drop the rows after the checkpoint that a resume goes on from: a killed run had got further than it had saved."""
+    newest = checkpoints.newest(attempt.layout)
+    step = (checkpoints.step_of(newest) or 0) if newest else 0
+    dropped = attempt.out.rewind(step)
+    if dropped:
+        attempt.notice(
+            f"The metrics after step {step} ({dropped} rows) are dropped: those steps are done again."
+        )
 
 
 def open_attempt(
@@ -143,6 +158,7 @@ def start_tracker(attempt: Attempt) -> None:
 
 def report(out: AttemptWriter, ending: Ending, orchestrator: Nobody, *, first: bool = True) -> int:
     """Write the last event; return the exit code."""
+    over()
     if ending.outcome != "failed":
         out.stage("done")
     out.end(ending.outcome, ending.reason, **ending.fields())
@@ -158,7 +174,7 @@ def _become_evaluate(attempt: Attempt, checkpoint: str) -> None:
     attempt.out.close()
     sys.stdout.flush()
     sys.stderr.flush()
-    hold()
+    hold(again=bool(attempt.stop) and not attempt.orchestrator.wants_score)
     here = [sys.executable, "-u", "-m", "trainers.evaluate", str(attempt.layout.root)]
     command = [*here, "--checkpoint", checkpoint, "--after-training"]
     os.execve(sys.executable, command, attempt.processes.environment_alone())

@@ -52,7 +52,7 @@ class MidEval(Progress, TrainerCallback):
             if self.processes.first and self.evaluate(self.trainer.model, start, step, None):
                 self.attempt.out.publish_best(step)
             self.state = self.processes.from_first(self.state)
-        stop = self.processes.agree(bool(self.attempt.stop))[0]
+        stop = self.attempt.told_to_stop()
         return checkpoints.finished(start) or self.state.early_stopped or stop
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -65,7 +65,7 @@ class MidEval(Progress, TrainerCallback):
         last = state.global_step >= state.max_steps
         due = last or state.global_step % self.every == 0
         self.state.due = due or "evaluate" in wanted
-        if self.attempt.stop:
+        if "stop" in wanted:  # `attempt.stop` may have been set since they agreed, and here alone
             self.reason = "stop"
             # A mid-eval that the schedule asks for waits for the resume; one that was only asked for does not.
             self.state.due = due
@@ -100,7 +100,7 @@ class MidEval(Progress, TrainerCallback):
             request.done()
         self.asked, self.trainer.save_error = [], None
         self.state = self.processes.from_first(self.state)
-        if self.state.early_stopped or self.processes.agree(bool(self.attempt.stop))[0]:
+        if self.state.early_stopped or self.attempt.told_to_stop():
             control.should_training_stop = True
 
     def evaluate(
@@ -141,7 +141,7 @@ class MidEval(Progress, TrainerCallback):
         names = {request.name for request in self.asked}
         agreed = self.processes.agree(bool(self.attempt.stop), "evaluate" in names, "checkpoint" in names)
         if agreed[0]:
-            self.attempt.stop.set("asked in another of its processes")
+            self.attempt.stop.follow()
         return {
             name for name, is_set in zip(("stop", "evaluate", "checkpoint"), agreed, strict=True) if is_set
         }

@@ -8,29 +8,10 @@ import importlib.metadata
 from typing import Any, TypeVar
 
 from cockpit.contract import CockpitError, Recipe
+from cockpit.contract.renamed import RENAMED
 from trainers.attempt.attempt import Attempt
 
 Config = TypeVar("Config")
-
-# Names that TRL or transformers had once, and what stands for them now.
-RENAMED = {
-    "evaluation_strategy": "eval_strategy (the mini-eval is set by mid_eval.every_steps)",
-    "warmup_ratio": "warmup_steps (a value below 1 is the ratio)",
-    "no_cuda": "use_cpu",
-    "max_seq_length": "max_length",
-    "max_prompt_length": "nothing: filter long prompts out of the data",
-    "gradient_checkpointing": "activation_checkpointing",
-    "torch_dtype": "model.dtype of the recipe",
-    "tokenizer": "processing_class, which the cockpit passes",
-    "logging_dir": "nothing: metrics.jsonl is the log",
-    "overwrite_output_dir": "nothing: an attempt's folder is its own",
-    "save_safetensors": "nothing: it is always safetensors",
-    "group_by_length": "train_sampling_strategy",
-    "peft_config": "the peft section of the recipe",
-    "num_epochs": "num_train_epochs",
-    "lr": "learning_rate",
-    "batch_size": "per_device_train_batch_size",
-}
 
 # Fields of TRL that another part of the recipe, or the cockpit, decides.
 DECIDED = {
@@ -118,7 +99,7 @@ def check_names(config_class: type[Any], given: dict[str, Any], technique: str) 
     for name in given:
         if name in DECIDED:
             raise CockpitError(f"trainer.{name} is not set here: it follows {DECIDED[name]}", "Leave it out.")
-        if name in RENAMED:
+        if name in RENAMED and name not in known:
             raise CockpitError(
                 f"trainer.{name} is not a name that {technique} takes", f"It is now {RENAMED[name]}."
             )

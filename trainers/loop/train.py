@@ -10,18 +10,24 @@ from trainers.attempt import checkpoints
 from trainers.attempt.attempt import Attempt
 from trainers.attempt.checkpoints import EvalState
 from trainers.attempt.ending import Ending
+from trainers.attempt.signals import Stopped
 
 
 def resume_point(attempt: Attempt) -> Path | None:
     """Return the checkpoint to go on from, the same in every process; None begins anew. Reports the stage.
 
-    Raises CockpitError for a fresh start over an earlier run's checkpoints.
+    Raises Stopped where any process was asked to stop, CockpitError for a fresh start over earlier checkpoints.
     """
     # One answer for all: a node whose file system lags behind must not begin anew beside one that goes on.
     start = attempt.processes.from_first(_newest(attempt) if attempt.processes.first else None)
     if attempt.processes.first:
         checkpoints.clear_unfinished(attempt.layout)
-    attempt.stage("training", f"from {start.name}" if start else "")
+    if attempt.told_to_stop():
+        raise Stopped
+    where = f"from {start.name}" if start else ""
+    attempt.enter("training", where)
+    if not attempt.processes.first:  # the log of another node than the first has nothing else that says so
+        print(f"== training in process {attempt.processes.rank} {where}".rstrip(), flush=True)
     return start
 
 
@@ -52,13 +58,16 @@ def ending(attempt: Attempt, state: EvalState, step: int) -> Ending:
     if state.early_stopped:
         outcome, reason = "early_stopped", state.stop_reason
     if state.best_score is None or state.best_step is None:
-        attempt.notice("No checkpoint was scored, so the full held-out pass is skipped.", "warning")
+        attempt.notice(
+            "No checkpoint was scored, so the full held-out pass is skipped.", "warning", "held_out"
+        )
         return Ending(outcome, reason, **facts)
     baseline = attempt.recipe.mid_eval.baseline
     if baseline is not None and state.best_score < baseline and not attempt.orchestrator.wants_score:
         attempt.notice(
             f"The full held-out pass is skipped: the best mini-eval, {state.best_score:.3g} at step "
-            f"{state.best_step}, is below the baseline's {baseline:.3g} on the same items."
+            f"{state.best_step}, is below the baseline's {baseline:.3g} on the same items.",
+            about="held_out",
         )
         return Ending(outcome, reason, **facts)
     return Ending(outcome, reason, **facts, score_checkpoint=attempt.layout.checkpoint(state.best_step).name)

@@ -95,8 +95,7 @@ def _together(
         said = generate(
             model, tokenizer, mine, settings, seed=seed + 1_000_003 * rank, synced=spread, stop=stop
         )
-    if processes.agree(bool(attempt.stop))[0]:
-        attempt.stop.set("asked in another of its processes")
+    if attempt.told_to_stop():
         raise Stopped
     shares = processes.gather(said)
     return [shares[at % world][at // world] for at in range(len(prompts))]

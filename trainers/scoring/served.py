@@ -1,9 +1,10 @@
 """Answers from a warm vLLM server: a checkpoint's adapter is lent to it for one evaluation, by a protocol that is safe.
 
-What was measured on vLLM 0.30 (README, "Serving") makes the protocol: the prefix cache goes by an adapter's name, so
-each content has a name of its own; an adapter's folder that is deleted while loaded kills the server, so it gets a
-copy that nobody else touches, unloaded before it is removed; an adapter of another base loads without complaint and
-answers like the base, so base, rank and shapes are checked first, and what the server says it holds afterwards.
+What was measured on vLLM 0.30 (docs/clusters.md, "Serving") makes the protocol: the prefix cache goes by an adapter's
+name, so each content has a name of its own; an adapter's folder that is deleted while loaded kills the server, so
+it gets a copy that nobody else touches, unloaded before it is removed; an adapter of another base loads without
+complaint and answers like the base, so base, rank and shapes are checked first, and what the server says it holds
+afterwards.
 """
 
 from __future__ import annotations
@@ -56,12 +57,13 @@ class Server:
         while True:
             if self.stop:
                 raise Stopped
+            kept = serving.kept(self.layout)  # asked first: what a keeper says last is in the record by then
             facts = serving.read(self.layout)
             if facts is None:
                 raise Unserved("there is no server")
             if facts.state in ("stopped", "failed", "stopping"):
                 raise Unserved(f"the server is {facts.state}" + (f" ({facts.says})" if facts.says else ""))
-            if not serving.kept(self.layout):
+            if not kept:
                 raise Unserved("the server's keeper is gone")
             if facts.state == "ready":
                 return facts

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from cockpit.core.recipe.settings import TECHNIQUES
+from cockpit.contract.techniques import TECHNIQUES
 
 if TYPE_CHECKING:
     from cockpit.contract.recipe import Recipe

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from cockpit.contract.errors import CockpitError
+from cockpit.contract.renamed import RENAMED
+from cockpit.contract.techniques import GROUPED, TECHNIQUES
 from cockpit.core.recipe import settings
 from cockpit.core.recipe.settings import SETTINGS, defaults, shown
 
@@ -23,30 +25,6 @@ if TYPE_CHECKING:
 SECTIONS = ("model", "peft", "data", "generation", "mid_eval", "budget", "resources", "slurm", "trainer")
 TOP = ("seed", "hypothesis", "verifier", "rewards", "report_to", "launcher")
 _HOMES = {"device_map": "model", "load_in_4bit": "model", "dtype": "model"}  # bare, but not the trainer's
-
-# Names that people still write, and what they are called now.
-RENAMED = {
-    "lr": "learning_rate",
-    "epochs": "num_train_epochs",
-    "num_epochs": "num_train_epochs",
-    "batch_size": "per_device_train_batch_size",
-    "warmup_ratio": "warmup_steps (a value below 1 is the share)",
-    "max_seq_length": "max_length",
-    "kl_coef": "beta",
-    "group_size": "num_generations",
-    "patience": "mid_eval.patience",
-    "lora_rank": "peft.r",
-    "lora_r": "peft.r",
-    "rank": "peft.r",
-    "lora_alpha": "peft.lora_alpha",
-    "lora_dropout": "peft.lora_dropout",
-    "torch_dtype": "model.dtype",
-    "max_new_tokens": "generation.max_new_tokens",
-    "evaluation_strategy": "mid_eval.every_steps",
-    "eval_steps": "mid_eval.every_steps",
-    "save_steps": "mid_eval.every_steps",
-    "cuda_visible_devices": "resources.cuda_visible_devices",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +104,8 @@ def resolve(
     `peft=null`. Raises CockpitError naming the field, its value and what is allowed.
     """
     technique = technique.strip().lower()
-    if technique not in (*settings.TECHNIQUES, "baseline", "custom"):
-        raise CockpitError(
-            f"there is no technique {technique!r}", f"There are: {', '.join(settings.TECHNIQUES)}."
-        )
+    if technique not in (*TECHNIQUES, "baseline", "custom"):
+        raise CockpitError(f"there is no technique {technique!r}", f"There are: {', '.join(TECHNIQUES)}.")
     asked = {**parse_overrides((recipes or {}).get(technique)), **parse_overrides(overrides)}
     trained = technique not in ("baseline", "custom")
     with_lora = _wants_lora(asked, lora) if trained else any(name.startswith("peft.") for name in asked)
@@ -260,7 +236,7 @@ def _finish(raw: dict[str, Any], technique: str, asked: Mapping[str, Any]) -> No
         peft["lora_alpha"] = 2 * peft["r"]  # keeps the update's scale when the rank changes
     trainer = raw["trainer"]
     _refuse_inference(trainer, peft is not None)
-    if technique in settings.ONLINE_GROUPS:
+    if technique in GROUPED:
         _check_groups(trainer, technique, {*asked, *(name.partition(".")[2] for name in asked)})
 
 
@@ -345,7 +321,7 @@ def advice(recipe: Recipe) -> list[str]:
             )
     if recipe.trainer.get("num_iterations", 1) not in (1, None):
         said.append("num_iterations above 1 trains on stale samples; on-policy freshness matters in RL.")
-    if recipe.technique in settings.ONLINE_GROUPS and recipe.trainer.get("beta") == 0:
+    if recipe.technique in GROUPED and recipe.trainer.get("beta") == 0:
         said.append("beta=0: the KL is not measured, so reward hacking shows later.")
     if recipe.budget.attempts > 1:
         said.append(

@@ -94,7 +94,8 @@ def _kept(recipe: dict[str, Any], *, lora: bool) -> dict[str, Any]:
 
 
 def _as_mapping(combination: Sequence[str]) -> dict[str, Any]:
-    from cockpit.core.recipe.recipes import RENAMED, parse_overrides
+    from cockpit.contract.renamed import RENAMED
+    from cockpit.core.recipe.recipes import parse_overrides
 
     given = parse_overrides(combination)
     return {_renamed(name, RENAMED): value for name, value in given.items()}

@@ -75,12 +75,16 @@ class Keeper:
                 why = self._one_life()
                 if self.stopping:
                     break
+                # Said before the rest of it is ended, which may take a while: nobody is to take it for ready.
+                again = self._may_restart()
+                if again:
+                    self._say("starting", f"restarting: {why}", ready=None, restarts=self.facts.restarts + 1)
+                else:
+                    self._say("stopping", why)
                 self._end()
-                if not self._may_restart():
+                if not again:
                     self._say("failed", why)
                     return 1
-                say(f"restarting: {why}")
-                self.facts = replace(self.facts, restarts=self.facts.restarts + 1)
             self._say("stopping", self.stopping)
             self._end()
             self._say("stopped", self.stopping)
@@ -143,7 +147,16 @@ class Keeper:
                 start_new_session=True,
                 preexec_fn=_die_with_me if LINUX else None,
             )
-        self._say("starting", self.facts.says, port=port, pid=self.process.pid, ready=None)
+        pid = self.process.pid
+        self._say(
+            "starting",
+            self.facts.says,
+            port=port,
+            pid=pid,
+            born=serving.born(pid),
+            namespace=serving.pid_namespace(),
+            ready=None,
+        )
 
     def _asked_to_stop(self) -> bool:
         if not self.stopping and self.layout.stop.exists():

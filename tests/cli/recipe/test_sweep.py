@@ -1,0 +1,30 @@
+"""A sweep on the command line: siblings with the varied setting, the rest as in the varied experiment."""
+
+from __future__ import annotations
+
+import json
+
+from cockpit.services.workspace.workspace import Workspace
+from tests.support.cli import Cli
+
+
+def test_siblings_differ_in_the_setting_alone(workspace: Cli) -> None:
+    workspace.json("new", "grpo", "temperature=0.7", "--full", "learning_rate=1e-6", "-m", "reward")
+    made = workspace.json("sweep", "lr=1e-5,3e-5,1e-4")["experiments"]
+    assert [row["id"] for row in made] == ["exp_0002", "exp_0003", "exp_0004"]
+    assert {(row["technique"], row["parent"], row["lora"]) for row in made} == {("grpo", "exp_0000", False)}
+    ws = Workspace(workspace.root)
+    trainers = [json.loads(ws.layout.experiment(row["id"]).draft.read_text())["trainer"] for row in made]
+    assert [trainer["learning_rate"] for trainer in trainers] == [1e-5, 3e-5, 1e-4]
+    assert {trainer["temperature"] for trainer in trainers} == {0.7}
+    assert {ws.experiment(row["id"]).sweep for row in made} == {"sweep-exp_0002"}
+
+
+def test_a_technique_may_be_named_and_is_needed_where_nothing_trained_yet(workspace: Cli) -> None:
+    code, text = workspace("sweep", "lr=1e-5,3e-5")
+    assert code == 2
+    assert "Name a technique" in text
+    code, text = workspace("sweep", "sft", "lr=1e-5,3e-5", "peft.r=8,16")
+    assert code == 0
+    assert text.count("lr=") == 4
+    assert "p < 0.013" in text

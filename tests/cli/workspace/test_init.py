@@ -1,0 +1,139 @@
+"""`cockpit init`: what it refuses, and what it sets apart."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cockpit.contract.reader import read_rows
+from tests.support.cli import Cli, sums
+
+Write = Callable[..., Path]
+
+
+def test_it_splits_by_content_and_records_what_it_did(workspace: Cli) -> None:
+    from cockpit.services.workspace.workspace import Workspace
+
+    config = Workspace(workspace.root).config
+    assert config.train is not None
+    parts = [
+        {row["prompt"] for row in read_rows(p)} for p in (config.train, config.mini_eval, config.held_out)
+    ]
+    assert [len(part) for part in parts] == [75, 5, 20]
+    assert not parts[0] & parts[1]
+    assert not parts[0] & parts[2]
+    assert not parts[1] & parts[2]
+    log = (workspace.root / "methodlog.md").read_text()
+    for name in ("source", "train", "mini_eval", "held_out", "model", "verifier"):
+        assert f" {name} " in log, name
+    assert log.count("sha256:") == 6
+    listed = workspace.json("ls")["experiments"]
+    assert [(e["id"], e["technique"], e["status"]) for e in listed] == [("exp_0000", "baseline", "draft")]
+
+
+def test_the_same_seed_gives_the_same_slices(
+    tmp_path: Path, model: Path, write_rows: Write, capsys: Any
+) -> None:
+    data = write_rows("sums.jsonl", sums(0, 100))
+    names: list[list[str]] = []
+    for name in ("a", "b"):
+        cli = Cli(tmp_path / name, capsys)
+        cli("init", "--model", str(model), "--data", str(data), "--verifier", "exact", "--yes")
+        names.append(sorted(p.name for p in (cli.root / ".cockpit" / "data").iterdir()))
+    assert names[0] == names[1]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"model": "nowhere/at/all"}, ["no such model folder"]),
+        ({"model": "{tmp}"}, ["no config.json"]),
+        ({"data": "{tmp}/missing.jsonl"}, ["missing.jsonl", "no such data file"]),
+        ({"data": "{broken}"}, ["broken.jsonl:3", "not JSON"]),
+        ({"data": "{empty}"}, ["empty"]),
+        ({"data": "{few}"}, ["too few"]),
+        ({"data": "{columns}"}, ["frage", "data.columns"]),
+        ({"verifier": "magic"}, ["magic", "exact"]),
+        ({"verifier": "hashes", "held_out": "{letters}"}, ["none of its own"]),
+        ({"held_out": "{leak}"}, ["leak.jsonl", "held-out", "row 8"]),
+        ({"verifier": None}, ["--verifier is missing"]),
+    ],
+)
+def test_bad_input_gets_one_clear_sentence(
+    cli: Cli, model: Path, tmp_path: Path, write_rows: Write, change: dict[str, Any], says: list[str]
+) -> None:
+    broken = tmp_path / "broken.jsonl"
+    broken.write_text('{"prompt":"a","answer":"b"}\n\n{"prompt":\n')
+    files = {
+        "tmp": tmp_path,
+        "broken": broken,
+        "empty": write_rows("empty.jsonl", []),
+        "few": write_rows("few.jsonl", sums(0, 5)),
+        "columns": write_rows("columns.jsonl", [{"frage": f"{n}", "antwort": "1"} for n in range(50)]),
+        "letters": write_rows("letters.jsonl", [{"prompt": f"q{n}", "answer": ""} for n in range(30)]),
+        "leak": write_rows("leak.jsonl", [*sums(200, 5), {"prompt": " 7+1=? ", "answer": "8"}]),
+        "good": write_rows("good.jsonl", sums(0, 100)),
+    }
+    values = {"model": str(model), "data": str(files["good"]), "verifier": "exact", **change}
+    words = [w for k, v in values.items() if v for w in (f"--{k.replace('_', '-')}", str(v).format(**files))]
+    code, text = cli("init", *words, "--yes")
+    assert code == 2, text
+    assert all(part in text for part in says), text
+    assert "Traceback" not in text
+    assert len(text.strip().splitlines()) == 1, "one clear sentence"
+    assert not (cli.root / "cockpit.toml").exists(), "nothing half-made is left"
+
+
+def test_an_error_as_json_is_data(cli: Cli) -> None:
+    answer = cli.json("init", "--yes", code=2)
+    assert "--model is missing" in answer["error"]
+
+
+def test_twice_is_refused_and_changes_nothing(workspace: Cli, model: Path) -> None:
+    before = (workspace.root / "cockpit.toml").read_text()
+    code, text = workspace("init", "--model", str(model), "--data", "x", "--verifier", "exact", "--yes")
+    assert code == 2
+    assert "workspace here already" in text
+    assert (workspace.root / "cockpit.toml").read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[modell]\nx = 1\n", "modell"),
+        ("name = \n", "TOML"),
+        ('[model]\nname_or_path = "m"\n', "held_out"),
+        ('[model]\nname = "m"\n', "name_or_path"),
+    ],
+)
+def test_a_broken_config_is_named(workspace: Cli, text: str, says: str) -> None:
+    (workspace.root / "cockpit.toml").write_text(text)
+    code, said = workspace("new", "sft")
+    assert code == 2
+    assert "cockpit.toml" in said
+    assert says in said
+
+
+def test_outside_a_workspace_it_says_how_to_make_one(cli: Cli, tmp_path: Path) -> None:
+    cli.root.mkdir()
+    code, text = cli("ls")
+    assert code == 2
+    assert "cockpit init" in text
+    code, text = Cli(tmp_path / "not-there", cli._capsys)("ls")
+    assert code == 2
+    assert "no folder" in text
+
+
+def test_json_says_what_was_made(cli: Cli, model: Path, write_rows: Write) -> None:
+    data = write_rows("sums.jsonl", sums(0, 100))
+    held = write_rows("held.jsonl", sums(1000, 30))
+    made = cli.json(
+        "init", "--model", str(model), "--data", str(data), "--held-out", str(held), "--verifier", "exact"
+    )
+    assert made["held_out"] == str(held), "a user's own held-out file is respected"
+    assert made["counts"] == {"held_out": 30, "mini_eval": 5, "train": 95}
+    assert json.loads(json.dumps(made)) == made

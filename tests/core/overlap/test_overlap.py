@@ -1,0 +1,275 @@
+"""Train x held-out overlap: what must be called a leak, what must only be shown, and what must stay quiet."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cockpit.cli import main
+from cockpit.contract.errors import CockpitError
+from cockpit.core.overlap.scan import KEPT_CHARS, Scan, excerpt
+from cockpit.core.overlap.summary import Overlap
+from cockpit.core.rules.tree_rules.leaks import of_overlap as findings
+from cockpit.services.dataset.overlap import compare, text_of
+
+DATA = Path(__file__).parents[4] / "shared" / "data"
+gsm8k = pytest.mark.skipif(not (DATA / "gsm8k").is_dir(), reason="../shared/data/gsm8k is not here")
+demo_data = pytest.mark.skipif(not (DATA / "llamafactory_demo").is_dir(), reason="../shared/data is not here")
+
+ITEM = (
+    "A florist in Ravenna sells 24 bundles of lavender and 17 pots of rosemary before noon. Each bundle brings 3 euros "
+    "and each pot 5 euros. How much does the florist take in before noon?"
+)
+RENAMED = (
+    "A florist in Padua sells 31 bundles of lavender and 9 pots of rosemary before noon. Each bundle brings 4 euros "
+    "and each pot 6 euros. How much does the florist take in before noon?"
+)
+REORDERED = (
+    "Each bundle brings 3 euros and each pot 5 euros. A florist in Ravenna sells 24 bundles of lavender and 17 pots of "
+    "rosemary before noon. How much does the florist take in before noon?"
+)
+OTHERS = [
+    "The ferry to the island leaves every 40 minutes. If Ana misses the one at nine, when can she go next?",
+    "A rectangle is twice as long as it is wide. Its perimeter measures 48 centimetres. What is its area?",
+    "Jon reads a novel of 320 pages. He reads a quarter of it on Friday. How many pages are left for the weekend?",
+    "Seven friends share a bill of 161 dollars evenly. How much does every one of them owe the waiter?",
+]
+QUESTIONS = [ITEM, *OTHERS]
+
+
+def run(
+    tmp_path: Path, train: list[dict[str, Any]], held_out: list[dict[str, Any]] | None = None, **more: Any
+) -> Overlap:
+    for name, rows in (
+        ("train", train),
+        ("held", held_out or [{"prompt": q, "answer": "1"} for q in QUESTIONS]),
+    ):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return compare(str(tmp_path / "train.jsonl"), str(tmp_path / "held.jsonl"), **more)
+
+
+_WORLD = (
+    "train", "market", "river", "bread", "seven", "hours", "sells", "pages", "every", "friend", "how", "much", "the",
+    "and", "of", "to", "each",
+)  # fmt: skip
+
+
+def chatter(count: int, seed: int = 0) -> list[dict[str, Any]]:
+    """Rows of the same world that have nothing to do with the items."""
+    rng = random.Random(seed)
+    words = [*_WORLD, "12", "30"]
+    return [{"prompt": " ".join(rng.choices(words, k=30)) + "?", "answer": "1"} for _ in range(count)]
+
+
+ALPACA = {"instruction": ITEM, "input": "", "output": "157"}
+SHAREGPT = {"conversations": [{"from": "human", "value": ITEM}, {"from": "gpt", "value": "157"}]}
+DEEP = {"messages": [{"role": "user", "content": "hello"}, {"role": "assistant", "content": "hi"},
+                     {"role": "user", "content": ITEM}]}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("row", "kind"),
+    [
+        ({"prompt": ITEM, "answer": "157"}, "exact"),
+        ({"prompt": "  " + ITEM.upper().replace(" ", "  "), "answer": "157"}, "exact"),
+        (ALPACA, "exact"),
+        (SHAREGPT, "exact"),
+        (DEEP, "exact"),
+        (
+            {
+                "chosen": [{"role": "user", "content": ITEM}, {"role": "assistant", "content": "a"}],
+                "rejected": [],
+            },
+            "exact",
+        ),
+        ({"text": f"Question: solve this.\n{ITEM}\nAnswer: 157"}, "exact"),
+        ({"prompt": f"Solve the following carefully. {ITEM} Show your work."}, "contained"),
+        ({"prompt": "Write a word problem.", "completion": f"Sure! {ITEM}"}, "contained"),
+        ({"text": "filler words " * 2000 + ITEM + " more filler" * 2000}, "contained"),
+        ({"prompt": ITEM.replace("before noon", "by noon", 1)}, "near"),
+        ({"prompt": REORDERED}, "near"),
+        ({"prompt": RENAMED}, "renamed"),
+        ({"prompt": RENAMED.replace("sells", "sold")}, "renamed"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_a_leak_is_found_and_named(tmp_path: Path, row: dict[str, Any], kind: str) -> None:
+    found = run(tmp_path, [*chatter(40), row, *chatter(40, 1)])
+    (match,) = [m for m in found.matches if m.kind != "ngram"]
+    assert (match.kind, match.train_line, match.held_out_line) == (kind, 41, 1)
+    assert match.held_out_text == ITEM
+    told = findings(found, "train.jsonl", ["exp_0001"])
+    assert [(f.rule, f.severity) for f in told] == [
+        ("eval-in-synthetic", "warn") if kind == "renamed" else ("eval-in-train", "block")
+    ]
+    assert "training line 41" in told[0].evidence[0]
+    assert told[0].experiments == ("exp_0001",)
+
+
+QUIET = [
+    ("the same world", chatter(300)),
+    ("sums that differ in a digit", None),
+    (
+        "a shared phrase",
+        [{"prompt": "Ann has a garden. How much does the florist take in before noon on Sundays there?"}],
+    ),
+    (
+        "a task's wording",
+        [{"prompt": q.replace("24", "25")} for q in ["What is 24 plus 3?", "What is 24 plus 4?"]],
+    ),
+]
+
+
+@pytest.mark.parametrize(("why", "rows"), QUIET, ids=[why for why, _ in QUIET])
+def test_what_is_no_leak_stays_quiet(tmp_path: Path, why: str, rows: list[dict[str, Any]] | None) -> None:
+    held = None
+    if rows is None:
+        rows = [{"prompt": f"{a}+{b}=?", "answer": str(a + b)} for a in range(10, 25) for b in range(10, 25)]
+        held = [{"prompt": f"{a}+{b}=?", "answer": str(a + b)} for a in range(1, 9) for b in range(10, 25)]
+    assert findings(run(tmp_path, rows, held), "train.jsonl") == []
+
+
+def test_a_long_instruction_that_every_prompt_begins_with_is_no_leak(tmp_path: Path) -> None:
+    wording = (
+        "Translate the following sentence from English into French and answer with the translation alone"
+    )
+    words = [f"w{k}" for k in range(400)]
+    rng = random.Random(3)
+
+    def prompt() -> dict[str, Any]:
+        return {"prompt": f"{wording}: {' '.join(rng.choices(words, k=6))}"}
+
+    found = run(tmp_path, [prompt() for _ in range(300)], [prompt() for _ in range(30)])
+    assert findings(found, "train.jsonl") == []
+    assert found.tally.ngrams[8] == 30, "the raw count still says that they share the phrase"
+    assert found.tally.phrases[0][1:] == (300, 30), "and that it is a phrase"
+
+
+def test_one_generator_behind_both_is_called_that(tmp_path: Path) -> None:
+    rng = random.Random(5)
+
+    def row() -> dict[str, Any]:
+        a, b, name = (
+            rng.randrange(1000),
+            rng.randrange(1000),
+            rng.choice(["Ada", "Bo", "Cy", "Di", "Ed", "Flo"]),
+        )
+        return {"prompt": f"{name} collected {a} stamps in spring and gave {b} stamps to a cousin after the summer "
+                          f"holidays were over; how many stamps remain in the album now?"}  # fmt: skip
+
+    found = run(tmp_path, [row() for _ in range(200)], [row(), row()])
+    (told,) = findings(found, "train.jsonl")
+    assert (told.rule, told.severity) == ("eval-in-synthetic", "warn")
+    assert "same templates" in told.headline
+
+
+def test_many_copies_of_an_item_are_no_common_phrase(tmp_path: Path) -> None:
+    found = run(tmp_path, [{"prompt": f"Please solve: {ITEM}"} for _ in range(400)])
+    assert found.leaked == 1
+    assert found.matches[0].kind == "contained"
+
+
+def test_the_most_damning_come_first(tmp_path: Path) -> None:
+    rows = [{"prompt": RENAMED}, {"prompt": f"Now: {OTHERS[0]} Well?"}, {"prompt": OTHERS[1]}, *chatter(50)]
+    kinds = [match.kind for match in run(tmp_path, rows).matches]
+    assert kinds[:3] == ["exact", "contained", "renamed"]
+
+
+def test_long_texts_are_shown_where_it_matters() -> None:
+    text = "a " * 5000 + "HERE " + "b " * 5000
+    assert "HERE" in excerpt(text, 0.5)
+    assert len(excerpt(text, 0.5)) <= KEPT_CHARS
+    assert len(excerpt(text, 1.0)) <= KEPT_CHARS
+
+
+def test_batches_do_not_matter(tmp_path: Path) -> None:
+    rows = [
+        text_of(k, row)
+        for k, row in enumerate([*chatter(30), {"prompt": RENAMED}, {"prompt": ITEM + " Yes"}], 1)
+    ]
+    seen = []
+    for size in (1, 7, 100):
+        scan = Scan([(k, [q]) for k, q in enumerate(QUESTIONS, 1)])
+        for start in range(0, len(rows), size):
+            scan.feed(rows[start : start + size])
+        seen.append((scan.tally().ngrams, [m.as_dict() for m in scan.matches()]))
+    assert seen[0] == seen[1] == seen[2]
+
+
+@gsm8k
+def test_gsm8k_is_counted_exactly_and_is_no_leak(capsys: pytest.CaptureFixture[str]) -> None:
+    code = main(
+        ["overlap", str(DATA / "gsm8k" / "train.jsonl"), str(DATA / "gsm8k" / "test.jsonl"), "--json"]
+    )
+    answer = json.loads(capsys.readouterr().out)
+    assert code == 0
+    assert (answer["rows"], answer["items"]) == (7473, 1319)
+    assert answer["exact"] == answer["leaked"] == 0
+    assert answer["ngrams"] == {"8": 77, "10": 9, "13": 3}
+    assert [f["severity"] for f in answer["findings"]] == ["info"]
+    assert "Bella bought stamps" in answer["matches"][0]["train_text"]
+    assert "Max bought stamps" in answer["matches"][0]["held_out_text"]
+
+
+@gsm8k
+def test_gsm8k_with_ten_test_items_slipped_in(tmp_path: Path) -> None:
+    train = (DATA / "gsm8k" / "train.jsonl").read_text().splitlines()[:2000]
+    test = [json.loads(line) for line in (DATA / "gsm8k" / "test.jsonl").read_text().splitlines()]
+    slipped = [
+        json.dumps(test[k] | {"question": test[k]["question"].replace("How", "So, how")})
+        for k in range(0, 100, 10)
+    ]
+    (tmp_path / "t.jsonl").write_text("\n".join([*train, *slipped]) + "\n")
+    (tmp_path / "h.jsonl").write_text("\n".join(map(json.dumps, test[:500])) + "\n")
+    found = compare(str(tmp_path / "t.jsonl"), str(tmp_path / "h.jsonl"))
+    assert {
+        m.held_out_line for m in found.gravest().values() if m.kind in ("exact", "near", "contained")
+    } == {k + 1 for k in range(0, 100, 10)}
+
+
+@demo_data
+def test_ordinary_instruction_data_beside_itself_and_beside_others() -> None:
+    alpaca = str(DATA / "llamafactory_demo" / "alpaca_en_demo.json")
+    pairs = str(DATA / "llamafactory_demo" / "dpo_en_demo.json")
+    assert compare(alpaca, alpaca).leaked > 900
+    (line,) = compare(pairs, alpaca).lines("exact")
+    assert line > 1, "the two share one prompt: Name three natural elements."
+
+
+def test_the_command_says_it_in_words_and_fails_on_a_leak(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "t.jsonl").write_text(json.dumps({"frage": ITEM}) + "\n")
+    (tmp_path / "h.jsonl").write_text(json.dumps({"prompt": ITEM}) + "\n")
+    code = main(["overlap", str(tmp_path / "t.jsonl"), str(tmp_path / "h.jsonl"), "--column", "frage=prompt"])
+    said = capsys.readouterr().out
+    assert code == 1
+    assert "asks the very same as held-out line 1" in said
+    assert "take those rows out" in said
+
+
+@pytest.mark.parametrize(
+    ("train", "held_out", "says"),
+    [
+        ('{"prompt": "x"}\n{"prompt": ', '{"prompt": "y"}\n', "t.jsonl:2: this line is not JSON"),
+        ("[1]\n", '{"prompt": "y"}\n', "t.jsonl:1: this row is an array"),
+        ("", '{"prompt": "y"}\n', "the training set is empty"),
+        ('{"prompt": "x"}\n', '{"answer": "y"}\n', "no row of the held-out set has a prompt"),
+    ],
+)
+def test_bad_files_are_named(tmp_path: Path, train: str, held_out: str, says: str) -> None:
+    (tmp_path / "t.jsonl").write_text(train)
+    (tmp_path / "h.jsonl").write_text(held_out)
+    with pytest.raises(CockpitError) as told:
+        compare(str(tmp_path / "t.jsonl"), str(tmp_path / "h.jsonl"))
+    assert says in str(told.value)
+
+
+def test_hostile_rows_cost_little(tmp_path: Path) -> None:
+    rows = [{"prompt": "\x1b[2J" * 3000}, {"prompt": "a" * 200_000}, {"prompt": "é" * 5000 + ITEM}, {"prompt": None},
+            {"prompt": {"a": 1}}, {"messages": "no"}, {}]  # fmt: skip
+    assert run(tmp_path, rows).rows == len(rows)

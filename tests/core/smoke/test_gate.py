@@ -1,0 +1,102 @@
+"""The smoke gate: a table of what a run can leave behind, and the stage that each is red at."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from cockpit.core.smoke.facts import Drift, SmokeFacts
+from cockpit.core.smoke.gate import judge
+from cockpit.core.smoke.verdict import STAGES, passed_stages
+
+GOOD = SmokeFacts(
+    technique="sft", state="finished", stage="done", steps=8, losses=(2.0, 1.5, 1.0), step_time=0.5, seconds=30.0,
+    peak_bytes=10**9, rendered=10, checkpoint="step_000008", checkpoint_bytes=10**6, scored=10, best_item=1.0,
+    mean=0.4, parsed=9, verifier="hashes",
+)  # fmt: skip
+RL = replace(GOOD, technique="grpo", rollouts=32, rollouts_passed=6, rollouts_parsed=20)
+ZERO: dict[str, Any] = {"best_item": 0.0, "mean": 0.0}
+DRIFT = Drift("<|im_start|>system\nYou are…", "", "", 10)
+
+
+@pytest.mark.parametrize(
+    ("facts", "stage"),
+    [
+        (replace(GOOD, state="failed", stage="loading", error="no file named model.safetensors"), "load"),
+        (replace(GOOD, state="failed", stage="importing", error="No module named 'trl'"), "load"),
+        (replace(GOOD, state="failed", stage="tokenizing", error="row 3 has no demonstration"), "data"),
+        (replace(GOOD, state="failed", stage="training", error="expected scalar type Float but found BFloat16"),
+         "dtype"),
+        (replace(GOOD, state="failed", stage="loading", error="not implemented for 'Half'"), "dtype"),
+        (replace(GOOD, state="out_of_memory", stage="training", mend="Memory ran out."), "oom"),
+        (replace(GOOD, state="oom_killed", stage="loading"), "oom"),
+        (replace(GOOD, state="failed", stage="training", error="torch.OutOfMemoryError: CUDA out of memory."), "oom"),
+        (replace(GOOD, state="failed", stage="training", error="ValueError: bad beta"), "training"),
+        (replace(GOOD, state="killed", stage="training", sentence="Killed by SIGKILL."), "training"),
+        (replace(GOOD, state="killed", stage="training", forced=True, steps=0, checkpoint="", scored=None), "time"),
+        (replace(GOOD, state="failed", stage="evaluating", error="KeyError: 'x'"), "scorer"),
+        (replace(GOOD, state="failed", stage="training", error="num_samples should be a positive integer value, but 0"),
+         "data"),
+        (replace(GOOD, steps=0, losses=(), checkpoint="", scored=None), "data"),
+        (replace(GOOD, drift=(DRIFT,)), "template"),
+        (replace(GOOD, drift=(replace(DRIFT, only_ids=True),)), "template"),
+        (replace(GOOD, render_error="row 1: roles must alternate"), "template"),
+        (replace(GOOD, nonfinite=("loss",)), "nan"),
+        (replace(GOOD, steps=0, losses=(), checkpoint="", scored=None, state="stopped"), "time"),
+        (replace(GOOD, checkpoint="", checkpoint_bytes=0, scored=None), "checkpoint"),
+        (replace(GOOD, checkpoint_bytes=0), "checkpoint"),
+        (replace(GOOD, scored=None), "scorer"),
+        (replace(GOOD, parsed=0, **ZERO), "unparseable"),
+        (replace(GOOD, **ZERO), "zero score"),
+        (replace(RL, rollouts_passed=0, **ZERO), "no signal"),
+        (replace(RL, rollouts_passed=32), "no signal"),
+    ],
+)  # fmt: skip
+def test_red_at_its_stage(facts: SmokeFacts, stage: str) -> None:
+    verdict = judge(facts)
+    assert (verdict.green, verdict.stage) == (False, stage)
+    assert verdict.headline
+    assert verdict.mend
+    assert stage in [name for name, _ in STAGES]
+    assert [ok for name, _, ok in passed_stages(verdict) if name == stage] == [False]
+
+
+@pytest.mark.parametrize(
+    ("facts", "why"),
+    [
+        (GOOD, "everything works"),
+        (replace(GOOD, losses=(1.0, 1.2, 1.1)), "a loss need not fall in eight steps"),
+        (replace(GOOD, state="stopped", steps=1), "time was up after a step; the checkpoint was scored"),
+        (replace(GOOD, mean=0.1, parsed=1), "one item above zero is enough"),
+        (replace(GOOD, mean=0.23, best_item=0.4), "graded scores need not be whole"),
+        (replace(GOOD, rendered=None), "the renderer could not be asked: nothing is claimed of it"),
+        (RL, "the base passes now and then"),
+        (replace(RL, **ZERO), "RL's first steps need not score where the base's samples pass"),
+        (replace(RL, parsed=0, **ZERO), "nor be parsed when greedy"),
+        (replace(RL, rollouts_passed=0), "no sampled pass, but a held-out item scores"),
+    ],
+)  # fmt: skip
+def test_green(facts: SmokeFacts, why: str) -> None:
+    verdict = judge(facts)
+    assert verdict.green, (why, verdict.headline)
+    assert all(ok for _, _, ok in passed_stages(verdict))
+
+
+def test_what_it_says() -> None:
+    empty = judge(replace(GOOD, checkpoint="", checkpoint_bytes=0, scored=None))
+    assert "although the loss fell from 2 to 1" in empty.headline
+    level = judge(replace(GOOD, losses=(2.0, 2.0), checkpoint="", checkpoint_bytes=0))
+    assert "fell" not in level.headline
+    weak = judge(replace(RL, rollouts_passed=0, **ZERO))
+    assert "none of 32" in weak.headline
+    assert "at most 11%" in weak.headline
+    broken = judge(replace(GOOD, base_solved=5, **ZERO))
+    assert "training broke something" in broken.headline
+    cut = judge(replace(GOOD, parsed=0, truncated=10, **ZERO))
+    assert "max_new_tokens" in cut.mend
+    assert any("weak signal" in text for text in judge(replace(RL, rollouts_passed=1)).cautions)
+    assert not any("weak signal" in text for text in judge(RL).cautions)
+    assert any("cut off" in text for text in judge(replace(GOOD, truncated=6)).cautions)
+    assert not judge(GOOD).cautions

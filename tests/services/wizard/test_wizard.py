@@ -1,0 +1,395 @@
+"""The wizard: every page and answer, quitting and resuming, the plain terminal, and the screen by its keys."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from cockpit.cli import main
+from cockpit.cli.wizard import walk
+from cockpit.contract.errors import CockpitError
+from cockpit.services.smoke import run
+from cockpit.services.wizard.pages import PAGES, TAKES, chance_level
+from cockpit.services.wizard.wizard import MOVE, SETUP, TITLES, Wizard
+from cockpit.ui.app import CockpitApp
+from cockpit.ui.backend.local import LocalBackend
+from cockpit.ui.text.glyphs import ASCII, UNICODE
+from cockpit.ui.wizard.screen import WizardScreen
+from tests.support.standin_workspace import Behave
+from trainers.tiny import task
+
+SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
+
+
+def to(wizard: Wizard, step: str, given: tuple[Path, str, str]) -> Wizard:
+    """Answer up to `step`."""
+    answers = {"data": given[1], "model": given[2], "verifier": "exact", "chance": "0", "rules": "no ppo", "log": "go",
+               "make": "make", "advice": "grpo", "literature": "skip", "recipe": "", "hypothesis": "it helps",
+               "fit": "go", "smoke": "go"}  # fmt: skip
+    while wizard.step != step:
+        if wizard.step == "advice" and "=" in wizard.page().choices[0].value:
+            wizard.answer("assume")
+            continue
+        wizard.answer(answers.get(wizard.step, ""), "a toy" if wizard.step == "literature" else "")
+    return wizard
+
+
+def test_every_step_has_a_page_and_a_taker() -> None:
+    assert set(PAGES) == set(TAKES) == set(TITLES) == {*SETUP, *MOVE}
+
+
+def test_a_whole_walk_resumed_after_every_answer(given: tuple[Path, str, str]) -> None:
+    steps: list[str] = []
+    while True:
+        wizard = Wizard(given[0])  # as if the terminal had been closed in between
+        steps.append(wizard.step)
+        page = wizard.page()
+        assert page.title
+        assert page.question
+        assert page.lines
+        if wizard.step == "end":
+            break
+        after = (*SETUP, *MOVE)[(*SETUP, *MOVE).index(wizard.step) + 1]
+        to(wizard, after, given)
+    assert steps == [*SETUP, *MOVE]
+    log = wizard.ws.layout.methodlog.read_text()
+    for said in (
+        "constraint · no ppo",
+        "advice · GRPO, as advised",
+        "literature · skipped: a toy",
+        "grpo, LoRA r=32",
+    ):
+        assert said in log
+    assert wizard.ws.config.constraints == ("no ppo",)
+    wizard.answer("leave")
+    assert wizard.finished
+    assert Wizard(given[0]).state.experiment == "exp_0001"
+
+
+@pytest.mark.parametrize(
+    ("step", "value", "says"),
+    [
+        ("data", "/nowhere.jsonl", "no such data file"),
+        ("data", "", "no data yet"),
+        ("held_out", "/nowhere.jsonl", "no such data file"),
+        ("model", "/nowhere/at/all", "no such model"),
+        ("verifier", "magic", "no verifier"),
+        ("verifier", "boxed:3", "takes no argument"),
+        ("chance", "2", "no score"),
+        ("chance", "often", "no score"),
+        ("advice", "base=perhaps", "not among its answers"),
+        ("advice", "magic", "no technique"),
+        ("advice", "sft", "Choose it with a reason"),
+        ("advice", "dpo", "dpo can use"),
+        ("literature", "go", "nothing of the literature"),
+        ("recipe", "learning_rate=9", "allowed is"),
+        ("recipe", "device_map=auto", "device_map"),
+        ("hypothesis", "", "needs a hypothesis"),
+    ],
+)
+def test_what_cannot_be_taken_stays_a_question(
+    given: tuple[Path, str, str], step: str, value: str, says: str
+) -> None:
+    wizard = to(Wizard(given[0]), step, given)
+    with pytest.raises(CockpitError, match=says):
+        wizard.answer(value, "but I want to" if value == "dpo" else "")
+    assert wizard.step == step
+    assert wizard.page()
+
+
+def test_a_choice_against_the_advice_is_recorded_with_its_reason(given: tuple[Path, str, str]) -> None:
+    wizard = to(Wizard(given[0]), "advice", given)
+    wizard.answer("assume")
+    first, *others = wizard.page().choices
+    assert (first.value, first.reason) == ("grpo", False)
+    assert all(choice.reason for choice in others)
+    wizard.answer("sft", "traces first")
+    assert (
+        "override · chose SFT although GRPO was advised: traces first"
+        in wizard.ws.layout.methodlog.read_text()
+    )
+
+
+def test_settings_are_changed_shown_and_taken_back(given: tuple[Path, str, str]) -> None:
+    wizard = to(Wizard(given[0]), "recipe", given)
+    wizard.answer("learning_rate=2e-5 num_generations=4")
+    text = "\n".join(wizard.page().lines)
+    assert "learning_rate = 2e-05 (default 1e-05)" in text
+    assert "allowed" not in text
+    assert "source text" in text
+    wizard.answer("undo")
+    wizard.answer("undo")
+    assert wizard.state.settings == []
+
+
+def test_a_second_experiment_shows_what_differs_from_its_parent(given: tuple[Path, str, str]) -> None:
+    wizard = to(Wizard(given[0]), "end", given)
+    wizard.answer("leave")
+    again = Wizard(given[0])
+    again.restart()
+    assert again.steps == MOVE
+    again.state.parent = "exp_0001"
+    to(again, "recipe", given)
+    again.answer("beta=0.1")
+    text = "\n".join(again.page().lines)
+    assert "Against exp_0001:" in text
+    assert re.search(r"beta: 0\.04 -> 0\.1", text)
+
+
+def test_the_smoke_run_from_the_wizard(given: tuple[Path, str, str], ws: Any, behave: Behave) -> None:
+    wizard = to(Wizard(given[0]), "smoke", given)
+    python = ws.config.sections["resources"]["python"]
+    draft = wizard.ws.layout.experiment("exp_0001").draft
+    recipe = json.loads(draft.read_text())
+    recipe["resources"]["python"] = python
+    draft.write_text(json.dumps(recipe))
+    behave(rollouts=[True, False])
+    wizard.answer("run")
+    assert "GREEN" in "\n".join(wizard.page().lines)
+    wizard.answer("go")
+    assert "Smoke run green" in "\n".join(wizard.page().lines)
+    behave(rollouts=[False] * 8, scores=[0.0])
+    run.run(wizard.ws, "exp_0001")
+    page = wizard.page()
+    assert "red at no signal" in "\n".join(page.lines)
+    assert [c.reason for c in page.choices if c.value == "launch"] == [True]
+
+
+def test_guessing_is_derived_from_the_answers(tmp_path: Path, ws: Any) -> None:
+    data = tmp_path / "choices.jsonl"
+    rows = [{"question": f"q{n}", "answer": "ABCD"[n % 4]} for n in range(40)]
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    wizard = Wizard(tmp_path / "fresh")
+    wizard.state.data, wizard.state.verifier = str(data), "choice"
+    assert chance_level(wizard)[0] == 0.25
+    wizard.state.data, wizard.state.verifier = str(tmp_path / "sums.jsonl"), "exact"
+    assert chance_level(wizard)[0] == 0.0
+
+
+def test_the_plain_terminal(given: tuple[Path, str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    said = iter([given[1], "", "", given[2], "", "0", "", "", "2", "5", "99", "", "3", "a toy", "", "it helps", "", "2",
+                 "back", "2", "2", ""])  # fmt: skip
+    wizard = Wizard(given[0])
+
+    def read(prompt: str) -> str:
+        try:
+            return next(said)
+        except StopIteration:
+            raise EOFError from None
+
+    with pytest.raises(KeyboardInterrupt):
+        walk(wizard, read)
+    shown = capsys.readouterr().out
+    for title in ("Your data", "Base model", "Technique", "Literature", "Recipe", "Will it fit", "Smoke run"):
+        assert f"== {title}" in shown
+    assert Wizard(given[0]).state.experiment == "exp_0001"
+
+
+def test_as_data_for_scripts(given: tuple[Path, str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    given[0].mkdir()
+    assert main(["-C", str(given[0]), "wizard", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["step"], told["page"]["title"]) == ("data", "Your data")
+    assert main(["-C", str(given[0]), "wizard"]) == 2
+    assert main(["-C", str(given[0]), "init", "--data", given[1], "--model", given[2], "--verifier", "exact",
+                 "--yes", "--json"]) == 0  # fmt: skip
+    told = json.loads(capsys.readouterr().out)
+    assert told["advice"]["technique"] == "grpo"
+
+
+# -- the screen ------------------------------------------------------------------------------------------------------
+
+
+Screens = AsyncGenerator[Pilot[int]]
+
+
+@asynccontextmanager
+async def screen(root: Path, *, size: tuple[int, int] = (80, 24), ascii_only: bool = False) -> Screens:
+    app = CockpitApp(
+        LocalBackend(None), glyphs=ASCII if ascii_only else UNICODE, clock=lambda: 0.0, live=False
+    )
+    async with app.run_test(size=size) as pilot:
+        app.push_screen(WizardScreen(app, Wizard(root)))
+        await settled(pilot)
+        yield pilot
+
+
+async def settled(pilot: Pilot[int]) -> None:
+    """Wait until the wizard's page is there."""
+    for _ in range(400):
+        await pilot.pause(0.02)
+        at = pilot.app.screen
+        if not isinstance(at, WizardScreen) or (at.turn is not None and not at.busy):
+            await pilot.pause()
+            return
+    raise AssertionError("the wizard never came to rest")
+
+
+def seen(pilot: Pilot[int]) -> str:
+    """The screen as text."""
+    width, height = pilot.app.size
+    lines = pilot.app.screen._compositor.render_strips()  # pyright: ignore[reportPrivateUsage]
+    assert len(lines) == height
+    text = ["".join(segment.text for segment in strip) for strip in lines]
+    assert all(len(row) <= width for row in text)
+    return "\n".join(text)
+
+
+async def type_in(pilot: Pilot[int], text: str) -> None:
+    from textual.widgets import Input
+
+    pilot.app.screen.query_one("#line", Input).value = text
+    await pilot.press("enter")
+    await settled(pilot)
+
+
+@pytest.mark.ui
+@pytest.mark.parametrize(
+    ("step", "size", "ascii_only"),
+    [*((step, (80, 24), False) for step in (*SETUP, *MOVE)),
+     *((step, (160, 45), True) for step in ("look", "advice", "recipe"))],
+)  # fmt: skip
+async def test_each_step_can_be_used(
+    given: tuple[Path, str, str], step: str, size: tuple[int, int], ascii_only: bool
+) -> None:
+    """At 80x24 and at home: the step, its question, a way to answer, the keys; in ASCII nothing else is drawn."""
+    wizard = to(Wizard(given[0]), step, given)
+    wizard.save()
+    asked = wizard.page()
+    async with screen(given[0], size=size, ascii_only=ascii_only) as pilot:
+        text = seen(pilot)
+        assert f"{'>' if ascii_only else '▸'} {TITLES[step]}" in text
+        assert asked.question[:20] in text
+        assert ("enter edit, or go on" if asked.picks else "enter answer") in text
+        for number, choice in enumerate(asked.choices[:2], 1):
+            assert f" {number}  {choice.says[:20]}" in text
+        if ascii_only:
+            assert text.isascii()
+
+
+@pytest.mark.ui
+async def test_a_walk_by_keys(given: tuple[Path, str, str]) -> None:
+    async with screen(given[0]) as pilot:
+        await type_in(pilot, "/nowhere.jsonl")
+        assert "there is no such data file" in seen(pilot)
+        await type_in(pilot, given[1])
+        assert "120 rows" in seen(pilot)
+        await pilot.press("enter")
+        await settled(pilot)
+        await pilot.press("f2")
+        await settled(pilot)
+        assert "Is that what you meant?" in seen(pilot)
+        await pilot.press("enter")
+        await settled(pilot)
+        for text in ("", given[2]):
+            await type_in(pilot, text)
+        assert "Most answers in your data" in seen(pilot)
+        await pilot.press(*"exact", "enter")  # replaces what was suggested
+        await settled(pilot)
+        for text in ("0", ""):
+            await type_in(pilot, text)
+        assert "1  make the workspace" in seen(pilot)
+        await pilot.press("enter")
+        await settled(pilot)
+        await pilot.press("2")
+        await settled(pilot)
+        await pilot.press("5")
+        await settled(pilot)
+        assert "1  GRPO: best" in seen(pilot)
+        await pilot.press("down", "down", "enter")
+        assert "The reason goes into methodlog.md" in seen(pilot)
+        await pilot.press("enter")
+        assert "only with a reason" in seen(pilot)
+        await pilot.press("escape")
+        assert "1  GRPO: best" in seen(pilot)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert not isinstance(pilot.app.screen, WizardScreen)
+    assert Wizard(given[0]).step == "advice"
+
+
+@pytest.mark.ui
+@pytest.mark.parametrize("size", [(80, 24), (160, 45)])
+async def test_a_setting_is_edited_under_the_cursor(
+    given: tuple[Path, str, str], size: tuple[int, int]
+) -> None:
+    to(Wizard(given[0]), "recipe", given).save()
+    async with screen(given[0], size=size) as pilot:
+
+        async def press(*keys: str) -> str:
+            await pilot.press(*keys)
+            await settled(pilot)
+            return " ".join(seen(pilot).split())
+
+        text = await press("down", "enter")
+        assert (
+            "per_device_train_batch_size: rows a forward pass on each device. Allowed: a whole number, 1 to"
+            in text
+        )
+        assert "From: TRL's default" in text
+        text = await press(*"none", "enter")
+        assert "per_device_train_batch_size=null" in text
+        assert "allowed is a whole number" in text
+        assert "esc leave it as it is" in text  # the value is typed again
+        text = await press(*"16", "enter")
+        assert "per_device_train_batch_size = 16 (default 8)" in text
+        assert Wizard(given[0]).state.settings == ["per_device_train_batch_size=16"]
+        await press("enter", "backspace", "enter")  # the cursor stayed; empty is the default again
+        assert Wizard(given[0]).state.settings == []
+        await press("enter", "9", "escape")
+        assert Wizard(given[0]).state.settings == []
+        await press("tab", *"beta=0.1", "enter")
+        assert Wizard(given[0]).state.settings == ["beta=0.1"]
+        await press(*"seed=7", "enter")  # who types settings goes on typing
+        assert Wizard(given[0]).state.settings == ["beta=0.1", "seed=7"]
+        await press("up")
+        await press(*"seed=8", "enter")  # and a letter begins, wherever the cursor is
+        assert Wizard(given[0]).state.settings[-1] == "seed=8"
+        assert "Go on with these settings" in seen(pilot)
+        await press("enter")
+    assert Wizard(given[0]).step == "hypothesis"
+
+
+def _file(name: str) -> str:
+    path = SHARED / name
+    if not path.is_file():
+        pytest.skip(f"the real data file is not here: {path}")
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "verifier", "technique"),
+    [
+        ("gsm8k/test.jsonl", "hashes", "grpo"),
+        ("llamafactory_demo/dpo_en_demo.json", "f1", "dpo"),
+        ("llamafactory_demo/kto_en_demo.json", "f1", "kto"),
+        ("llamafactory_demo/alpaca_en_demo.json", "f1", "sft"),
+        ("tiny", "numeric", "grpo"),
+    ],
+)
+def test_real_files_end_in_their_technique_and_a_recipe(
+    given: tuple[Path, str, str], tmp_path: Path, name: str, verifier: str, technique: str
+) -> None:
+    """With nothing but enter: the verifier that is suggested, the technique that is advised, a draft."""
+    data = task.write_data(tmp_path / "task")["train"] if name == "tiny" else _file(name)
+    wizard = Wizard(given[0])
+    while wizard.step != "hypothesis":
+        page = wizard.page()
+        if wizard.step == "verifier":
+            assert page.default == verifier
+        default = page.choices[0].value if page.choices else page.default
+        if wizard.step == "advice" and "=" in default:
+            default = "assume"
+        answer = {"data": data, "model": given[2], "log": "go", "literature": "skip"}.get(
+            wizard.step, default
+        )
+        wizard.answer(answer, "a test" if answer == "skip" else "")
+    wizard.answer("it helps")
+    assert wizard.ws.experiment("exp_0001").technique == technique

@@ -1,5 +1,0 @@
-"""The command line's fixtures: a workspace that needs no torch."""
-
-from tests.cli.conftest import cli, model, write_rows
-
-__all__ = ["cli", "model", "write_rows"]

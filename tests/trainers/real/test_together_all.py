@@ -1,0 +1,92 @@
+"""Every technique on two processes: they train as one, rank 0 writes, and nobody waits for ever."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from cockpit.contract.reader import read_rows
+from tests.support.tiny_settings import settings, training_file
+from tests.trainers.real.conftest import ROOT, Run, Tiny, make_attempt
+
+pytestmark = [pytest.mark.fault, pytest.mark.timeout(300)]
+LAUNCH = ("--multi_gpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no",
+          "--dynamo_backend", "no", "--main_process_port", "0")  # fmt: skip
+
+
+def pair(tiny: Tiny, root: Path, number: int, technique: str, *, lora: bool = True, **overrides: Any) -> Run:
+    """An attempt of few steps in the workspace `root`, for two processes of half the batch each."""
+    asked = {name.replace(".", "__"): value for name, value in settings(technique, lora=lora).items()}
+    asked["per_device_train_batch_size"] //= 2
+    quick = {"max_steps": 4, "mid_eval__every_steps": 2, "mid_eval__every_epochs": 99.0,
+             "mid_eval__baseline": 1.0, "launcher": "accelerate", "resources__processes": 2}  # fmt: skip
+    place = root / ".cockpit" / "experiments" / f"exp_{number:04d}"
+    train = overrides.pop("train", training_file(technique))
+    return make_attempt(tiny, place, technique, train, lora=lora, **(asked | quick | overrides))
+
+
+def fly(
+    run: Run,
+    *options: str,
+    module: str | None = None,
+    arguments: tuple[str, ...] = (),
+    more: tuple[str, ...] = (),
+) -> str:
+    """Train it under accelerate to its end; gives what was printed. `module` stands for the trainer's own."""
+    command = [sys.executable, "-m", "accelerate.commands.launch", *(options or LAUNCH)]
+    asked = ["-m", module or f"trainers.{run.recipe.technique}", *arguments, str(run.layout.root), *more]
+    launched = subprocess.Popen(
+        [*command, *asked], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    try:
+        said, _ = launched.communicate(timeout=120)
+    except subprocess.TimeoutExpired:
+        for process in psutil.Process(launched.pid).children(recursive=True):
+            process.kill()  # those that wait for each other outlive their launcher
+        launched.kill()
+        raise
+    assert launched.returncode == 0, said[-4000:]
+    return said
+
+
+@pytest.mark.parametrize("technique", ["dpo", "kto", "orpo", "reward", "rloo"])
+def test_two_processes_train_as_one(technique: str, tiny: Tiny, tmp_path: Path) -> None:
+    run = pair(tiny, tmp_path, 1, technique)
+    fly(run)
+    assert run.summary["outcome"] == "finished"
+    steps = [row["step"] for row in run.metrics if "grad_norm" in row]
+    assert steps == [1, 2, 3, 4], "one writer: no line twice"
+    assert [row["step"] for row in run.events("mid_eval")] == [2, 4]
+    assert run.checkpoints == [2, 4]
+    assert all(row["seq"] == at for at, row in enumerate(read_rows(run.layout.events), 1))
+    assert len(list((tmp_path / ".cockpit" / "cache" / "tokenized").glob("*/made.json"))) == (
+        technique != "rloo"
+    )
+    if technique == "reward":
+        again = pair(tiny, tmp_path, 2, technique, max_steps=1)
+        assert "is in the cache" in fly(again), "rank 0 decides for both"
+        assert again.losses == run.losses[:1]
+
+
+def test_rft_samples_in_shares_and_a_sibling_takes_what_was_sampled(tiny: Tiny, tmp_path: Path) -> None:
+    few = tmp_path / "few.jsonl"
+    few.write_text("".join(Path(tiny.files["train"]).read_text().splitlines(keepends=True)[:60]))
+    quick = {"num_generations": 3, "rounds": 2, "train": str(few)}
+    first = pair(tiny, tmp_path, 1, "rft", **quick)
+    fly(first)
+    rounds = [list(read_rows(first.layout.root / "rollouts" / f"round_{n:02d}.jsonl")) for n in (1, 2)]
+    assert [len(rows) for rows in rounds] == [180, 180]
+    assert [{row["policy_id"] for row in rows} for rows in rounds] == [{"exp_0001@0"}, {"exp_0001@2"}]
+    # Each process answered every second one, and each answer is with the prompt that it answers.
+    right = {row["item"]: {str(row["answer"])} for row in rounds[0]}
+    assert [len({row["group"] for row in rounds[0][at : at + 3]}) for at in range(0, 180, 3)] == [1] * 60
+    assert all(row["parsed"] in right[row["item"]] for row in rounds[0] if row["kept"])
+    assert sum(row["passed"] for row in rounds[0]) > 20
+    again = pair(tiny, tmp_path, 2, "rft", **quick)
+    assert fly(again).count("is in the cache") == 2, "rank 0 decides for both"
+    assert again.losses == first.losses

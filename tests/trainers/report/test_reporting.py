@@ -1,0 +1,325 @@
+"""Runs of a trainer of a few lines, reported to real trackers: an MLflow server, wandb's files, trackio's database."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cockpit.contract import AttemptWriter, atomic
+from cockpit.services.foreign.wandb import WandbRun
+from cockpit.services.runs import launcher, trackers
+from tests.support.attempts import Flight, clean_up, until
+from trainers.report import sinks
+from trainers.report.tracker import Reporter, State
+
+pytestmark = [pytest.mark.ml, pytest.mark.timeout(180)]
+
+BODY = """
+sys.stdout.flush()
+def metric(step, **values):
+    with open(root / "metrics.jsonl", "a") as out:
+        out.write(json.dumps({"step": step, "time": time.time(), **values}) + "\\n")
+event("stage", name="training", detail="")
+for step in range(1, 31):
+    metric(step, loss=1 / step, reward=None)
+    if step % 10 == 0:
+        metric(step, **{"eval/score": step / 40})
+"""
+TO_THE_END = """
+event("held_out", score=0.75, passed=15, parsed=20, n=20, checkpoint=None, path="x")
+event("end", outcome="finished", reason="", step=30, best_step=30, best_score=0.75)
+"""
+HANGS = "\nforever(asked)\n"
+STOPS = HANGS + 'event("end", outcome="stopped", reason="asked", step=30)\n'
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+@pytest.fixture
+def flight(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flight]:
+    for name in ("WANDB_API_KEY", "TRACKIO_SPACE_ID", "MLFLOW_TRACKING_URI", "TRACKIO_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    made = Flight(tmp_path / "ws/.cockpit/experiments/exp_0001/attempts/001")
+    (tmp_path / "ws/methodlog.md").write_text("- 2026-11-26 · note · hello\n")
+    yield made
+    clean_up(made.layout)
+
+
+class Server:
+    """`mlflow server` on SQLite, in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port, self.folder = free_port(), folder
+        self.uri, self.name = f"http://127.0.0.1:{self.port}", ""
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> Server:
+        self.folder.mkdir(exist_ok=True)
+        store = f"sqlite:///{self.folder / 'mlflow.db'}"
+        command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", store, "--workers", "1"]
+        command += ["--artifacts-destination", str(self.folder / "artifacts"), "--host", "127.0.0.1"]
+        with (self.folder / "log").open("wb") as log:
+            self._process = subprocess.Popen(
+                [*command, "--port", str(self.port)], stdout=log, stderr=log, start_new_session=True
+            )
+        until(self._answers, 90)
+        return self
+
+    def _answers(self) -> bool:
+        try:
+            return urllib.request.urlopen(f"{self.uri}/health", timeout=1).status == 200
+        except OSError:
+            return False
+
+    def stop(self) -> None:
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+    def run(self) -> dict[str, Any]:
+        """The one run of the test's own experiment, with its metrics' last values."""
+        from mlflow.tracking import MlflowClient
+
+        client = MlflowClient(self.uri)
+        experiment = client.get_experiment_by_name(self.name)
+        assert experiment is not None
+        (run,) = client.search_runs([experiment.experiment_id])
+        return {
+            "id": run.info.run_id,
+            "name": run.info.run_name,
+            "status": run.info.status,
+            "params": run.data.params,
+            "tags": run.data.tags,
+            "metrics": run.data.metrics,
+            "scores": [(m.step, m.value) for m in client.get_metric_history(run.info.run_id, "eval/score")],
+            "losses": len(client.get_metric_history(run.info.run_id, "loss")),
+            "files": {file.path for file in client.list_artifacts(run.info.run_id)},
+        }
+
+
+@pytest.fixture(scope="module")
+def _running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    made = Server(tmp_path_factory.mktemp("mlflow") / "server").start()
+    yield made
+    made.stop()
+
+
+def invite(server: Server, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask for this server, as an experiment of one's own, with credentials in the address."""
+    server.name = name
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", name)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri.replace("//", "//someone:s3cret@"))
+
+
+@pytest.fixture
+def server(_running: Server, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Server:
+    invite(_running, request.node.name, monkeypatch)
+    return _running
+
+
+def state(flight: Flight) -> dict[str, Any]:
+    return atomic.read_json(flight.layout.tracker) or {}
+
+
+def settled(flight: Flight, within_s: float = 60.0) -> None:
+    until(lambda: flight.over(), within_s)
+
+
+def test_mlflow_gets_the_whole_story_and_the_run_is_closed(flight: Flight, server: Server) -> None:
+    flight.trainer(BODY + TO_THE_END, report_to="mlflow", parent="exp_0000", trainer={"learning_rate": 1e-4})
+    launcher.launch(flight.layout)
+    settled(flight)
+    assert state(flight)["state"] == "closed"
+    run = server.run()
+    assert (run["name"], run["status"]) == ("exp_0001", "FINISHED")
+    assert run["params"]["trainer.learning_rate"] == "0.0001"
+    assert (run["tags"]["technique"], run["tags"]["parent"]) == ("custom", "exp_0000")
+    assert run["scores"] == [(10, 0.25), (20, 0.5), (30, 0.75)]
+    assert run["losses"] == 30
+    assert run["metrics"]["eval/held_out_score"] == 0.75
+    assert {"recipe.json", "methodlog.md"} <= run["files"]
+    written = b"".join(path.read_bytes() for path in flight.layout.root.rglob("*") if path.is_file())
+    assert b"s3cret" not in written
+
+
+@pytest.mark.fault
+def test_no_run_is_left_running_after_a_stop(flight: Flight, server: Server) -> None:
+    flight.trainer(BODY + STOPS, report_to="mlflow")
+    launcher.launch(flight.layout)
+    until(lambda: state(flight).get("state") == "running", 60)
+    launcher.stop(flight.layout)
+    settled(flight)
+    assert server.run()["status"] == "KILLED"
+
+
+@pytest.mark.fault
+def test_no_run_is_left_running_after_a_kill(flight: Flight, server: Server) -> None:
+    flight.trainer(BODY + HANGS, report_to="mlflow")
+    launcher.launch(flight.layout)
+    until(lambda: state(flight).get("state") == "running", 60)
+    assert flight.facts.trainer is not None
+    os.kill(flight.facts.trainer.pid, signal.SIGKILL)
+    settled(flight)
+    run = server.run()
+    assert (run["status"], run["losses"]) == ("FAILED", 30)
+
+
+@pytest.mark.fault
+def test_a_reporter_that_is_killed_too_is_closed_by_the_supervisor(flight: Flight, server: Server) -> None:
+    flight.trainer(BODY + HANGS, report_to="mlflow")
+    launcher.launch(flight.layout)
+    until(lambda: state(flight).get("state") == "running", 60)
+    assert flight.facts.trainer is not None
+    for row in launcher.belonging(flight.facts.launch, [flight.facts.trainer.pid]):
+        os.kill(row.pid, signal.SIGKILL)
+    settled(flight, 90)
+    assert server.run()["status"] == "FAILED"
+
+
+@pytest.mark.fault
+def test_what_nobody_is_left_to_close_is_closed_when_somebody_looks(flight: Flight, server: Server) -> None:
+    """The machine's whole group is killed, supervisor and reporter with it; the next cockpit finds it left open."""
+    flight.trainer(BODY + HANGS, report_to="mlflow")
+    launcher.launch(flight.layout)
+    until(lambda: state(flight).get("state") == "running", 60)
+    facts = flight.facts
+    trainer = facts.trainer
+    assert trainer is not None
+    assert facts.supervisor is not None
+    os.kill(facts.supervisor.pid, signal.SIGKILL)  # first, for it would do what is to be seen here
+    for row in launcher.belonging(facts.launch, [trainer.pid]):
+        os.kill(row.pid, signal.SIGKILL)
+    until(lambda: not launcher.belonging(facts.launch, [trainer.pid]), 30)
+    assert server.run()["status"] == "RUNNING"
+    assert trackers.left_open(flight.layout)
+    trackers.start_closing(flight.layout)
+    until(lambda: state(flight)["state"] == "closed", 60)
+    assert server.run()["status"] == "FAILED"
+    assert not trackers.left_open(flight.layout)
+
+
+def test_a_tracker_that_is_down_costs_nothing_and_gets_it_all_later(
+    flight: Flight, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = Server(tmp_path / "server")
+    invite(server, "later", monkeypatch)
+    flight.trainer(BODY + TO_THE_END, report_to="mlflow")
+    launcher.launch(flight.layout)
+    facts = launcher.wait(flight.layout, 20)
+    assert facts is not None
+    assert facts.exit_code == 0
+    settled(flight, 90)
+    assert state(flight)["state"] != "closed"
+    assert "s3cret" not in flight.layout.tracker_log.read_text()
+    try:
+        server.start()
+        trackers.close_left(flight.layout)
+        assert state(flight)["state"] == "closed"
+        run = server.run()
+    finally:
+        server.stop()
+    assert (run["status"], run["losses"], run["metrics"]["eval/held_out_score"]) == ("FINISHED", 30, 0.75)
+
+
+def test_a_tracker_that_never_answers_is_given_up(flight: Flight, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen(64)
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{deaf.getsockname()[1]}")
+        flight.trainer(BODY + TO_THE_END, report_to="mlflow")
+        launcher.launch(flight.layout)
+        facts = launcher.wait(flight.layout, 20)
+        assert facts is not None
+        assert facts.exit_code == 0
+        settled(flight, 90)
+        assert not launcher.belonging(facts.launch)
+
+
+def test_a_resumed_run_goes_on_in_the_same_tracker_run(flight: Flight, server: Server) -> None:
+    flight.trainer(BODY + STOPS, report_to="mlflow")
+    launcher.launch(flight.layout)
+    until(lambda: state(flight).get("state") == "running", 60)
+    launcher.stop(flight.layout)
+    settled(flight)
+    first = server.run()
+    one = 'open(root / "metrics.jsonl", "a").write(json.dumps({"step": 31, "loss": 0.01}) + "\\n")\n'
+    flight.trainer(one + TO_THE_END, report_to="mlflow")
+    launcher.resume(flight.layout)
+    settled(flight)
+    until(lambda: server.run()["status"] == "FINISHED", 60)  # the reporter closes it a moment after the run
+    again = server.run()
+    assert (again["id"], again["status"]) == (first["id"], "FINISHED")
+    assert again["losses"] == 31
+
+
+def test_a_tracker_goes_on_where_a_resume_dropped_rows(tmp_path: Path) -> None:
+    """It was told of step 3, which a killed run had logged after its checkpoint: what is done again is told again."""
+    out = AttemptWriter(tmp_path)
+    for step in (1, 2, 3):
+        out.metrics(step, {"loss": 1 / step})
+    told = State("none", "nowhere", metrics_offset=out.layout.metrics.stat().st_size)
+    assert out.rewind(2) == 1
+    sink = sinks.make("trackio", tmp_path)
+    reporter = Reporter(out.layout, sinks.Run("w", "exp_0001", {}, {}, tmp_path, tmp_path), sink, told)
+    for step in (3, 4):
+        out.metrics(step, {"loss": 1 / step})
+    reporter.read()
+    assert [step for step, _ in reporter.waiting] == [3, 4]
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("wandb") is None, reason="wandb is not installed (extra: trackers)"
+)
+def test_wandb_offline(flight: Flight) -> None:
+    flight.trainer(BODY + TO_THE_END, report_to="wandb")
+    launcher.launch(flight.layout)
+    settled(flight)
+    (file,) = flight.layout.root.glob("wandb/offline-run-*/run-*.wandb")
+    run, rows, ended = WandbRun(file, "exp_0001"), [], ""
+    update = run.poll()
+    rows, ended = update.rows, update.state
+    assert ended == "finished"
+    named = {name for row in rows for name in row.values}
+    assert {"loss", "eval/score", "eval/held_out_score"} <= named
+    assert len([row for row in rows if "loss" in row.values]) == 30
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("trackio") is None, reason="trackio is not installed (extra: trackers)"
+)
+def test_trackio_local(flight: Flight, tmp_path: Path) -> None:
+    flight.trainer(BODY + TO_THE_END, report_to="trackio")
+    launcher.launch(flight.layout)
+    settled(flight)
+    (base,) = (tmp_path / "ws/.cockpit/trackio").glob("*.db")
+    with sqlite3.connect(base) as db:
+        rows = [
+            json.loads(text)
+            for (text,) in db.execute("select metrics from metrics where run_name = 'exp_0001'")
+        ]
+    assert len([row for row in rows if "loss" in row]) == 30
+    assert [row["eval/held_out_score"] for row in rows if "eval/held_out_score" in row] == [0.75]
+
+
+def test_uninvited_nothing_is_reported(flight: Flight) -> None:
+    flight.trainer(BODY + TO_THE_END)
+    launcher.launch(flight.layout)
+    settled(flight)
+    assert not flight.layout.tracker.exists()
+    assert not flight.layout.tracker_log.exists()
