@@ -91,7 +91,7 @@ def _who(
     warnings: int,
     width: int,
 ) -> Line:
-    glyph, word, style = status_style.status_face(view, glyphs)
+    glyph, word, style = status_style.sign_word_style(view, glyphs)
     age, live = data_age(view, run, now)
     old: Span = (age, LIVE if live else WARN if status_style.is_live(view) else DIM)
     step = view.attempt.step if view.attempt else None
