@@ -175,8 +175,9 @@ def _mask(row: Mapping[str, Any], columns: Columns | None, turns: int) -> tuple[
             raise Misfit(
                 f"a message has the weight {part:g}", "The loss takes a message whole or not at all: 0 or 1."
             )
-        given = [weight > 0 for weight in weights]
-    values = list(cast("list[object]", given)) if isinstance(given, list) else None
+        values: list[object] | None = [weight > 0 for weight in weights]
+    else:
+        values = cast("list[object]", given) if isinstance(given, list) else None
     wanted = len(cast("list[object]", held)) if isinstance(held, list) else turns
     if values is None or len(values) != wanted:
         got = type(given).__name__ if values is None else len(values)

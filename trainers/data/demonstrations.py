@@ -6,18 +6,18 @@ The rows are gone over twice and never held: once to see what there is (`selecti
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
 from cockpit.contract import CockpitError
 from cockpit.data.examples import Example
 from cockpit.data.messages import Message, spoken
+from trainers.attempt.attempt import Attempt
 from trainers.data.examples import no_shape, read_example, teaches
 from trainers.data.prompts import template_switches, training_prompt
 from trainers.data.rows import Row
 from trainers.data.selection import Learnable, Survey
-from trainers.loop.attempt import Attempt
 
 
 def sft_dataset(
@@ -143,6 +143,6 @@ def _tools(example: Example, survey: Survey) -> Row:
     return {"tools": json.dumps(example.tools, ensure_ascii=False) if example.tools else None}
 
 
-def _switches(attempt: Attempt) -> Mapping[str, Any]:
+def _switches(attempt: Attempt) -> dict[str, Any]:
     switches = template_switches(attempt.recipe)
     return {"chat_template_kwargs": switches} if switches else {}

@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
+from trainers.attempt.attempt import Attempt
 from trainers.data.prompts import prompt_text
 from trainers.data.rows import Row
-from trainers.loop.attempt import RANK, Attempt
 
 ROWS = 3
 _COLUMNS = (
@@ -27,7 +27,7 @@ _COLUMNS = (
 
 def check_tokens(trainer: Any, examples: Iterable[Row], attempt: Attempt, tokenizer: Any) -> None:
     """Compare the first rows of what `trainer` made of `examples`; a difference is a finding, gravest of all."""
-    if RANK:
+    if not attempt.processes.first:
         return
     checked = 0
     for number, example in enumerate(islice(examples, ROWS), 1):

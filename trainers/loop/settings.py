@@ -9,8 +9,7 @@ from typing import Any, TypeVar
 
 from cockpit.contract import CockpitError, Recipe
 from cockpit.contract.renamed import RENAMED
-from trainers.distributed import ranks
-from trainers.loop.attempt import Attempt
+from trainers.attempt.attempt import Attempt
 
 Config = TypeVar("Config")
 
@@ -43,7 +42,7 @@ ON_CPU = {
 
 
 def build(config_class: type[Config], attempt: Attempt, **fixed: Any) -> Config:
-    """TRL's config for this attempt; `fixed` is what the technique itself needs.
+    """Return TRL's config for this attempt; `fixed` is what the technique itself needs.
 
     Raises CockpitError for a field that TRL does not know (naming those that come close), for one that the cockpit
     decides, and for a value that TRL refuses.
@@ -82,14 +81,14 @@ def build(config_class: type[Config], attempt: Attempt, **fixed: Any) -> Config:
         ) from error
 
 
-def ppo_fixed(recipe: Recipe) -> dict[str, Any]:
+def ppo_fixed(recipe: Recipe, world: int) -> dict[str, Any]:
     """What PPOConfig of TRL 1.12.0 needs to behave like the others: steps instead of episodes, and an end token."""
     given = recipe.trainer
     fixed: dict[str, Any] = {"stop_token": "eos", "num_sample_generations": 0, "eval_strategy": "no"}
     fixed["response_length"] = given.get("response_length", recipe.generation.max_new_tokens)
     steps = given.get("max_steps")
     if isinstance(steps, int) and steps > 0:
-        batch = ranks.WORLD * int(str(given.get("per_device_train_batch_size", 8)))
+        batch = world * int(str(given.get("per_device_train_batch_size", 8)))
         fixed["total_episodes"] = steps * batch * int(str(given.get("gradient_accumulation_steps", 1)))
     return fixed
 

@@ -25,7 +25,7 @@ import psutil
 
 from cockpit.contract import AttemptLayout, CockpitError, LineTail, Recipe, atomic, lock
 from cockpit.contract.reader import decode_line
-from trainers.model.cache import workspace_of
+from trainers.attempt.cache import workspace_of
 from trainers.report import sinks
 from trainers.report.sinks import Row, Run, Sink
 
@@ -218,7 +218,7 @@ def follow(layout: AttemptLayout, recipe: Recipe, pid: int) -> int:
     if reporter.state.state == "closed" and not trainer.alive():
         reporter.read()
         if not reporter.waiting and reporter.outcome is None:
-            return 0  # a second reporter of the same process, which came to its turn when all was told
+            return 0  # a second reporter of the same process, which came to its turn when all was sent
     threading.Thread(target=_give_up, args=(trainer, hurry), daemon=True).start()
     while not hurry.is_set():
         alive = trainer.alive()  # asked before reading: what a dead one wrote is then read whole

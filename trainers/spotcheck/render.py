@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from cockpit.contract import CockpitError, Recipe
+from trainers.attempt import imports
+from trainers.attempt.environment import quiet_environment
 from trainers.data.examples import read_example
-from trainers.data.prompts import prompt_text, template_switches, with_system
-from trainers.data.rows import Item, column, eval_items, read_rows
-from trainers.loop.attempt import quiet_environment
-from trainers.model import imports
+from trainers.data.prompts import prompt_text, with_system
+from trainers.data.rows import Item, eval_items, read_rows
 from trainers.spotcheck.rows import Trained, training_examples
-from trainers.spotcheck.tokens import Encoded, Tokens, contexts_differ, leading
+from trainers.spotcheck.tokens import Encoded, Tokens, contexts_differ, leading, split_common
 
 VERSION = 1
 CONTEXTS = 40
@@ -210,8 +210,6 @@ def _served(tokens: Tokens, recipe: Recipe, items: list[Item], serve: str | None
                 tokenize=False,
             )
         if served != scored:
-            from trainers.spotcheck.tokens import split_common
-
             before, left, right = split_common(served, scored)
             return {"train": left, "eval": right, "before": before[-200:], "count": 1, "row": index + 1,
                     "between": False, "ids_only": False}  # fmt: skip
@@ -232,8 +230,6 @@ def _served_tokenizer(tokens: Tokens, recipe: Recipe, serve: str) -> Any:
         raise CockpitError(f"the template can't be read: {error}", "Correct the path.", file=serve) from error
     return other
 
-
-__all__ = ["column", "main", "render", "template_switches"]
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

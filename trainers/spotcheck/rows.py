@@ -8,22 +8,19 @@ maximum length cuts at last.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
-from cockpit.contract import CockpitError, Recipe
+from cockpit.contract import Recipe
 from cockpit.contract.techniques import REWARDED
 from cockpit.data.examples import Example
 from trainers.data.demonstrations import sft_dataset
 from trainers.data.examples import no_shape, read_example, teaches
 from trainers.data.prompts import template_switches, training_prompt
-from trainers.data.rows import Row, column
+from trainers.data.rows import Row
+from trainers.spotcheck.settings import Settings
 from trainers.spotcheck.tokens import Encoded, Tokens, leading, locate
-
-MAX_LENGTH = 1024
-"""SFTConfig's own default."""
 
 
 def training_examples(rows: list[Row], recipe: Recipe, tokenizer: Any) -> list[Row | None]:
@@ -57,34 +54,6 @@ def _prompt_only(row: Row, recipe: Recipe, tokenizer: Any) -> Row | None:
     switches = template_switches(recipe)
     beside = {"chat_template_kwargs": switches} if switches else {}
     return {"prompt": training_prompt(tokenizer, prompt, recipe), "_settings": {}} | beside
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The fields of SFTConfig that decide what tokens are trained on."""
-
-    max_length: int | None
-    keep_end: bool
-    completion_only: bool
-    assistant_only: bool
-    text_field: str
-
-    @staticmethod
-    def of(recipe: Recipe, example: Row) -> Settings:
-        given = {**example.get("_settings", {}), **recipe.trainer}
-        only = given.get("completion_only_loss")
-        return Settings(
-            max_length=cast("int | None", given.get("max_length", MAX_LENGTH)),
-            keep_end=given.get("truncation_mode") == "keep_end",
-            completion_only=("prompt" in example and "completion" in example) if only is None else bool(only),
-            assistant_only=bool(given.get("assistant_only_loss", False)),
-            text_field=str(given.get("dataset_text_field", "text")),
-        )
-
-
-def max_length(recipe: Recipe) -> int | None:
-    """The length that training cuts at; None for no limit."""
-    return cast("int | None", recipe.trainer.get("max_length", MAX_LENGTH))
 
 
 class Trained:
@@ -160,7 +129,7 @@ class Trained:
         begin = _common(head.ids, full.ids)
         mask = [not self.settings.completion_only or i >= begin for i in range(len(full.ids))]
         if assistant is not None:
-            mask = [on and bool(says) for on, says in zip(mask, assistant, strict=True)]
+            mask = [on and bool(marked) for on, marked in zip(mask, assistant, strict=True)]
         if said is None:
             mask = [False] * len(full.ids)  # the model's own rollouts are trained on, not this
         return full, mask, begin
@@ -236,24 +205,3 @@ def _common(left: list[int], right: list[int]) -> int:
             break
         length += 1
     return length
-
-
-def template_of(recipe: Recipe) -> str | None:
-    """The chat template that the recipe's trainer section names (`chat_template_path`), read."""
-    path = recipe.trainer.get("chat_template_path")
-    if not isinstance(path, str):
-        return None
-    if path.endswith((".jinja", ".j2")):
-        try:
-            return Path(path).read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise CockpitError(
-                f"trainer.chat_template_path can't be read: {error}", "Correct it.", file=path
-            ) from error
-    from transformers import AutoTokenizer
-
-    tokenizer: Any = AutoTokenizer.from_pretrained(path)
-    return tokenizer.chat_template
-
-
-__all__ = ["Settings", "Trained", "column", "max_length", "template_of", "training_examples"]

@@ -67,7 +67,9 @@ def catch_up(ws: Workspace, *, deep: bool = True) -> int:
             happened += _of_run(view, views, ws.clock(), log)
     if not ended or not (deep or missing):
         return _write(ws, happened)
-    with suppress(CockpitError):  # a broken cockpit.toml: the verdicts are written all the same, and it is said below
+    with suppress(
+        CockpitError
+    ):  # a broken cockpit.toml: the verdicts are written all the same, and it is said below
         happened += _across(ws, views, ended, look=False)
     added = _write(ws, happened) + _write(ws, _across(ws, views, ended, look=True))
     for view in views:
@@ -135,9 +137,7 @@ def _verdict(view: ExperimentView) -> Entry:
     return Entry("verdict", text, experiment=view.id, key=f"verdict/{view.id}/{view.attempts}/{tail}")
 
 
-def _of_run(
-    view: ExperimentView, views: Sequence[ExperimentView], until: float, log: str
-) -> list[Happened]:
+def _of_run(view: ExperimentView, views: Sequence[ExperimentView], until: float, log: str) -> list[Happened]:
     """What the rules and the trainer say of one run, each dated by when it began, `until` at the latest."""
     from cockpit.services.rules import workspace_findings
 

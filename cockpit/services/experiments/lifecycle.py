@@ -194,7 +194,9 @@ def decide(ws: Workspace, experiment_id: str, status: str, reason: str) -> Exper
     view = ws.decide(experiment_id, status, reason)
     text = f"{status}{_worth(view)}: {reason}"
     # The moment and the words: two decisions within one second are two lines.
-    moment = f"{view.decision.time if view.decision else 0:.6f}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    moment = (
+        f"{view.decision.time if view.decision else 0:.6f}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    )
     key = f"decision/{view.id}/{status}/{moment}"
     methodlog_writer.record(ws, [Entry("decision", text, experiment=view.id, key=key)])
     return view

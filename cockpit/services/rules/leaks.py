@@ -38,7 +38,9 @@ def of_data(
         path, other = data.get(name), data.get(f"{name}_hash")
         if path:
             columns = cast("dict[str, str]", data.get("columns") or {})
-            told = _compared(ws, (str(train), digest), (str(path), other), columns, shown, look=look, keep=keep)
+            told = _compared(
+                ws, (str(train), digest), (str(path), other), columns, shown, look=look, keep=keep
+            )
             about = (experiment,) if experiment else ()
             found += [replace(finding, experiments=about) for finding in told]
     return found

@@ -126,7 +126,9 @@ def run(layout: AttemptLayout, options: argparse.Namespace, ready: Ready, lock: 
     _insist(record)
     trackers.close_left(layout)
     lock.release()  # the record is whole: whoever resumes or scores the run need not wait for what comes now
-    if not (options.foreground and watch.reason == "signal"):  # Slurm takes the node away, and may requeue the job
+    if not (
+        options.foreground and watch.reason == "signal"
+    ):  # Slurm takes the node away, and may requeue the job
         aftermath.write_down(layout, say)
     return 0
 
@@ -274,7 +276,9 @@ def _only_one(layout: AttemptLayout) -> Lock:
     try:
         return locks.take(layout.root / ".supervisor.lock")
     except OSError:
-        return Lock("none", -1)  # no room for a lock: the record can't be written either, and that will be said
+        return Lock(
+            "none", -1
+        )  # no room for a lock: the record can't be written either, and that will be said
 
 
 def _become_subreaper() -> None:

@@ -20,7 +20,9 @@ SETTLE_S = 0.3  # without locks: how long another writer may take from its last 
 Take = Callable[[Path, float], lock.Lock]
 
 
-def record(ws: Workspace, entries: Iterable[Entry], *, wait_s: float = WAIT_S, take: Take | None = None) -> int:
+def record(
+    ws: Workspace, entries: Iterable[Entry], *, wait_s: float = WAIT_S, take: Take | None = None
+) -> int:
     """Add what isn't there yet, dated today unless dated; gives the number of lines added.
 
     What it returns for is on the disk. Raises CockpitError where the log can't be written within `wait_s` seconds.
@@ -36,7 +38,9 @@ def record(ws: Workspace, entries: Iterable[Entry], *, wait_s: float = WAIT_S, t
         held = (take or _take)(place, wait_s)
     except OSError as error:
         raise CockpitError(
-            f"the method log can't be written: {error.strerror or error}", "Nothing of it is lost.", file=place
+            f"the method log can't be written: {error.strerror or error}",
+            "Nothing of it is lost.",
+            file=place,
         ) from error
     with held:
         if held.state == "busy":

@@ -102,7 +102,9 @@ def test_a_draft_says_why(small_gpu: Workspace) -> None:
     ],
 )
 def test_what_a_person_chose_stands(small_gpu: Workspace, override: str) -> None:
-    made = Recipe.load(small_gpu.layout.experiment(lifecycle.new(small_gpu, "sft", overrides=[override]).id).draft)
+    made = Recipe.load(
+        small_gpu.layout.experiment(lifecycle.new(small_gpu, "sft", overrides=[override]).id).draft
+    )
     name, _, value = override.removeprefix("trainer.").partition("=")
     assert made.trainer[name] == int(value)
     assert not made.reasons

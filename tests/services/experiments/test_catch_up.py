@@ -59,5 +59,9 @@ def test_what_an_earlier_version_wrote_is_not_written_again(stage: Stage) -> Non
     ]
     stage.layout.methodlog.write_text(HEADER + "\n".join(lines) + "\n")
     told = note(stage, "after the upgrade")
-    assert [entry.experiment for entry in told if entry.kind == "verdict"] == ["exp_0000", "exp_0001", "exp_0002"]
+    assert [entry.experiment for entry in told if entry.kind == "verdict"] == [
+        "exp_0000",
+        "exp_0001",
+        "exp_0002",
+    ]
     assert [entry.kind for entry in told] == ["verdict"] * 3 + ["decision", "note"]

@@ -108,7 +108,9 @@ def test_from_the_queue(workspace: Cli, loop: Loop, monkeypatch: pytest.MonkeyPa
     cockpit(workspace.root, "launch", "2", "--queue", "--reason", "a test")
     until(lambda: about(workspace.root, "verdict") and about(workspace.root, "verdict", "exp_0002"), 90)
     until(lambda: gone(workspace.root, "exp_0002"), 60)
-    ended = [facts.ended or 0.0 for id_ in ("exp_0001", "exp_0002") if (facts := facts_of(workspace.root, id_))]
+    ended = [
+        facts.ended or 0.0 for id_ in ("exp_0001", "exp_0002") if (facts := facts_of(workspace.root, id_))
+    ]
     told = [entry.experiment for entry in entries(workspace.root) if entry.kind == "verdict"]
     assert sorted(told) == ["exp_0001", "exp_0002"]
     assert ended == sorted(ended)

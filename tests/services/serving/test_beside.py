@@ -19,7 +19,9 @@ def test_what_came_of_the_start_stands_in_the_servers_record(tmp_path: Path) -> 
     flight = Flight(tmp_path / "ws/.cockpit/experiments/exp_0001/attempts/001")
     flight.recipe(None, technique="baseline", model={"name_or_path": str(model)}, mid_eval={"engine": "vllm"})
     (tmp_path / "ws/cockpit.toml").write_text('[serve]\npython = "/nowhere/python"\n')
-    done = subprocess.run([sys.executable, "-m", supervisor.SERVER, str(flight.layout.root)], timeout=60, check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", supervisor.SERVER, str(flight.layout.root)], timeout=60, check=True
+    )
     assert done.returncode == 0
     layout = serving.layout_for(str(model), serving.model_digest(model))
     facts = until(lambda: serving.read(layout), 60)

@@ -20,7 +20,7 @@ from cockpit.contract.serving import ServerFacts
 from cockpit.services.serving import http, servers
 from tests.services.serving.conftest import Start
 from tests.support.serving.standin import END
-from trainers.loop.signals import StopFlag, Stopped
+from trainers.attempt.signals import StopFlag, Stopped
 from trainers.scoring import served
 from trainers.scoring.served import Server, Unserved, check_adapter
 

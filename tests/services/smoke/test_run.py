@@ -40,7 +40,8 @@ def test_it_takes_the_longest_rows_and_trains_on_none_of_the_items(ws: Workspace
     trained = [row["prompt"] for row in read_rows(attempt.root / "data" / "train.jsonl")]
     items = [row["prompt"] for row in read_rows(attempt.root / "data" / "items.jsonl")]
     every = [
-        row["prompt"] for row in read_rows(Path(Recipe.load(ws.layout.experiment(draft).draft).data.train or ""))
+        row["prompt"]
+        for row in read_rows(Path(Recipe.load(ws.layout.experiment(draft).draft).data.train or ""))
     ]
     assert len(trained) == 10
     assert min(map(len, trained)) >= sorted(map(len, every))[-10] - 1

@@ -52,9 +52,7 @@ def test_many_processes_note_at_once(ws: Workspace, locks: str, writers: int, co
 
 def test_the_command_says_noted_for_what_is_there(ws: Workspace) -> None:
     words = [sys.executable, "-m", "cockpit", "--dir", str(ws.root), "note"]
-    running = [
-        subprocess.Popen([*words, f"line {n}"], stdout=subprocess.PIPE, text=True) for n in range(6)
-    ]
+    running = [subprocess.Popen([*words, f"line {n}"], stdout=subprocess.PIPE, text=True) for n in range(6)]
     assert [process.communicate(timeout=120)[0] for process in running] == ["Noted in methodlog.md.\n"] * 6
     assert sorted(texts(ws)) == [f"line {n}" for n in range(6)]
 

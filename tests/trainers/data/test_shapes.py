@@ -12,6 +12,7 @@ from cockpit.contract import CockpitError, Recipe
 from cockpit.data import column_names, needs
 from cockpit.data.examples import split_texts
 from cockpit.data.rows import ALIASES
+from trainers.attempt.processes import OneProcess
 from trainers.data.demonstrations import sft_dataset
 from trainers.data.examples import read_example
 from trainers.data.preferences import label_dataset, pairs_of, split_pairs
@@ -38,6 +39,7 @@ class Attempt:
         )
         self.said: list[str] = []
         self.gauges: dict[str, float] = {}
+        self.processes = OneProcess()
 
     def notice(self, text: str, level: str = "info") -> None:
         self.said.append(text)

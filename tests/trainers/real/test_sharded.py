@@ -13,7 +13,8 @@ from cockpit.contract import CockpitError
 from cockpit.contract.reader import read_rows
 from tests.trainers.real.conftest import Run, Tiny
 from tests.trainers.real.test_together_all import fly, pair
-from trainers.distributed import ranks, sharded
+from trainers.distributed import sharded
+from trainers.distributed.together import Together
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(300)]
 FSDP = """compute_environment: LOCAL_MACHINE
@@ -101,6 +102,7 @@ class Attempt:
     """As much of an attempt as `prepare` looks at; `said` are its notices."""
 
     def __init__(self, technique: str = "sft") -> None:
+        self.processes = Together(0, 1)
         resources = SimpleNamespace(accelerate_config="fsdp.yaml")
         self.recipe = SimpleNamespace(technique=technique, resources=resources)
         self.said: list[str] = []
@@ -142,6 +144,6 @@ def test_fsdp_without_gpus_is_said_to_be_none(monkeypatch: pytest.MonkeyPatch) -
     sharded.prepare(trainer(zero_stage=2), attempt)
     assert attempt.said == []
     monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
-    monkeypatch.setattr(ranks, "WORLD", 2)
+    attempt.processes = Together(0, 2)
     sharded.prepare(trainer(), attempt)
     assert "FSDP needs GPUs" in attempt.said[0]

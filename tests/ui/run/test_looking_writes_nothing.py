@@ -14,7 +14,9 @@ def stuck(root: Path) -> Stage:
     """A story whose first SFT ended early, and a second one that runs, learns, and scores nothing."""
     stage = Stage(root)
     stage.story()
-    out, clock, layout = stage.experiment("exp_0003", "sft", parent="exp_0000", hypothesis="format B", ago=200)
+    out, clock, layout = stage.experiment(
+        "exp_0003", "sft", parent="exp_0000", hypothesis="format B", ago=200
+    )
     stage._train(out, clock, steps=40, every=10, scores=[0.0, 0.0, 0.0, 0.0], reward=False)
     stage.process(layout, started=stage.now - 200)
     stage.settle()

@@ -12,10 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cockpit.contract import Recipe
+from trainers.attempt.attempt import Attempt
+from trainers.attempt.checkpoints import step_of, weights_key
 from trainers.data.examples import Example
-from trainers.loop.attempt import Attempt
-from trainers.loop.checkpoints import step_of
-from trainers.report.summary import weights_key
 
 _ID = re.compile(r"(exp_\d{4,})(?:@(\d+))?")
 

@@ -167,7 +167,7 @@ def _publish(
     fresh.mkdir(parents=True)
     try:
         save(fresh)
-        told = {
+        record = {
             "v": 1,
             "kind": kind,
             "key": folder.name,
@@ -176,7 +176,7 @@ def _publish(
             "by": os.environ.get("EVO_EXPERIMENT_ID"),
             "parts": {name: _short(value) for name, value in parts.items()},
         }
-        atomic.write_json(fresh / MADE, told)
+        atomic.write_json(fresh / MADE, record)
         if (folder / MADE).is_file():
             return  # where locks don't work two may have built it: the first stays
         shutil.rmtree(folder, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -25,7 +26,7 @@ _SURPLUS = ("training_args.bin", "README.md", "pytorch_model_fsdp.bin")
 class EvalState:
     """The early-stop state; it lies in every checkpoint, so that a resumed run decides as an unbroken one would.
 
-    `since_best`: scheduled mini-evals since the best one. `due`: this checkpoint's mini-eval was not done yet.
+    `since_best`: scheduled mid-evals since the best one. `due`: this checkpoint's mid-eval was not done yet.
     """
 
     best_score: float | None = None
@@ -69,11 +70,11 @@ def finished(folder: Path) -> bool:
     return state.get("global_step", 0) >= state.get("max_steps", 1) > 0
 
 
-def publish(layout: AttemptLayout, written: Path, step: int, state: EvalState, *, use_cache: bool) -> Path:
+def publish(layout: AttemptLayout, written: Path, step: int, state: EvalState) -> Path:
     """Make `written`, which transformers just filled, the checkpoint of `step`. Raises OSError."""
     for name in _SURPLUS:
         (written / name).unlink(missing_ok=True)
-    _restore_cache_switch(written / "config.json", use_cache)
+    _restore_cache_switch(written / "config.json")
     state.save(written)
     target = layout.checkpoint(step)
     old = written.with_name(f"{target.name}.old")
@@ -87,11 +88,11 @@ def publish(layout: AttemptLayout, written: Path, step: int, state: EvalState, *
     return target
 
 
-def _restore_cache_switch(config: Path, use_cache: bool) -> None:
+def _restore_cache_switch(config: Path) -> None:
     """Training had the key-value cache off; whoever serves the checkpoint wants it as the base had it."""
     values: Any = read_json(config)
-    if isinstance(values, dict) and values.get("use_cache") is not use_cache:
-        config.write_text(json.dumps({**values, "use_cache": use_cache}, indent=2) + "\n")
+    if isinstance(values, dict) and values.get("use_cache") is not True:
+        config.write_text(json.dumps({**values, "use_cache": True}, indent=2) + "\n")
 
 
 def rotate(layout: AttemptLayout, *, keep_last: int, best_step: int | None) -> None:
@@ -108,6 +109,17 @@ def rotate(layout: AttemptLayout, *, keep_last: int, best_step: int | None) -> N
             print(f"[cockpit] could not remove {path.name}: {error}", flush=True)
             continue
         shutil.rmtree(doomed, ignore_errors=True)
+
+
+def weights_key(folder: Path) -> str:
+    """SHA-256 over the weights of `folder` (names and contents of its safetensors files), in hexadecimal."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*.safetensors")):
+        digest.update(path.name.encode())
+        with path.open("rb") as handle:
+            while chunk := handle.read(1 << 20):
+                digest.update(chunk)
+    return digest.hexdigest()
 
 
 def clear_unfinished(layout: AttemptLayout) -> None:

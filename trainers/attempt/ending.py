@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from cockpit.contract import CockpitError, Recipe
 from cockpit.contract.events import Outcome
-from trainers.loop.signals import StopFlag, Stopped
+from trainers.attempt.signals import StopFlag, Stopped
 
 
 @dataclass(frozen=True)
