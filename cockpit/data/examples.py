@@ -165,7 +165,7 @@ def _single(row: Mapping[str, Any], columns: Columns | None) -> Example:
 
 def _mask(row: Mapping[str, Any], columns: Columns | None, turns: int) -> tuple[bool, ...] | None:
     """Which messages are learnt: evo's `trainable`, or the weight that each turn carries."""
-    given: object = value(row, "trainable", columns)
+    given = cast("object", value(row, "trainable", columns))
     held: object = value(row, "messages", columns)
     if given is None:
         weights = weights_of(held)
@@ -175,12 +175,11 @@ def _mask(row: Mapping[str, Any], columns: Columns | None, turns: int) -> tuple[
             raise Misfit(
                 f"a message has the weight {part:g}", "The loss takes a message whole or not at all: 0 or 1."
             )
-        values: list[object] | None = [weight > 0 for weight in weights]
-    else:
-        values = cast("list[object]", given) if isinstance(given, list) else None
+        given = cast("object", weights)
+    values = cast("list[object]", given) if isinstance(given, list) else None
     wanted = len(cast("list[object]", held)) if isinstance(held, list) else turns
     if values is None or len(values) != wanted:
-        got = type(given).__name__ if values is None else len(values)
+        got = type(cast("object", given)).__name__ if values is None else len(values)
         raise Misfit(
             f"`trainable` has {got} values for {wanted} messages",
             "Give one true or false a message, or null.",

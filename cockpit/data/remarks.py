@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
 
 from cockpit.data.columns import Column, Columns
 from cockpit.data.messages import messages_in
 from cockpit.data.numbers import is_rating
-
-if TYPE_CHECKING:
-    from cockpit.data.shapes import Reading
 
 # Placeholders of the field's vision and audio formats; HTML's own img has attributes.
 _MEDIA = re.compile(r"<(image|video|audio)>|<img>[^<]*</img>|<\|?(image|video|audio)(_pad)?\|>")
@@ -20,14 +16,14 @@ _SHARE = 0.1
 """Of the rows: fewer with a placeholder are likely to speak of one."""
 
 
-def remarked(reading: Reading, columns: Columns) -> Reading:
-    """The reading with what a person must know of these rows."""
+def remarks(roles: Mapping[str, str], unused: Iterable[str], columns: Columns) -> tuple[list[str], str]:
+    """What a person must know of rows that are read so, and why no program can check their answers, if so."""
     notes: list[str] = []
     unchecked = ""
-    used = [columns[name] for name in reading.columns.values() if name in columns]
-    if "tools" in reading.columns or any(_calls(column) for column in used):
+    used = [columns[name] for name in roles.values() if name in columns]
+    if "tools" in roles or any(_calls(column) for column in used):
         unchecked = "answers call tools"
-    for name in reading.unused:
+    for name in unused:
         column = columns[name]
         if column.is_mostly("text") and all(is_rating(value) for value in column.values):
             notes.append(
@@ -42,7 +38,7 @@ def remarked(reading: Reading, columns: Columns) -> Reading:
             "text alone, so the model would learn to answer without seeing it."
         )
         unchecked = "answers are about an image, a video or a sound"
-    return replace(reading, notes=(*reading.notes, *notes), unchecked=unchecked)
+    return notes, unchecked
 
 
 def _share(column: Column) -> float:

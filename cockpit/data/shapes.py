@@ -8,7 +8,7 @@ preference and KTO files, and evo's scored trajectories.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from cockpit.data.column_names import (
@@ -35,7 +35,7 @@ from cockpit.data.column_names import (
 from cockpit.data.columns import Column, Columns, columns_of
 from cockpit.data.messages import calls_of, turns_of
 from cockpit.data.numbers import as_number
-from cockpit.data.remarks import remarked
+from cockpit.data.remarks import remarks
 from cockpit.data.rows import ranked
 
 Shape = Literal[
@@ -122,7 +122,8 @@ def recognise(rows: Iterable[Mapping[str, Any]]) -> Reading:
     for rule in _RULES:
         reading = rule(_Found(columns))
         if reading is not None:
-            return remarked(reading, columns)
+            notes, unchecked = remarks(reading.columns, reading.unused, columns)
+            return replace(reading, notes=(*reading.notes, *notes), unchecked=unchecked)
     return _unknown(columns)
 
 
