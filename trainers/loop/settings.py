@@ -8,48 +8,11 @@ import importlib.metadata
 from typing import Any, TypeVar
 
 from cockpit.contract import CockpitError, Recipe
+from cockpit.contract.setting_names import DECIDED, GONE, recipe_name
 from trainers.distributed import ranks
 from trainers.loop.attempt import Attempt
 
 Config = TypeVar("Config")
-
-# Names that TRL or transformers had once, and what stands for them now.
-RENAMED = {
-    "evaluation_strategy": "eval_strategy (the mini-eval is set by mid_eval.every_steps)",
-    "warmup_ratio": "warmup_steps (a value below 1 is the ratio)",
-    "no_cuda": "use_cpu",
-    "max_seq_length": "max_length",
-    "max_prompt_length": "nothing: filter long prompts out of the data",
-    "gradient_checkpointing": "activation_checkpointing",
-    "torch_dtype": "model.dtype of the recipe",
-    "tokenizer": "processing_class, which the cockpit passes",
-    "logging_dir": "nothing: metrics.jsonl is the log",
-    "overwrite_output_dir": "nothing: an attempt's folder is its own",
-    "save_safetensors": "nothing: it is always safetensors",
-    "group_by_length": "train_sampling_strategy",
-    "peft_config": "the peft section of the recipe",
-    "num_epochs": "num_train_epochs",
-    "lr": "learning_rate",
-    "batch_size": "per_device_train_batch_size",
-}
-
-# Fields of TRL that another part of the recipe, or the cockpit, decides.
-DECIDED = {
-    "output_dir": "the attempt's folder",
-    "run_name": "the experiment's id",
-    "report_to": "report_to of the recipe",
-    "seed": "seed of the recipe",
-    "save_strategy": "mid_eval.every_steps and mid_eval.every_epochs",
-    "save_steps": "mid_eval.every_steps and mid_eval.every_epochs",
-    "save_total_limit": "mid_eval.keep_last",
-    "eval_strategy": "mid_eval.every_steps",
-    "eval_steps": "mid_eval.every_steps",
-    "load_best_model_at_end": "the best checkpoint, which is always kept",
-    "resume_from_checkpoint": "--resume",
-    "reward_weights": "rewards of the recipe",
-    "enable_jit_checkpoint": "the trainer's own signal handlers",
-    "push_to_hub": "nothing: checkpoints stay in the attempt's folder",
-}
 
 ON_CPU = {
     "use_cpu": True,
@@ -119,10 +82,9 @@ def check_names(config_class: type[Any], given: dict[str, Any], technique: str) 
     for name in given:
         if name in DECIDED:
             raise CockpitError(f"trainer.{name} is not set here: it follows {DECIDED[name]}", "Leave it out.")
-        if name in RENAMED:
-            raise CockpitError(
-                f"trainer.{name} is not a name that {technique} takes", f"It is now {RENAMED[name]}."
-            )
+        now = GONE.get(name) or recipe_name(name, technique)
+        if now != name:
+            raise CockpitError(f"trainer.{name} is not a name that {technique} takes", f"It is now {now}.")
         if name not in known:
             close = difflib.get_close_matches(name, known, n=5, cutoff=0.5)
             hint = f"Close to it: {', '.join(close)}." if close else f"It takes: {', '.join(sorted(known))}."

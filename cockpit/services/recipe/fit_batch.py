@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cockpit.contract.errors import CockpitError
 from cockpit.core.recipe import batches
 from cockpit.core.recipe.memory import Device, plan_of
-from cockpit.core.recipe.recipes import parse_overrides
+from cockpit.core.recipe.recipes import asked_for
 from cockpit.core.recipe.settings import ONLINE_GROUPS
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def lowered(
     """
     from cockpit.services.recipe import fit
 
-    asked = {**parse_overrides((recipes or {}).get(recipe.technique)), **parse_overrides(overrides)}
+    asked = asked_for(recipe.technique, overrides, recipes)
     if recipe.launcher == "slurm" or recipe.resources.command or batches.chosen(recipe, asked):
         return recipe
     try:

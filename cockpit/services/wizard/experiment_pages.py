@@ -178,6 +178,8 @@ def _against_log(wizard: Wizard, recipe: Recipe) -> list[str]:
 
 
 def take_recipe(wizard: Wizard, value: str, reason: str) -> bool:
+    from cockpit.core.recipe import aliases, recipes
+
     if not value or value == "go":
         recipe_of(wizard)
         return True
@@ -186,23 +188,28 @@ def take_recipe(wizard: Wizard, value: str, reason: str) -> bool:
         value = shlex.join(text for text, _ in suggestions(wizard, recipe_of(wizard)))
         if not value:
             raise CockpitError("the data suggests no other setting", "Go on.")
-    wizard.state.settings = before[:-1] if value == "undo" else _with_settings(before, shlex.split(value))
+    given, technique = ([] if value == "undo" else shlex.split(value)), wizard.state.technique
+    recipes.named_overrides([text for text in given if not text.endswith("=")], technique)
+    wizard.state.settings = before[:-1] if value == "undo" else _with_settings(before, given, technique)
     try:
         recipe_of(wizard)
     except CockpitError:
         wizard.state.settings = before
         raise
+    for note in aliases.notes_on(given, technique):
+        wizard.tell(f"{note}.")
     return False
 
 
-def _with_settings(before: list[str], given: list[str]) -> list[str]:
-    """`NAME=VALUE` on top of those before; `NAME=` takes a setting back to its default."""
-    made = list(before)
-    for text in given:
+def _with_settings(before: list[str], given: list[str], technique: str) -> list[str]:
+    """`NAME=VALUE` in place of what was said of it before; `NAME=` takes a setting back to its default."""
+    from cockpit.core.recipe.aliases import rename_text
+
+    made = [rename_text(text, technique) for text in before]
+    for text in (rename_text(text, technique) for text in given):
         name, equals, value = text.partition("=")
-        if equals and not value:
-            made = [kept for kept in made if kept.partition("=")[0] != name]
-        else:
+        made = [kept for kept in made if not equals or kept.partition("=")[0] != name]
+        if value or not equals:
             made.append(text)
     return made
 
@@ -256,7 +263,8 @@ def take_fit(wizard: Wizard, value: str, reason: str) -> bool:
 
     s = wizard.state
     found = fit.of(wizard.ws, s.experiment)
-    s.settings = [*s.settings, *(text for change in found.changes for text in change.overrides)]
+    changes = [text for change in found.changes for text in change.overrides]
+    s.settings = _with_settings(s.settings, changes, s.technique)
     s.experiment = lifecycle.new(
         wizard.ws, s.technique, hypothesis=s.hypothesis, parent=s.parent or None, overrides=s.settings
     ).id

@@ -37,7 +37,7 @@ def _settings(workspace: Workspace, draft: Draft) -> None:
     from cockpit.core.recipe import recipes
 
     if draft.technique in ("baseline", "custom"):
-        recipes.parse_overrides(draft.overrides)
+        recipes.named_overrides(draft.overrides, draft.technique)
         return
     recipes.resolve(
         draft.technique,

@@ -57,6 +57,9 @@ def recipe(technique: str = "sft", *overrides: str, **more: Any) -> Any:
         ("hours <= 2", ("budget.seconds=36000",), True),
         ("never use qwen", (), True),
         ("be kind to the GPU, please", (), False),
+        ("lr <= 1e-6", (), True),
+        ("rank >= 64", (), True),
+        ("bs <= 64", (), False),
         ("answers must stay polite", (), False),
     ],
 )

@@ -129,6 +129,20 @@ def test_settings_are_changed_shown_and_taken_back(given: tuple[Path, str, str])
     assert wizard.state.settings == []
 
 
+def test_a_short_name_is_said_stored_under_trls_and_replaced_by_it(given: tuple[Path, str, str]) -> None:
+    said: list[str] = []
+    wizard = to(Wizard(given[0], tell=said.append), "recipe", given)
+    wizard.answer("lr=2e-5 rank=8")
+    assert said[-2:] == ["lr is learning_rate.", "rank is peft.r."]
+    assert wizard.state.settings == ["learning_rate=2e-5", "peft.r=8"]
+    wizard.answer("learning_rate=3e-5")  # no conflict with what was said before: it is said anew
+    wizard.answer("r=")
+    assert wizard.state.settings == ["learning_rate=3e-5"]
+    with pytest.raises(CockpitError, match="both set learning_rate"):
+        wizard.answer("lr=1e-5 learning_rate=2e-5")
+    assert wizard.state.settings == ["learning_rate=3e-5"]
+
+
 def test_a_second_experiment_shows_what_differs_from_its_parent(given: tuple[Path, str, str]) -> None:
     wizard = to(Wizard(given[0]), "end", given)
     wizard.answer("leave")
