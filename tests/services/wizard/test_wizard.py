@@ -25,8 +25,6 @@ from cockpit.ui.wizard.screen import WizardScreen
 from tests.support.standin_workspace import Behave
 from trainers.tiny import task
 
-SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
-
 
 def to(wizard: Wizard, step: str, given: tuple[Path, str, str]) -> Wizard:
     """Answer up to `step`."""
@@ -371,28 +369,21 @@ async def test_a_setting_is_edited_under_the_cursor(
     assert Wizard(given[0]).step == "hypothesis"
 
 
-def _file(name: str) -> str:
-    path = SHARED / name
-    if not path.is_file():
-        pytest.skip(f"the real data file is not here: {path}")
-    return str(path)
-
-
 @pytest.mark.parametrize(
     ("name", "verifier", "technique"),
     [
-        ("gsm8k/test.jsonl", "hashes", "grpo"),
-        ("llamafactory_demo/dpo_en_demo.json", "f1", "dpo"),
-        ("llamafactory_demo/kto_en_demo.json", "f1", "kto"),
-        ("llamafactory_demo/alpaca_en_demo.json", "f1", "sft"),
+        ("gsm8k_test.jsonl", "hashes", "grpo"),
+        ("pairs.json", "f1", "dpo"),
+        ("labelled.json", "f1", "kto"),
+        ("alpaca.json", "f1", "sft"),
         ("tiny", "numeric", "grpo"),
     ],
 )
-def test_real_files_end_in_their_technique_and_a_recipe(
-    given: tuple[Path, str, str], tmp_path: Path, name: str, verifier: str, technique: str
+def test_files_of_public_shapes_end_in_their_technique_and_a_recipe(
+    given: tuple[Path, str, str], tmp_path: Path, shapes: Path, name: str, verifier: str, technique: str
 ) -> None:
     """With nothing but enter: the verifier that is suggested, the technique that is advised, a draft."""
-    data = task.write_data(tmp_path / "task")["train"] if name == "tiny" else _file(name)
+    data = task.write_data(tmp_path / "task")["train"] if name == "tiny" else str(shapes / name)
     wizard = Wizard(given[0])
     while wizard.step != "hypothesis":
         page = wizard.page()
