@@ -53,7 +53,7 @@ def _silent(text: str) -> None:
 
 def as_dict(found: Smoke) -> dict[str, Any]:
     """The verdict, its stages, and what was measured."""
-    from cockpit.core.smoke.gate import passed_stages
+    from cockpit.core.smoke.verdict import passed_stages
 
     return {
         **found.verdict.as_dict(),

@@ -13,6 +13,8 @@ VERSION = 1
 Stage = Literal["importing", "loading", "tokenizing", "training", "evaluating", "saving", "done"]
 Outcome = Literal["finished", "early_stopped", "stopped", "failed", "out_of_memory"]
 Level = Literal["info", "warning", "error"]
+Subject = Literal["held_out"]
+"""What a notice can be about, for programs: `held_out`, why there is no full held-out pass."""
 CheckpointReason = Literal["periodic", "request", "stop", "end"]
 Split = Literal["train", "eval"]
 
@@ -25,7 +27,6 @@ STAGES: tuple[Stage, ...] = (
     "saving",
     "done",
 )
-OUTCOMES: tuple[Outcome, ...] = ("finished", "early_stopped", "stopped", "failed", "out_of_memory")
 
 # kind -> the fields that a reader may count on (others may be there as well)
 KINDS: dict[str, tuple[str, ...]] = {

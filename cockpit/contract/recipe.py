@@ -25,7 +25,6 @@ from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
 
 VERSION = 1
-TECHNIQUES = ("sft", "dpo", "kto", "orpo", "rft", "grpo", "rloo", "ppo", "reward")
 Technique = Literal["baseline", "sft", "dpo", "kto", "orpo", "rft", "grpo", "rloo", "ppo", "reward", "custom"]
 
 

@@ -137,3 +137,7 @@ def _bare(name: str, technique: str) -> str:
 def _plain(name: str) -> str:
     """`Learning-Rate` as `learning_rate`."""
     return name.lower().replace("-", "_")
+
+
+METRICS = {"learning_rate": "lr", "lr-AdamW": "lr"}
+"""What trainers and trackers log, and the column that it is kept under."""

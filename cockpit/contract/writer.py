@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any, SupportsFloat, cast
 
 from cockpit.contract import atomic
-from cockpit.contract.events import VERSION, CheckpointReason, Level, Outcome, Split, Stage
+from cockpit.contract.events import VERSION, CheckpointReason, Level, Outcome, Split, Stage, Subject
 from cockpit.contract.layout import AttemptLayout
-from cockpit.contract.reader import last_event
+from cockpit.contract.reader import decode_line, last_event
 
 _TAIL = 65536  # bytes looked at for the last sequence number: far more than a line of ours
 
@@ -58,9 +58,9 @@ class AttemptWriter:
         """Say which part of the job begins now."""
         self.event("stage", name=name, detail=detail)
 
-    def notice(self, level: Level, text: str) -> None:
-        """Tell the person something in a sentence."""
-        self.event("notice", level=level, text=text)
+    def notice(self, level: Level, text: str, about: Subject | None = None) -> None:
+        """Tell the person something in a sentence; `about` is for programs, which don't read it."""
+        self.event("notice", level=level, text=text, **({"about": about} if about else {}))
 
     def metrics(self, step: int, values: Mapping[str, object]) -> None:
         """Log numbers at `step` (optimizer steps). NaN and infinities become null, named under `nonfinite`."""
@@ -77,6 +77,23 @@ class AttemptWriter:
         if nonfinite:
             row["nonfinite"] = nonfinite
         self._append(self.layout.metrics, row)
+
+    def rewind(self, step: int) -> int:
+        """Drop the rows of metrics.jsonl after `step`, from which a resume goes on; gives how many there were.
+
+        The file is replaced, so that whoever follows it reads it again from its start.
+        """
+        try:
+            kept, dropped = _up_to(self.layout.metrics, step)
+            if dropped:
+                handle = self._open.pop(self.layout.metrics, None)
+                if handle is not None:
+                    handle.close()
+                atomic.write_bytes(self.layout.metrics, kept)
+        except OSError as error:
+            self._failed(self.layout.metrics.name, error)
+            return 0
+        return dropped
 
     def mid_eval(self, step: int, score: float, **fields: object) -> None:
         """Report a mini-eval: `score` in 0..1, and what more is known of `events.KINDS["mid_eval"]`.
@@ -223,6 +240,24 @@ def _number(value: object) -> int | float | None:
         return float(cast("SupportsFloat", value))
     except (TypeError, ValueError):
         return None
+
+
+def _up_to(path: Path, step: int) -> tuple[bytes, int]:
+    """The lines of a metrics file without the rows after `step`, and how many those are."""
+    if not path.is_file():
+        return b"", 0
+    kept, dropped = bytearray(), 0
+    with path.open("rb") as handle:
+        for line in handle:
+            if _is_after((decode_line(line) or {}).get("step"), step):
+                dropped += 1
+            else:
+                kept += line
+    return bytes(kept), dropped
+
+
+def _is_after(value: object, step: int) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value > step
 
 
 def _ends_in_half_a_line(path: Path) -> bool:

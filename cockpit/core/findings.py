@@ -1,20 +1,13 @@
-"""What a diagnostic, a reading or a check says, and in which order it is shown."""
+"""What a rule says: a finding. Which rules there are, and their order, stands in core/rules/table."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 Severity = Literal["info", "warn", "alarm", "block"]
 SEVERITIES: tuple[Severity, ...] = ("info", "warn", "alarm", "block")
-
-RULES = (
-    "stuck-at-zero", "below-random", "no-gain", "same-score-across-techniques", "flat-loss", "reward-hacking",
-    "overfit-or-leak", "degenerate-reward", "kl-blow-up", "entropy-collapse", "truncated-completions",
-    "loss-spike", "nonfinite", "stalled-run", "mid-eval-regression", "eval-in-train", "eval-in-synthetic",
-    "trained-on-failures", "untrained-checkpoint", "objective-mismatch",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +30,16 @@ class Finding:
 
     @property
     def key(self) -> str:
-        """Names the finding across repeated runs of its rule: the rule and what it is about."""
+        """Name the finding across repeated runs of its rule: the rule and what it is about.
+
+        Whoever points at a finding keeps its key: lists of findings are made anew all the time.
+        """
         return f"{self.rule}:{','.join(self.experiments)}"
 
     def as_dict(self) -> dict[str, object]:
         """Return the shape of `--json`."""
         return {
+            "key": self.key,
             "rule": self.rule,
             "severity": self.severity,
             "experiments": list(self.experiments),
@@ -74,18 +71,3 @@ def _texts(value: object) -> tuple[str, ...]:
     if isinstance(value, list | tuple):
         return tuple(str(part) for part in cast("list[object]", value))
     return ()
-
-
-def ranked(findings: Iterable[Finding]) -> list[Finding]:
-    """Return them gravest first, in a stable order, each key once (the gravest of equals)."""
-    order = {severity: -rank for rank, severity in enumerate(SEVERITIES)}
-    kept: dict[str, Finding] = {}
-    for finding in sorted(
-        findings, key=lambda f: (order[f.severity], _rank(f.rule), f.experiments, f.headline)
-    ):
-        kept.setdefault(finding.key, finding)
-    return list(kept.values())
-
-
-def _rank(rule: str) -> int:
-    return RULES.index(rule) if rule in RULES else len(RULES)

@@ -60,6 +60,32 @@ def test_what_a_crash_tore_stays_a_line_of_its_own(writer: AttemptWriter) -> Non
     assert [row["text"] for row in rows(writer.layout.events)] == ["one", "three"]
 
 
+def test_a_resume_drops_the_rows_after_its_checkpoint(writer: AttemptWriter) -> None:
+    for step in (1, 2, 3, 4):
+        writer.metrics(step, {"loss": 1 / step})
+        if step % 2 == 0:
+            writer.metrics(step, {"eval/score": 0.5})
+    with writer.layout.metrics.open("ab") as handle:
+        handle.write(b'{"step": 5, "lo')
+    tail = LineTail(writer.layout.metrics)
+    assert len(tail.read()) == 6
+    assert writer.rewind(2) == 3
+    writer.metrics(3, {"loss": 0.1})
+    assert [(row["step"], "loss" in row) for row in rows(writer.layout.metrics)] == [
+        (1, True), (2, True), (2, False), (3, True),
+    ]  # fmt: skip
+    assert len(tail.read()) == 5, "a follower begins anew; what was torn is a line of its own"
+    assert tail.restarted == 1
+
+
+def test_a_resume_from_the_last_row_touches_nothing(writer: AttemptWriter) -> None:
+    assert writer.rewind(0) == 0
+    writer.metrics(1, {"loss": 1.0})
+    before = writer.layout.metrics.stat()
+    assert writer.rewind(1) == 0
+    assert writer.layout.metrics.stat() == before
+
+
 def test_numbers_that_are_none_are_null_and_named(writer: AttemptWriter) -> None:
     writer.metrics(7, {"loss": math.nan, "grad_norm": math.inf, "lr": 1e-3, "note": "no number", "kl": None})
     line = writer.layout.metrics.read_text()

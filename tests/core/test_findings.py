@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cockpit.core.findings import RULES, Finding, ranked
+from cockpit.core.findings import Finding
+from cockpit.core.rules.table import ranked
 
 FINDING = Finding(
     "no-gain",
@@ -45,7 +46,3 @@ def test_ranked_puts_the_gravest_first_and_drops_repeats() -> None:
     milder = Finding("eval-in-train", "warn", "b, milder")
     unknown = Finding("mine", "alarm", "c")
     assert ranked([info, milder, unknown, block, info]) == [block, unknown, info]
-
-
-def test_the_rule_names_are_those_of_the_history_format() -> None:
-    assert len(RULES) == len(set(RULES)) == 20

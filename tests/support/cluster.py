@@ -6,6 +6,7 @@ with Cluster(folder) as cluster: os.environ |= cluster.env
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -37,7 +38,8 @@ SlurmdLogFile={root}/slurmd-%n.log
 SchedulerType=sched/backfill
 SchedulerParameters=sched_interval=1,bf_interval=1,batch_sched_delay=0
 JobRequeue=1
-KillWait=10
+FirstJobId={job}
+KillWait=30
 MailProg=/bin/true
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
@@ -76,7 +78,11 @@ class Cluster:
         key.chmod(0o600)
         host = socket.gethostname().split(".")[0]
         controller, first, second = _free_port(), _free_port(), _free_port()
-        text = CONFIG.format(root=self.root, host=host, controller=controller, first=first, second=second)
+        # A job's number makes the port where its nodes meet, and there may be two clusters on this machine.
+        job = random.randrange(1, 11_000)
+        text = CONFIG.format(
+            root=self.root, host=host, controller=controller, first=first, second=second, job=job
+        )
         (self.root / "slurm.conf").write_text(text)
         munge = [f"--{name}={self.root}/{file}" for name, file in
                  (("key-file", "key"), ("socket", "munge.socket"), ("pid-file", "munged.pid"),

@@ -17,8 +17,9 @@ from cockpit.contract import AttemptLayout, AttemptWriter, CockpitError, Recipe,
 from cockpit.contract.events import Stage
 from trainers.distributed import ranks
 from trainers.distributed.ranks import RANK as RANK
+from trainers.loop import checkpoints
 from trainers.loop.ending import Ending, explain
-from trainers.loop.signals import StopFlag, Stopped, hold
+from trainers.loop.signals import StopFlag, Stopped, hold, over
 from trainers.model import imports
 from trainers.report import evo, summary, trackers
 from trainers.rollouts import vllm_rollouts
@@ -55,16 +56,31 @@ class Attempt:
         """Report a stage, unless the run was asked to stop meanwhile. Raises Stopped."""
         if self.stop:
             raise Stopped
+        self.enter(name, detail)
+
+    def enter(self, name: Stage, detail: str = "") -> None:
+        """Report a stage, whatever was asked meanwhile: for where all processes have agreed to go on."""
         (imports.hold if name == "importing" else imports.settle)()
         if RANK == 0:
             print(f"== {name} {detail}".rstrip(), flush=True)
         self.out.stage(name, detail)
 
-    def notice(self, text: str, level: Any = "info") -> None:
-        """Tell the person something, in the events and in the log."""
+    def told_to_stop(self) -> bool:
+        """Whether any process of the run was asked to stop. Waits for all of them, and tells them all the same.
+
+        Act on the answer, never on `stop`: a signal that comes a moment later is heard here and not yet there, and
+        processes that don't do the same wait for each other until they are killed.
+        """
+        agreed = ranks.agree(bool(self.stop))[0]
+        if agreed:
+            self.stop.follow()
+        return agreed
+
+    def notice(self, text: str, level: Any = "info", about: Any = None) -> None:
+        """Tell the person something, in the events and in the log; programs go by `about`, not by the sentence."""
         if RANK == 0:
             print(f"[{level}] {text}", flush=True)
-        self.out.notice(level, text)
+        self.out.notice(level, text, about)
 
 
 def run(technique: str, body: Callable[[Attempt], Ending], argv: list[str] | None = None) -> int:
@@ -89,6 +105,8 @@ def run(technique: str, body: Callable[[Attempt], Ending], argv: list[str] | Non
     try:
         attempt = open_attempt(root, technique, out, stop, resume=args.resume)
         if RANK == 0:
+            if attempt.resume:
+                _forget_lost_steps(attempt)
             trackers.start(attempt)
         ending = body(attempt)
     except BaseException as error:  # noqa: BLE001 - every end is reported, none swallowed: see `explain`
@@ -96,6 +114,17 @@ def run(technique: str, body: Callable[[Attempt], Ending], argv: list[str] | Non
         log_error(error)
         ending = _blamed(ending, out.layout, began)
     return finish(attempt, out, ending)
+
+
+def _forget_lost_steps(attempt: Attempt) -> None:
+    """Drop the rows after the checkpoint that a resume goes on from: a killed run had got further than it had saved."""
+    newest = checkpoints.newest(attempt.layout)
+    step = (checkpoints.step_of(newest) or 0) if newest else 0
+    dropped = attempt.out.rewind(step)
+    if dropped:
+        attempt.notice(
+            f"The metrics after step {step} ({dropped} rows) are dropped: those steps are done again."
+        )
 
 
 def _blamed(ending: Ending, layout: AttemptLayout, began: float) -> Ending:
@@ -160,7 +189,9 @@ def finish(attempt: Attempt | None, out: AttemptWriter, ending: Ending) -> int:
     if ending.score_checkpoint and attempt is not None:
         if RANK == 0:
             _become_evaluate(attempt, ending.score_checkpoint)
+        over()
         return 0
+    over()
     if ending.outcome != "failed":
         out.stage("done")
     out.end(ending.outcome, ending.reason, **ending.fields())
@@ -176,7 +207,7 @@ def _become_evaluate(attempt: Attempt, checkpoint: str) -> None:
     attempt.out.close()
     sys.stdout.flush()
     sys.stderr.flush()
-    hold()
+    hold(again=bool(attempt.stop) and not evo.inside(attempt.layout))
     here = [sys.executable, "-u", "-m", "trainers.evaluate", str(attempt.layout.root)]
     told = [*here, "--checkpoint", checkpoint, "--after-training"]
     os.execve(sys.executable, told, ranks.environment_alone())

@@ -59,7 +59,7 @@ class MidEval(Progress, TrainerCallback):
         last = state.global_step >= state.max_steps
         due = last or state.global_step % self.every == 0
         self.state.due = due or "evaluate" in wanted
-        if self.attempt.stop:
+        if "stop" in wanted:  # `attempt.stop` may have been set since they agreed, and here alone
             self.reason = "stop"
             # A mini-eval that the schedule asks for waits for the resume; one that was only asked for does not.
             self.state.due = due
@@ -94,7 +94,7 @@ class MidEval(Progress, TrainerCallback):
             request.done()
         self.asked, self.save_error = [], None
         self.state = ranks.from_first(self.state)
-        if self.state.early_stopped or ranks.agree(bool(self.attempt.stop))[0]:
+        if self.state.early_stopped or self.attempt.told_to_stop():
             control.should_training_stop = True
 
     def evaluate(
@@ -166,7 +166,7 @@ class MidEval(Progress, TrainerCallback):
         names = {request.name for request in self.asked}
         agreed = ranks.agree(bool(self.attempt.stop), "evaluate" in names, "checkpoint" in names)
         if agreed[0]:
-            self.attempt.stop.set("asked in another of its processes")
+            self.attempt.stop.follow()
         return {
             name for name, is_set in zip(("stop", "evaluate", "checkpoint"), agreed, strict=True) if is_set
         }

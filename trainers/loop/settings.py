@@ -83,7 +83,7 @@ def check_names(config_class: type[Any], given: dict[str, Any], technique: str) 
         if name in DECIDED:
             raise CockpitError(f"trainer.{name} is not set here: it follows {DECIDED[name]}", "Leave it out.")
         now = GONE.get(name) or recipe_name(name, technique)
-        if now != name:
+        if now != name and name not in known:
             raise CockpitError(f"trainer.{name} is not a name that {technique} takes", f"It is now {now}.")
         if name not in known:
             close = difflib.get_close_matches(name, known, n=5, cutoff=0.5)

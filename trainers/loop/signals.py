@@ -7,8 +7,10 @@ come, all of them are.
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
+import threading
 import time
 from types import FrameType
 
@@ -34,6 +36,12 @@ class StopFlag:
         """Ask for a stop; the first reason is the one that is reported."""
         self.reason = self.reason or reason
 
+    def follow(self) -> None:
+        """Ask for a stop because another process of the run was asked; a signal that comes soon is the same wish."""
+        if not self:
+            self.set("asked in another of its processes")
+            self._first = time.monotonic()
+
     def listen(self) -> None:
         """Take over SIGTERM and SIGINT, and let through those that waited during an exec (see `hold`)."""
         for number in _ASKED:
@@ -52,6 +60,31 @@ class StopFlag:
         self.set(f"asked by {signal.Signals(number).name}")
 
 
-def hold() -> None:
-    """Let signals wait: an exec forgets handlers but keeps the mask, so none is lost on the way."""
+def hold(*, again: bool = False) -> None:
+    """Let signals wait: an exec forgets handlers but keeps the mask, so none is lost on the way.
+
+    `again`: the stop was asked for already, too late for this program; the next one is to hear of it as well.
+    """
     signal.pthread_sigmask(signal.SIG_BLOCK, _ASKED)
+    if again:
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+
+
+def over() -> None:
+    """Take no more signals: how the run ended is about to be written down, and that is what its exit code has to say.
+
+    Python gives the signals their deadly default back while it shuts down; only an ignored one stays ignored. That is
+    left to the exit itself, since a program started before then would inherit it.
+    """
+    for number in _ASKED:
+        signal.signal(number, _unheard)
+    atexit.register(_ignore)
+
+
+def _unheard(number: int, frame: FrameType | None) -> None:
+    """Nothing."""
+
+
+def _ignore() -> None:
+    for number in _ASKED:
+        signal.signal(number, signal.SIG_IGN)

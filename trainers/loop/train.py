@@ -12,6 +12,7 @@ from trainers.loop.attempt import Attempt
 from trainers.loop.checkpoints import EvalState
 from trainers.loop.ending import Ending
 from trainers.loop.mid_eval import MidEval
+from trainers.loop.signals import Stopped
 from trainers.report import evo
 from trainers.report.telemetry import Telemetry
 from trainers.scoring import slices
@@ -29,7 +30,12 @@ def fly(trainer: Any, attempt: Attempt, tokenizer: Any, *, use_cache: bool = Tru
     _survive_full_disks(trainer, mid_eval)
     if ranks.RANK == 0:
         checkpoints.clear_unfinished(attempt.layout)
-    attempt.stage("training", f"from {start.name}" if start else "")
+    if attempt.told_to_stop():
+        raise Stopped
+    where = f"from {start.name}" if start else ""
+    attempt.enter("training", where)
+    if ranks.RANK:  # the log of another node than the first has nothing else that says so
+        print(f"== training in process {ranks.RANK} {where}".rstrip(), flush=True)
     try:
         if start is None or not _settled(trainer, attempt, mid_eval, start):
             trainer.train(resume_from_checkpoint=str(start) if start else None)
@@ -71,7 +77,7 @@ def _settled(trainer: Any, attempt: Attempt, mid_eval: MidEval, start: Path) -> 
         if ranks.RANK == 0 and mid_eval.evaluate(trainer.model, start, step, None):
             attempt.out.publish_best(step)
         mid_eval.state = ranks.from_first(mid_eval.state)
-    stop = ranks.agree(bool(attempt.stop))[0]
+    stop = attempt.told_to_stop()
     return checkpoints.finished(start) or mid_eval.state.early_stopped or stop
 
 
@@ -85,13 +91,16 @@ def ending(attempt: Attempt, state: EvalState, step: int) -> Ending:
     if state.early_stopped:
         outcome, reason = "early_stopped", state.stop_reason
     if state.best_score is None or state.best_step is None:
-        attempt.notice("No checkpoint was scored, so the full held-out pass is skipped.", "warning")
+        attempt.notice(
+            "No checkpoint was scored, so the full held-out pass is skipped.", "warning", "held_out"
+        )
         return Ending(outcome, reason, **facts)
     baseline = attempt.recipe.mid_eval.baseline
     if baseline is not None and state.best_score < baseline and not evo.inside(attempt.layout):
         attempt.notice(
             f"The full held-out pass is skipped: the best mini-eval, {state.best_score:.3g} at step "
-            f"{state.best_step}, is below the baseline's {baseline:.3g} on the same items."
+            f"{state.best_step}, is below the baseline's {baseline:.3g} on the same items.",
+            about="held_out",
         )
         return Ending(outcome, reason, **facts)
     return Ending(outcome, reason, **facts, score_checkpoint=attempt.layout.checkpoint(state.best_step).name)

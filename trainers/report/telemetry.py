@@ -12,12 +12,12 @@ from typing import Any
 import psutil
 from transformers import TrainerCallback
 
+from cockpit.contract.setting_names import METRICS
 from trainers.loop.attempt import Attempt
 
 # Totals that transformers logs once, after the last step: train_summary.json has them, a step's row does not.
 _TOTALS = ("train_runtime", "train_loss", "total_flos", "train_samples_per_second", "train_steps_per_second")
 _SHOWN = ("loss", "reward", "kl", "lr", "step_time")
-_RENAMED = {"learning_rate": "lr"}
 
 
 class Telemetry(TrainerCallback):
@@ -70,7 +70,7 @@ class Telemetry(TrainerCallback):
         if not state.is_world_process_zero or logs is None:
             return
         values = {
-            _RENAMED.get(k, k): v for k, v in logs.items() if k not in _TOTALS and not k.startswith("eval")
+            METRICS.get(k, k): v for k, v in logs.items() if k not in _TOTALS and not k.startswith("eval")
         }
         if "loss" not in values:
             self.attempt.facts.update({k: v for k, v in logs.items() if k in _TOTALS})

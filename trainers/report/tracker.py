@@ -79,7 +79,9 @@ class Reporter:
 
     def __post_init__(self) -> None:
         self.metrics, self.events = LineTail(self.layout.metrics), LineTail(self.layout.events)
-        self.metrics.offset, self.events.offset = self.state.metrics_offset, self.state.events_offset
+        # A resume drops the rows after its checkpoint: what was told of them can't be taken back, what follows is new.
+        self.metrics.offset = min(self.state.metrics_offset, _size(self.layout.metrics))
+        self.events.offset = self.state.events_offset
 
     def read(self) -> None:
         """Take up what is new. Rows wait here until the tracker took them, the oldest dropped beyond a bound."""
@@ -287,6 +289,13 @@ def _flat(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str
             yield from _flat(part, f"{name}.")
         else:
             yield name, part if isinstance(part, str) else json.dumps(part)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _is_number(value: object) -> bool:

@@ -92,8 +92,7 @@ def _together(
     stop = sharded.TogetherStop(attempt.stop) if spread else attempt.stop
     with contextlib.suppress(Stopped):  # it may be this process's alone: see below
         said = generate(model, tokenizer, mine, settings, seed=seed + 1_000_003 * rank, stop=stop)
-    if ranks.agree(bool(attempt.stop))[0]:
-        attempt.stop.set("asked in another of its processes")
+    if attempt.told_to_stop():
         raise Stopped
     shares = ranks.gather(said)
     return [shares[at % world][at // world] for at in range(len(prompts))]

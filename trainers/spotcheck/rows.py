@@ -13,13 +13,12 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from cockpit.contract import CockpitError, Recipe
+from cockpit.contract.techniques import PAIRS, REWARDED
 from trainers.data.demonstrations import sft_dataset
 from trainers.data.prompts import template_switches, training_prompt
 from trainers.data.rows import Row, as_messages, column, prompt_of
 from trainers.spotcheck.tokens import Encoded, Tokens, leading, locate
 
-PREFERENCE = ("dpo", "orpo", "reward")
-PROMPTS_ONLY = ("grpo", "rloo", "ppo")
 MAX_LENGTH = 1024
 """SFTConfig's own default."""
 
@@ -28,9 +27,9 @@ def training_examples(rows: list[Row], recipe: Recipe, tokenizer: Any) -> list[R
     """What TRL is given for each row: the last of its examples where a row becomes several; None for one left out."""
     if not rows:
         return []
-    if recipe.technique in PROMPTS_ONLY:
+    if recipe.technique in REWARDED:
         return [_prompt_only(row, recipe, tokenizer) for row in rows]
-    if recipe.technique in PREFERENCE or (recipe.technique != "kto" and _is_preference(rows[0])):
+    if recipe.technique in PAIRS or (recipe.technique != "kto" and _is_preference(rows[0])):
         rows = [_chosen(row, recipe) for row in rows]
     attempt: Any = SimpleNamespace(recipe=recipe, notice=lambda *_args, **_kw: None)
     examples, settings = sft_dataset(rows, attempt, tokenizer)
@@ -120,7 +119,7 @@ class Trained:
         self.cut_first, self.cut_last = self._cut()
 
     def facts(self) -> dict[str, Any]:
-        """The row in numbers (see cockpit.core.spotcheck.mismatch.RowFacts)."""
+        """The row in numbers (see cockpit.core.spotcheck.types.RowFacts)."""
         ids, end_ids = self.encoded.ids, self.tokens.end_ids
         kept = [on and self._is_kept(i) for i, on in enumerate(self.mask)]
         after = [i for i, (a, _) in enumerate(self.encoded.spans) if a >= self.end]

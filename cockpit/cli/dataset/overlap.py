@@ -42,8 +42,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from cockpit.core.overlap.paraphrase import Paraphrases
-    from cockpit.core.overlap.paraphrase import findings as in_other_words
-    from cockpit.core.overlap.summary import findings
+    from cockpit.core.rules.tree_rules.leaks import of_overlap, of_paraphrases
     from cockpit.services.dataset import overlap, paraphrases
 
     columns = _columns(options.column)
@@ -64,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
         if options.paraphrases
         else Paraphrases(why="--paraphrases was not given")
     )
-    told = [*findings(found, options.train), *in_other_words(seen, found.items, options.train)]
+    told = [*of_overlap(found, options.train), *of_paraphrases(seen, found.items, options.train)]
     if options.json:
         print_json(
             {

@@ -13,7 +13,7 @@ from cockpit.cli.tree.look import as_dict
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    from cockpit.services.experiments.lifecycle import RUNNABLE
+    from cockpit.contract.techniques import RUNNABLE
 
     parser.add_argument("technique", choices=RUNNABLE)
     names = "TRL's own names or short ones (lr, bs), or peft.r=16, …"

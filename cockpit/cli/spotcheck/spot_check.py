@@ -81,7 +81,7 @@ def find_workspace(options: argparse.Namespace) -> Workspace | None:
 
 def technique(name: str | None) -> str | None:
     """A technique's name, checked. Raises CockpitError with the names there are."""
-    from cockpit.contract.recipe import TECHNIQUES
+    from cockpit.contract.techniques import TECHNIQUES
 
     if name is None or name in TECHNIQUES:
         return name

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cockpit.core.spotcheck.mismatch import Mismatch, Quote
 from cockpit.core.spotcheck.spot import (
     CUT,
     TRAINED,
@@ -15,6 +14,7 @@ from cockpit.core.spotcheck.spot import (
     SpotCheck,
     headline,
 )
+from cockpit.core.spotcheck.types import Mismatch, Quote
 
 OPEN, CLOSE = "⟪", "⟫"
 """Around what differs; around what is trained on stand ⟦ and ⟧."""

@@ -14,7 +14,7 @@ from cockpit.cli.output import print_json, say, table
 from cockpit.cli.place import workspace
 from cockpit.contract.errors import CockpitError
 from cockpit.core.tree.experiment_filter import parse
-from cockpit.core.tree.leaderboard import Stand, stand
+from cockpit.core.tree.leaderboard import Leaderboard, leaderboard
 from cockpit.services.workspace.experiment_fields import fields_of
 from cockpit.services.workspace.workspace import ExperimentView, Workspace
 
@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def as_dict(view: ExperimentView) -> dict[str, Any]:
-    """One experiment as the JSON answers give it (README, "Command line")."""
+    """One experiment as the JSON answers give it (docs/reference.md, "Commands")."""
     score = view.score
     return {
         "id": view.id,
@@ -118,7 +118,7 @@ def _why(view: ExperimentView) -> str:
     return view.note or view.hypothesis
 
 
-def standing_text(standing: Stand) -> str:
+def standing_text(standing: Leaderboard) -> str:
     """What to beat, how it came about, where a next move can start."""
     if standing.best is None:
         return "Nothing is scored and committed yet."
@@ -133,14 +133,14 @@ def _ls(ws: Workspace, options: argparse.Namespace) -> int:
     views = listing.apply(everything, lambda view: fields_of(view, ws.clock()))
     if options.json:
         print_json({"workspace": str(ws.root), "experiments": [as_dict(view) for view in views],
-                    "standing": dataclasses.asdict(stand(everything))})  # fmt: skip
+                    "standing": dataclasses.asdict(leaderboard(everything))})  # fmt: skip
     elif everything and not views:
         say(f"None of the {len(everything)} experiments match.")
     elif not views:
         say("No experiments yet. `cockpit new sft --hypothesis …` makes one.")
     else:
         say(experiments_table(views))
-        say(standing_text(stand(everything)))
+        say(standing_text(leaderboard(everything)))
     return OK
 
 

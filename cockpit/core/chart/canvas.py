@@ -29,7 +29,6 @@ class Ink(IntEnum):
     RAW = 32  # + number of the line: its values, behind their average
 
 
-INKS = 48
 SPACE = ord(" ")
 
 

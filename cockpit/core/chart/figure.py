@@ -20,21 +20,18 @@ from cockpit.core.chart.canvas import Grid, Ink
 from cockpit.core.chart.plot import Frame, Level, Line, Mark, Range, View
 from cockpit.core.chart.raster import (
     DASHES,
-    Bits,
     Spans,
-    ascii_dots,
-    braille,
     dash,
     fill,
     smooth,
     to_rows,
     trace,
 )
+from cockpit.core.chart.stage import ASCII_SIGNS, Curve, Stage
 from cockpit.core.series.column import Columns, Floats
 
 HUGE, TINIEST = 1e300, 1e-300
 """No axis reaches further: beyond, the arithmetic of round numbers overflows."""
-ASCII_SIGNS = "*+ox#@%&"
 
 
 @dataclass(slots=True)
@@ -45,15 +42,6 @@ class _Reduced:
     history: int
     frontier: float
     revision: int
-
-
-@dataclass(slots=True)
-class Curve:
-    """One line, ready to draw: columns, and the averaged values (NaN where none) if it is smoothed."""
-
-    line: Line
-    columns: Columns
-    averaged: Floats | None
 
 
 class Figure:
@@ -235,43 +223,6 @@ def _value_range(lows: Floats, highs: Floats, extra: list[float], view: View) ->
         return (0.1, 1.0) if view.log else (0.0, 1.0)
     least = TINIEST if view.log else -HUGE
     return max(least, min(min(values), HUGE)), max(least, min(max(values), HUGE))
-
-
-@dataclass(slots=True)
-class Stage:
-    """Where and in what measure the curves are drawn."""
-
-    grid: Grid
-    frame: Frame
-    x: Range
-    y: Range
-    view: View
-    columns: int
-
-    @property
-    def rows(self) -> int:
-        """Dot rows."""
-        return self.frame.plot_height * (2 if self.view.ascii else 4)
-
-    def cell(self, x: float, y: float | None) -> tuple[int, int] | None:
-        """The cell (column, row) of a point, the bottom one for no `y`; None outside."""
-        x0, x1 = self.x
-        frame = self.frame
-        if not x0 <= x <= x1 or frame.plot_width < 1 or frame.plot_height < 1:
-            return None
-        column = min(frame.plot_width - 1, int((x - x0) / (x1 - x0) * frame.plot_width))
-        row = frame.plot_height - 1
-        if y is not None:
-            part = plot.fraction(y, self.y, self.view.log)
-            if not 0 <= part <= 1:
-                return None
-            row = round((1 - part) * (self.rows - 1)) // (2 if self.view.ascii else 4)
-        return frame.gutter + column, frame.plot_y + row
-
-    def dots(self, dots: Bits, ink: int, sign: str = "") -> None:
-        """Paint a curve's dots."""
-        codes = ascii_dots(dots, sign) if self.view.ascii else braille(dots)
-        self.grid.stamp(self.frame.gutter, self.frame.plot_y, codes, ink)
 
 
 def _paint_plot(

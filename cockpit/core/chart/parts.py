@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cockpit.core.chart import plot
 from cockpit.core.chart.canvas import SPACE, Grid, Ink
 from cockpit.core.chart.plot import Frame, Level, Mark, Range, View
-from cockpit.core.chart.raster import Spans
-
-if TYPE_CHECKING:
-    from cockpit.core.chart.figure import Curve, Stage
+from cockpit.core.chart.raster import DASHES, Spans, braille, dash
+from cockpit.core.chart.stage import ASCII_SIGNS, Curve, Stage
 
 SIGNS = {"point": ("●", "o"), "best": ("★", "*"), "checkpoint": ("▲", "^"), "alarm": ("!", "!")}
 _MARK_INKS = {"point": Ink.POINT, "best": Ink.BEST, "checkpoint": Ink.CHECKPOINT, "alarm": Ink.ALARM}
@@ -94,9 +91,6 @@ def _entry(curve: Curve, number: int, count: int, view: View) -> list[tuple[str,
 
 
 def _sample(curve: Curve, number: int, count: int, view: View) -> str:
-    from cockpit.core.chart.figure import ASCII_SIGNS
-    from cockpit.core.chart.raster import DASHES, braille, dash
-
     tag = f"{curve.line.tag[:1]} " if curve.line.tag and count > 1 else ""
     if view.ascii:
         return tag + (ASCII_SIGNS[number % 8] * 2 if count > 1 else "--")

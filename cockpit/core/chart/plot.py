@@ -355,15 +355,6 @@ def zoomed(window: Range | None, extent: Range, factor: float, around: float | N
     return _within(middle - part * span, middle + (1 - part) * span, extent)
 
 
-def panned(window: Range | None, extent: Range, part: float) -> Range | None:
-    """The window moved by `part` of its width (right when above 0), kept within the extent."""
-    if window is None:
-        return None
-    span = window[1] - window[0]
-    x0 = min(max(extent[0], window[0] + part * span), max(extent[0], extent[1] - span))
-    return _within(x0, x0 + span, extent)
-
-
 def _within(x0: float, x1: float, extent: Range) -> Range | None:
     if x1 - x0 >= extent[1] - extent[0]:
         return None

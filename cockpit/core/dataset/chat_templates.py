@@ -36,7 +36,6 @@ _ANSWER_ENDS = re.compile(
     r"^### ?Instruction|^USER: |^Human: ?",
     re.MULTILINE,
 )
-_BOS = ("<s>", "<|begin_of_text|>", "<bos>", "<｜begin▁of▁sentence｜>", "<|startoftext|>", "[gMASK]")
 _CUE_SHARE = 0.8
 _CUE_CHARS = 40
 
@@ -63,11 +62,6 @@ def rendered_answer(text: str) -> tuple[int, int] | None:
         return None
     end = _ANSWER_ENDS.search(text, start)
     return start, end.start() if end else len(text)
-
-
-def literal_bos(text: str) -> str | None:
-    """The beginning-of-sequence token that is spelled out at the start of `text`, if one is."""
-    return next((token for token in _BOS if text.startswith(token)), None)
 
 
 def cue(prompts: Sequence[str]) -> str:

@@ -7,16 +7,10 @@ GSM8K's official split (300 test items beside 2,560 training rows, all-MiniLM-L6
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-
-from cockpit.core.findings import Finding
-from cockpit.core.overlap.summary import SOURCE_SYNTHETIC
-from cockpit.core.safe_text import clip
 
 NEAR = 0.88  # cosine
 MARGIN = 0.1  # nearer than the nearest other item by this
-SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,30 +60,3 @@ class Paraphrases:
 def is_twin(cosine: float, next_item: float) -> bool:
     """Whether a training text is the item in other words, and not only of its kind."""
     return cosine >= NEAR and cosine - next_item >= MARGIN
-
-
-def findings(seen: Paraphrases, items: int, train: str) -> list[Finding]:
-    """The twins as a finding, side by side; nothing where there are none."""
-    if not seen.twins:
-        return []
-    lines = [
-        f"training line {twin.train_line:,} (cosine {twin.cosine:.2f}, the nearest other item {twin.next_item:.2f}) "
-        f"beside held-out line {twin.held_out_line:,}: {clip(twin.train_text, 160)!r} beside "
-        f"{clip(twin.held_out_text, 160)!r}"
-        for twin in _gravest(seen.twins)[:SHOWN]
-    ]
-    return [
-        Finding(
-            "eval-in-synthetic",
-            "warn",
-            f"{len(seen.twins)} of {items:,} held-out items stand in the training data in other words",
-            tuple(lines),
-            f"Read them side by side (`cockpit overlap {train} HELD_OUT --paraphrases`): take the twins out, or say in "
-            "the method log where they come from.",
-            SOURCE_SYNTHETIC,
-        )
-    ]
-
-
-def _gravest(twins: Sequence[Twin]) -> list[Twin]:
-    return sorted(twins, key=lambda twin: -twin.cosine)

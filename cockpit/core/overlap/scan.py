@@ -174,10 +174,6 @@ class Scan:
         self.counts.phrases = self._phrases()
         return self.counts
 
-    def candidates_of(self, item: int) -> int:
-        """How many training texts looked like the item but for names and numbers."""
-        return self._looked.get(item, 0)
-
     def matches(self) -> list[Match]:
         """Every pair that was kept, judged, most damning first; the best one of each item and training line."""
         common = self._common()

@@ -76,9 +76,3 @@ class Spellings(dict[str, int]):
 def bigrams(ids: Sequence[int]) -> set[tuple[int, int]]:
     """Return the pairs of neighbours, which a change of order among sentences leaves nearly whole."""
     return set(pairwise(ids))
-
-
-def jaccard(a: Collection[object], b: Collection[object]) -> float:
-    """Return how much two sets have in common, 0..1; 0 where either is empty."""
-    left, right = set(a), set(b)
-    return len(left & right) / len(left | right) if left and right else 0.0

@@ -8,7 +8,8 @@ from typing import Any
 
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.setting_names import recipe_name
-from cockpit.core.recipe.settings import SAMPLED, shown
+from cockpit.contract.techniques import SAMPLING
+from cockpit.core.recipe.settings import shown
 
 _ANSWER_LENGTH = "generation.max_new_tokens"
 _PREFIXED = "generation."
@@ -56,7 +57,7 @@ def named(given: Mapping[str, Any], technique: str, *, where: str = "") -> Named
 
 
 def _refuse_unclear(typed: str, name: str, value: Any, technique: str, of: str) -> None:
-    if name == _ANSWER_LENGTH and not typed.startswith(_PREFIXED) and technique in (*SAMPLED, "ppo"):
+    if name == _ANSWER_LENGTH and not typed.startswith(_PREFIXED) and technique in SAMPLING:
         trained = recipe_name("max_completion_length", technique)
         raise CockpitError(
             f"{of}{typed}={shown(value)} may mean two settings of {technique.upper()}",
@@ -77,6 +78,17 @@ def rename_text(text: str, technique: str) -> str:
     """`lr=1e-5,3e-5` as `learning_rate=1e-5,3e-5`; a text without `=` as it is."""
     name, equals, value = text.partition("=")
     return f"{recipe_name(name, technique)}={value}" if equals else text
+
+
+def changed(before: Sequence[str], given: Sequence[str], technique: str) -> list[str]:
+    """Put `NAME=VALUE` texts in place of what `before` says of the same settings; `NAME=` takes one back."""
+    made = [rename_text(text, technique) for text in before]
+    for text in (rename_text(text, technique) for text in given):
+        name, equals, value = text.partition("=")
+        made = [kept for kept in made if not equals or kept.partition("=")[0] != name]
+        if value or not equals:
+            made.append(text)
+    return made
 
 
 def notes_on(texts: Sequence[str], technique: str) -> list[str]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from cockpit.contract.setting_names import recipe_name
-from cockpit.core.recipe.settings import TECHNIQUES
+from cockpit.contract.techniques import TECHNIQUES
 
 if TYPE_CHECKING:
     from cockpit.contract.recipe import Recipe

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
-from cockpit.core.recipe.settings import ONLINE_GROUPS
+from cockpit.contract.techniques import GROUPED, PAIRS
 
 if TYPE_CHECKING:
     from cockpit.contract.recipe import Recipe
@@ -23,7 +23,6 @@ FRAMEWORK_CPU = 570 << 20  # Python with torch and TRL imported: 520-710 MB meas
 FRAMEWORK_GPU = 900 << 20  # CUDA context, kernels, and what the allocator can't give back
 HEADROOM = 0.92  # of a device: fragmentation and other processes
 WITH_REFERENCE = ("dpo", "kto", "grpo", "rloo")
-PAIRS = ("dpo", "orpo", "reward")
 _FOUR_BIT = 0.56  # bytes a weight, with the scales of double quantization
 _ADAM = 8  # two float32 moments a trained weight
 _LOGITS_COPIES = 5  # logits, log-softmax, its gradient, and what TRL measures of them (entropy, accuracy)
@@ -129,7 +128,7 @@ def plan_of(recipe: Recipe, *, gpu: bool, longest: int | None = None) -> Plan:
     batch = _whole(trainer.get("per_device_train_batch_size"), 8)
     accumulation = _whole(trainer.get("gradient_accumulation_steps"), 1)
     full = recipe.peft is None
-    online = technique in ONLINE_GROUPS
+    online = technique in GROUPED
     completion = (
         _whole(trainer.get("max_completion_length"), recipe.generation.max_new_tokens) if online else 0
     )
@@ -138,7 +137,7 @@ def plan_of(recipe: Recipe, *, gpu: bool, longest: int | None = None) -> Plan:
     if not online and limit:
         length = min(length, limit)
     beta = trainer.get("beta")
-    reference = full and technique in WITH_REFERENCE and (technique not in ONLINE_GROUPS or bool(beta))
+    reference = full and technique in WITH_REFERENCE and (technique not in GROUPED or bool(beta))
     passes = _whole(trainer.get("steps_per_generation"), accumulation)
     half = gpu and (
         recipe.model.dtype in ("bfloat16", "float16") or (recipe.model.dtype == "auto" and not full)
@@ -296,11 +295,7 @@ def _next(shape: Shape, plan: Plan) -> tuple[Plan, str, tuple[str, ...]] | None:
             "recompute activations in the backward pass (slower by about a third)",
             ("activation_checkpointing=true",),
         )
-    if (
-        plan.batch > 1
-        and plan.technique not in ONLINE_GROUPS
-        and not (plan.technique == "kto" and plan.batch <= 2)
-    ):
+    if plan.batch > 1 and plan.technique not in GROUPED and not (plan.technique == "kto" and plan.batch <= 2):
         half = plan.batch // 2
         passes = plan.accumulation * 2
         return (
@@ -308,7 +303,7 @@ def _next(shape: Shape, plan: Plan) -> tuple[Plan, str, tuple[str, ...]] | None:
             f"smaller passes, the same batch: {half} rows, {passes} passes a step",
             (f"per_device_train_batch_size={half}", f"gradient_accumulation_steps={passes}"),
         )
-    if plan.batch > 1 and plan.technique in ONLINE_GROUPS:
+    if plan.batch > 1 and plan.technique in GROUPED:
         half = plan.batch // 2
         passes = plan.accumulation * 2
         return (

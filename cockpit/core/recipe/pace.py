@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cockpit.core.recipe.settings import ONLINE_GROUPS
+from cockpit.contract.techniques import GROUPED
 
 if TYPE_CHECKING:
     from cockpit.contract.recipe import Recipe
@@ -40,7 +40,7 @@ def steps_of(recipe: Recipe, rows: int, *, devices: int = 1) -> int:
     epochs = float(trainer.get("num_train_epochs") or 3)  # pyright: ignore[reportArgumentType]
     batch = _whole(trainer.get("per_device_train_batch_size"), 8) * max(1, devices)
     batch *= _whole(trainer.get("gradient_accumulation_steps"), 1)
-    if recipe.technique in ONLINE_GROUPS:
+    if recipe.technique in GROUPED:
         rows *= _whole(trainer.get("num_generations"), 8)
     return max(1, math.ceil(rows / batch * epochs))
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.setting_names import ALIASES, DECIDED, GONE, SECTION_ALIASES, recipe_name
+from cockpit.contract.techniques import GROUPED, TECHNIQUES
 from cockpit.core.recipe import settings
 from cockpit.core.recipe.aliases import Named, named
 from cockpit.core.recipe.settings import SETTINGS, defaults, shown
@@ -122,10 +123,8 @@ def resolve(
     `peft=null`. Raises CockpitError naming the field, its value and what is allowed.
     """
     technique = technique.strip().lower()
-    if technique not in (*settings.TECHNIQUES, "baseline", "custom"):
-        raise CockpitError(
-            f"there is no technique {technique!r}", f"There are: {', '.join(settings.TECHNIQUES)}."
-        )
+    if technique not in (*TECHNIQUES, "baseline", "custom"):
+        raise CockpitError(f"there is no technique {technique!r}", f"There are: {', '.join(TECHNIQUES)}.")
     asked = asked_for(technique, overrides, recipes)
     trained = technique not in ("baseline", "custom")
     with_lora = _wants_lora(asked, lora) if trained else any(name.startswith("peft.") for name in asked)
@@ -262,7 +261,7 @@ def _finish(raw: dict[str, Any], technique: str, asked: Mapping[str, Any]) -> No
         peft["lora_alpha"] = 2 * peft["r"]  # keeps the update's scale when the rank changes
     trainer = raw["trainer"]
     _refuse_inference(trainer, peft is not None)
-    if technique in settings.ONLINE_GROUPS:
+    if technique in GROUPED:
         _check_groups(trainer, technique, {*asked, *(name.partition(".")[2] for name in asked)})
 
 
@@ -347,7 +346,7 @@ def advice(recipe: Recipe) -> list[str]:
             )
     if recipe.trainer.get("num_iterations", 1) not in (1, None):
         said.append("num_iterations above 1 trains on stale samples; on-policy freshness matters in RL.")
-    if recipe.technique in settings.ONLINE_GROUPS and recipe.trainer.get("beta") == 0:
+    if recipe.technique in GROUPED and recipe.trainer.get("beta") == 0:
         said.append("beta=0: the KL is not measured, so reward hacking shows later.")
     if recipe.budget.attempts > 1:
         said.append(

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from cockpit.contract.techniques import GROUPED
+
 FULL_TO_LORA_LR = 10.0  # source text: "LoRA LR ~10x full-FT"
 LORA_RANK = 32  # source text: "rank 32 is a fine default"
-REWARDED = ("grpo", "rloo", "ppo")
-ONLINE_GROUPS = ("grpo", "rloo")
-SAMPLED = (*ONLINE_GROUPS, "rft")
+SAMPLED = (*GROUPED, "rft")
 PAIRED = ("dpo", "orpo", "kto")
 OFFLINE = ("sft", "rft", *PAIRED, "reward")
 
@@ -86,20 +86,20 @@ SETTINGS: Mapping[str, Setting] = {
     "packing": Setting("bool", None, None, "", "several rows in one sequence", only=("sft", "rft")),
     "assistant_only_loss": Setting("bool", None, None, "", "learn only the assistant's turns", only=("sft", "rft")),
     "completion_only_loss": Setting("bool", None, None, "", "learn the completion alone", only=("sft", "rft")),
-    "beta": Setting("float", 0, 10, "", "pull towards the reference model (KL)", only=(*ONLINE_GROUPS, *PAIRED)),
+    "beta": Setting("float", 0, 10, "", "pull towards the reference model (KL)", only=(*GROUPED, *PAIRED)),
     "kl_coef": Setting("float", 0, 10, "", "pull towards the reference model (KL)", only=("ppo",)),
     "response_length": Setting("int", 1, 1_000_000, "tokens", "longer answers are cut", only=("ppo",)),
     "num_ppo_epochs": Setting("int", 1, 64, "", "passes over one batch of rollouts", only=("ppo",)),
     "num_mini_batches": Setting("int", 1, 4096, "", "updates a pass over the rollouts", only=("ppo",)),
     "missing_eos_penalty": Setting("float", 0, 1000, "", "off the reward of an answer without an end", only=("ppo",)),
     "num_generations": Setting("int", 2, 4096, "completions", "a prompt", only=SAMPLED),
-    "num_iterations": Setting("int", 1, 64, "", "updates on one batch; 1 is on-policy", only=ONLINE_GROUPS),
+    "num_iterations": Setting("int", 1, 64, "", "updates on one batch; 1 is on-policy", only=GROUPED),
     "max_completion_length": Setting("int", 1, 1_000_000, "tokens", "longer completions are cut", only=SAMPLED),
     "temperature": Setting("float", 1e-3, 10, "", "of sampling in training", only=(*SAMPLED, "ppo")),
     "top_p": Setting("float", 1e-6, 1, "", "of sampling in training", only=SAMPLED),
-    "epsilon": Setting("float", 1e-6, 10, "", "clip range of the policy ratio", only=ONLINE_GROUPS),
+    "epsilon": Setting("float", 1e-6, 10, "", "clip range of the policy ratio", only=GROUPED),
     "mask_truncated_completions": Setting("bool", None, None, "", "leave cut completions out of the loss",
-                                          only=ONLINE_GROUPS),
+                                          only=GROUPED),
     "rounds": Setting("int", 1, 100, "", "times that the current policy is sampled anew", only=("rft",)),
     "min_reward": Setting("float", -1e6, 1e6, "", "a sample survives from this reward on", only=("rft",)),
     "keep_per_prompt": Setting("int", 1, 4096, "samples", "survivors a prompt at the most", only=("rft",)),
@@ -197,7 +197,6 @@ _OWN: Mapping[str, Mapping[str, Default]] = {
         "max_length": Default(1024, _TRL),
     },
 }  # fmt: skip
-TECHNIQUES = ("sft", "dpo", "kto", "orpo", "rft", "grpo", "rloo", "ppo", "reward")
 
 
 def defaults(technique: str, *, lora: bool) -> dict[str, Default]:

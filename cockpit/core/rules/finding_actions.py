@@ -1,67 +1,61 @@
-"""What can be done about a finding, without opening another tool: each act is an action of the screens and a command.
+"""What can be done about a finding, without opening another tool: each action is one of the screens' and a command.
 
-An act names what the screens do (`do`), the experiment that it is about, and the command that does the same.
+Which rule offers what stands in the table; here it is made concrete: on which experiment, by which command.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from cockpit.core.findings import Finding
+from cockpit.core.rules.table import offers
 
-Do = Literal["open", "stop", "discard", "spot_check", "compare", "new", "findings"]
+Do = Literal["open", "stop", "discard", "spot_check", "compare", "new"]
+MOST_COMPARED = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
-    """`says` is the offer as a person reads it; `technique` is what a new experiment would begin with."""
+class FindingAction:
+    """What the screens do (`do`), on which experiments; `label` is the offer in words, `command` does the same."""
 
     do: Do
-    experiment: str
-    says: str
+    experiments: tuple[str, ...]
+    label: str
     command: str
-    technique: str = ""
+
+    @property
+    def experiment(self) -> str:
+        """The one that it is about; empty where it is about none."""
+        return self.experiments[-1] if self.experiments else ""
 
 
-_STOPPABLE = {"nonfinite", "loss-spike", "kl-blow-up", "entropy-collapse", "reward-hacking", "mid-eval-regression",
-              "degenerate-reward", "stalled-run", "flat-loss", "truncated-completions"}  # fmt: skip
-_SPOT = {
-    "same-score-across-techniques",
-    "objective-mismatch",
-    "stuck-at-zero",
-    "mid-eval-regression",
-    "below-random",
-}
-_SIDE_BY_SIDE = {"same-score-across-techniques", "no-gain", "stuck-at-zero"}
-_FORBIDDEN = {"eval-in-train", "untrained-checkpoint", "trained-on-failures"}
-
-
-def acts(finding: Finding, *, running: bool) -> list[Act]:
-    """The acts on a finding, the most useful first; `running`: the experiment that it is about still runs."""
-    about = finding.experiments
+def actions_of(finding: Finding, *, running: bool) -> list[FindingAction]:
+    """Return the actions on a finding, the most useful first; `running`: the experiment that it is about still runs."""
+    rule, about = finding.rule, finding.experiments
     last = about[-1] if about else ""
-    made: list[Act] = []
-    if finding.rule in _STOPPABLE and running and last:
-        made.append(Act("stop", last, f"stop {last}, with a checkpoint", f"cockpit stop {last}"))
-    if finding.rule in _SPOT:
-        made.append(
-            Act(
-                "spot_check",
-                last,
-                "spot check, side by side",
-                f"cockpit spot-check {last}".strip(),
-            )
-        )
-    if finding.rule == "stuck-at-zero":
-        made.append(
-            Act("new", "", "a new experiment with the verifier as the reward", "cockpit new grpo", "grpo")
-        )
-    if finding.rule in _SIDE_BY_SIDE and len(about) > 1:
-        few = about[-6:]
-        made.append(Act("compare", last, f"compare {', '.join(few)}", f"cockpit compare {' '.join(few)}"))
-    if finding.rule in _FORBIDDEN and last and not running:
-        made.append(Act("discard", last, f"discard {last}", f"cockpit discard {last} --reason …"))
+    made: list[FindingAction] = []
+    if offers(rule, "stop") and running and last:
+        made.append(_on(last, "stop", f"stop {last}, with a checkpoint", f"cockpit stop {last}"))
+    if offers(rule, "spot_check"):
+        made.append(_on(last, "spot_check", "spot check, side by side", f"cockpit spot-check {last}".strip()))
+    if offers(rule, "verifier_reward"):
+        made.append(_on("", "new", "a new experiment with the verifier as the reward", "cockpit new grpo"))
+    if offers(rule, "compare") and len(about) > 1:
+        made.append(_compare(about[-MOST_COMPARED:]))
+    if offers(rule, "discard") and last and not running:
+        made.append(_on(last, "discard", f"discard {last}", f"cockpit discard {last} --reason …"))
     if last:
-        made.append(Act("open", last, f"open {last}", f"cockpit show {last}"))
+        made.append(_on(last, "open", f"open {last}", f"cockpit show {last}"))
     return made
+
+
+def _on(experiment: str, do: Do, label: str, command: str) -> FindingAction:
+    return FindingAction(do, (experiment,) if experiment else (), label, command)
+
+
+def _compare(few: Sequence[str]) -> FindingAction:
+    return FindingAction(
+        "compare", tuple(few), f"compare {', '.join(few)}", f"cockpit compare {' '.join(few)}"
+    )

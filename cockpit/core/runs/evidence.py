@@ -11,6 +11,7 @@ from itertools import pairwise
 from statistics import median
 from typing import cast
 
+from cockpit.contract.values import number, whole
 from cockpit.core.safe_text import clip
 
 REASON_WIDTH = 240  # characters of a foreign reason that a sentence carries
@@ -74,15 +75,15 @@ class ProcessFacts:
             python=_text(row.get("python")),
             launch=_text(row.get("launch")),
             resumed=row.get("resumed") is True,
-            started=_number(row.get("started")),
-            ended=_number(row.get("ended")),
-            exit_code=_whole(row.get("exit_code")),
+            started=number(row.get("started")),
+            ended=number(row.get("ended")),
+            exit_code=whole(row.get("exit_code")),
             signal=_text(row.get("signal")) or None,
             outcome=_text(row.get("outcome")) or None,
             detail=clip(_text(row.get("detail")), REASON_WIDTH),
-            time_budget_s=_number(row.get("time_budget_s")),
+            time_budget_s=number(row.get("time_budget_s")),
             stop_reason=_text(row.get("stop_reason")) or None,
-            stop_requested=_number(row.get("stop_requested")),
+            stop_requested=number(row.get("stop_requested")),
             forced=row.get("forced") is True,
         )
 
@@ -148,10 +149,10 @@ class Signs:
 
 
 def _fold(signs: Signs, row: Mapping[str, object]) -> Signs:
-    time = _number(row.get("time"))
+    time = number(row.get("time"))
     if time is not None and (signs.last is None or time > signs.last):
         signs = replace(signs, last=time)
-    step = _whole(row.get("step"))
+    step = whole(row.get("step"))
     if step is not None:
         signs = replace(signs, step=max(step, signs.step or 0))
     kind = row.get("kind")
@@ -161,12 +162,12 @@ def _fold(signs: Signs, row: Mapping[str, object]) -> Signs:
         went_on = signs.end_time is not None and name != "done"
         signs = replace(signs, stage=name, stage_detail=detail, stage_since=time, went_on=went_on)
     elif kind == "mid_eval":
-        best = _whole(row.get("best_step"))
+        best = whole(row.get("best_step"))
         signs = signs if best is None else replace(signs, best_step=best)
     elif kind == "notice" and row.get("level") == "error" and not signs.error:
         signs = replace(signs, error=clip(_text(row.get("text")), REASON_WIDTH))
     elif kind == "end":
-        best = _whole(row.get("best_step"))
+        best = whole(row.get("best_step"))
         signs = replace(
             signs,
             went_on=False,
@@ -182,7 +183,7 @@ def _fold(signs: Signs, row: Mapping[str, object]) -> Signs:
 def _with_metrics(signs: Signs, metrics: Sequence[Mapping[str, object]]) -> Signs:
     points: list[tuple[int, float]] = []
     for row in metrics:
-        step, time = _whole(row.get("step")), _number(row.get("time"))
+        step, time = whole(row.get("step")), number(row.get("time"))
         if step is not None and time is not None:
             points.append((step, time))
     if not points:
@@ -202,19 +203,9 @@ def _pid(value: object) -> Pid | None:
     if not isinstance(value, Mapping):
         return None
     row = cast("Mapping[str, object]", value)
-    pid, start = _whole(row.get("pid")), _number(row.get("start_time"))
+    pid, start = whole(row.get("pid")), number(row.get("start_time"))
     return Pid(pid, start) if pid is not None and pid > 0 and start is not None else None
 
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _whole(value: object) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return int(value) if value == value and abs(value) < 1e15 else None

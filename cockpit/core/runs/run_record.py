@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from cockpit.contract.techniques import REWARDED
 from cockpit.core.scores import Score
 
-REWARDED = ("grpo", "rloo", "ppo")
 Points = tuple[tuple[int, float], ...]
 
 

@@ -105,15 +105,21 @@ def with_job(status: AttemptStatus, job: Job | None, job_id: str) -> AttemptStat
     if job is None:
         if status.state == "queued":
             return replace(
-                status, state="lost", sentence=f"Lost: Slurm knows nothing of job {job_id}.", sure=False
+                status,
+                state="lost",
+                sentence=f"Lost: Slurm knows nothing of job {job_id}.",
+                doing="",
+                sure=False,
             )
         return status
     if job.state in WAITING:
-        return replace(status, state="queued", sentence=_waits(status, job), stale_s=None, in_line=True)
+        return replace(
+            status, state="queued", sentence=_waits(status, job), doing="", stale_s=None, in_line=True
+        )
     if job.state in RUNNING:
         return _running(status, job)
     if job.state in ENDING and status.live:
-        return replace(status, state="stopping", sentence=f"Slurm is ending job {job.id}.")
+        return replace(status, state="stopping", sentence=f"Slurm is ending job {job.id}.", doing="")
     return _ended(status, job)
 
 
@@ -133,7 +139,7 @@ def _running(status: AttemptStatus, job: Job) -> AttemptStatus:
     where = f" on {job.nodes}" if job.nodes else ""
     if status.state in ("queued", "lost") or (status.state == "stopped" and job.restarts):
         return replace(
-            status, state="starting", sentence=f"Slurm is starting job {job.id}{where}.", sure=True
+            status, state="starting", sentence=f"Slurm is starting job {job.id}{where}.", doing="", sure=True
         )
     if status.live and job.left and job.left not in ("UNLIMITED", "INVALID", "NOT_SET"):
         return replace(status, sentence=f"{status.sentence[:-1]}; Slurm's limit is {job.left} away.")
@@ -149,7 +155,9 @@ def _ended(status: AttemptStatus, job: Job) -> AttemptStatus:
     at = f" at step {status.step}" if status.step is not None else ""
     word = {"stopped": "Stopped", "failed": "Failed", "oom_killed": "Out of memory"}.get(state, "Ended")
     checkpoint = " It can be resumed from its newest checkpoint." if status.step else ""
-    return replace(status, state=state, sentence=f"{word}{at}: {why}.{checkpoint}", reason=why, stale_s=None)
+    return replace(
+        status, state=state, sentence=f"{word}{at}: {why}.{checkpoint}", doing="", reason=why, stale_s=None
+    )
 
 
 def options(settings: Mapping[str, Any], *, name: str) -> dict[str, Any]:

@@ -82,6 +82,8 @@ class AttemptStatus:
     reason: str = ""
     """Why it ended, in the trainer's or the system's words."""
     exit_code: int | None = None
+    doing: str = ""
+    """The sentence without what changes by the second (for how long); empty where it holds no such thing."""
     in_line: bool = False
     """Whether a cluster will start it (again) by itself: it is to be treated like a run that lives."""
 
@@ -240,20 +242,22 @@ def _living(process: ProcessFacts, signs: Signs, now: float, alive: Liveness) ->
         long = span(coarse(silent))
         says = f"Stalled while {_doing(signs)}: alive, but silent for {long}{usual}. Look at its log.{note}"
         return _status("stalled", says, signs, stale_s=silent)
-    return _status(*_working(signs, now, process.started), signs, stale_s=silent, note=note)
+    state, doing, long = _working(signs, now, process.started)
+    return _status(state, f"{doing}{long}.", signs, stale_s=silent, note=note, doing=f"{doing}.")
 
 
-def _working(signs: Signs, now: float, started: float | None) -> tuple[State, str]:
+def _working(signs: Signs, now: float, started: float | None) -> tuple[State, str, str]:
+    """State, what it is doing, and for how long."""
     since = signs.stage_since if signs.stage_since is not None else started
     long = f", for {span(coarse(now - since))}" if since is not None else ""
     if signs.stage is None and signs.step is None:
-        return "starting", f"Starting: the process is up{long}."
+        return "starting", "Starting: the process is up", long
     detail = f" ({signs.stage_detail})" if signs.stage_detail else ""
     if signs.stage in _BEFORE_TRAINING and signs.step is None:
-        return "starting", f"Starting: {_doing(signs)}{detail}{long}."
+        return "starting", f"Starting: {_doing(signs)}{detail}", long
     step = f", step {signs.step}" if signs.step is not None and signs.stage in (None, "training") else ""
     what = _doing(signs)
-    return "running", f"{what[:1].upper()}{what[1:]}{detail}{step}{long}."
+    return "running", f"{what[:1].upper()}{what[1:]}{detail}{step}", long
 
 
 def _by_age(signs: Signs, now: float, why: str) -> AttemptStatus:
@@ -267,8 +271,9 @@ def _by_age(signs: Signs, now: float, why: str) -> AttemptStatus:
     if silent > stall_after(signs):
         says = f"Perhaps stalled while {_doing(signs)}: {heard}."
         return _status("stalled", says, signs, stale_s=silent, sure=False)
-    state, says = _working(signs, now, None)
-    return _status(state, f"{says[:-1]}; {heard}.", signs, stale_s=silent, sure=False)
+    state, doing, long = _working(signs, now, None)
+    says = f"{doing}{long}; {heard}."
+    return _status(state, says, signs, stale_s=silent, sure=False, doing=f"{doing}.")
 
 
 def _gone(process: ProcessFacts, signs: Signs, alive: Liveness) -> AttemptStatus:
@@ -294,6 +299,7 @@ def _status(
     reason: str = "",
     exit_code: int | None = None,
     note: str = "",
+    doing: str = "",
 ) -> AttemptStatus:
     return AttemptStatus(
         state=state,
@@ -305,6 +311,7 @@ def _status(
         sure=sure,
         reason=reason,
         exit_code=exit_code,
+        doing=doing,
     )
 
 

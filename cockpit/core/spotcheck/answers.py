@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from cockpit.core.dataset.answer_markers import Stated
 from cockpit.core.dataset.asked_form import Style, asked, asked_by_most, asks_style, key_of
-from cockpit.core.spotcheck.mismatch import USUAL, Item, Mismatch, Quote, Rule, Sides, Target
 from cockpit.core.spotcheck.quote import excerpt, of_prompt, of_target, of_verifier
+from cockpit.core.spotcheck.types import USUAL, Item, Mismatch, Quote, Rule, Sides, Target
 from cockpit.verifiers import Verifier
 from cockpit.verifiers.formats import BoxedFormat, HashesFormat, TaggedFormat
 from cockpit.verifiers.verifier import same_answer

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 
 from cockpit.core.dataset.answer_markers import has_thought
 from cockpit.core.dataset.chat_templates import cue, family, marker, rendered_answer
-from cockpit.core.spotcheck.mismatch import USUAL, Item, Mismatch, Quote, Rule, Sides, Target
 from cockpit.core.spotcheck.quote import excerpt, of_prompt, of_target
+from cockpit.core.spotcheck.types import USUAL, Item, Mismatch, Quote, Rule, Sides, Target
 from cockpit.data.messages import odd_order
 
 NO_THINKING = ("/no_think", "/nothink")

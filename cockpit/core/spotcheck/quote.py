@@ -1,10 +1,10 @@
-"""Excerpts with the difference marked: what a mismatch quotes from each side."""
+"""Excerpts with the difference marked: what a mismatch quotes from each side, and where it finds it."""
 
 from __future__ import annotations
 
 from os.path import commonprefix
 
-from cockpit.core.spotcheck.mismatch import Item, Quote, Span, Target
+from cockpit.core.spotcheck.types import Item, ItemFacts, Quote, Sides, Span, Target
 
 WIDTH = 240
 """Characters of an excerpt."""
@@ -49,3 +49,13 @@ def differing(left: str, right: str) -> tuple[Span, Span]:
     head = len(commonprefix([left, right]))  # noqa: RUF071 - character by character is meant
     tail = len(commonprefix([left[head:][::-1], right[head:][::-1]]))  # noqa: RUF071 - character by character is meant
     return (head, len(left) - tail), (head, len(right) - tail)
+
+
+def row_of(sides: Sides, number: int) -> Target | None:
+    """Find the training row of this number."""
+    return next((row for row in sides.train if row.row == number), None)
+
+
+def item_of(sides: Sides, fact: ItemFacts) -> Item | None:
+    """Find the eval item that these facts are about."""
+    return next((item for item in sides.items if item.row == fact.row), None)

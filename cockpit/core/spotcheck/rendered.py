@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cockpit.core.spotcheck.mismatch import Context, ItemFacts, Rendered, RowFacts
 from cockpit.core.spotcheck.spot import CUT, TRAINED, Look
+from cockpit.core.spotcheck.types import Context, ItemFacts, Rendered, RowFacts
 
 
 def rendered_of(answer: Mapping[str, Any]) -> Rendered:

@@ -12,11 +12,12 @@ from dataclasses import replace
 from typing import Any, cast
 
 from cockpit.contract.errors import CockpitError
+from cockpit.contract.techniques import SAMPLING
 from cockpit.core.dataset.answer_markers import Stated, rewrap, stated
 from cockpit.core.dataset.answer_writing import write_answer
 from cockpit.core.dataset.asked_form import key_of, style
 from cockpit.core.dataset.chat_templates import rendered_answer
-from cockpit.core.spotcheck.mismatch import Item, Sides, Target
+from cockpit.core.spotcheck.types import Item, Sides, Target
 from cockpit.data import rows as meaning
 from cockpit.data.columns import as_bool
 from cockpit.data.messages import Turn, joined, turns_of
@@ -24,7 +25,6 @@ from cockpit.verifiers import Verdict, Verifier
 from cockpit.verifiers.formats import ExactFormat
 from cockpit.verifiers.patterns import PatternTimeout
 
-ROLLOUTS = ("grpo", "rloo", "ppo", "rft")
 """Techniques that train on what the model says itself: their rows hold prompts and gold answers, no targets."""
 MOST_ROWS = 20_000
 """Rows that are kept for the rules; of a longer file an even sample. The share that passes counts every row."""
@@ -45,7 +45,7 @@ def target_of(
     gold = _gold(row, columns)
     if technique == "kto" and as_bool(meaning.value(row, "label", columns)) is False:
         return Target(number, turns, None, gold=gold)  # a bad answer is trained away from
-    if technique in ROLLOUTS:
+    if technique in SAMPLING:
         return Target(number, turns, None, gold=gold if gold is not None else said)
     text = said if raw is None else _answer_in(raw)
     if text is None and raw is None:

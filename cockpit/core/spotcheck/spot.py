@@ -7,15 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from cockpit.core.spotcheck.mismatch import (
-    KINDS,
-    NEEDS_TOKENIZER,
-    Mismatch,
-    Span,
-    Verdicts,
-    as_dict,
-)
 from cockpit.core.spotcheck.sides import state_of
+from cockpit.core.spotcheck.types import KINDS, NEEDS_TOKENIZER, Mismatch, Span, Verdicts, as_dict
 from cockpit.data.messages import Turn
 from cockpit.verifiers import Verdict
 

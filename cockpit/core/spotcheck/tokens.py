@@ -1,4 +1,4 @@
-"""What only the rendered tokens show: template, BOS and EOS, generation prompt, thinking, truncation, loss mask.
+"""What only the rendered tokens show: template, BOS and EOS, generation prompt, thinking, loss mask.
 
 Works on the facts that trainers/spotcheck/render.py gathers with the trainers' own code, so that what is compared is what the
 model sees. Source: "same chat template and tokenizer train and serve"; "loss on assistant tokens only".
@@ -9,10 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from cockpit.core.spotcheck.mismatch import (
+from cockpit.core.spotcheck.quote import excerpt, of_prompt, of_target, row_of
+from cockpit.core.spotcheck.types import (
     Context,
-    Item,
-    ItemFacts,
     Kind,
     Mismatch,
     Quote,
@@ -20,9 +19,7 @@ from cockpit.core.spotcheck.mismatch import (
     RowFacts,
     Rule,
     Sides,
-    Target,
 )
-from cockpit.core.spotcheck.quote import excerpt, of_prompt, of_target
 
 _THINK = re.compile(r"</?(?:think|thinking|reasoning)>", re.IGNORECASE)
 _ROLE_HEADER = re.compile(
@@ -120,7 +117,7 @@ def refused_rows(sides: Sides) -> Mismatch | None:
     if rendered is None or not rendered.refused:
         return None
     number, why = rendered.refused[0]
-    row = _row(sides, number)
+    row = row_of(sides, number)
     total = rendered.refusals + len(rendered.rows)
     return Mismatch(
         kind="chat-template",
@@ -178,7 +175,7 @@ def _bos(
     at_eval = rendered.items[0].bos if rendered.items else 0
     row = rows[0]
     left, right = token * row.bos, token * at_eval
-    target = _row(sides, row.row)
+    target = row_of(sides, row.row)
     after = (target.raw or target.prompt)[:60] if target else ""
     item = sides.items[0] if sides.items else None
     return Mismatch(
@@ -210,7 +207,7 @@ def eos(sides: Sides) -> Mismatch | None:
     if not endless:
         return None
     row = endless[0]
-    target = _row(sides, row.row)
+    target = row_of(sides, row.row)
     text = (target.text or target.raw or "") if target else ""
     ends = " or ".join(rendered.ends) or "an end token (the tokenizer has none)"
     quote = excerpt(f"training row {row.row}, the end of what is trained", text + row.follows, None)
@@ -229,75 +226,6 @@ def eos(sides: Sides) -> Mismatch | None:
     )
 
 
-def truncation(sides: Sides) -> Mismatch | None:
-    """The maximum length cuts the answer off what is trained, or the scorer's limit what is answered."""
-    rendered = sides.rendered
-    if rendered is None or not rendered.rows:
-        return None
-    facts = {row.row: row for row in rendered.rows}
-    lost: list[tuple[Target, RowFacts]] = []
-    for row in sides.train:
-        fact = facts.get(row.row)
-        if fact is not None and fact.cut and _answer_is_lost(row, fact):
-            lost.append((row, fact))
-    if lost:
-        row, fact = lost[0]
-        text = row.text or row.raw or ""
-        kept = max(0, min(fact.kept_chars, len(text)))
-        return Mismatch(
-            kind="truncation",
-            share=len(lost) / len(rendered.rows),
-            total=len(rendered.rows),
-            of="training rows",
-            headline=f"max_length={rendered.max_length} cuts the answer off: row {row.row} has {fact.tokens:,} tokens",
-            train=excerpt(f"training row {row.row}, what is cut off", text, (kept, len(text))),
-            eval=of_prompt(sides.items[0]) if sides.items else Quote("the eval", ""),
-            mend=f"Raise max_length (the longest row has {max(f.tokens for f in rendered.rows):,} tokens), or leave long "
-            "rows out.",
-            action="setting",
-        )
-    return _eval_truncation(sides, rendered)
-
-
-def _eval_truncation(sides: Sides, rendered: Rendered) -> Mismatch | None:
-    limit = sides.max_new_tokens
-    if limit is None:
-        return None
-    longer = [row for row in rendered.rows if row.trained > limit and not row.cut]
-    if longer:
-        row = longer[0]
-        target = _row(sides, row.row)
-        return Mismatch(
-            kind="truncation",
-            share=len(longer) / len(rendered.rows),
-            total=len(rendered.rows),
-            of="training rows",
-            headline=f"Training answers are longer than the scorer lets the model write (max_new_tokens={limit})",
-            train=of_target(target, None) if target else Quote("training", ""),
-            eval=Quote("the scorer's limit", f"max_new_tokens={limit}; row {row.row} trains {row.trained:,}", ((15, 15 + len(str(limit))),)),
-            mend=f"Raise generation.max_new_tokens to {max(r.trained for r in longer):,} or more.",
-            action="setting",
-        )  # fmt: skip
-    room = rendered.max_positions
-    # What training's longest answer needs: few answers are as long as the limit lets them be.
-    need = min(limit, max((row.trained for row in rendered.rows), default=0) or limit)
-    full = [item for item in rendered.items if room is not None and item.tokens + need > room]
-    if not full or room is None:
-        return None
-    found = _item(sides, full[0])
-    return Mismatch(
-        kind="truncation",
-        share=len(full) / len(rendered.items),
-        total=len(rendered.items),
-        of="eval items",
-        headline=f"Prompt and answer do not fit the model's {room:,} positions",
-        train=Quote("the model", f"{room:,} positions", ((0, len(f"{room:,}")),)),
-        eval=of_prompt(found) if found else Quote("the eval", ""),
-        mend="Shorten the prompts, or lower generation.max_new_tokens.",
-        action="setting",
-    )
-
-
 def loss_mask(sides: Sides) -> Mismatch | None:
     """Tokens of the prompt are trained on, or nothing of a row is."""
     rendered = sides.rendered
@@ -309,7 +237,7 @@ def loss_mask(sides: Sides) -> Mismatch | None:
     if not rows:
         return None
     row = rows[0]
-    target = _row(sides, row.row)
+    target = row_of(sides, row.row)
     what = (
         f"The loss is taken on the prompt too: {row.trained_prompt:,} of {row.trained:,} trained tokens of row {row.row} "
         "are the prompt's"
@@ -355,18 +283,6 @@ def dropped_by_template(sides: Sides) -> Mismatch | None:
     )
 
 
-def _answer_is_lost(row: Target, fact: RowFacts) -> bool:
-    text = row.text or row.raw or ""
-    end = (
-        row.verdict.span[1]
-        if row.verdict and row.verdict.span
-        else row.stated.span[1]
-        if row.stated
-        else len(text)
-    )
-    return fact.kept_chars < end
-
-
 def _side(name: str, context: Context, text: str) -> Quote:
     shown = text if len(text) <= 400 else text[:400] + "…"
     before = context.before[-120:]
@@ -382,21 +298,12 @@ def _tail_span(before: str, text: str) -> tuple[tuple[int, int], ...]:
     return ((start, start + len(text)),) if text else ()
 
 
-def _row(sides: Sides, number: int) -> Target | None:
-    return next((row for row in sides.train if row.row == number), None)
-
-
-def _item(sides: Sides, fact: ItemFacts) -> Item | None:
-    return next((item for item in sides.items if item.row == fact.row), None)
-
-
 RULES: tuple[Rule, ...] = (
     refused_rows,
     bos,
     *(_context_rule(kind) for kind in _HEADLINES),
     served_otherwise,
     eos,
-    truncation,
     loss_mask,
     dropped_by_template,
 )

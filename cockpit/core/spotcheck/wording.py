@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from cockpit.core.dataset.language import language, languages
-from cockpit.core.spotcheck.mismatch import USUAL, Item, Mismatch, Quote, Rule, Sides, Span, Target
 from cockpit.core.spotcheck.quote import excerpt, of_prompt, of_target
+from cockpit.core.spotcheck.types import USUAL, Item, Mismatch, Quote, Rule, Sides, Span, Target
 
 RARE = 0.05
 _TRAILING = re.compile(r"[ \t\u00a0\u3000]+\Z|[ \t]*\n\s*\Z")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from cockpit.contract.techniques import REWARDED, SAMPLING
 from cockpit.core.technique.facts import Facts
 from cockpit.core.technique.nodes import End
 from cockpit.core.technique.tree import KTO, NOT_A_LAW, SATURATION, TRUST
 
 Answers = Mapping[str, str]
-ONLINE = ("grpo", "rloo", "ppo")
 
 
 class Caution(NamedTuple):
@@ -26,7 +26,7 @@ def cautions(facts: Facts, end: End, answers: Answers) -> list[str]:
 
 
 def _stuck_at_zero(facts: Facts, end: End, answers: Answers) -> str:
-    if facts.sft_runs_at_zero < 2 or end.technique not in (*ONLINE, "rft"):
+    if facts.sft_runs_at_zero < 2 or end.technique not in SAMPLING:
         return ""
     return (
         f"{facts.sft_runs_at_zero} SFT runs ended at 0: the class of technique is wrong, not the recipe. Another SFT "
@@ -35,7 +35,7 @@ def _stuck_at_zero(facts: Facts, end: End, answers: Answers) -> str:
 
 
 def _rl_from_base(facts: Facts, end: End, answers: Answers) -> str:
-    if end.technique not in ONLINE or answers.get("base") != "sometimes":
+    if end.technique not in REWARDED or answers.get("base") != "sometimes":
         return ""
     also = ", though worked answers are at hand" if facts.has_demonstrations else ""
     return (
@@ -45,7 +45,7 @@ def _rl_from_base(facts: Facts, end: End, answers: Answers) -> str:
 
 
 def _verifier_named(facts: Facts, end: End, answers: Answers) -> str:
-    if facts.verifier is not None or facts.form is None or end.technique not in (*ONLINE, "rft"):
+    if facts.verifier is not None or facts.form is None or end.technique not in SAMPLING:
         return ""
     return f"No verifier was named; the answers look like {facts.form}. Check it on the gold answers first."
 
@@ -76,7 +76,7 @@ def _proxy(facts: Facts, end: End, answers: Answers) -> str:
 
 
 def _unusable_verifier(facts: Facts, end: End, answers: Answers) -> str:
-    if facts.verifier in (None, "f1") or end.technique in (*ONLINE, None):
+    if facts.verifier in (None, "f1") or end.technique in (*REWARDED, None):
         return ""
     if facts.shape in ("preference", "labelled") and not facts.gold_answers:
         return (
@@ -99,7 +99,7 @@ def _other_form(facts: Facts, end: End, answers: Answers) -> str:
         or facts.written >= 0.9
     ):
         return ""
-    if end.technique not in ("sft", *ONLINE, "rft") or facts.verifier_reads is False:
+    if end.technique not in ("sft", *SAMPLING) or facts.verifier_reads is False:
         return ""
     share = f"Only {facts.written:.0%}" if facts.written >= 0.005 else "None"
     return (
@@ -119,7 +119,7 @@ def _format_only(facts: Facts, end: End, answers: Answers) -> str:
 
 
 def _sampled_zero(facts: Facts, end: End, answers: Answers) -> str:
-    if end.technique not in ONLINE or facts.base_score is None or facts.base_score >= 0.005:
+    if end.technique not in REWARDED or facts.base_score is None or facts.base_score >= 0.005:
         return ""
     if facts.base_sampled is not None:
         return ""
@@ -176,7 +176,7 @@ def _few(facts: Facts, end: End, answers: Answers) -> str:
 
 
 def _degenerate(facts: Facts, end: End, answers: Answers) -> str:
-    if end.technique not in (*ONLINE, "rft") or facts.passed is None:
+    if end.technique not in SAMPLING or facts.passed is None:
         return ""
     if 0.05 <= facts.passed <= 0.9:
         return ""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from cockpit.contract.errors import CockpitError
 from cockpit.core.technique.cautions import cautions
 from cockpit.core.technique.ends import ENDS
-from cockpit.core.technique.facts import TECHNIQUES, Facts, Technique
+from cockpit.core.technique.facts import RANKED, Facts, Technique
 from cockpit.core.technique.nodes import FITS, End, Node, Rank, Seen
 from cockpit.core.technique.tree import NODES, ROOT
 
@@ -146,10 +146,8 @@ def _check(given: Mapping[str, str]) -> None:
     known = keys()
     for key, value in given.items():
         if key == INTEND:
-            if value not in TECHNIQUES:
-                raise CockpitError(
-                    f"{INTEND}={value} is no technique", f"There are: {', '.join(TECHNIQUES)}."
-                )
+            if value not in RANKED:
+                raise CockpitError(f"{INTEND}={value} is no technique", f"There are: {', '.join(RANKED)}.")
             continue
         if key not in known:
             names = ", ".join((*known, INTEND))
@@ -208,7 +206,7 @@ def _leads_to(at: str, seen: frozenset[str] = frozenset()) -> tuple[str, ...]:
 def _ranking(end: End, facts: Facts) -> tuple[Rank, ...]:
     """Every technique: as the end ranks it, else impossible for the lack of what it needs."""
     ranked = {rank.technique: rank for rank in end.ranked}
-    for technique in TECHNIQUES:
+    for technique in RANKED:
         if technique not in ranked:
             needs, lacking = _NEEDS[technique]
             there = bool(needs & facts.has)

@@ -41,7 +41,6 @@ _RL_RANKS = (
     Rank("kto", "poor", _OWN_PAIRS),
     Rank("orpo", "poor", _OWN_PAIRS),
 )
-_NO_REWARD = "has no reward to learn from here"
 
 ENDS: tuple[End, ...] = (
     End(

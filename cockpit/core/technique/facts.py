@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Technique = Literal["sft", "dpo", "kto", "orpo", "rft", "grpo", "rloo", "ppo"]
-TECHNIQUES: tuple[Technique, ...] = ("grpo", "rloo", "rft", "sft", "dpo", "kto", "orpo", "ppo")
+RANKED: tuple[Technique, ...] = ("grpo", "rloo", "rft", "sft", "dpo", "kto", "orpo", "ppo")
+"""The techniques that the decision ranks, in the order in which equals are shown."""
 
 
 @dataclass(frozen=True, slots=True)

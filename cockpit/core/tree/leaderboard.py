@@ -13,7 +13,7 @@ from typing import Protocol
 from cockpit.core.scores import Score, compare
 
 
-class Standing(Protocol):
+class Scored(Protocol):
     """What is needed of an experiment."""
 
     @property
@@ -29,7 +29,7 @@ class Standing(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Stand:
+class Leaderboard:
     """`best`: the experiment to beat. `path`: from the root to it. `level`: others that can't be told from it.
 
     `frontier`: committed experiments (and the baseline) without a committed child that gained: starts of next moves.
@@ -41,13 +41,13 @@ class Stand:
     frontier: tuple[str, ...]
 
 
-def stand(experiments: Sequence[Standing]) -> Stand:
+def leaderboard(experiments: Sequence[Scored]) -> Leaderboard:
     """Judge a tree; the order of `experiments` is that of their making."""
     by_id = {view.id: view for view in experiments}
     kept = [view for view in experiments if _kept(view)]
     best = _best(kept)
     if best is None or best.score is None:
-        return Stand(None, (), (), tuple(view.id for view in kept))
+        return Leaderboard(None, (), (), tuple(view.id for view in kept))
     level = tuple(
         view.id
         for view in kept
@@ -55,20 +55,20 @@ def stand(experiments: Sequence[Standing]) -> Stand:
         and view.score is not None
         and compare(view.score, best.score).kind in ("level", "too_few")
     )
-    return Stand(
+    return Leaderboard(
         best.id, _path(best, by_id), level, tuple(view.id for view in kept if not _surpassed(view, kept))
     )
 
 
-def _kept(view: Standing) -> bool:
+def _kept(view: Scored) -> bool:
     return view.score is not None and (
         view.status == "committed" or (view.technique == "baseline" and view.status != "discarded")
     )
 
 
-def _best(kept: Sequence[Standing]) -> Standing | None:
+def _best(kept: Sequence[Scored]) -> Scored | None:
     """The first that nothing beats outside the noise: a later one must gain on it to take its place."""
-    best: Standing | None = None
+    best: Scored | None = None
     for view in kept:
         if (
             best is None
@@ -79,16 +79,16 @@ def _best(kept: Sequence[Standing]) -> Standing | None:
     return best
 
 
-def _path(view: Standing, by_id: Mapping[str, Standing]) -> tuple[str, ...]:
+def _path(view: Scored, by_id: Mapping[str, Scored]) -> tuple[str, ...]:
     path: list[str] = []
-    at: Standing | None = view
+    at: Scored | None = view
     while at is not None and at.id not in path:
         path.append(at.id)
         at = by_id.get(at.parent or "")
     return tuple(reversed(path))
 
 
-def _surpassed(view: Standing, kept: Sequence[Standing]) -> bool:
+def _surpassed(view: Scored, kept: Sequence[Scored]) -> bool:
     return any(
         child.parent == view.id
         and child.score is not None

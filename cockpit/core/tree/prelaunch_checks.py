@@ -1,4 +1,4 @@
-"""What the log says before a move: a silent swap, an ablation that was run already, a constraint that would break.
+"""What the log says before a launch: a silent swap, an ablation that was run already, a constraint that would break.
 
 Source text, "Surviving session compaction": re-read the log before the next train move; it prevents silent dataset
 swaps between experiments and re-running ablations.
@@ -33,8 +33,8 @@ TARGET = ("model", "template", "verifier", "held_out", "mini_eval")
 
 
 @dataclass(frozen=True, slots=True)
-class Concern:
-    """Something that the log says against a move. `shows`: an experiment whose result answers it, or empty."""
+class PrelaunchCheck:
+    """Something that the log says against a launch. `shows`: an experiment whose result answers it, or empty."""
 
     rule: Rule
     headline: str
@@ -63,16 +63,16 @@ def known_contents(entries: Sequence[Entry]) -> dict[str, str]:
     return found
 
 
-def swaps(entries: Sequence[Entry], now: Mapping[str, str]) -> list[Concern]:
+def swaps(entries: Sequence[Entry], now: Mapping[str, str]) -> list[PrelaunchCheck]:
     """Contents of the target that differ from what the log names; training data is judged file by file elsewhere."""
     known = known_contents(entries)
-    made: list[Concern] = []
+    made: list[PrelaunchCheck] = []
     for name in TARGET:
         before, today = known.get(name), now.get(name)
         if before and today and not (today.startswith(before) or before.startswith(today)):
             what = _NAMES[name]
             made.append(
-                Concern(
+                PrelaunchCheck(
                     "swap",
                     f"The {what} is not the one that methodlog.md names: {today[:12]} now, {before[:12]} there",
                     f"Put the old {what} back, or begin a new workspace: scores of before and after can't be compared.",
@@ -81,27 +81,27 @@ def swaps(entries: Sequence[Entry], now: Mapping[str, str]) -> list[Concern]:
     return made
 
 
-def swapped_training(entries: Sequence[Entry], path: str, digest: str) -> Concern | None:
+def swapped_training(entries: Sequence[Entry], path: str, digest: str) -> PrelaunchCheck | None:
     """The training file's name stands in the log with another content, and never with this one."""
     named = [entry for entry in entries if entry.kind == "dataset" and f" {path} " in f" {entry.text} "]
     told = [match[1] for entry in named if (match := re.search(r"sha256:([0-9a-f]{8,})", entry.text))]
     if not told or any(digest.startswith(known) for known in told):
         return None
-    return Concern(
+    return PrelaunchCheck(
         "swap",
         f"{path} has another content than methodlog.md names: {digest[:12]} now, {told[-1][:12]} there",
         "Name the new content as a file of its own, so that runs on the old one stay comparable.",
     )
 
 
-def already_run(fingerprint: str, past: Sequence[Past]) -> Concern | None:
+def already_run(fingerprint: str, past: Sequence[Past]) -> PrelaunchCheck | None:
     """The same settings on the same data were run before: its result answers the question."""
     same = next(
         (p for p in past if p.fingerprint == fingerprint and p.status not in ("draft", "smoked")), None
     )
     if same is None:
         return None
-    return Concern(
+    return PrelaunchCheck(
         "already run",
         f"{same.id} had the same settings and the same data; it is {same.status}: {same.result}",
         "Use its result, or change one thing (another seed tells how large the noise is).",
@@ -109,10 +109,10 @@ def already_run(fingerprint: str, past: Sequence[Past]) -> Concern | None:
     )
 
 
-def against_constraints(texts: Sequence[str], recipe: Recipe) -> list[Concern]:
+def against_constraints(texts: Sequence[str], recipe: Recipe) -> list[PrelaunchCheck]:
     """Constraints of the user's that this recipe would break."""
     return [
-        Concern(
+        PrelaunchCheck(
             "constraint",
             f"It breaks your constraint {b.constraint!r}: {b.why}",
             "Keep to it, or change it in the log.",

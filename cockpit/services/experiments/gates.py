@@ -93,8 +93,8 @@ def _against_log(ws: Workspace, view: ExperimentView, recipe: Recipe) -> list[Ga
     from cockpit.services.experiments import precheck
 
     return [
-        Gate(concern.rule.replace(" ", "-"), concern.headline, concern.mend)
-        for concern in precheck.concerns(ws, recipe, but=view.id)
+        Gate(check.rule.replace(" ", "-"), check.headline, check.mend)
+        for check in precheck.concerns(ws, recipe, but=view.id)
     ]
 
 

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from cockpit.contract.recipe import Recipe
     from cockpit.core.findings import Finding
 
-RUNNABLE = ("sft", "dpo", "kto", "orpo", "rft", "grpo", "rloo", "ppo", "reward", "custom")
 CLOSING_S = 30.0  # a trainer that reported its end has this long to leave
 Tick = Callable[[ExperimentView], None]
 

@@ -13,7 +13,7 @@ from cockpit.contract.serving import model_digest
 from cockpit.core import methodlog
 from cockpit.core.methodlog import Entry
 from cockpit.core.tree import prelaunch_checks
-from cockpit.core.tree.prelaunch_checks import Concern, Past
+from cockpit.core.tree.prelaunch_checks import Past, PrelaunchCheck
 from cockpit.services.dataset import datasets, measure
 from cockpit.services.smoke import prepare
 from cockpit.services.workspace import methodlog_writer
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cockpit.contract.recipe import Recipe
 
 
-def concerns(ws: Workspace, recipe: Recipe, *, but: str = "") -> list[Concern]:
+def concerns(ws: Workspace, recipe: Recipe, *, but: str = "") -> list[PrelaunchCheck]:
     """What the log says against this recipe, the gravest first; `but` is the recipe's own experiment."""
     entries = log_entries(ws)
     found = prelaunch_checks.swaps(entries, contents(ws))

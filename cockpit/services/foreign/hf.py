@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from cockpit.contract.errors import CockpitError
+from cockpit.contract.values import number
 from cockpit.services.dataset import datasets
-from cockpit.services.foreign.record import Row, Update, metric, number
+from cockpit.services.foreign.record import Row, Update, metric
 
 STATE = "trainer_state.json"
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)")

@@ -17,8 +17,9 @@ from typing import Any
 
 from cockpit.contract import atomic
 from cockpit.contract.layout import WorkspaceLayout
+from cockpit.contract.values import number
 from cockpit.contract.writer import AttemptWriter
-from cockpit.services.foreign.record import ForeignRun, Row, Update, number, technique_of
+from cockpit.services.foreign.record import ForeignRun, Row, Update, technique_of
 
 EVERY_S = 1.0
 _CONFIG = """\

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from cockpit.contract.errors import CockpitError
-from cockpit.services.foreign.record import Row, State, Update, metric, number
+from cockpit.contract.values import number
+from cockpit.services.foreign.record import Row, State, Update, metric
 
 STATES: dict[str, State] = {
     "RUNNING": "running",

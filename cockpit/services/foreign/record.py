@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
+from cockpit.contract.setting_names import METRICS
+
 State = Literal["running", "finished", "failed", "stopped", "unknown"]
-RENAMED = {"learning_rate": "lr", "lr-AdamW": "lr"}
 _PREFIXES = ("train/", "Train/")
 
 
@@ -48,7 +49,7 @@ def metric(name: str) -> str:
     """A metric by the name that the cockpit uses: without `train/`, `lr` for the learning rate."""
     for prefix in _PREFIXES:
         name = name.removeprefix(prefix)
-    return RENAMED.get(name, name)
+    return METRICS.get(name, name)
 
 
 def technique_of(names: Sequence[str]) -> str:
@@ -61,10 +62,3 @@ def technique_of(names: Sequence[str]) -> str:
     if "rewards/accuracies" in known or "rewards/margins" in known:
         return "kto" if "kl" in known else "dpo"
     return "sft"
-
-
-def number(value: object) -> float | None:
-    """A number, NaN and infinities included; None for everything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value)

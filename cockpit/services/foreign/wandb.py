@@ -7,8 +7,9 @@ import struct
 from pathlib import Path
 from typing import Any
 
+from cockpit.contract.values import number
 from cockpit.services.foreign import wire
-from cockpit.services.foreign.record import Row, Update, metric, number
+from cockpit.services.foreign.record import Row, Update, metric
 from cockpit.services.foreign.tail import ByteTail
 
 _MAGIC, _START = b":W&B", 7

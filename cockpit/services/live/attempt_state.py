@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from cockpit.contract.values import number, whole
+
 if TYPE_CHECKING:
     from cockpit.core.series.table import SeriesTable
     from cockpit.services.live.follower import Batch
@@ -151,7 +153,7 @@ class LiveRun:
 
     def fold_event(self, event: Mapping[str, Any]) -> None:
         """Take one line of events.jsonl; kinds and fields that aren't known are passed over."""
-        when = _number(event.get("time"))
+        when = number(event.get("time"))
         if when is not None:
             self.last_time = max(self.last_time or 0.0, when)
         fold = _FOLDS.get(str(event.get("kind")))
@@ -159,28 +161,19 @@ class LiveRun:
             fold(self, event)
 
 
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _whole(value: object) -> int:
-    number = _number(value)
-    return int(number) if number is not None and number == number and abs(number) < 1e15 else 0
-
-
 def _stage(run: LiveRun, event: Mapping[str, Any]) -> None:
     name = str(event.get("name", ""))
     if name != "done":
         run.end = None  # it was resumed
     if name != run.stage:
-        run.stage, run.stage_since = name, _number(event.get("time"))
+        run.stage, run.stage_since = name, number(event.get("time"))
 
 
 def _mid_eval(run: LiveRun, event: Mapping[str, Any]) -> None:
-    score = _number(event.get("score"))
+    score = number(event.get("score"))
     if score is None:
         return
-    fields = {name: _whole(event.get(name)) for name in ("step", "passed", "parsed", "n", "since_best")}
+    fields = {name: (whole(event.get(name)) or 0) for name in ("step", "passed", "parsed", "n", "since_best")}
     run.mid_evals.append(
         MidEval(
             score=score,
@@ -191,19 +184,21 @@ def _mid_eval(run: LiveRun, event: Mapping[str, Any]) -> None:
         )
     )
     run.add_score(run.mid_evals[-1].step, score)
-    run.baseline = _number(event.get("baseline")) if event.get("baseline") is not None else run.baseline
-    run.best_score = _number(event.get("best_score"))
-    run.best_step = _whole(event.get("best_step")) if event.get("best_step") is not None else run.best_step
+    run.baseline = number(event.get("baseline")) if event.get("baseline") is not None else run.baseline
+    run.best_score = number(event.get("best_score"))
+    run.best_step = (
+        (whole(event.get("best_step")) or 0) if event.get("best_step") is not None else run.best_step
+    )
 
 
 def _plan(run: LiveRun, event: Mapping[str, Any]) -> None:
-    run.planned_steps = _whole(event.get("steps")) or None
+    run.planned_steps = (whole(event.get("steps")) or 0) or None
 
 
 def _checkpoint(run: LiveRun, event: Mapping[str, Any]) -> None:
     run.checkpoints.append(
         Checkpoint(
-            step=_whole(event.get("step")),
+            step=(whole(event.get("step")) or 0),
             path=str(event.get("path", "")),
             best=bool(event.get("best")),
             reason=str(event.get("reason", "")),
@@ -213,7 +208,7 @@ def _checkpoint(run: LiveRun, event: Mapping[str, Any]) -> None:
 
 def _notice(run: LiveRun, event: Mapping[str, Any]) -> None:
     run.notices.append(
-        Notice(_number(event.get("time")) or 0.0, str(event.get("level", "info")), str(event.get("text", "")))
+        Notice(number(event.get("time")) or 0.0, str(event.get("level", "info")), str(event.get("text", "")))
     )
 
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cockpit.contract.errors import CockpitError
+from cockpit.contract.techniques import GROUPED
 from cockpit.core.recipe import batches
 from cockpit.core.recipe.memory import Device, plan_of
 from cockpit.core.recipe.recipes import asked_for
-from cockpit.core.recipe.settings import ONLINE_GROUPS
 
 if TYPE_CHECKING:
     from cockpit.contract.recipe import Recipe
@@ -43,7 +43,7 @@ def lowered(
     if device is None:
         return recipe
     limit = recipe.trainer.get("max_length")
-    longest = limit if isinstance(limit, int) and recipe.technique not in ONLINE_GROUPS else _PROMPT
+    longest = limit if isinstance(limit, int) and recipe.technique not in GROUPED else _PROMPT
     found = batches.lowered(shape, plan_of(recipe, gpu=gpu, longest=longest), device)
     if found is not None:  # at the longest that could be: only now is the data worth reading
         with contextlib.suppress(CockpitError):  # what is wrong with the data is others' to say

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -34,8 +35,9 @@ def of_data(ws: Workspace, data: Mapping[str, Any], experiment: str, *, look: bo
         path, other = data.get(name), data.get(f"{name}_hash")
         if path:
             columns = cast("dict[str, str]", data.get("columns") or {})
-            told = _compared(ws, (str(train), digest), (str(path), other), columns, look=look)
-            found += [_about(finding, experiment, shown, str(train)) for finding in told]
+            told = _compared(ws, (str(train), digest), (str(path), other), columns, shown, look=look)
+            about = (experiment,) if experiment else ()
+            found += [replace(finding, experiments=about) for finding in told]
     return found
 
 
@@ -44,11 +46,12 @@ def _compared(
     train: tuple[str, object],
     held_out: tuple[str, object],
     columns: Mapping[str, str],
+    shown: str,
     *,
     look: bool,
 ) -> list[Finding]:
     key = hashlib.sha256(
-        json.dumps([VERSION, train[1], held_out[1], sorted(columns.items())], default=str).encode()
+        json.dumps([VERSION, train[1], held_out[1], sorted(columns.items()), shown], default=str).encode()
     ).hexdigest()[:32]
     path = ws.layout.cache / "overlap" / f"{key}.json"
     known: object = atomic.read_json(path) if train[1] and held_out[1] else None
@@ -57,20 +60,12 @@ def _compared(
         return [finding for row in rows if (finding := Finding.from_dict(row)) is not None]
     if not look or not Path(train[0]).exists() or not Path(held_out[0]).exists():
         return []
-    from cockpit.core.overlap.summary import findings
+    from cockpit.core.rules.tree_rules.leaks import of_overlap
     from cockpit.services.dataset import overlap
 
     compared = overlap.compare(train[0], held_out[0], train_columns=columns)
-    found = findings(compared, Path(train[0]).name)
+    found = of_overlap(compared, Path(train[0]).name, items=shown)
     if train[1] and held_out[1] and not ws.read_only:
         atomic.write_json(path, {"v": VERSION, "train": train[0], "held_out": held_out[0], **compared.as_dict(50),
                                  "findings": [finding.as_dict() for finding in found]})  # fmt: skip
     return found
-
-
-def _about(finding: Finding, experiment: str, shown: str, train: str) -> Finding:
-    headline = finding.headline.replace("held-out items", f"{shown} items")
-    return Finding(
-        finding.rule, finding.severity, headline, finding.evidence, finding.next_step, finding.source,
-        (experiment,) if experiment else (),
-    )  # fmt: skip

@@ -16,6 +16,7 @@ from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import read_rows
+from cockpit.contract.values import mapping
 from cockpit.core.findings import Finding
 from cockpit.core.rules.tree_rules.progress import (
     Closeness,
@@ -146,8 +147,8 @@ def _weights(
         mine = weights.read(folder)
         if mine is None:
             return []
-        recipe = _mapping(atomic.read_json(attempt.recipe))
-        model = _mapping(recipe.get("model"))
+        recipe = mapping(atomic.read_json(attempt.recipe))
+        model = mapping(recipe.get("model"))
         seen = [
             weights.compare(mine, other, called)
             for place, called in _others(view, parent, model, mine.adapter)
@@ -209,11 +210,7 @@ def _remembered(
 
 
 def _data(attempt_dir: Path) -> dict[str, Any]:
-    return _mapping(_mapping(atomic.read_json(AttemptLayout(attempt_dir).recipe)).get("data"))
-
-
-def _mapping(value: object) -> dict[str, Any]:
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+    return mapping(mapping(atomic.read_json(AttemptLayout(attempt_dir).recipe)).get("data"))
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

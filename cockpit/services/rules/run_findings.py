@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from cockpit.contract import atomic
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import read_rows
-from cockpit.core.findings import Finding, ranked
+from cockpit.contract.values import mapping
+from cockpit.core.findings import Finding
 from cockpit.core.rules.run_rules import judge
+from cockpit.core.rules.table import ranked, sourced
 from cockpit.core.runs.run_record import Run, groups_of, mid_evals_of, series_of
 from cockpit.core.scores import Score
 from cockpit.services.runs import attempts, observe
@@ -40,8 +42,8 @@ def for_attempt(root: Path, *, parent: Score | None = None, now: float | None = 
 
 def run_of(attempt: AttemptLayout, *, stalled: str = "", parent: Score | None = None) -> Run:
     """The attempt's files as the value that the readings judge."""
-    recipe = _mapping(atomic.read_json(attempt.recipe))
-    trainer = _mapping(recipe.get("trainer"))
+    recipe = mapping(atomic.read_json(attempt.recipe))
+    trainer = mapping(recipe.get("trainer"))
     metrics, nonfinite = series_of(observe.rows_at_ends(attempt.metrics, *_METRICS))
     events = [
         row
@@ -78,7 +80,7 @@ def _read(attempt: AttemptLayout, stalled: str, parent: Score | None) -> list[Fi
     run = run_of(attempt, stalled=stalled, parent=parent)
     events = observe.rows_at_ends(attempt.events, *_EVENTS)
     told = [Finding.from_dict(row) for row in events if row.get("kind") == "finding"]
-    return ranked([*judge.read(run), *(finding for finding in told if finding is not None)])
+    return ranked([*judge.read(run), *(sourced(finding) for finding in told if finding is not None)])
 
 
 def _examples(attempt: AttemptLayout) -> dict[int, str]:
@@ -95,10 +97,6 @@ def _rollouts(attempt: AttemptLayout) -> Iterable[dict[str, Any]]:
     """Rows of the newest files of training samples."""
     for path in sorted(attempt.samples.glob("train_step_*.jsonl"))[-_SAMPLE_FILES:]:
         yield from read_rows(path)
-
-
-def _mapping(value: object) -> dict[str, Any]:
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

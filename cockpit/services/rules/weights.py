@@ -24,7 +24,6 @@ _DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8"
            "I8": "<i1", "U8": "<u1", "BOOL": "<u1"}  # fmt: skip
 _MAX_HEADER = 100_000_000
 _PREFIXES = ("base_model.model.", "model.")
-ENOUGH = 24  # tensors that a comparison reads when all are equal so far: one changed tensor ends it at once
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import read_rows
-from cockpit.core.findings import Finding, ranked
+from cockpit.contract.values import mapping
+from cockpit.core.findings import Finding
 from cockpit.core.rules.run_rules import judge
+from cockpit.core.rules.table import ranked
 from cockpit.core.rules.tree_rules.diagnostics import COMMITTED, DECIDED, diagnose
 from cockpit.core.rules.tree_rules.history import History, Move, SpotCheck, parse
 from cockpit.core.rules.tree_rules.records import judge_records
 from cockpit.core.runs import foreign_rows
 from cockpit.core.runs.run_record import Run
-from cockpit.core.smoke.gate import SmokeVerdict
+from cockpit.core.smoke.verdict import SmokeVerdict
 from cockpit.services.rules import leaks, provenance
 from cockpit.services.rules import run_findings as findings
 from cockpit.services.smoke import run as smoke
@@ -128,8 +130,8 @@ def held_back(ws: Workspace) -> Finding | None:
 
 def _data(ws: Workspace, view: ExperimentView) -> dict[str, Any]:
     attempt = AttemptLayout(view.attempt_dir) if view.attempt_dir else None
-    recipe = _mapping(atomic.read_json(attempt.recipe if attempt else ws.layout.experiment(view.id).draft))
-    return _mapping(recipe.get("data"))
+    recipe = mapping(atomic.read_json(attempt.recipe if attempt else ws.layout.experiment(view.id).draft))
+    return mapping(recipe.get("data"))
 
 
 def workspace_history(ws: Workspace, views: Iterable[ExperimentView]) -> History:
@@ -140,7 +142,7 @@ def workspace_history(ws: Workspace, views: Iterable[ExperimentView]) -> History
 
 
 def _move(ws: Workspace, view: ExperimentView, verifier: Mapping[str, Any]) -> Move:
-    record = {} if ws.read_only else _mapping(atomic.read_json(ws.layout.experiment(view.id).record))
+    record = {} if ws.read_only else mapping(atomic.read_json(ws.layout.experiment(view.id).record))
     chance, heavy = verifier.get("random_score"), verifier.get("knowledge_heavy")
     return Move(
         id=view.id,
@@ -168,9 +170,5 @@ def _smoke_of(ws: Workspace, view: ExperimentView) -> SmokeVerdict | None:
 def spot_check_of(record: Mapping[str, Any]) -> SpotCheck | None:
     """What the experiment's record says of its spot check."""
     value: object = record.get("spot_check")
-    verdict: object = _mapping(value).get("verdict", value)
+    verdict: object = mapping(value).get("verdict", value)
     return verdict if verdict in ("matched", "mismatched") else None
-
-
-def _mapping(value: object) -> dict[str, Any]:
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}

@@ -11,6 +11,7 @@ from typing import Any, cast
 from cockpit.contract import atomic
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import last_event, read_rows
+from cockpit.contract.values import number
 from cockpit.core.runs.status import AttemptStatus
 from cockpit.core.scores import Score
 from cockpit.services.runs.observe import observe
@@ -40,9 +41,9 @@ def read(attempt: AttemptLayout, now: float) -> AttemptFacts:
     return AttemptFacts(
         status=status,
         score=score,
-        mini_best=_number(mid.get("best_score", mid.get("score") if mid.get("best") else None)),
-        mini_last=_number(mid.get("score")),
-        mini_baseline=_number(mid.get("baseline")),
+        mini_best=number(mid.get("best_score", mid.get("score") if mid.get("best") else None)),
+        mini_last=number(mid.get("score")),
+        mini_baseline=number(mid.get("baseline")),
         best_step=cast("int | None", mid.get("best_step")),
         note=_note(attempt, status, score),
     )
@@ -94,7 +95,7 @@ def may_change_by_itself(status: AttemptStatus | None) -> bool:
 
 
 def _scored(row: Mapping[str, Any]) -> bool:
-    return row.get("item") is not None and _number(row.get("score")) is not None
+    return row.get("item") is not None and number(row.get("score")) is not None
 
 
 def _note(attempt: AttemptLayout, status: AttemptStatus, score: Score | None) -> str:
@@ -102,10 +103,6 @@ def _note(attempt: AttemptLayout, status: AttemptStatus, score: Score | None) ->
     if score is not None or is_live(status) or not ended_well(status):
         return ""
     for row in reversed(list(read_rows(attempt.events))):
-        if row.get("kind") == "notice" and "held-out pass" in str(row.get("text")):
+        if row.get("kind") == "notice" and row.get("about") == "held_out":
             return str(row.get("text", ""))
     return "no full held-out pass was made"
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

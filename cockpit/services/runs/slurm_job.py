@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from cockpit.contract import atomic, control
 from cockpit.contract.layout import AttemptLayout
+from cockpit.contract.reader import last_event
 from cockpit.services.system import spawn
 from cockpit.services.system.spawn import MAIN_IP, MAIN_PORT, NODE
 
@@ -44,6 +45,8 @@ class TrainingJob:
         On several nodes this runs on each of them: the first one supervises, the others run their part of it.
         """
         layout = AttemptLayout(Path(self.attempt))
+        if _requeued() and self._is_over(layout):
+            return 0
         os.environ.update(place())
         if os.environ[NODE] != "0":
             return self._part(layout)
@@ -71,26 +74,28 @@ class TrainingJob:
             preexec_fn=_deaf_to_usr2,
         )
         self._ended()
-        if self._terminated and not self._user_stops(layout):
+        if self._terminated and not self._user_stops(layout) and not self._is_over(layout):
             _hold_on()
         return self._supervisor.wait()
 
     def _part(self, layout: AttemptLayout) -> int:
         """This node's processes of the run, logged to a file of their own. How it ends the first node decides."""
         recipe: Any = atomic.read_json(layout.recipe)
-        resume = self._again() and any(layout.checkpoints.glob("step_*"))
+        # Whether there is a checkpoint, and which, rank 0 says to all: two nodes that look into a shared folder, each
+        # at a moment of its own, need not see the same.
+        more = ["--resume"] if self._again() else []
         # The training processes are signalled too, and agree on the stop: this one only waits for their end.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         command = spawn.command(
-            layout.root, recipe, os.environ, token=self.launch, module=self.module, resume=resume
+            layout.root, recipe, os.environ, token=self.launch, module=self.module, resume=bool(more)
         )
         log = layout.log.with_name(f"trainer.node{os.environ[NODE]}.log")
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as out:
-            out.write(f"== {' '.join(command.shown)}\n".encode())
+            out.write(f"== {' '.join([*command.shown, *more])}\n".encode())
             out.flush()
             done = subprocess.run(
-                [*command.argv, *(["--resume"] if resume else [])],
+                [*command.argv, *more],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
@@ -103,13 +108,24 @@ class TrainingJob:
 
     def _again(self) -> bool:
         """Whether the run began before: by wish, or because Slurm requeued the job."""
-        return self.resume or int(os.environ.get(RESTARTS) or 0) > 0
+        return self.resume or _requeued()
+
+    def _is_over(self, layout: AttemptLayout) -> bool:
+        """Whether the run itself has said that it is done, its held-out pass too: nothing is left that could resume."""
+        end, stage = last_event(layout.events, "end") or {}, last_event(layout.events, "stage") or {}
+        newest = (end.get("seq") or 0) > (stage.get("seq") or 0)
+        return self.module is None and newest and end.get("outcome") in ("finished", "early_stopped")
 
     def checkpoint(self) -> DelayedSubmission | None:
         """Called by submitit on SIGUSR2: end with a checkpoint; requeue unless a user asked for the stop."""
-        asked = self._user_stops(AttemptLayout(Path(self.attempt)))
+        layout = AttemptLayout(Path(self.attempt))
+        asked = self._user_stops(layout)
         self._stop(signal.SIGUSR2, None)
         self._ended()
+        if self._is_over(layout):
+            raise SystemExit(
+                0
+            )  # it was done before it heard of the stop; to submitit, None would be a failure
         if asked:
             return None
         from submitit.helpers import DelayedSubmission  # pyright: ignore[reportMissingTypeStubs]
@@ -131,10 +147,16 @@ class TrainingJob:
         return (layout.control / USER_STOP).exists()
 
 
+def _requeued() -> bool:
+    """Whether Slurm started this job before."""
+    return int(os.environ.get(RESTARTS) or 0) > 0
+
+
 def place(env: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Which node of the job this is, and where the first one listens, from what Slurm says in the environment.
 
-    The port comes from the job's number, so that two jobs that share a node don't meet.
+    The port comes from the job's number, so that two jobs that share a node don't meet; it lies below those that Linux
+    gives to outgoing connections (from 32768 on), any of which may be taken.
     """
     job = env.get("SLURM_JOB_ID", "0")
     nodes = env.get("SLURM_JOB_NODELIST", "")
@@ -145,7 +167,7 @@ def place(env: Mapping[str, str] = os.environ) -> dict[str, str]:
         )
         name = told.stdout.split()[0]
         first = _address(name) or name
-    port = 20_000 + (int(job) if job.isdigit() else 0) % 20_000
+    port = 20_000 + (int(job) if job.isdigit() else 0) % 12_000
     return {NODE: env.get("SLURM_NODEID", "0"), MAIN_IP: first, MAIN_PORT: str(port)}
 
 

@@ -10,7 +10,7 @@ from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import BASELINE_ID, AttemptLayout, ExperimentLayout
 from cockpit.contract.reader import read_rows
-from cockpit.core.recipe.settings import ONLINE_GROUPS
+from cockpit.contract.techniques import GROUPED
 from cockpit.data import rows as meaning
 from cockpit.data.examples import Misfit, example_of
 from cockpit.data.rows import Row
@@ -145,7 +145,7 @@ def needed(recipe: Recipe) -> int:
     """Rows for one whole step: a batch, or the prompts of one round of rollouts."""
     trainer = recipe.trainer
     batch = _whole(trainer.get("per_device_train_batch_size"), 8)
-    if recipe.technique not in ONLINE_GROUPS:
+    if recipe.technique not in GROUPED:
         return max(EXAMPLES, batch)
     passes = _whole(trainer.get("steps_per_generation"), 0) or _whole(
         trainer.get("gradient_accumulation_steps"), 1
@@ -165,7 +165,7 @@ def _measure(reading: Reading, row: Row, recipe: Recipe) -> tuple[Any, int]:
     except Misfit:
         return None, len(meaning.full_text(row, recipe.data.columns))
     prompt = len(example.prompt_text)
-    if recipe.technique in ONLINE_GROUPS:
+    if recipe.technique in GROUPED:
         return None, prompt  # the answer is sampled
     label = example.label if recipe.technique == "kto" else None
     whole = prompt + max(len(example.target or ""), len(example.rejected or ""))

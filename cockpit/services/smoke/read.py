@@ -9,8 +9,9 @@ from typing import Any, cast
 from cockpit.contract import atomic
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import read_rows
+from cockpit.contract.values import mapping
 from cockpit.core.safe_text import clean, clip
-from cockpit.core.smoke.gate import Drift, SmokeFacts
+from cockpit.core.smoke.facts import Drift, SmokeFacts
 from cockpit.services.runs import observe
 from cockpit.services.runs.record import read_facts
 
@@ -22,7 +23,7 @@ _NOTHING: dict[str, Any] = {}
 
 def facts(attempt: AttemptLayout) -> SmokeFacts:
     """Everything that is known of the run now; never raises for missing or broken files."""
-    recipe = _mapping(atomic.read_json(attempt.recipe))
+    recipe = mapping(atomic.read_json(attempt.recipe))
     status = observe.observe(attempt)
     events = list(read_rows(attempt.events))
     rows = list(read_rows(attempt.metrics))
@@ -40,7 +41,7 @@ def facts(attempt: AttemptLayout) -> SmokeFacts:
         steps=max((int(row["step"]) for row in rows if isinstance(row.get("step"), int)), default=0),
         losses=_series(rows, "loss"),
         rewards=_series(rows, "reward"),
-        nonfinite=tuple(sorted({name for row in rows for name in _mapping(row.get("nonfinite"))})),
+        nonfinite=tuple(sorted({name for row in rows for name in mapping(row.get("nonfinite"))})),
         step_time=_step_time(rows),
         seconds=_seconds(attempt),
         forced=_forced(attempt),
@@ -53,10 +54,6 @@ def facts(attempt: AttemptLayout) -> SmokeFacts:
         **_scored(attempt),
         **_rollouts(attempt),
     )
-
-
-def _mapping(value: object) -> dict[str, Any]:
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
 def _stage(events: list[dict[str, Any]]) -> str:
@@ -94,7 +91,7 @@ def _peak(attempt: AttemptLayout, rows: list[dict[str, Any]]) -> int | None:
     gpu = max(_series(rows, "gpu_mb"), default=0.0)
     if gpu:
         return int(gpu * 2**20)
-    peak = _mapping(atomic.read_json(attempt.summary)).get("peak_rss_mb")
+    peak = mapping(atomic.read_json(attempt.summary)).get("peak_rss_mb")
     peak = peak if isinstance(peak, int | float) else max(_series(rows, "rss_mb"), default=0.0)
     return int(peak * 2**20) or None
 
@@ -115,7 +112,7 @@ def _size(path: Path) -> int:
 
 
 def _rendered(attempt: AttemptLayout) -> dict[str, Any]:
-    value = _mapping(atomic.read_json(attempt.root / RENDER))
+    value = mapping(atomic.read_json(attempt.root / RENDER))
     if not value or value.get("skipped"):
         return {}
     if "error" in value:
@@ -139,7 +136,7 @@ def _rendered(attempt: AttemptLayout) -> dict[str, Any]:
 
 
 def _scored(attempt: AttemptLayout) -> dict[str, Any]:
-    score = _mapping(atomic.read_json(attempt.held_out / "score.json"))
+    score = mapping(atomic.read_json(attempt.held_out / "score.json"))
     rows = list(read_rows(attempt.held_out / "items.jsonl"))
     if not score or not rows:
         return {}
@@ -152,7 +149,7 @@ def _scored(attempt: AttemptLayout) -> dict[str, Any]:
         "truncated": sum(bool(row.get("truncated")) for row in rows),
         "said": clip(clean(str(unread.get("completion") or ""), newlines="show"), 120),
         "why": clip(clean(str(unread.get("why") or "")), 120),
-        "base_solved": int(_mapping(atomic.read_json(attempt.root / "of.json")).get("solved") or 0),
+        "base_solved": int(mapping(atomic.read_json(attempt.root / "of.json")).get("solved") or 0),
     }
 
 

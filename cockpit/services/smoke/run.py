@@ -15,8 +15,10 @@ from cockpit.contract import atomic, control
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import last_event
+from cockpit.contract.values import number
 from cockpit.core.methodlog import Entry
-from cockpit.core.smoke.gate import SmokeVerdict, judge
+from cockpit.core.smoke.gate import judge
+from cockpit.core.smoke.verdict import SmokeVerdict
 from cockpit.services.recipe import drafts
 from cockpit.services.runs import attempts, launcher, observe
 from cockpit.services.smoke import prepare, read
@@ -106,7 +108,7 @@ def _watch(attempt: AttemptLayout, tell: Tell, train_s: float | None) -> None:
     said, training_since, asked = "", 0.0, False
     while True:
         status = observe.observe(attempt)
-        doing = status.sentence.partition(", for ")[0]  # without the seconds, which change all the time
+        doing = status.doing or status.sentence
         stage = (last_event(attempt.events, "stage") or {}).get("name")
         if asked and stage == "training" and attempts.is_live(status):
             minutes = int((time.monotonic() - training_since) // 60)
@@ -205,23 +207,12 @@ def last(ws: Workspace, experiment_id: str) -> Smoke | None:
         current = fields.get("recipe") == prepare.fingerprint(drafts.load(layout))
     except CockpitError:
         current = False
-    verdict = SmokeVerdict(
-        bool(fields.get("green")),
-        cast("Any", fields.get("stage") or ""),
-        str(fields.get("headline", "")),
-        str(fields.get("mend", "")),
-        tuple(str(line) for line in cast("list[object]", fields.get("evidence") or [])),
-        tuple(str(line) for line in cast("list[object]", fields.get("cautions") or [])),
-    )
+    verdict = SmokeVerdict.from_dict(fields)
     return Smoke(
         verdict,
         attempt.root,
-        _number(fields.get("step_time")),
-        _number(fields.get("seconds")),
+        number(fields.get("step_time")),
+        number(fields.get("seconds")),
         int(fields["peak_bytes"]) if fields.get("peak_bytes") else None,
         current,
     )
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) else None

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 def as_text(experiment_id: str, found: Smoke) -> str:
     """The gate for a person: what was proven, stage by stage, and what to do where it is red."""
-    from cockpit.core.smoke.gate import passed_stages
+    from cockpit.core.smoke.verdict import passed_stages
 
     verdict = found.verdict
     lines = [

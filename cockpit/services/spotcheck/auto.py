@@ -17,9 +17,9 @@ from pathlib import Path
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
+from cockpit.contract.techniques import SAMPLING
 from cockpit.core import stats
 from cockpit.core.runs.run_record import Run
-from cockpit.core.spotcheck.sides import ROLLOUTS
 from cockpit.core.spotcheck.spot import headline
 from cockpit.services.system import spawn
 from cockpit.services.workspace.workspace import ExperimentView, Workspace
@@ -33,7 +33,7 @@ LOSSES, MID_EVALS = 6, 2
 def learns_something_else(run: Run) -> bool:
     """Whether the loss fell while every mini-eval so far scored nothing."""
     losses = run.values("loss")
-    if run.technique in ROLLOUTS or len(losses) < LOSSES or len(run.mid_evals) < MID_EVALS:
+    if run.technique in SAMPLING or len(losses) < LOSSES or len(run.mid_evals) < MID_EVALS:
         return False
     fell = stats.mean(losses[-3:]) < FELL * stats.mean(losses[:3])
     return fell and all(mid.score == 0.0 for mid in run.mid_evals)
@@ -43,7 +43,7 @@ def is_due(ws: Workspace, view: ExperimentView) -> bool:
     """Whether this run calls for a check that it hasn't had. Cheap for runs that plainly don't."""
     if (
         view.attempt_dir is None
-        or view.technique in ("baseline", "custom", *ROLLOUTS)
+        or view.technique in ("baseline", "custom", *SAMPLING)
         or view.mini_best != 0.0
     ):
         return False

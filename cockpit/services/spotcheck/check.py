@@ -15,18 +15,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cockpit.contract.errors import CockpitError
+from cockpit.contract.techniques import SAMPLING
 from cockpit.core.spotcheck import sides as reading
 from cockpit.core.spotcheck import spot
-from cockpit.core.spotcheck.mismatch import (
-    Item,
-    Mismatch,
-    Sides,
-    Target,
-    find_mismatches,
-    verdict_of,
-)
+from cockpit.core.spotcheck.mismatch import find_mismatches, verdict_of
 from cockpit.core.spotcheck.rendered import look_of, rendered_of
 from cockpit.core.spotcheck.spot import Example, Judged, Said, Shares, SpotCheck
+from cockpit.core.spotcheck.types import Item, Mismatch, Sides, Target
 from cockpit.services.dataset import render as renderer
 from cockpit.services.spotcheck import record
 from cockpit.services.spotcheck import rows as spot_rows
@@ -258,7 +253,7 @@ class Bench:
                 f"{len(self.sides.train):,} of {self.shares.rows:,} training rows were compared, evenly drawn; "
                 "the share that passes counts all of them."
             )
-        if self.subject.technique in reading.ROLLOUTS:
+        if self.subject.technique in SAMPLING:
             notes.append(
                 f"{self.subject.technique} trains on the model's own answers: the rows hold no targets to judge."
             )

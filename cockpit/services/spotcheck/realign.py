@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
+from cockpit.contract.techniques import SAMPLING
 from cockpit.core.dataset.answer_writing import realigned, write_answer
 from cockpit.core.methodlog import Entry
-from cockpit.core.spotcheck.sides import ROLLOUTS, target_of
+from cockpit.core.spotcheck.sides import target_of
 from cockpit.data import rows as meaning
 from cockpit.services.dataset import datasets
 from cockpit.services.spotcheck import rows as spot_rows
@@ -90,7 +91,7 @@ def realign(about: Subject, folder: Path | None) -> Realigned:
     verifier = about.verifier
     if about.train is None or verifier is None:
         raise CockpitError("realigning needs a training file and a verifier", "Name both.")
-    if about.technique in ROLLOUTS:
+    if about.technique in SAMPLING:
         raise CockpitError(
             f"{about.technique} trains on the model's own answers, so there is nothing to realign",
             "Look at the eval prompt instead.",

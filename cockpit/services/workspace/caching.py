@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
+from cockpit.contract.values import number
 from cockpit.services.workspace.workspace import Workspace
 
 MADE = "made.json"
@@ -121,9 +122,9 @@ def _entry(kind: str, folder: Path) -> Entry | None:
         kind=kind,
         key=folder.name.lstrip(".").split(".")[0],
         size=_size(folder),
-        made=_number(told.get("made")) or used,
+        made=number(told.get("made")) or used,
         used=used,
-        seconds=_number(told.get("seconds")),
+        seconds=number(told.get("seconds")) or 0.0,
         by=str(told.get("by") or ""),
         parts={str(k): str(v) for k, v in cast("dict[Any, Any]", parts).items()}
         if isinstance(parts, dict)
@@ -158,7 +159,3 @@ def _folders(place: Path) -> list[Path]:
         return sorted(path for path in place.iterdir() if path.is_dir() and not path.is_symlink())
     except OSError:
         return []
-
-
-def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0

@@ -10,6 +10,7 @@ from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import read_rows
+from cockpit.contract.values import finite
 from cockpit.core.tree.comparing import (
     FEWEST,
     MOST,
@@ -96,17 +97,17 @@ def curves(attempt: AttemptLayout, axis: Axis) -> dict[str, list[tuple[float, fl
     at_step: dict[int, float] = {}
     began: float | None = None
     for row in read_rows(attempt.metrics):
-        began = began if began is not None else _number(row.get("time"))
+        began = began if began is not None else finite(row.get("time"))
         x = _place(row, axis, began)
         if x is None:
             continue
         at_step[int(row.get("step") or 0)] = x
         for name, value in row.items():
-            number = _number(value)
+            number = finite(value)
             if name not in _NOT_CURVES and number is not None:
                 made.setdefault(name, []).append((x, number))
     for row in read_rows(attempt.events):
-        step, score = row.get("step"), _number(row.get("score"))
+        step, score = row.get("step"), finite(row.get("score"))
         if row.get("kind") == "mid_eval" and isinstance(step, int) and score is not None:
             x = float(step) if axis == "step" else at_step.get(step)
             if x is not None:
@@ -132,12 +133,6 @@ def thinned(points: Sequence[tuple[float, float]], most: int = POINTS) -> list[t
 
 def _place(row: Mapping[str, Any], axis: Axis, began: float | None) -> float | None:
     if axis == "time":
-        now = _number(row.get("time"))
+        now = finite(row.get("time"))
         return None if now is None or began is None else now - began
-    return _number(row.get("num_tokens" if axis == "tokens" else "step"))
-
-
-def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value - value != 0:
-        return None
-    return float(value)
+    return finite(row.get("num_tokens" if axis == "tokens" else "step"))

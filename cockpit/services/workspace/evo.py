@@ -6,7 +6,6 @@ evo replaces its files by rename, so one read is whole; a NaN in them is a float
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -112,13 +111,6 @@ def driver_gone(attempt: EvoAttempt) -> bool:
     """Whether the `evo run` that drives an attempt has died: evo goes on calling the experiment active then."""
     pid = attempt.state().get("pid")
     return isinstance(pid, int) and start_time(pid) is None
-
-
-def number(value: object) -> float | None:
-    """A finite number, or None."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return float(value)
 
 
 def read_object(path: Path) -> Mapping[str, Any]:

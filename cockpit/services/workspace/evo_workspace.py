@@ -13,6 +13,7 @@ from typing import Any, NoReturn, cast
 
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
+from cockpit.contract.values import finite
 from cockpit.core import methodlog
 from cockpit.core.runs.status import AttemptStatus, State
 from cockpit.core.scores import Score
@@ -212,7 +213,7 @@ def _score(node: Node) -> Score | None:
     tasks = cast("Mapping[str, Any]", result).get("tasks") if isinstance(result, dict) else None
     if not isinstance(tasks, dict) or not tasks:
         return None
-    items = {str(k): evo.number(v) for k, v in cast("dict[object, object]", tasks).items()}
+    items = {str(k): finite(v) for k, v in cast("dict[object, object]", tasks).items()}
     known = {key: value for key, value in items.items() if value is not None and 0.0 <= value <= 1.0}
     told = _told(node)
     if len(known) != len(items) or told is None:
@@ -222,7 +223,7 @@ def _score(node: Node) -> Score | None:
 
 
 def _told(node: Node) -> float | None:
-    return evo.number(node.get("score"))
+    return finite(node.get("score"))
 
 
 def _decision(node: Node) -> Decision | None:

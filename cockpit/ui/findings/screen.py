@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 
-from cockpit.core.rules.finding_actions import Act, acts
+from cockpit.core.rules.finding_actions import FindingAction, actions_of
 from cockpit.ui.findings.view import finding_blocks, no_findings
 from cockpit.ui.messages import LineChosen
 from cockpit.ui.pages.dialog import WIDTH, Choice, Dialog
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 class FindingsScreen(Page):
     """All findings, with evidence and source; enter offers what can be done about the one under the cursor."""
 
+    CSS_PATH: ClassVar = [
+        "../pages/search.tcss",
+        "../pages/page.tcss",
+    ]  # a path counts from the class's own file
     heading = "Findings"
     cursor = True
 
@@ -45,28 +49,31 @@ class FindingsScreen(Page):
         self._offer(message.key)
 
     def _offer(self, key: str | None) -> None:
-        found = self.cockpit.state.shown_findings()
-        if key is None or not key.isdigit() or int(key) >= len(found):
+        """Offer it for the finding of this key: the list may have been read anew since it was painted."""
+        if key is None:
             return
-        finding = found[int(key)]
-        offered = acts(finding, running=self._still_runs(finding))
+        finding = self.cockpit.state.shown_finding(key)
+        if finding is None:
+            self.cockpit.say("That finding is no longer there.", "The list was read anew: choose again.")
+            return
+        offered = actions_of(finding, running=self._still_runs(finding))
         if offered:
-            self.cockpit.push_screen(ActsScreen(self.cockpit.glyphs, finding, offered), self._act)
+            self.cockpit.push_screen(FindingActionsScreen(self.cockpit.glyphs, finding, offered), self._act)
 
     def _still_runs(self, finding: Finding) -> bool:
-        picture = self.cockpit.state.picture
-        views = [picture.view(id_) for id_ in finding.experiments] if picture else []
+        snapshot = self.cockpit.state.snapshot
+        views = [snapshot.view(id_) for id_ in finding.experiments] if snapshot else []
         return any(view is not None and view.status == "running" for view in views)
 
-    def _act(self, act: Act | None) -> None:
+    def _act(self, action: FindingAction | None) -> None:
         """Do it as its key would, on the experiment that it is about."""
-        if act is None:
+        if action is None:
             return
-        if act.do == "compare":
-            self.cockpit.commands.compare_these(act.command.split()[2:])
+        if action.do == "compare":
+            self.cockpit.commands.compare(action.experiments)
             return
-        if act.experiment:
-            self.cockpit.select(act.experiment)
+        if action.experiment:
+            self.cockpit.select(action.experiment)
         method = {
             "open": "open",
             "stop": "stop",
@@ -74,22 +81,23 @@ class FindingsScreen(Page):
             "spot_check": "spot_check",
             "new": "new",
         }
-        getattr(self.cockpit.commands, method[act.do])()
+        self.cockpit.commands.act(method[action.do])
 
 
-class ActsScreen(Dialog[Act]):
-    """Offers the acts on a finding, the most useful first; each with the command that does the same."""
+class FindingActionsScreen(Dialog[FindingAction]):
+    """Offers the actions on a finding, the most useful first; each with the command that does the same."""
 
-    def __init__(self, glyphs: Glyphs, finding: Finding, offered: Sequence[Act]) -> None:
-        self.offered = {str(number): act for number, act in enumerate(offered, 1)}
-        choices = [Choice(key, key, _offer_text(act)) for key, act in self.offered.items()]
+    def __init__(self, glyphs: Glyphs, finding: Finding, offered: Sequence[FindingAction]) -> None:
+        self.finding = finding
+        self.offered = {str(number): action for number, action in enumerate(offered, 1)}
+        choices = [Choice(key, key, _offer_text(action)) for key, action in self.offered.items()]
         super().__init__(glyphs, finding.headline, [finding.next_step], choices)
 
     def answer(self, choice: str) -> None:
         self.dismiss(self.offered.get(choice))
 
 
-def _offer_text(act: Act) -> str:
-    """The offer, with the command that does the same where both have room."""
-    both = f"{act.says}   ({act.command})"
-    return both if len(both) <= WIDTH - 8 else act.says
+def _offer_text(action: FindingAction) -> str:
+    """Return the offer, with the command that does the same where both have room."""
+    both = f"{action.label}   ({action.command})"
+    return both if len(both) <= WIDTH - 8 else action.label

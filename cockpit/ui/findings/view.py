@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from cockpit.core.rules.table import offers
 from cockpit.core.safe_text import clean
 from cockpit.ui.text.glyphs import Glyphs
 from cockpit.ui.text.lines import Line, fold, line
@@ -13,10 +14,6 @@ from cockpit.ui.text.styles import ACCENT, BAD, BOLD, DIM, KEY, PLAIN, WARN
 if TYPE_CHECKING:
     from cockpit.core.findings import Finding
 
-SPOT_CHECKED = frozenset(
-    {"mid-eval-regression", "stuck-at-zero", "same-score-across-techniques", "objective-mismatch"}
-)
-"""Findings whose next step is to look at both sides (source text, "Diagnostic action")."""
 _FACE = {
     "block": ("block", "blocks", BAD),
     "alarm": ("alarm", "alarm", BAD),
@@ -33,19 +30,22 @@ def finding_lines(findings: Sequence[Finding], *, width: int, glyphs: Glyphs) ->
 def finding_blocks(
     findings: Sequence[Finding], *, width: int, glyphs: Glyphs, full: bool = False
 ) -> list[list[Line]]:
-    """The lines of each finding: headline, next step; with `full` the evidence, the rule and its source as well."""
+    """Return the lines of each finding: headline, next step; with `full` evidence, rule and source as well.
+
+    A headline's line stands for its finding by the finding's key.
+    """
     blocks: list[list[Line]] = []
-    for index, finding in enumerate(findings):
+    for finding in findings:
         sign, word, style = _FACE.get(finding.severity, ("info", finding.severity, PLAIN))
         mark = getattr(glyphs, sign)
         headline = fold(f"{word}: {clean(finding.headline, newlines='show')}", max(8, width - 3))
-        lines = [line((f"{mark} ", style), (headline[0], BOLD if style is DIM else style), key=str(index))]
+        lines = [line((f"{mark} ", style), (headline[0], BOLD if style is DIM else style), key=finding.key)]
         lines += [line(f"  {more}") for more in headline[1:]]
         if full:
             lines += _evidence(finding, width, glyphs)
         for number, step in enumerate(fold(clean(finding.next_step, newlines="show"), max(8, width - 5))):
             lines.append(line((f"  {glyphs.arrow} " if number == 0 else "    ", ACCENT), step))
-        if finding.rule in SPOT_CHECKED:
+        if offers(finding.rule, "spot_check"):
             lines.append(line(("    x", KEY), (" opens the spot check: train and eval side by side", DIM)))
         if full:
             source = f"{clean(finding.rule, newlines='show')}; {clean(finding.source, newlines='show')}"

@@ -13,7 +13,6 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from cockpit.core.safe_text import clean
-from cockpit.core.spotcheck.mismatch import Mismatch, Quote
 from cockpit.core.spotcheck.spot import (
     CUT,
     SPECIAL,
@@ -25,6 +24,7 @@ from cockpit.core.spotcheck.spot import (
     SpotCheck,
     headline,
 )
+from cockpit.core.spotcheck.types import Mismatch, Quote
 from cockpit.ui.text.glyphs import Glyphs
 from cockpit.ui.text.lines import Line, Span, fold, line
 from cockpit.ui.text.styles import ACCENT, BAD, BOLD, DIM, GOOD, PLAIN, WARN
@@ -89,7 +89,7 @@ def verdict_lines(check: SpotCheck | None, width: int, glyphs: Glyphs, waiting: 
 def mismatch_lines(
     found: Sequence[Mismatch], width: int, glyphs: Glyphs, *, full: bool = False
 ) -> list[Line]:
-    """Each difference: kind and share, both sides quoted with what differs marked, the mend."""
+    """Each difference: kind and share, both sides quoted with what differs marked, the fix."""
     lines: list[Line] = []
     for index, mismatch in enumerate(found):
         sign, word, style = (

@@ -13,7 +13,8 @@ import pytest
 from cockpit.cli import main
 from cockpit.contract.errors import CockpitError
 from cockpit.core.overlap.scan import KEPT_CHARS, Scan, excerpt
-from cockpit.core.overlap.summary import Overlap, findings
+from cockpit.core.overlap.summary import Overlap
+from cockpit.core.rules.tree_rules.leaks import of_overlap as findings
 from cockpit.services.dataset.overlap import compare, text_of
 
 ITEM = (

@@ -10,6 +10,7 @@ import pytest
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.recipe import Recipe
 from cockpit.contract.setting_names import ALIASES, DECIDED, GONE, OWN, SECTION_ALIASES, recipe_name
+from cockpit.contract.techniques import TECHNIQUES
 from cockpit.core.recipe import recipes, settings
 from cockpit.core.recipe.aliases import named, notes_on, rename_text
 
@@ -68,7 +69,7 @@ def test_what_a_name_is_called_in_the_recipe(technique: str, typed: str, name: s
     assert recipe_name(typed, technique) == name
 
 
-@pytest.mark.parametrize("technique", settings.TECHNIQUES)
+@pytest.mark.parametrize("technique", TECHNIQUES)
 def test_no_name_of_the_recipe_is_taken_for_another(technique: str) -> None:
     of_technique = [n for n, s in settings.SETTINGS.items() if not s.only or technique in s.only]
     for name in (*of_technique, *recipes.TOP, *recipes.SECTIONS):

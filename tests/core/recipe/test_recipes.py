@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from cockpit.contract.errors import CockpitError
+from cockpit.contract.techniques import TECHNIQUES
 from cockpit.core.recipe import settings
 from cockpit.core.recipe.recipes import advice, choices, parse_overrides, resolve
 
@@ -18,7 +19,7 @@ def made(technique: str = "sft", *overrides: str, **more: Any) -> Any:
                                  "overrides": overrides, **more})  # fmt: skip
 
 
-@pytest.mark.parametrize("technique", settings.TECHNIQUES)
+@pytest.mark.parametrize("technique", TECHNIQUES)
 def test_every_technique_resolves_and_lora_learns_ten_times_as_fast(technique: str) -> None:
     lora, full = made(technique), made(technique, "peft=null")
     assert lora.peft is not None
@@ -31,7 +32,7 @@ def test_every_technique_resolves_and_lora_learns_ten_times_as_fast(technique: s
     assert advice(lora) == advice(full) == []
 
 
-@pytest.mark.parametrize("technique", settings.TECHNIQUES)
+@pytest.mark.parametrize("technique", TECHNIQUES)
 @pytest.mark.parametrize("lora", [True, False])
 def test_every_default_is_within_its_own_range(technique: str, lora: bool) -> None:
     for name, default in settings.defaults(technique, lora=lora).items():

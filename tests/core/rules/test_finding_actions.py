@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from cockpit.cli import COMMANDS
-from cockpit.core.findings import RULES, Finding
-from cockpit.core.rules.finding_actions import acts
+from cockpit.core.findings import Finding
+from cockpit.core.rules.finding_actions import actions_of
+from cockpit.core.rules.table import RULES
 
 ABOUT = ("exp_0001", "exp_0002", "exp_0003")
 
@@ -25,13 +26,13 @@ ABOUT = ("exp_0001", "exp_0002", "exp_0003")
     ],
 )
 def test_the_most_useful_comes_first(rule: str, running: bool, first: str) -> None:
-    assert acts(Finding(rule, "warn", "x", experiments=ABOUT), running=running)[0].do == first
+    assert actions_of(Finding(rule, "warn", "x", experiments=ABOUT), running=running)[0].do == first
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", [rule.id for rule in RULES])
 @pytest.mark.parametrize("running", [True, False])
 def test_every_act_has_a_command_that_is_there(rule: str, running: bool) -> None:
-    offered = acts(Finding(rule, "warn", "x", experiments=ABOUT), running=running)
+    offered = actions_of(Finding(rule, "warn", "x", experiments=ABOUT), running=running)
     assert offered
     for act in offered:
         assert act.command.split()[:1] == ["cockpit"]
@@ -40,4 +41,4 @@ def test_every_act_has_a_command_that_is_there(rule: str, running: bool) -> None
 
 
 def test_a_finding_about_nothing_offers_what_needs_no_experiment() -> None:
-    assert acts(Finding("overfit-or-leak", "warn", "x"), running=False) == []
+    assert actions_of(Finding("overfit-or-leak", "warn", "x"), running=False) == []

@@ -12,7 +12,8 @@ from cockpit.core.findings import Finding
 from cockpit.core.rules.tree_rules.history import Move, parse
 from cockpit.core.rules.tree_rules.records import judge_records, objective_mismatch
 from cockpit.core.scores import Score
-from cockpit.core.smoke.gate import Drift, SmokeFacts, judge
+from cockpit.core.smoke.facts import Drift, SmokeFacts
+from cockpit.core.smoke.gate import judge
 
 BASE = {
     "id": "e0",

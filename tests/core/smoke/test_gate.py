@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from cockpit.core.smoke.gate import STAGES, Drift, SmokeFacts, judge, passed_stages
+from cockpit.core.smoke.facts import Drift, SmokeFacts
+from cockpit.core.smoke.gate import judge
+from cockpit.core.smoke.verdict import STAGES, passed_stages
 
 GOOD = SmokeFacts(
     technique="sft", state="finished", stage="done", steps=8, losses=(2.0, 1.5, 1.0), step_time=0.5, seconds=30.0,

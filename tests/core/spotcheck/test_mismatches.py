@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from cockpit.core.spotcheck.mismatch import KINDS, as_dict, find_mismatches, verdict_of
+from cockpit.core.spotcheck.mismatch import find_mismatches, verdict_of
 from cockpit.core.spotcheck.sides import sides_of
+from cockpit.core.spotcheck.types import KINDS, as_dict
 from cockpit.verifiers import load
 from tests.support.spot_cases import HEALTHY, SICK, Case
 

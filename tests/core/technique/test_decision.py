@@ -7,7 +7,7 @@ import pytest
 from cockpit.contract.errors import CockpitError
 from cockpit.core.technique.decision import advise, keys, parse_answers
 from cockpit.core.technique.ends import ENDS
-from cockpit.core.technique.facts import TECHNIQUES, Facts
+from cockpit.core.technique.facts import RANKED, Facts
 from cockpit.core.technique.tree import NODES
 
 QA = Facts(shape="question-answer", rows=7000, form="hashes", gold_answers=True, has_demonstrations=True)
@@ -61,7 +61,7 @@ def test_each_situation_ends_in_its_technique(
     assert not advice.undecided
     assert advice.technique == technique
     assert advice.name == (technique or "none")
-    assert {rank.technique for rank in advice.ranked} == set(TECHNIQUES)
+    assert {rank.technique for rank in advice.ranked} == set(RANKED)
     if technique:
         assert advice.ranked[0].technique == technique
         assert advice.ranked[0].fit == "best"

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from cockpit.cli import main
-from cockpit.core.overlap.paraphrase import Paraphrases, Twin, findings, is_twin
+from cockpit.core.overlap.paraphrase import Paraphrases, Twin, is_twin
+from cockpit.core.rules.tree_rules.leaks import of_paraphrases as findings
 from cockpit.services.dataset import paraphrases
 from tests.trainers.real.conftest import Tiny, tiny  # noqa: F401 - a fixture
 

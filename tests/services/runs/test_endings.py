@@ -134,11 +134,13 @@ def test_a_checkpoint_in_the_making_is_not_cut_short(flight: Flight) -> None:
         forever(asked)
         for path in (root / "control").glob("*-stop.json"):
             path.rename(path.with_suffix(".done"))
-        end = time.monotonic() + 0.7
+        end = time.monotonic() + 3
         forever(lambda: time.monotonic() > end)
         event("end", outcome="stopped", reason="", step=3)
         """,
-        budget={"grace_s": 0.5},
+        budget={
+            "grace_s": 2
+        },  # longer than one grace, shorter than two, with a second to spare for a busy machine
     )
     fly(flight)
     launcher.stop(flight.layout)
@@ -153,7 +155,7 @@ def test_stop_now_overtakes_a_patient_stop(flight: Flight) -> None:
     until(lambda: flight.facts.stop_requested)
     assert flight.status.state == "stopping"
     launcher.stop(flight.layout, now=True)
-    until(flight.over, 5)
+    until(flight.over)  # the patient one would take a minute
     assert (flight.facts.exit_code, flight.status.state) == (0, "stopped")
 
 
@@ -178,7 +180,7 @@ def test_time_budget(flight: Flight) -> None:
 
 
 def test_time_budget_of_a_deaf_trainer(flight: Flight) -> None:
-    flight.trainer(IGNORES_ALL, budget={"seconds": 0.3, "grace_s": 0.1})
+    flight.trainer(IGNORES_ALL, budget={"seconds": 3, "grace_s": 0.1})  # deaf by then, on a busy machine too
     fly(flight)
     until(flight.over)
     assert (flight.facts.outcome, flight.facts.signal, flight.facts.forced) == (
@@ -295,7 +297,7 @@ def test_killed_by_the_kernel_for_memory(flight: Flight, small_group: Path) -> N
     # The supervisor is put into the group by its starter, and the trainer inherits it.
     code = (
         "import os, sys; open(sys.argv[2] + '/cgroup.procs', 'w').write(str(os.getpid())); "
-        "from cockpit.services.launcher import launch; launch(sys.argv[1], confirm_s=0)"
+        "from cockpit.services.runs.launcher import launch; launch(sys.argv[1], confirm_s=0)"
     )
     pid = os.posix_spawn(
         sys.executable, [sys.executable, "-c", code, str(flight.layout.root), str(small_group)], os.environ

@@ -16,14 +16,17 @@ from cockpit.cli import main
 from cockpit.cli.wizard import walk
 from cockpit.contract.errors import CockpitError
 from cockpit.services.smoke import run
-from cockpit.services.wizard.pages import PAGES, TAKES, chance_level
-from cockpit.services.wizard.wizard import MOVE, SETUP, TITLES, Wizard
+from cockpit.services.wizard import steps
+from cockpit.services.wizard.setup_pages import chance_level
+from cockpit.services.wizard.wizard import Wizard
 from cockpit.ui.app import CockpitApp
 from cockpit.ui.backend.local import LocalBackend
 from cockpit.ui.text.glyphs import ASCII, UNICODE
 from cockpit.ui.wizard.screen import WizardScreen
 from tests.support.standin_workspace import Behave
 from trainers.tiny import task
+
+SETUP, EXPERIMENT = (tuple(step.name for step in walk) for walk in (steps.SETUP, steps.EXPERIMENT))
 
 
 def to(wizard: Wizard, step: str, given: tuple[Path, str, str]) -> Wizard:
@@ -39,10 +42,6 @@ def to(wizard: Wizard, step: str, given: tuple[Path, str, str]) -> Wizard:
     return wizard
 
 
-def test_every_step_has_a_page_and_a_taker() -> None:
-    assert set(PAGES) == set(TAKES) == set(TITLES) == {*SETUP, *MOVE}
-
-
 def test_a_whole_walk_resumed_after_every_answer(given: tuple[Path, str, str]) -> None:
     steps: list[str] = []
     while True:
@@ -54,9 +53,9 @@ def test_a_whole_walk_resumed_after_every_answer(given: tuple[Path, str, str]) -
         assert page.lines
         if wizard.step == "end":
             break
-        after = (*SETUP, *MOVE)[(*SETUP, *MOVE).index(wizard.step) + 1]
+        after = (*SETUP, *EXPERIMENT)[(*SETUP, *EXPERIMENT).index(wizard.step) + 1]
         to(wizard, after, given)
-    assert steps == [*SETUP, *MOVE]
+    assert steps == [*SETUP, *EXPERIMENT]
     log = wizard.ws.layout.methodlog.read_text()
     for said in (
         "constraint · no ppo",
@@ -146,7 +145,7 @@ def test_a_second_experiment_shows_what_differs_from_its_parent(given: tuple[Pat
     wizard.answer("leave")
     again = Wizard(given[0])
     again.restart()
-    assert again.steps == MOVE
+    assert again.steps == EXPERIMENT
     again.state.parent = "exp_0001"
     to(again, "recipe", given)
     again.answer("beta=0.1")
@@ -209,6 +208,9 @@ def test_as_data_for_scripts(given: tuple[Path, str, str], capsys: pytest.Captur
     assert main(["-C", str(given[0]), "wizard", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["step"], told["page"]["title"]) == ("data", "Your data")
+    assert set(told["page"]) == {  # what scripts read must not go by another name one day
+        "title", "lines", "question", "choices", "default", "optional", "twin", "busy", "picks",
+    }  # fmt: skip
     assert main(["-C", str(given[0]), "wizard"]) == 2
     assert main(["-C", str(given[0]), "init", "--data", given[1], "--model", given[2], "--verifier", "exact",
                  "--yes", "--json"]) == 0  # fmt: skip
@@ -265,7 +267,7 @@ async def type_in(pilot: Pilot[int], text: str) -> None:
 @pytest.mark.ui
 @pytest.mark.parametrize(
     ("step", "size", "ascii_only"),
-    [*((step, (80, 24), False) for step in (*SETUP, *MOVE)),
+    [*((step, (80, 24), False) for step in (*SETUP, *EXPERIMENT)),
      *((step, (160, 45), True) for step in ("look", "advice", "recipe"))],
 )  # fmt: skip
 async def test_each_step_can_be_used(
@@ -277,11 +279,11 @@ async def test_each_step_can_be_used(
     asked = wizard.page()
     async with screen(given[0], size=size, ascii_only=ascii_only) as pilot:
         text = seen(pilot)
-        assert f"{'>' if ascii_only else '▸'} {TITLES[step]}" in text
+        assert f"{'>' if ascii_only else '▸'} {steps.BY_NAME[step].title}" in text
         assert asked.question[:20] in text
         assert ("enter edit, or go on" if asked.picks else "enter answer") in text
         for number, choice in enumerate(asked.choices[:2], 1):
-            assert f" {number}  {choice.says[:20]}" in text
+            assert f" {number}  {choice.label[:20]}" in text
         if ascii_only:
             assert text.isascii()
 

@@ -25,7 +25,6 @@ class Config:
     [
         ("lr", "It is now learning_rate."),
         ("lora_rank", "It is now peft.r."),
-        ("gradient_checkpointing", "It is now activation_checkpointing."),
         ("group_by_length", "It is now train_sampling_strategy"),
         ("output_dir", "it follows the attempt's folder"),
         ("learning_rat", "Close to it: learning_rate."),
@@ -38,4 +37,4 @@ def test_a_name_that_is_not_trls_is_refused_with_the_one_that_is(name: str, says
 
 
 def test_trls_own_names_pass() -> None:
-    check_names(Config, {"learning_rate": 0.1, "activation_checkpointing": True}, "sft")
+    check_names(Config, {"learning_rate": 0.1, "gradient_checkpointing": True}, "sft")

@@ -1,9 +1,11 @@
-"""Which second signal insists, and which is the first one's echo."""
+"""Which second signal insists, and which is the first one's echo; and what comes at the very end."""
 
 from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -62,3 +64,52 @@ def test_after_a_request_in_the_folder_a_signal_insists(now: list[float]) -> Non
     flag.set("asked in its folder")
     with pytest.raises(KeyboardInterrupt):
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_a_signal_soon_after_another_process_was_asked_is_the_same_wish(now: list[float]) -> None:
+    flag = StopFlag()
+    flag.listen()
+    flag.follow()
+    now[0] += 2.9
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert flag.reason == "asked in another of its processes"
+    now[0] += 0.2
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def program(text: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", text], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+WHILE_IT_SHUTS_DOWN = """
+import os, signal
+from trainers.loop.signals import StopFlag, over
+class Late:
+    def __del__(self, kill=os.kill, pid=os.getpid(), number=signal.SIGTERM):
+        kill(pid, number)
+late = Late()  # goes when the modules do, after Python gave signals their defaults back
+StopFlag().listen()
+"""
+
+
+def test_a_signal_to_a_run_that_is_over_does_not_make_it_fail() -> None:
+    assert program(WHILE_IT_SHUTS_DOWN).returncode == -signal.SIGTERM
+    assert program(WHILE_IT_SHUTS_DOWN + "over()").returncode == 0
+
+
+def test_what_a_finished_run_starts_hears_signals() -> None:
+    sleeps = "import os, signal, subprocess, sys; from trainers.loop.signals import over; over(); "
+    child = "p = subprocess.Popen(['sleep', '60']); p.terminate(); sys.exit(-p.wait())"
+    assert program(sleeps + child).returncode == signal.SIGTERM
+
+
+@pytest.mark.parametrize(("again", "says"), [(True, "asked by SIGTERM"), (False, "None")])
+def test_a_stop_that_came_too_late_reaches_the_next_program(again: bool, says: str) -> None:
+    then = "from trainers.loop.signals import StopFlag; f = StopFlag(); f.listen(); print(f.reason)"
+    first = f"import os, sys; from trainers.loop.signals import hold; hold(again={again}); "
+    assert (
+        program(first + f"os.execv(sys.executable, [sys.executable, '-c', {then!r}])").stdout.strip() == says
+    )

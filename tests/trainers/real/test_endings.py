@@ -8,6 +8,7 @@ import resource
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -67,6 +68,31 @@ def test_requests_of_the_cockpit_are_carried_out(
     assert control.pending(run.layout) == []
     assert len(list(run.layout.control.glob("*.done"))) == 2
     assert run.summary["steps"] == 6, "0.2 at step 6 is the first scheduled one without a better score"
+
+
+def test_a_stop_that_comes_after_the_processes_agreed_waits_for_the_next_step(attempt: Fly) -> None:
+    """Heard in one process alone, it would save while the others train on: they would wait for each other for ever."""
+    from trainers.loop.attempt import Attempt, SilentWriter
+    from trainers.loop.mid_eval import MidEval
+    from trainers.loop.signals import StopFlag
+
+    class Late(StopFlag):
+        """Is set by a signal just after it was first looked at."""
+
+        def __bool__(self) -> bool:
+            before = super().__bool__()
+            self.set("asked by SIGTERM")
+            return before
+
+    run = attempt("sft", max_steps=9, mid_eval__every_steps=5)
+    flown = Attempt(run.layout, run.recipe, SilentWriter(run.layout.root), Late())
+    mid_eval = MidEval(flown, None, [], None, True)
+    decided: list[tuple[bool, bool]] = []
+    for step in (1, 2):
+        flow = SimpleNamespace(should_save=False, should_training_stop=False)
+        mid_eval.on_step_end(None, SimpleNamespace(global_step=step, max_steps=9), flow)
+        decided.append((flow.should_save, flow.should_training_stop))
+    assert decided == [(False, False), (True, True)]
 
 
 @pytest.mark.fault
@@ -162,7 +188,7 @@ REFUSED = [
     ({"model": {"train_mode": False}}, "switches dropout off"),
     ({"trainer": {"model_init_kwargs": {"device_map": "auto"}}}, "pinned to its device"),
     ({"trainer": {"max_sequence_length": 9}}, "max_sequence_length is not a name that sft takes"),
-    ({"trainer": {"evaluation_strategy": "steps"}}, "It is now eval_strategy"),
+    ({"trainer": {"evaluation_strategy": "steps"}}, "It is now mid_eval.every_steps"),
     ({"trainer": {"save_steps": 10}}, "it follows mid_eval.every_steps"),
     ({"model": {"name_or_path": "/nowhere/at/all"}}, "there is no such model folder"),
 ]

@@ -90,11 +90,11 @@ def test_a_killed_trainer_goes_on_from_its_checkpoint(ws: Workspace) -> None:
     view = ws.experiment("1")
     assert view.attempt is not None
     assert (view.status, view.attempt.state) == ("failed", "killed")
-    assert "Killed from outside while training" in view.attempt.sentence
+    assert "Killed from outside while" in view.attempt.sentence  # training, or at the next mini-eval already
     lifecycle.resume(ws, "exp_0001")
     launcher.wait(attempt, 150)
     assert observe.observe(attempt).state == "finished"
-    assert sorted(set(steps(attempt))) == list(range(1, STEPS + 1))
+    assert steps(attempt) == list(range(1, STEPS + 1)), "what came after the checkpoint is there once"
     assert ws.experiment("1").score is not None
     assert "Resumed from step_0000" in attempt.events.read_text()
 

@@ -17,10 +17,12 @@ from typing import Any
 
 import pytest
 
-from cockpit.contract import atomic
+from cockpit.contract import AttemptWriter, atomic
 from cockpit.services.foreign.wandb import WandbRun
 from cockpit.services.runs import launcher, trackers
 from tests.support.attempts import Flight, clean_up, until
+from trainers.report import sinks
+from trainers.report.tracker import Reporter, State
 
 pytestmark = [pytest.mark.ml, pytest.mark.timeout(180)]
 
@@ -264,6 +266,21 @@ def test_a_resumed_run_goes_on_in_the_same_tracker_run(flight: Flight, server: S
     again = server.run()
     assert (again["id"], again["status"]) == (first["id"], "FINISHED")
     assert again["losses"] == 31
+
+
+def test_a_tracker_goes_on_where_a_resume_dropped_rows(tmp_path: Path) -> None:
+    """It was told of step 3, which a killed run had logged after its checkpoint: what is done again is told again."""
+    out = AttemptWriter(tmp_path)
+    for step in (1, 2, 3):
+        out.metrics(step, {"loss": 1 / step})
+    told = State("none", "nowhere", metrics_offset=out.layout.metrics.stat().st_size)
+    assert out.rewind(2) == 1
+    sink = sinks.make("trackio", tmp_path)
+    reporter = Reporter(out.layout, sinks.Run("w", "exp_0001", {}, {}, tmp_path, tmp_path), sink, told)
+    for step in (3, 4):
+        out.metrics(step, {"loss": 1 / step})
+    reporter.read()
+    assert [step for step, _ in reporter.waiting] == [3, 4]
 
 
 @pytest.mark.skipif(

@@ -10,7 +10,7 @@ from cockpit.core.findings import Finding
 from cockpit.core.tree.comparing import Comparison, Side
 from cockpit.ui.compare.screen import CompareScreen
 from cockpit.ui.compare.view import asked, settings
-from cockpit.ui.findings.screen import ActsScreen, FindingsScreen
+from cockpit.ui.findings.screen import FindingActionsScreen, FindingsScreen
 from cockpit.ui.run.screen import RunScreen
 from cockpit.ui.widgets.chart import Chart
 from cockpit.ui.widgets.line_view import LineView
@@ -67,7 +67,7 @@ async def test_compare_shows_scores_settings_and_items(stage: Stage, size: tuple
 
 async def test_left_and_right_turn_the_metric_and_enter_the_axis(stage: Stage) -> None:
     async with fly(stage, select="exp_0002") as cockpit:
-        cockpit.app.commands.compare_these(["exp_0001", "exp_0002"])
+        cockpit.app.commands.compare(["exp_0001", "exp_0002"])
         await until(
             cockpit, lambda: isinstance(cockpit.app.screen, CompareScreen) and "reference" in words(cockpit)
         )
@@ -86,7 +86,7 @@ async def test_left_and_right_turn_the_metric_and_enter_the_axis(stage: Stage) -
 @pytest.mark.parametrize("size", SIZES, ids=["80x24", "160x45"])
 async def test_w_writes_markdown_and_csv_and_says_where(stage: Stage, size: tuple[int, int]) -> None:
     async with fly(stage, size=size, select="exp_0002") as cockpit:
-        cockpit.app.commands.compare_these(["exp_0001", "exp_0002"])
+        cockpit.app.commands.compare(["exp_0001", "exp_0002"])
         await until(
             cockpit, lambda: isinstance(cockpit.app.screen, CompareScreen) and "reference" in words(cockpit)
         )
@@ -104,7 +104,7 @@ async def test_w_writes_markdown_and_csv_and_says_where(stage: Stage, size: tupl
 async def test_a_comparison_that_cannot_be_written_says_so(stage: Stage) -> None:
     (stage.root / "comparisons").write_text("in the way")
     async with fly(stage, select="exp_0002") as cockpit:
-        cockpit.app.commands.compare_these(["exp_0001", "exp_0002"])
+        cockpit.app.commands.compare(["exp_0001", "exp_0002"])
         await until(
             cockpit, lambda: isinstance(cockpit.app.screen, CompareScreen) and "reference" in words(cockpit)
         )
@@ -149,9 +149,9 @@ async def test_a_finding_is_acted_on_from_where_it_stands(stage: Stage, size: tu
         await cockpit.pilot.press("f")
         await until(cockpit, lambda: isinstance(cockpit.app.screen, FindingsScreen))
         await cockpit.pilot.press("enter")
-        await until(cockpit, lambda: isinstance(cockpit.app.screen, ActsScreen))
+        await until(cockpit, lambda: isinstance(cockpit.app.screen, FindingActionsScreen))
         screen = cockpit.app.screen
-        assert isinstance(screen, ActsScreen)
+        assert isinstance(screen, FindingActionsScreen)
         commands = [act.command for act in screen.offered.values()]
         assert "cockpit show exp_0001" in commands
         key = next(key for key, act in screen.offered.items() if act.do == "open")

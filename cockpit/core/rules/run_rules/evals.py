@@ -7,19 +7,16 @@ from dataclasses import dataclass
 
 from cockpit.core import stats
 from cockpit.core.findings import Finding
+from cockpit.core.rules.rows.evals import HEALTHY_LOSS
+from cockpit.core.rules.run_rules.run_rule import RunRule
+from cockpit.core.rules.table import found, limit
 from cockpit.core.runs.run_record import MidEval, Run
 from cockpit.core.scores import compare
 
-SOURCE_MID = 'source text, "Long training: checkpoint, mid-eval, early-stop"'
-SOURCE_FORMAT = (
-    'source text, "Four diagnostics": the loss can be healthy while the model emits unparseable output'
-)
-SOURCE_HACKING = "evo's diagnostics: reward up while held-out falls is reward hacking; raise the KL penalty"
-SOURCE_GAP = "evo's diagnostics: a large generalization gap means overfit or leak"
-
-P_BASELINE = 0.03  # one-sided, trailing mini-evals against the baseline on the same items
-P_BEST = 0.005  # against the best so far, which was picked for being high
-GAP = 0.2  # train minus held-out, beyond the held-out score's interval by half of it
+P_BASELINE = limit("mid-eval-regression", "p_baseline")
+P_BEST = limit("mid-eval-regression", "p_best")
+GAP = limit("overfit-or-leak", "gap")
+RISE = limit("reward-hacking", "rise")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +95,7 @@ def _fallen(run: Run, fall: Fall) -> Finding:
         f"below {fall.reference}, p = {fall.p:.2g} (Fisher, one-sided)",
     )
     if fall.unparsed:
-        return Finding(
+        return found(
             "mid-eval-regression",
             "alarm",
             f"{what}, and no answer parses any more",
@@ -107,11 +104,11 @@ def _fallen(run: Run, fall: Fall) -> Finding:
             f"{run.verifier or 'the verifier'}? "
             "If not, realign their format to what the verifier reads, or train with the verifier as the "
             "reward.",
-            SOURCE_FORMAT,
             (run.id,),
             fall.since,
+            source=HEALTHY_LOSS,
         )
-    return Finding(
+    return found(
         "mid-eval-regression",
         "warn",
         what,
@@ -120,7 +117,6 @@ def _fallen(run: Run, fall: Fall) -> Finding:
         "learning rate or "
         "train for fewer epochs if they got worse at the task, realign the data if they answer another "
         "question.",
-        SOURCE_MID,
         (run.id,),
         fall.since,
     )
@@ -153,7 +149,7 @@ def _flat(run: Run) -> list[Finding]:
     if run.baseline >= 0.9 or any(e.score > run.baseline for e in evals):
         return []
     return [
-        Finding(
+        found(
             "mid-eval-regression",
             "warn",
             f"The loss fell from {fell[0]:.2g} to {fell[1]:.2g}, but no mini-eval of {len(evals)} is above "
@@ -161,7 +157,6 @@ def _flat(run: Run) -> list[Finding]:
             (_told(evals, run.baseline),),
             "What the loss rewards is not what the verifier scores: put three training examples beside "
             "three eval prompts.",
-            SOURCE_MID,
             (run.id,),
             evals[0].step,
         )
@@ -176,7 +171,7 @@ def reward_hacking(run: Run) -> list[Finding]:
     size = max(3, len(rewards) // 5)
     early, late = stats.mean(rewards[:size]), stats.mean(rewards[-size:])
     _, t = stats.trend(rewards)
-    if late - early < 0.05 or t < 3:
+    if late - early < RISE or t < 3:
         return []
     risen = f"mean reward of the first {size} points {early:.3g}, of the last {late:.3g}"
     fall = fall_of(run)
@@ -195,7 +190,7 @@ def reward_hacking(run: Run) -> list[Finding]:
         return []
     penalty = f" (beta is {run.beta:g})" if run.beta is not None else ""
     return [
-        Finding(
+        found(
             "reward-hacking",
             "alarm",
             f"The reward rose from {early:.2f} to {late:.2f} while {seen}",
@@ -203,7 +198,6 @@ def reward_hacking(run: Run) -> list[Finding]:
             f"Raise the KL penalty{penalty} and go back to the best checkpoint; read the highest-rewarded "
             "samples for what "
             "they exploit, and make the reward the verifier itself.",
-            SOURCE_HACKING,
             (run.id,),
             since,
         )
@@ -224,7 +218,7 @@ def gap_finding(experiment: str, train: float, score: float, high: float, n: int
     if gap < GAP or train - high < GAP / 2:
         return []
     return [
-        Finding(
+        found(
             "overfit-or-leak",
             "warn",
             f"The training reward is {train:.2f}, the held-out score {score:.2f}: a gap of {gap:.2f}",
@@ -234,7 +228,6 @@ def gap_finding(experiment: str, train: float, score: float, high: float, n: int
             ),
             "Train for fewer epochs, lower the rank, vary the data; and check the training rows for what "
             "gives the answer away.",
-            SOURCE_GAP,
             (experiment,),
         )
     ]
@@ -245,3 +238,6 @@ def _late_reward(run: Run) -> float | None:
     if not run.rewarded or len(rewards) < 20 or min(rewards) < 0 or max(rewards) > 1:
         return None
     return stats.mean(rewards[-max(5, len(rewards) // 5) :])
+
+
+RULES: tuple[RunRule, ...] = (mid_eval_regression, reward_hacking, overfit_or_leak)

@@ -7,19 +7,19 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from cockpit.core import stats
-from cockpit.core.findings import Finding
+from cockpit.core.findings import Finding, Severity
+from cockpit.core.rules.run_rules.run_rule import RunRule
+from cockpit.core.rules.table import count, found, limit
 from cockpit.core.runs.run_record import Run
 
-SOURCE_FLAT = "evo's diagnostics: a flat loss means a learning rate too low, or data too alike"
-SOURCE_HOUSE = "house rule, from the practice of the field"
-
-FLAT_POINTS = 20  # fewer say nothing about a trend
-FLAT_SHARE = 0.02  # a fall by less counts as none
-LEARNT_LOSS = 0.05  # nats a token: nothing left to learn, so a flat line is no news
-LONG_WARMUP = 200  # points; before that a flat loss is what a warm-up looks like
-FLOOR = 0.02  # of the highest learning rate: below it steps are too small to matter
-SPIKE_WINDOW = 30  # points before it that tell what is usual
-SPIKE_SIGMAS = 6.0
+FLAT_POINTS = count("flat-loss", "points")
+FLAT_SHARE = limit("flat-loss", "fall")
+LEARNT_LOSS = limit("flat-loss", "learnt")
+LONG_WARMUP = count("flat-loss", "warmup")
+FLOOR = limit("flat-loss", "floor")
+SPIKE_WINDOW = count("loss-spike", "window")
+SPIKE_SIGMAS = limit("loss-spike", "sigmas")
+RARE = limit("nonfinite", "rare")
 
 
 def flat_loss(run: Run) -> list[Finding]:
@@ -38,7 +38,7 @@ def flat_loss(run: Run) -> list[Finding]:
         return []
     rate = max(run.values("lr"), default=None)
     return [
-        Finding(
+        found(
             "flat-loss",
             "warn",
             f"The loss is flat: {early:.3g} at first, {late:.3g} now",
@@ -51,7 +51,6 @@ def flat_loss(run: Run) -> list[Finding]:
             "Raise the learning rate (LoRA takes about ten times that of full weights), or look whether "
             "the training "
             "rows are all alike or already known to the model.",
-            SOURCE_FLAT,
             (run.id,),
             run.since("loss", start),
         )
@@ -66,7 +65,14 @@ def learning_rate(run: Run) -> list[Finding]:
     top = max(rates)
     if top <= 0:
         return [
-            _rate(run, "The learning rate is 0", "every learning rate so far is 0", "Set learning_rate.", 0)
+            _rate(
+                run,
+                "warn",
+                "The learning rate is 0",
+                "every learning rate so far is 0",
+                "Set learning_rate.",
+                0,
+            )
         ]
     early, late = _quarter(losses, 0), _quarter(losses, -1)
     if _warming_up(rates):
@@ -74,7 +80,11 @@ def learning_rate(run: Run) -> list[Finding]:
             return []
         said = f"{rates[0]:.2g} at first, {rates[-1]:.2g} after {len(rates)} points, and still rising"
         wait = "Wait for the end of the warm-up, or begin anew with a shorter one (warmup_steps)."
-        return [_rate(run, "The loss is flat because the learning rate is still warming up", said, wait, 0)]
+        return [
+            _rate(
+                run, "info", "The loss is flat because the learning rate is still warming up", said, wait, 0
+            )
+        ]
     floor = next((i for i in range(len(rates)) if max(rates[i:]) <= FLOOR * top), None)
     if floor is None or len(rates) - floor < max(FLAT_POINTS, len(rates) // 10) or late < LEARNT_LOSS:
         return []
@@ -82,7 +92,7 @@ def learning_rate(run: Run) -> list[Finding]:
     if _quarter(tail, 0) - _quarter(tail, -1) > FLAT_SHARE * abs(_quarter(tail, 0)):
         return []
     said = f"highest {top:.2g}, since step {run.since('lr', floor)} at most {FLOOR:.0%} of it"
-    return [_rate(run, "The learning rate is at its floor: nothing moves any more", said,
+    return [_rate(run, "info", "The learning rate is at its floor: nothing moves any more", said,
                   "Stop here and keep the best checkpoint, or begin anew with a longer schedule.", floor)]  # fmt: skip
 
 
@@ -91,11 +101,8 @@ def _warming_up(rates: Sequence[float]) -> bool:
     return len(rates) > 5 and rates[0] < rates[-1] / 4 and all(a < b for a, b in pairwise(rates))
 
 
-def _rate(run: Run, headline: str, said: str, next_step: str, since: int) -> Finding:
-    severity = "warn" if "is 0" in headline else "info"
-    return Finding(
-        "flat-loss", severity, headline, (said,), next_step, SOURCE_FLAT, (run.id,), run.since("lr", since)
-    )
+def _rate(run: Run, severity: Severity, headline: str, said: str, next_step: str, since: int) -> Finding:
+    return found("flat-loss", severity, headline, (said,), next_step, (run.id,), run.since("lr", since))
 
 
 def _after_warmup(run: Run) -> int:
@@ -135,7 +142,7 @@ def loss_spike(run: Run) -> list[Finding]:
 def _spikes(losses: Sequence[float]) -> list[int]:
     """Indices that stand out of the points before them, judged by ratio: losses vary by a factor, not an amount."""
     level = stats.median(losses[:10])
-    found: list[int] = []
+    spikes: list[int] = []
     for index in range(SPIKE_WINDOW // 2, len(losses)):
         before = losses[max(0, index - SPIKE_WINDOW) : index]
         if losses[index] <= 2 * before[-1] or min(before) <= 0:
@@ -144,8 +151,8 @@ def _spikes(losses: Sequence[float]) -> list[int]:
         noise = max(stats.spread(logs), 0.05)
         ratio = losses[index] / base
         if ratio > 2 and math.log(ratio) > SPIKE_SIGMAS * noise and losses[index] - base > 0.1 * abs(level):
-            found.append(index)
-    return found
+            spikes.append(index)
+    return spikes
 
 
 def _stays_up(losses: Sequence[float], index: int) -> bool:
@@ -170,7 +177,7 @@ def _spiked(run: Run, index: int, losses: Sequence[float], *, lasting: bool) -> 
     if step is not None and step in run.examples:
         evidence.append(f"examples of that batch: {run.examples[step]}")
     now = f"and stayed up (now {stats.median(losses[-5:]):.3g})" if lasting else "and came back"
-    return Finding(
+    return found(
         "loss-spike",
         "alarm" if lasting else "info",
         f"The loss jumped from {base:.3g} to {losses[index]:.3g} at step {step} {now}",
@@ -180,7 +187,6 @@ def _spiked(run: Run, index: int, losses: Sequence[float], *, lasting: bool) -> 
         "that batch's rows."
         if lasting
         else "Look at that batch's rows; nothing else to do unless it happens again.",
-        SOURCE_HOUSE,
         (run.id,),
         step,
     )
@@ -211,14 +217,13 @@ def _diverging(run: Run, index: int, losses: Sequence[float]) -> Finding:
     step = run.since("loss", index)
     size = max(10, len(losses) // 10)
     low, now = stats.mean(losses[max(0, index - size // 2) : index + size // 2]), stats.mean(losses[-size:])
-    return Finding(
+    return found(
         "loss-spike",
         "alarm",
         f"The loss rises since about step {step}: {low:.3g} then, {now:.3g} now",
         (f"mean over {size} points around step {step}: {low:.4g}; of the last {size}: {now:.4g}",),
         "The learning rate is too high for what is left to learn: go back to the best checkpoint and lower "
         "it.",
-        SOURCE_HOUSE,
         (run.id,),
         step,
     )
@@ -232,14 +237,14 @@ def nonfinite(run: Run) -> list[Finding]:
     first = (grave or list(run.nonfinite))[0]
     steps = len({odd.step for odd in run.nonfinite})
     total = max(1, len(run.metrics.get("lr", ())), len(run.metrics.get("loss", ())))
-    rare = not grave and steps <= max(3, 0.02 * total)
+    rare = not grave and steps <= max(3, RARE * total)
     evidence = [f"step {odd.step}: {odd.metric} = {odd.value}" for odd in run.nonfinite[:5]]
     if len(run.nonfinite) > 5:
         evidence.append(f"… {len(run.nonfinite)} such values in {steps} steps")
     if first.step in run.examples:
         evidence.append(f"examples of that batch: {run.examples[first.step]}")
     return [
-        Finding(
+        found(
             "nonfinite",
             "alarm" if grave else "info" if rare else "warn",
             f"{first.metric} was {first.value} at step {first.step}",
@@ -250,8 +255,10 @@ def nonfinite(run: Run) -> list[Finding]:
             "float32 instead "
             "of fp16, lower the learning rate, and look at that batch's rows (empty completions give a "
             "mean of nothing).",
-            SOURCE_HOUSE,
             (run.id,),
             first.step,
         )
     ]
+
+
+RULES: tuple[RunRule, ...] = (nonfinite, loss_spike, flat_loss, learning_rate)

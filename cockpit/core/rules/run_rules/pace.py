@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from cockpit.core import stats
-from cockpit.core.findings import Finding
+from cockpit.core.findings import Finding, Severity
+from cockpit.core.rules.run_rules.run_rule import RunRule
+from cockpit.core.rules.table import count, found, limit
 from cockpit.core.runs.run_record import Run
 
-SOURCE = 'source text, "Configure for training, not inference": it looks like it is working, and crawls'
-
-SLOWER = 2.5
-POINTS = 40
-IDLE = 10.0  # per cent of utilisation
-WAITING = 0.5  # share of a step spent on the next batch
+SLOWER = limit("stalled-run", "slower")
+POINTS = count("stalled-run", "points")
+IDLE = limit("stalled-run", "idle")
+WAITING = limit("stalled-run", "waiting")
 _UTIL = ("gpu_util", "gpu_utilization", "system/gpu.0.gpu", "train/gpu_util")
 _WAITS = ("data_time", "data_wait", "dataloader_time", "train/data_time")
 
@@ -29,9 +29,9 @@ def stalled_run(run: Run) -> list[Finding]:
     if run.outcome is not None:
         return []  # it is over: its pace is no news
     for rule in (slower_steps, slower_tokens, idle_device, waiting_for_data):
-        found = rule(run)
-        if found is not None:
-            return [found]
+        slow = rule(run)
+        if slow is not None:
+            return [slow]
     return []
 
 
@@ -104,13 +104,13 @@ def waiting_for_data(run: Run) -> Finding | None:
 
 def _finding(
     run: Run,
-    severity: str,
+    severity: Severity,
     headline: str,
     evidence: tuple[str, ...],
     next_step: str,
     since: int | None = None,
 ) -> Finding:
-    return Finding(
-        "stalled-run", "alarm" if severity == "alarm" else "warn", headline, evidence, next_step, SOURCE, (run.id,),
-        since,
-    )  # fmt: skip
+    return found("stalled-run", severity, headline, evidence, next_step, (run.id,), since)
+
+
+RULES: tuple[RunRule, ...] = (stalled_run,)

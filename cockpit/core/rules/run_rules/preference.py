@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cockpit.contract.techniques import PREFERENCES, REWARDED
 from cockpit.core import stats
 from cockpit.core.findings import Finding
+from cockpit.core.rules.run_rules.run_rule import RunRule
+from cockpit.core.rules.table import count, found, limit
 from cockpit.core.runs.run_record import Run
 
-SOURCE_DISPLACED = "Pal et al. 2024 (DPO-Positive), Razin et al. 2024 (likelihood displacement)"
-SOURCE_FRESH = "source text: on-policy freshness for RL, train on the current policy's samples"
-SOURCE_TRUST = "source text: a reward you trust; a learned reward gets hacked"
-SOURCE_HOUSE = "house rule, from the practice of the field"
-
-PREFERENCE = ("dpo", "kto", "orpo", "reward")
-POINTS = 20  # fewer say nothing
-CHANCE = 0.55  # accuracy that a coin reaches in batches of the usual size
-STALE_STEPS = 4  # optimizer steps behind: PPO's usual number of passes over a batch
-FELL = 0.08  # of a verifier's mean over a quarter of the run
+POINTS = count("pairs-not-told-apart", "points")
+CHANCE = limit("pairs-not-told-apart", "chance")
+STALE_STEPS = count("stale-samples", "steps")
+FELL = limit("reward-hacked", "fall")
 
 
 def _late(values: Sequence[float]) -> list[float]:
@@ -28,7 +25,7 @@ def pairs_not_told_apart(run: Run) -> list[Finding]:
     """After many steps the better answers are no likelier than the worse ones."""
     accuracy, margins = run.values("rewards/accuracies"), run.values("rewards/margins")
     accuracy = accuracy or run.values("accuracy")
-    if run.technique not in PREFERENCE or max(len(accuracy), len(margins)) < 2 * POINTS:
+    if run.technique not in PREFERENCES or max(len(accuracy), len(margins)) < 2 * POINTS:
         return []
     if accuracy:
         now = stats.mean(_late(accuracy))
@@ -42,14 +39,13 @@ def pairs_not_told_apart(run: Run) -> list[Finding]:
         seen = f"mean margin lately {now:.3g}, within its noise of {noise:.2g}"
     name = "rewards/accuracies" if run.values("rewards/accuracies") else "rewards/margins"
     return [
-        Finding(
+        found(
             "pairs-not-told-apart",
             "warn",
             "The better answers are not told from the worse ones",
             (seen, f"over {max(len(accuracy), len(margins))} steps"),
             "Look at ten pairs: are chosen and rejected the right way round, and is there a difference to see? Then "
             "raise the learning rate (LoRA takes about ten times that of full weights).",
-            SOURCE_HOUSE,
             (run.id,),
             run.since(name, 0),
         )
@@ -70,7 +66,7 @@ def chosen_less_likely(run: Run) -> list[Finding]:
     better = run.baseline is not None and any(m.score > run.baseline for m in run.mid_evals)
     term = 'loss_type=["sigmoid","sft"]' if run.technique == "dpo" else "a smaller undesirable_weight"
     return [
-        Finding(
+        found(
             "chosen-less-likely",
             "info" if better else "warn",
             f"The better answers get less likely as well: {mean / beta:+.2g} nats against the reference",
@@ -80,7 +76,6 @@ def chosen_less_likely(run: Run) -> list[Finding]:
             ),
             f"Look at the mini-eval's answers. Add a term that holds the better answer up ({term}), raise beta, or "
             "lower the learning rate; ORPO has that term built in.",
-            SOURCE_DISPLACED,
             (run.id,),
             run.since("rewards/chosen", stats.change_point(chosen)),
         )
@@ -104,7 +99,7 @@ def learnt_reward_hacked(run: Run) -> list[Finding]:
         return []
     step = run.since(name, best * size)
     return [
-        Finding(
+        found(
             "reward-hacked",
             "alarm",
             f"The reward rises ({then:.2g} to {now:.2g}) while the verifier's score falls "
@@ -115,7 +110,6 @@ def learnt_reward_hacked(run: Run) -> list[Finding]:
             ),
             "Stop and take an earlier checkpoint. Then raise the KL (kl_coef, beta), train the reward model on what "
             "hacked it, or train on the verifier itself (GRPO, RLOO).",
-            SOURCE_TRUST,
             (run.id,),
             step,
         )
@@ -127,10 +121,10 @@ def stale_samples(run: Run) -> list[Finding]:
     shares, ages = run.values("samples/stale_share"), run.values("samples/age")
     share = shares[-1] if shares else 0.0
     if share > 0:
-        offline = run.technique in ("sft", "dpo", "kto", "orpo", "reward")
+        offline = run.technique in ("sft", *PREFERENCES)
         age = f"the oldest {ages[-1]:.0f} optimizer steps behind" if ages else "from no kin of this policy"
         return [
-            Finding(
+            found(
                 "stale-samples",
                 "info" if offline else "warn",
                 f"{share:.0%} of the samples come from another policy",
@@ -138,24 +132,25 @@ def stale_samples(run: Run) -> list[Finding]:
                 "Sample anew with the current policy where that is affordable: what another policy says is off this "
                 "one's distribution."
                 + (" Learning from it offline is what this technique is for." if offline else ""),
-                SOURCE_FRESH,
                 (run.id,),
             )
         ]
-    if run.technique not in ("grpo", "rloo", "ppo") or len(ages) < POINTS // 2:
+    if run.technique not in REWARDED or len(ages) < POINTS // 2:
         return []
     oldest = max(_late(ages))
     if oldest < STALE_STEPS:
         return []
     return [
-        Finding(
+        found(
             "stale-samples",
             "warn",
             f"Updates learn from samples up to {oldest:.0f} steps old",
             (f"samples/age lately up to {oldest:.0f} optimizer steps; 0 is on-policy",),
             "Lower num_iterations or steps_per_generation, so that each batch is sampled anew.",
-            SOURCE_FRESH,
             (run.id,),
             run.since("samples/age", 0),
         )
     ]
+
+
+RULES: tuple[RunRule, ...] = (pairs_not_told_apart, chosen_less_likely, learnt_reward_hacked, stale_samples)

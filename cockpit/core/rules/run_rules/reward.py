@@ -6,18 +6,20 @@ from collections.abc import Sequence
 
 from cockpit.core import stats
 from cockpit.core.findings import Finding
+from cockpit.core.rules.run_rules.run_rule import RunRule
+from cockpit.core.rules.table import count, found, limit
 from cockpit.core.runs.run_record import Run
 
-SOURCE_SATURATION = "evo's diagnostics: reward saturation near 0 or 1 is a degenerate signal"
-SOURCE_HOUSE = "house rule, from the practice of the field"
-
-ZERO_STD = 0.9  # share of groups without any difference within
-NEAR = 0.05  # "near 0" and "near 1"
-MIN_POINTS = 10
-CLIPPED = 0.25
-KL_HIGH = 2.0  # nats a token; healthy runs stay below about 0.5
-KL_TIMES = 10.0
-ANSWER_TOKENS = 10
+ZERO_STD = limit("degenerate-reward", "flat_groups")
+NEAR = limit("degenerate-reward", "near")
+MIN_POINTS = count("degenerate-reward", "points")
+CLIPPED = limit("truncated-completions", "clipped")
+GRAVE = limit("truncated-completions", "grave")
+KL_HIGH = limit("kl-blow-up", "high")
+KL_TIMES = limit("kl-blow-up", "times")
+ANSWER_TOKENS = count("kl-blow-up", "answer_tokens")
+ENTROPY_LEFT = limit("entropy-collapse", "left")
+SOLVED = limit("entropy-collapse", "solved")
 
 
 def _late(values: Sequence[float], share: float = 0.25) -> list[float]:
@@ -60,7 +62,7 @@ def _degenerate(run: Run, mean: float, share: float | None, wrong: bool, right: 
     name = "frac_reward_zero_std" if share is not None else "reward"
     since = run.since(name, stats.change_point(run.values(name)) or 0)
     if wrong and not right:
-        return Finding(
+        return found(
             "degenerate-reward",
             "alarm",
             f"Every answer is wrong: the mean reward is {mean:.2g}, and {seen}",
@@ -69,22 +71,20 @@ def _degenerate(run: Run, mean: float, share: float | None, wrong: bool, right: 
             "before "
             "knowledge); then easier prompts, a short SFT for the format, or more generations at a higher "
             "temperature.",
-            SOURCE_SATURATION,
             (run.id,),
             since,
         )
     if right and not wrong:
-        return Finding(
+        return found(
             "degenerate-reward",
             "info",
             f"Every answer is right: the mean reward is {mean:.2g}, and {seen}",
             tuple(evidence),
             "These prompts are solved: widen the difficulty, or stop here.",
-            SOURCE_SATURATION,
             (run.id,),
             since,
         )
-    return Finding(
+    return found(
         "degenerate-reward",
         "warn",
         f"The reward tells nothing apart: {seen}",
@@ -92,7 +92,6 @@ def _degenerate(run: Run, mean: float, share: float | None, wrong: bool, right: 
         "Some prompts are solved and the rest are out of reach: widen the difficulty in between, change "
         "the selection, or "
         "sample at a higher temperature.",
-        SOURCE_SATURATION,
         (run.id,),
         since,
     )
@@ -113,7 +112,7 @@ def kl_blow_up(run: Run) -> list[Finding]:
         (i for i, value in enumerate(kl) if value >= high and stats.median(kl[i : i + 5]) >= high), None
     )
     return [
-        Finding(
+        found(
             "kl-blow-up",
             "warn" if t > 3 else "alarm",
             f"The KL from the reference model is {now:.3g}, from {before:.2g}",
@@ -123,7 +122,6 @@ def kl_blow_up(run: Run) -> list[Finding]:
             ),
             "Go back to a checkpoint before it, and lower the learning rate or raise beta"
             + (f" (now {run.beta:g})." if run.beta is not None else "."),
-            SOURCE_HOUSE,
             (run.id,),
             run.since("kl", since),
         )
@@ -138,13 +136,13 @@ def entropy_collapse(run: Run) -> list[Finding]:
     first, last = stats.median(entropy[:MIN_POINTS]), stats.median(entropy[-MIN_POINTS:])
     late = _late(rewards, 0.5)
     _, t = stats.trend(late)
-    if last > 0.1 * first or last > 0.1 or stats.mean(late) > 0.8 or t > 2:
+    if last > ENTROPY_LEFT * min(first, 1.0) or stats.mean(late) > SOLVED or t > 2:
         return []
     since = next(
         (i for i in range(len(entropy)) if stats.median(entropy[i : i + MIN_POINTS]) <= 0.2 * first), None
     )
     return [
-        Finding(
+        found(
             "entropy-collapse",
             "warn",
             f"The entropy fell from {first:.2g} to {last:.2g}, and the reward stays at "
@@ -157,7 +155,6 @@ def entropy_collapse(run: Run) -> list[Finding]:
             "It repeats one answer: go back to a checkpoint before it, and lower the learning rate, raise "
             "the sampling "
             "temperature or add an entropy bonus.",
-            SOURCE_HOUSE,
             (run.id,),
             run.since("entropy", since),
         )
@@ -194,15 +191,17 @@ def truncated_completions(run: Run) -> list[Finding]:
 
 def _cut(run: Run, headline: str, evidence: Sequence[str], share: float, since: int | None) -> Finding:
     limit = "max_completion_length" if run.rewarded else "generation.max_new_tokens"
-    return Finding(
+    return found(
         "truncated-completions",
-        "alarm" if share >= 0.7 else "warn",
+        "alarm" if share >= GRAVE else "warn",
         headline,
         tuple(evidence),
         f"Raise {limit}, or find out why it doesn't stop: is the end-of-turn token trained, and does the "
         "tokenizer's "
         "eos match the chat template's?",
-        SOURCE_HOUSE,
         (run.id,),
         since,
     )
+
+
+RULES: tuple[RunRule, ...] = (degenerate_reward, kl_blow_up, entropy_collapse, truncated_completions)

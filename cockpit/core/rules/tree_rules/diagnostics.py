@@ -11,17 +11,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cockpit.core import stats
-from cockpit.core.findings import Finding, ranked
+from cockpit.core.findings import Finding
+from cockpit.core.rules.table import count, found, limit, ranked
 from cockpit.core.rules.tree_rules.history import History, Move
 from cockpit.core.scores import Delta, Score, compare
 from cockpit.core.technique import families
 
-SOURCE = 'source text, "Four diagnostics"'
-SEVERAL = 3  # "several committed train moves", "3+ experiments"
-SFT_RUNS = 2  # "after 2+ SFT runs"
-SPREAD = 0.10  # scores further apart than this are not called the same, however few the items
-SOLVED = 0.95
-P_RANDOM = 0.05  # one-sided, binomial
+SEVERAL = count("no-gain", "moves")
+ALIKE = count("same-score-across-techniques", "experiments")
+SFT_RUNS = count("stuck-at-zero", "runs")
+SPREAD = limit("same-score-across-techniques", "spread")
+SOLVED = limit("no-gain", "solved")
+P_RANDOM = limit("below-random", "p")
 COMMITTED = frozenset({"committed"})
 DECIDED = frozenset({"committed", "evaluated", "discarded"})
 
@@ -86,13 +87,12 @@ def stuck_at_zero(target: Target) -> list[Finding]:
         return []
     other = [m for m, _ in target.trained if m.family == "rl"]
     return [
-        Finding(
+        found(
             "stuck-at-zero",
             "alarm",
             f"Still at 0 after {len(runs)} SFT runs: the technique class is wrong, not the recipe",
             (*(told(m, s) for m, s in runs), f"together at most {_at_most([s for _, s in runs]):.1%} (95 %)"),
             f"{_format_first([s for _, s in runs])} {_pivot(other)}",
-            f"{SOURCE}, 1",
             tuple(m.id for m, _ in runs),
         )
     ]
@@ -150,7 +150,7 @@ def below_random(target: Target) -> list[Finding]:
     if score.value == 0 and score.parsed is None:
         first = "First ask whether anything parsed: a score of exactly 0 may be the format alone. If it did: "
     return [
-        Finding(
+        found(
             "below-random",
             "alarm",
             f"The base model scores {score.value:.2f}, below guessing ({chance:.2f}): it lacks the knowledge, not "
@@ -158,14 +158,13 @@ def below_random(target: Target) -> list[Finding]:
             (told(move, score), f"guessing scores {chance:.3g}; p = {p:.2g} (binomial, one-sided)"),
             f"{first}post-training shapes knowledge that is there and installs none: continue pre-training on a "
             "domain corpus, distil from a stronger model that has it, or retrieve at inference.",
-            f"{SOURCE}, 2",
             (move.id,),
         )
     ]
 
 
 def _unread_base(move: Move, score: Score, chance: float) -> Finding:
-    return Finding(
+    return found(
         "below-random",
         "warn",
         f"The base model scores {score.value:.2f}, below guessing ({chance:.2f}), but only {score.parsed} of "
@@ -173,7 +172,6 @@ def _unread_base(move: Move, score: Score, chance: float) -> Finding:
         (told(move, score), f"guessing scores {chance:.3g}"),
         "Format before knowledge: show it the form in the prompt, or read the answers more leniently, and score it "
         "again before you judge what it knows.",
-        f"{SOURCE}, 2",
         (move.id,),
     )
 
@@ -192,14 +190,13 @@ def no_gain(target: Target) -> list[Finding]:
     sure = sum(d.value <= 0 or d.kind == "level" for _, _, d in trailing)
     evidence = [f"{m.id} ({m.technique}) against {m.parent}: {d.sentence}" for m, _, d in trailing]
     return [
-        Finding(
+        found(
             "no-gain",
             "info" if solved else "alarm" if sure == len(trailing) else "warn",
             f"None of the last {len(trailing)} train moves gained on its parent"
             + ("" if sure == len(trailing) else ", outside the noise"),
             tuple(evidence),
             _after_no_gain(target, trailing, solved),
-            f"{SOURCE}, 3",
             tuple(m.id for m, _, _ in trailing),
         )
     ]
@@ -236,7 +233,7 @@ def same_score(target: Target) -> list[Finding]:
     """Three committed experiments or more, of structurally different techniques, at the same non-zero score."""
     cluster = _cluster(target.committed)
     kinds = {m.family for m, _ in cluster}
-    if len(cluster) < SEVERAL or len(kinds) < SEVERAL:
+    if len(cluster) < ALIKE or len(kinds) < ALIKE:
         return []
     values = [s.value for _, s in cluster]
     if min(values) <= 0 or stats.mean(values) >= SOLVED or max(values) - min(values) > SPREAD:
@@ -248,14 +245,13 @@ def same_score(target: Target) -> list[Finding]:
     evidence.append(f"no two of them differ outside the noise (all together p = {p:.2f})")
     evidence.append(f"spot check: {check or 'not done'}")
     return [
-        Finding(
+        found(
             "same-score-across-techniques",
             "warn" if check == "matched" else "alarm",
             f"{len(cluster)} experiments of {len(kinds)} different techniques land at the same score, about "
             f"{stats.mean(values):.2f}: the method is not the bottleneck",
             tuple(evidence),
             _NEXT[check],
-            f"{SOURCE}, 4",
             tuple(m.id for m, _ in cluster),
         )
     ]

@@ -14,7 +14,7 @@ from typing import Any, Literal, cast
 from cockpit.contract.errors import CockpitError
 from cockpit.core.safe_text import clip
 from cockpit.core.scores import Score
-from cockpit.core.smoke.gate import SmokeVerdict
+from cockpit.core.smoke.verdict import SmokeVerdict
 from cockpit.core.technique import families
 
 SpotCheck = Literal["matched", "mismatched"]

@@ -11,16 +11,12 @@ from dataclasses import dataclass
 
 from cockpit.core import stats
 from cockpit.core.findings import Finding
+from cockpit.core.rules.table import count, found, limit
 from cockpit.core.safe_text import clip
 
-SOURCE_FAILURES = (
-    'source text, "What never counts as progress", 3: no training data conditioned on per-item eval failures'
-)
-SOURCE_UNTRAINED = 'source text, "What never counts as progress", 4: no checkpoint that you didn\'t train'
-
-P_FAILURES = 0.001  # held-out items that fail are harder and often odd: a mere tendency is no proof
-MIN_EFFECT = 0.68  # chance that a failed item is closer to the new rows than a passed one
-MIN_ITEMS = 8  # of either kind
+P_FAILURES = limit("trained-on-failures", "p")
+MIN_EFFECT = limit("trained-on-failures", "effect")
+MIN_ITEMS = count("trained-on-failures", "items")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +64,13 @@ def trained_on_failures(
         *provenance,
     ]
     return [
-        Finding(
+        found(
             "trained-on-failures",
             "warn",
             f"The rows that {experiment} adds lie closer to the items that {parent} failed than to those it passed",
             tuple(evidence),
             "If they were written from the list of failed items, this is training on the held-out set: make them anew "
             "from failures on a development set. Failures by slice are fine to aim at; failures by item are not.",
-            SOURCE_FAILURES,
             (experiment,),
         )
     ]
@@ -102,54 +97,51 @@ def untrained_checkpoint(experiment: str, seen: Sequence[Weights], names: Mappin
 
     `names`: what the checkpoint's files call its base (`adapter`, `config`), beside `recipe`: what it should be.
     """
-    found: list[Finding] = []
+    said: list[Finding] = []
     for weights in seen:
         if weights.b and weights.zero_b == weights.b:
-            found.append(_zero_adapter(experiment, weights))
+            said.append(_zero_adapter(experiment, weights))
         elif weights.tensors and weights.equal == weights.tensors:
-            found.append(_unchanged(experiment, weights))
+            said.append(_unchanged(experiment, weights))
     wanted = names.get("recipe", "")
     for kind, name in names.items():
         if kind != "recipe" and wanted and _tuned(name) and not _tuned(wanted):
-            found.append(_other_model(experiment, kind, name, wanted))
-    return found[:1]
+            said.append(_other_model(experiment, kind, name, wanted))
+    return said[:1]
 
 
 def _zero_adapter(experiment: str, weights: Weights) -> Finding:
-    return Finding(
+    return found(
         "untrained-checkpoint",
         "alarm",
         f"The adapter of {experiment} does nothing: all {weights.b} of its B matrices are zero",
         (f"{weights.zero_b} of {weights.b} lora_B tensors hold zeros alone, as before the first step",),
         "Its score is its base's. Look whether the adapter was trained at all (learning rate 0, frozen, saved before "
         "the first step) and train it again.",
-        SOURCE_UNTRAINED,
         (experiment,),
     )
 
 
 def _unchanged(experiment: str, weights: Weights) -> Finding:
-    return Finding(
+    return found(
         "untrained-checkpoint",
         "alarm",
         f"The checkpoint of {experiment} is {weights.other}, unchanged",
         (f"{weights.equal} of {weights.tensors} tensors are equal, value by value",),
         "Nothing was trained, so nothing was gained: look whether the parameters were frozen, the learning rate was 0, "
         "or the wrong folder was saved.",
-        SOURCE_UNTRAINED,
         (experiment,),
     )
 
 
 def _other_model(experiment: str, kind: str, name: str, wanted: str) -> Finding:
-    return Finding(
+    return found(
         "untrained-checkpoint",
         "alarm",
         f"The checkpoint of {experiment} comes from an instruction-tuned model, its recipe says from a base model",
         (f"its {kind} names {clip(name, 120)}", f"the recipe's model is {clip(wanted, 120)}"),
         "A score of a model that was not trained here is no progress: train from the recipe's model, or make a "
         "workspace for the other one, with a baseline of its own.",
-        SOURCE_UNTRAINED,
         (experiment,),
     )
 

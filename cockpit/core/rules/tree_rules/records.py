@@ -7,29 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cockpit.core.findings import Finding, ranked
-from cockpit.core.rules.run_rules.evals import SOURCE_HACKING, gap_finding
-from cockpit.core.rules.run_rules.reward import NEAR, SOURCE_SATURATION
+from cockpit.core.findings import Finding, Severity
+from cockpit.core.rules.rows.evals import BY_SLICE
+from cockpit.core.rules.run_rules.evals import RISE, gap_finding
+from cockpit.core.rules.run_rules.reward import NEAR
+from cockpit.core.rules.table import found, ranked
 from cockpit.core.rules.tree_rules.history import History, Move
 from cockpit.core.scores import Score, compare
-from cockpit.core.smoke.gate import SmokeVerdict, of_objective
+from cockpit.core.smoke.verdict import SmokeVerdict
 
-SOURCE_SLICES = "evo's contract: per_slice_delta is measured beside the score"
-SOURCE_OBJECTIVE = 'source text, "What never counts as progress", 5'
-RISE = 0.05  # of the training reward; less is noise
 LEARNS_FROM_REWARD = ("rl", "rft")
 
 
 def judge_records(history: History) -> list[Finding]:
     """Return what the records say, gravest first."""
     by_id = history.by_id()
-    found: list[Finding] = []
+    said: list[Finding] = []
     for move in history.moves:
         if move.trained:
             parent = by_id.get(move.parent or "")
             for rule in RULES:
-                found += rule(move, parent)
-    return ranked(found)
+                said += rule(move, parent)
+    return ranked(said)
 
 
 def reward_hacking(move: Move, parent: Move | None) -> list[Finding]:
@@ -43,7 +42,7 @@ def reward_hacking(move: Move, parent: Move | None) -> list[Finding]:
         return []
     what = "its parent's" if parent.train_reward is not None else "its parent's held-out score"
     return [
-        Finding(
+        found(
             "reward-hacking",
             "alarm",
             f"The reward rose from {before:.2f} to {move.train_reward:.2f} while the held-out score fell from "
@@ -54,7 +53,6 @@ def reward_hacking(move: Move, parent: Move | None) -> list[Finding]:
             ),
             "Raise the KL penalty and go back to the best checkpoint; read the highest-rewarded samples for what "
             "they exploit, and make the reward the verifier itself.",
-            SOURCE_HACKING,
             (move.id,),
         )
     ]
@@ -90,14 +88,13 @@ _WHEN_HIGH = (
 )
 
 
-def _degenerate(move: Move, share: float, what: str, severity: str, next_step: str) -> Finding:
-    return Finding(
+def _degenerate(move: Move, share: float, what: str, severity: Severity, next_step: str) -> Finding:
+    return found(
         "degenerate-reward",
-        "alarm" if severity == "alarm" else "warn",
+        severity,
         f"{what} of the training set: the reward saturation is {share:.2f}",
         (f"reward_saturation {share:.3f} (the share of the selected training set that passed)",),
         next_step,
-        SOURCE_SATURATION,
         (move.id,),
     )
 
@@ -112,20 +109,18 @@ def objective_mismatch(move: Move, parent: Move | None) -> list[Finding]:
         )
     if smoke is not None:
         evidence += [f"smoke run, red at {smoke.stage}: {smoke.headline}", *smoke.evidence[:_SMOKE_LINES]]
+    severity: Severity = "warn"
     if move.spot_check == "mismatched":
-        severity, headline, next_step = "alarm", "trains another objective than the verifier scores", _REALIGN
+        severity, next_step = "alarm", _REALIGN
+        headline = f"{move.id} trains another objective than the verifier scores"
     elif smoke is None:
         return []
-    elif smoke.stage == "template":
-        severity, headline, next_step = "warn", "trains on other prompts than it is scored with", smoke.mend
+    elif smoke.cause == "prompts_differ":
+        headline, next_step = f"{move.id} trains on other prompts than it is scored with", smoke.mend
     else:
-        severity, headline = "warn", "the verifier reads none of the answers of its smoke run"
+        headline = f"{move.id}: the verifier reads none of the answers of its smoke run"
         next_step = f"{smoke.mend} Look at both sides first: `cockpit spot-check {move.id}`."
-    link = ":" if headline.startswith("the ") else ""
-    return [
-        Finding("objective-mismatch", "alarm" if severity == "alarm" else "warn", f"{move.id}{link} {headline}",
-                tuple(evidence), next_step, SOURCE_OBJECTIVE, (move.id,))
-    ]  # fmt: skip
+    return [found("objective-mismatch", severity, headline, evidence, next_step, (move.id,))]
 
 
 _REALIGN = (
@@ -138,9 +133,9 @@ _SMOKE_LINES = 3
 def _smoke_says(move: Move) -> SmokeVerdict | None:
     """The smoke run's verdict where it speaks of the objective, and neither eye nor score has said otherwise since."""
     smoke = move.smoke
-    if smoke is None or smoke.green or not of_objective(smoke):
+    if smoke is None or smoke.green or not smoke.of_objective:
         return None
-    if smoke.stage == "template":
+    if smoke.cause == "prompts_differ":
         return smoke  # tokens were compared: a fact, whatever the score is
     if move.spot_check == "matched":
         return None
@@ -162,15 +157,15 @@ def slice_losses(move: Move, parent: Move | None) -> list[Finding]:
     names = ", ".join(name for name, _, _ in lost)
     rest = f", the whole {whole.short}" if whole is not None else ""
     return [
-        Finding(
+        found(
             "mid-eval-regression",
             "warn",
             f"{names} lost against {parent.id}{rest}",
             tuple(f"{name}: {old.text()} before, {new.text()} now" for name, old, new in [*lost, *gained]),
             "Look at that slice's answers before and after: is it missing from the training data, or answered in "
             "another form?",
-            SOURCE_SLICES,
             (move.id,),
+            source=BY_SLICE,
         )
     ]
 

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from cockpit.contract import CockpitError, Recipe
+from cockpit.contract import AttemptWriter, CockpitError, Recipe
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import read_rows
 from cockpit.services.experiments import lifecycle, setup
 from cockpit.services.runs import slurm
-from cockpit.services.runs.slurm_job import place
+from cockpit.services.runs.record import read_facts
+from cockpit.services.runs.slurm_job import TrainingJob, place
 from cockpit.services.system import spawn
 from cockpit.services.system.spawn import MAIN_IP, MAIN_PORT, NODE
 from cockpit.services.workspace.workspace import Workspace
@@ -71,6 +72,20 @@ def test_a_job_on_one_node_needs_no_scontrol() -> None:
         MAIN_IP: "127.0.0.1",
         MAIN_PORT: "20007",
     }
+
+
+@pytest.mark.parametrize("node", ["0", "1"])
+def test_what_slurm_requeues_although_it_has_finished_is_not_run_again(
+    node: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Preempted in its last moment; there is no recipe here, so that nothing could be started."""
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+    monkeypatch.setenv("SLURM_NODEID", node)
+    out = AttemptWriter(tmp_path)
+    out.stage("training")
+    out.end("finished", step=9)
+    assert TrainingJob(str(tmp_path), "launch")() == 0
+    assert not AttemptLayout(tmp_path).log.parent.exists()
 
 
 @pytest.mark.parametrize(
@@ -131,11 +146,11 @@ def test_the_time_limit_makes_a_checkpoint_on_two_nodes_and_the_job_is_requeued(
     _, id_, attempt = launched(
         cli,
         tiny,
-        **{"max_steps": 5000, "mid_eval.every_steps": 5000, "slurm.time_min": 1, "slurm.grace_s": 25},
+        **{"max_steps": 100_000, "mid_eval.every_steps": 5000, "slurm.time_min": 1, "slurm.grace_s": 25},
     )
     with followed(attempt, cluster):
         until(lambda: any(attempt.checkpoints.glob("step_*")), 150)
-        until(lambda: state(cli, id_) == "queued", 60)
+        until(lambda: state(cli, id_) == "queued", 120)
     saved = max(int(path.name[5:]) for path in attempt.checkpoints.glob("step_*"))
     other = attempt.log.with_name("trainer.node1.log").read_text()
     assert "--machine_rank 1" in other
@@ -169,6 +184,29 @@ def test_a_stop_on_two_nodes_makes_a_checkpoint_and_both_resume_from_it(
     assert rows == list(range(1, 121)), "no step twice, none left out"
 
 
+def preempted(cli: Cli, cluster: Cluster, id_: str, attempt: AttemptLayout) -> str:  # noqa: F811
+    """Take one of the run's nodes from it; gives the checkpoint that it left, once the job is in line again."""
+    words = ("sbatch", "--parsable", "-p", "urgent", "-c", "2", "-o", "/dev/null", "--wrap", "sleep 1")
+    urgent = cluster(*words).strip()
+    assert urgent.isdigit(), urgent
+    until(lambda: state(cli, id_) == "queued", 90)
+    saved = [path.name for path in attempt.checkpoints.glob("step_*")]
+    assert saved, "preempted without a checkpoint"
+    return max(saved)
+
+
+def go_on_to_the_end(cli: Cli, cluster: Cluster, id_: str, attempt: AttemptLayout) -> None:  # noqa: F811
+    """Let the job have its node back at once, and see it end well."""
+    job = str(slurm.job_id(attempt))
+    cluster("scontrol", "update", f"JobId={job}", "StartTime=now")
+    until(lambda: "JobState=COMPLETED" in cluster("scontrol", "show", "job", job), 250)
+    assert "ExitCode=0:0" in cluster("scontrol", "show", "job", job)
+    assert state(cli, id_) == "finished"
+    facts = read_facts(attempt.process)
+    assert facts is not None
+    assert (facts.exit_code, facts.stop_reason) == (0, None)
+
+
 @needs_slurm
 @pytest.mark.ml
 @pytest.mark.fault
@@ -178,21 +216,46 @@ def test_preempted_on_one_of_its_nodes_it_is_requeued_and_resumes_on_both(
     cluster: Cluster,  # noqa: F811
     tiny: Tiny,  # noqa: F811
 ) -> None:
+    """Wherever in the run that is: a fast machine may be past its last step when it is told."""
     _, id_, attempt = launched(cli, tiny)
     with followed(attempt, cluster):
         until(lambda: step(cli, id_) > 3, 150)
-        urgent = cluster(
-            "sbatch", "--parsable", "-p", "urgent", "-c", "2", "-o", "/dev/null", "--wrap", "sleep 1"
-        ).strip()
-        assert urgent.isdigit(), urgent
-        until(lambda: state(cli, id_) == "queued", 90)
-        saved = [int(path.name[5:]) for path in attempt.checkpoints.glob("step_*")]
-        assert saved, "preempted without a checkpoint"
-        cluster("scontrol", "update", f"JobId={slurm.job_id(attempt)}", "StartTime=now")
-        until(lambda: state(cli, id_) == "finished", 200)
-    assert "--resume" in attempt.log.with_name("trainer.node1.log").read_text() or len(saved) == 1
+        saved = preempted(cli, cluster, id_, attempt)
+        go_on_to_the_end(cli, cluster, id_, attempt)
+    told = [row["text"] for row in read_rows(attempt.events) if row["kind"] == "notice"]
+    assert f"Resumed from {saved}." in told
+    other = attempt.log.with_name("trainer.node1.log").read_text()
+    begun = [line for line in other.splitlines() if line.startswith("== ")]
+    assert [line.endswith(" --resume") for line in begun if "--machine_rank 1" in line] == [False, True]
+    assert begun[-1] == f"== training in process 1 from {saved}", "it goes on from where the first node says"
     rows = [row["step"] for row in read_rows(attempt.metrics) if "loss" in row]
     assert rows == list(range(1, 121)), "no step twice, none left out"
+
+
+@needs_slurm
+@pytest.mark.ml
+@pytest.mark.fault
+@pytest.mark.timeout(400)
+def test_preempted_after_its_last_step_it_makes_up_for_the_held_out_pass_alone(
+    cli: Cli,
+    cluster: Cluster,  # noqa: F811
+    tiny: Tiny,  # noqa: F811
+) -> None:
+    _, id_, attempt = launched(cli, tiny, **{"max_steps": 12, "generation.batch_size": 4})
+
+    def evaluates() -> bool:
+        stages = [row for row in read_rows(attempt.events) if row["kind"] == "stage"]
+        return any(row["name"] == "evaluating" and "held-out" in row["detail"] for row in stages)
+
+    with followed(attempt, cluster):
+        until(evaluates, 150)
+        assert preempted(cli, cluster, id_, attempt) == "step_000012"
+        go_on_to_the_end(cli, cluster, id_, attempt)
+    rows = [row["step"] for row in read_rows(attempt.metrics) if "loss" in row]
+    assert rows == list(range(1, 13)), "nothing is trained again"
+    ends = [row["outcome"] for row in read_rows(attempt.events) if row["kind"] == "end"]
+    assert ends[-1] == "finished"
+    assert [row["n"] for row in read_rows(attempt.events) if row["kind"] == "held_out"] == [200]
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""The thread that looks at the workspace, the machine and the findings, and says what changed."""
+"""The thread that reads the workspace, the machine and the findings, and says what changed."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from textual.message import Message
 
 from cockpit.contract.errors import CockpitError
-from cockpit.ui.backend.summary import Picture, Problem
-from cockpit.ui.messages import FindingsRead, HardwareRead, WorkspaceLookedAt
+from cockpit.ui.backend.summary import Problem, WorkspaceSnapshot
+from cockpit.ui.messages import FindingsRead, HardwareRead, WorkspaceRefreshed
 
 if TYPE_CHECKING:
     from cockpit.services.workspace.workspace import ExperimentView
     from cockpit.ui.backend.protocol import Backend
 
 T = TypeVar("T")
-LOOK_S, IDLE_LOOK_S = 1.0, 2.5
-"""Seconds between two looks at the workspace while something runs, and while nothing does."""
+REFRESH_S, IDLE_REFRESH_S = 1.0, 2.5
+"""Seconds between two readings of the workspace while something runs, and while nothing does."""
 HARDWARE_S = 5.0
 FINDINGS_S = 4.0
 FINDINGS_SHARE = 300.0
@@ -27,7 +27,7 @@ FINDINGS_SHARE = 300.0
 
 
 class Poller:
-    """Looks at once, then at intervals; `poke` makes it look now. Posts only what differs from the last time."""
+    """Reads at once, then at intervals; `poke` makes it read now. Posts only what differs from the last time."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Poller:
         self._findings_pause = FINDINGS_S
         self._wake = threading.Event()
         self._stop = False
-        self._picture: Picture | None = None
+        self._snapshot: WorkspaceSnapshot | None = None
         self._hardware_at = self._findings_at = float("-inf")
         self._hardware: object = None
         self._findings: object = None
@@ -52,7 +52,7 @@ class Poller:
         self._thread.start()
 
     def poke(self) -> None:
-        """Look now: an action changed something, or the selection moved."""
+        """Read now: an action changed something, or the selection moved."""
         self._findings_at = self._hardware_at = float("-inf")
         self._wake.set()
 
@@ -63,32 +63,32 @@ class Poller:
 
     def _run(self) -> None:
         while not self._stop:
-            running = self.look()
-            self._wake.wait(LOOK_S if running else IDLE_LOOK_S)
+            running = self.refresh()
+            self._wake.wait(REFRESH_S if running else IDLE_REFRESH_S)
             self._wake.clear()
 
-    def look(self) -> bool:
+    def refresh(self) -> bool:
         """One round; whether anything runs."""
         try:
-            picture = self.backend.look()
+            snapshot = self.backend.refresh()
         except CockpitError as error:
-            last = self._picture or Picture()
-            picture = last._replace(problem=Problem(error.title, error.mend))
+            last = self._snapshot or WorkspaceSnapshot()
+            snapshot = last._replace(problem=Problem(error.title, error.mend))
         except Exception as error:  # noqa: BLE001 - one broken file must not end the looking; the log has it
             self.backend.complain(error)
-            picture = (self._picture or Picture())._replace(
+            snapshot = (self._snapshot or WorkspaceSnapshot())._replace(
                 problem=Problem("the workspace could not be read")
             )
-        first, changed = self._picture is None, picture != self._picture
-        self._picture = picture
+        first, changed = self._snapshot is None, snapshot != self._snapshot
+        self._snapshot = snapshot
         if changed:
-            self.post(WorkspaceLookedAt(picture))
+            self.post(WorkspaceRefreshed(snapshot))
         if not first:
-            self._look_around()
-        return first or any(view.status == "running" for view in picture.experiments)
+            self._refresh_rest()
+        return first or any(view.status == "running" for view in snapshot.experiments)
 
-    def _look_around(self) -> None:
-        """The slower looks, only once the first picture stands: the machine, the shown run's findings."""
+    def _refresh_rest(self) -> None:
+        """The slower looks, only once the first snapshot stands: the machine, the shown run's findings."""
         now = self.clock()
         view = self.shown()
         if now - self._hardware_at >= HARDWARE_S:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from cockpit.contract.techniques import REWARDED
 from cockpit.core.safe_text import clean
 from cockpit.ui.text import ages, status_style
 from cockpit.ui.text.glyphs import Glyphs
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from cockpit.services.live.attempt_state import LiveRun
     from cockpit.services.workspace.workspace import ExperimentView
 
-REWARD_FIRST = frozenset({"grpo", "rloo", "ppo"})
 """Techniques whose loss says little: their reward stands first."""
 SENTENCE_ROWS = 3
 """Rows that a sentence may take; a log's last line may be long."""
@@ -64,7 +64,7 @@ def fitted(lines: list[Line], height: int, *, live: bool) -> list[Line]:
 
 def main_metric(technique: str) -> str:
     """The series that tells how a run of this technique goes."""
-    return "reward" if technique.lower() in REWARD_FIRST else "loss"
+    return "reward" if technique.lower() in REWARDED else "loss"
 
 
 def data_age(view: ExperimentView, run: LiveRun | None, now: float) -> tuple[str, bool]:
@@ -91,7 +91,7 @@ def _who(
     warnings: int,
     width: int,
 ) -> Line:
-    glyph, word, style = status_style.status_face(view, glyphs)
+    glyph, word, style = status_style.sign_word_style(view, glyphs)
     age, live = data_age(view, run, now)
     old: Span = (age, LIVE if live else WARN if status_style.is_live(view) else DIM)
     step = view.attempt.step if view.attempt else None

@@ -1,18 +1,28 @@
-"""Which field of the new-experiment form is wrong, and why: each checked by the service that knows it."""
+"""What the form for a new experiment holds, and which of its fields is wrong, and why."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cockpit.contract.errors import CockpitError
 
 if TYPE_CHECKING:
     from cockpit.services.workspace.workspace import Workspace
-    from cockpit.ui.backend.summary import Draft
 
 
-def check(workspace: Workspace, draft: Draft) -> dict[str, str]:
+class DraftFields(NamedTuple):
+    """What the form for a new experiment holds, as typed."""
+
+    technique: str
+    hypothesis: str = ""
+    parent: str | None = None
+    data: str = ""
+    overrides: tuple[str, ...] = ()
+    lora: bool | None = None
+
+
+def check(workspace: Workspace, draft: DraftFields) -> dict[str, str]:
     """A sentence for each field that is wrong; empty where an experiment can be made. Blocks for file reads."""
     wrong: dict[str, str] = {}
     for field, look in (("parent", _parent), ("settings", _settings), ("data", _data)):
@@ -23,7 +33,7 @@ def check(workspace: Workspace, draft: Draft) -> dict[str, str]:
     return wrong
 
 
-def _parent(workspace: Workspace, draft: Draft) -> None:
+def _parent(workspace: Workspace, draft: DraftFields) -> None:
     if draft.parent:
         from cockpit.services.recipe import warm_start
 
@@ -32,7 +42,7 @@ def _parent(workspace: Workspace, draft: Draft) -> None:
             warm_start.find(workspace, start)
 
 
-def _settings(workspace: Workspace, draft: Draft) -> None:
+def _settings(workspace: Workspace, draft: DraftFields) -> None:
     """The overrides alone, against a recipe whose other parts are sound."""
     from cockpit.core.recipe import recipes
 
@@ -51,7 +61,7 @@ def _settings(workspace: Workspace, draft: Draft) -> None:
     )
 
 
-def _data(workspace: Workspace, draft: Draft) -> None:
+def _data(workspace: Workspace, draft: DraftFields) -> None:
     if draft.technique in ("baseline", "custom") and not draft.data:
         return
     path = Path(draft.data).expanduser() if draft.data else workspace.config.train

@@ -1,0 +1,18 @@
+"""The techniques, and what groups of them have in common: each set once, for the cockpit and the trainers alike."""
+
+from __future__ import annotations
+
+TECHNIQUES = ("sft", "dpo", "kto", "orpo", "rft", "grpo", "rloo", "ppo", "reward")
+"""Those that have a trainer of ours."""
+RUNNABLE = (*TECHNIQUES, "custom")
+"""Those that can be run: ours, and a trainer that somebody brings."""
+GROUPED = ("grpo", "rloo")
+"""Their advantage is the difference within the group of a prompt's completions."""
+REWARDED = (*GROUPED, "ppo")
+"""They learn from the rewards of what they sample, so that the loss says little."""
+SAMPLING = (*REWARDED, "rft")
+"""They take prompts alone and sample the completions themselves."""
+PAIRS = ("dpo", "orpo", "reward")
+"""Their rows are pairs: a better and a worse answer to one prompt."""
+PREFERENCES = (*PAIRS, "kto")
+"""They learn from preferences: pairs, or answers that are marked one by one."""

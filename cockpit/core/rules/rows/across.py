@@ -1,0 +1,53 @@
+"""The four diagnostics across the experiments of a target."""
+
+from __future__ import annotations
+
+from cockpit.core.rules.rule import Rule, Threshold
+
+_SOURCE = 'source text, "Four diagnostics"'
+
+ROWS: tuple[Rule, ...] = (
+    Rule(
+        "stuck-at-zero",
+        "across experiments",
+        "Several SFT runs on a verifiable benchmark still score exactly 0.",
+        "Ask whether anything parses; then change the technique class: RL with the verifier as the reward.",
+        f"{_SOURCE}, 1",
+        offers=("spot_check", "verifier_reward", "compare"),
+        thresholds={"runs": Threshold(2, 'SFT runs: "after 2+ SFT runs"')},
+    ),
+    Rule(
+        "below-random",
+        "across experiments",
+        "The base model scores below guessing on a knowledge-heavy benchmark, before any training.",
+        "Check the format first; if it parses, bring the knowledge in (continued pre-training, distillation, "
+        "retrieval).",
+        f"{_SOURCE}, 2",
+        offers=("spot_check",),
+        thresholds={"p": Threshold(0.05, "binomial, one-sided, against the score of guessing")},
+    ),
+    Rule(
+        "no-gain",
+        "across experiments",
+        "None of the last train moves gained on its parent, nor all of them together.",
+        "Change the method or the data, or improve the harness instead of the weights.",
+        f"{_SOURCE}, 3",
+        offers=("compare",),
+        thresholds={
+            "moves": Threshold(3, 'committed train moves: "several"'),
+            "solved": Threshold(0.95, "mean score from which on the target counts as solved"),
+        },
+    ),
+    Rule(
+        "same-score-across-techniques",
+        "across experiments",
+        "Structurally different techniques land at the same non-zero score: the method is not the bottleneck.",
+        "Make a spot check before a further technique: would a perfect training example pass the verifier?",
+        f"{_SOURCE}, 4",
+        offers=("spot_check", "compare"),
+        thresholds={
+            "experiments": Threshold(3, 'experiments, and families among them: "3+ experiments"'),
+            "spread": Threshold(0.10, "scores further apart are not called the same, however few the items"),
+        },
+    ),
+)

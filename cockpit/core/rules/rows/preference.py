@@ -1,0 +1,57 @@
+"""Rules of learning from preferences, of learnt rewards, and of whose samples are trained on."""
+
+from __future__ import annotations
+
+from cockpit.core.rules.rule import HOUSE, Rule, Threshold
+
+_TRUST = "source text: a reward you trust; a learned reward gets hacked"
+
+ROWS: tuple[Rule, ...] = (
+    Rule(
+        "reward-hacked",
+        "preferences",
+        "A learnt reward rises while the verifier, which no gradient sees, falls.",
+        "Take an earlier checkpoint; raise the KL, retrain the reward model, or train on the verifier itself.",
+        _TRUST,
+        offers=("stop",),
+        thresholds={"fall": Threshold(0.08, "of the verifier's mean over a quarter of the run")},
+    ),
+    Rule(
+        "pairs-not-told-apart",
+        "preferences",
+        "After many steps the better answers are no likelier than the worse ones.",
+        "Look at ten pairs: are they the right way round, is there a difference? Then raise the learning rate.",
+        HOUSE,
+        offers=("stop", "spot_check"),
+        thresholds={
+            "points": Threshold(20, "points; fewer say nothing"),
+            "chance": Threshold(0.55, "accuracy that a coin reaches in batches of the usual size"),
+        },
+    ),
+    Rule(
+        "chosen-less-likely",
+        "preferences",
+        "The margin grows while the better answer itself gets less likely: what neither side says gains.",
+        "Add a term that holds the better answer up, raise beta, or lower the learning rate.",
+        "Pal et al. 2024 (DPO-Positive), Razin et al. 2024 (likelihood displacement)",
+        offers=("stop",),
+    ),
+    Rule(
+        "stale-samples",
+        "preferences",
+        "Training learns from samples of another policy, or of one many updates ago.",
+        "Sample anew with the current policy; lower num_iterations or steps_per_generation.",
+        "source text: on-policy freshness for RL, train on the current policy's samples",
+        thresholds={
+            "steps": Threshold(4, "optimizer steps behind: PPO's usual number of passes over a batch")
+        },
+    ),
+    Rule(
+        "learnt-reward",
+        "preferences",
+        "The reward is a learnt model, which gets hacked.",
+        "Watch the verifier's score and the mini-eval, not the reward; where a verifier can be written, train on it.",
+        _TRUST,
+        by_trainer=True,
+    ),
+)

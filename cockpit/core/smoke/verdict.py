@@ -1,0 +1,127 @@
+"""The gate's stages, why each can be red, and the verdict on a smoke run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+SOURCE = 'source text, "Before committing the budget: smoke-run"'
+
+Stage = Literal[
+    "load", "data", "template", "dtype", "nan", "oom", "training", "time", "checkpoint", "scorer", "unparseable",
+    "zero score", "no signal", "",
+]  # fmt: skip
+STAGES: tuple[tuple[Stage, str], ...] = (
+    ("load", "the model and its tokenizer load"),
+    ("data", "the rows become training examples"),
+    ("template", "training shows the model the prompt that it is scored with"),
+    ("dtype", "number formats agree"),
+    ("oom", "the longest examples fit in memory"),
+    ("time", "a step ends in time"),
+    ("training", "optimizer steps run"),
+    ("nan", "loss and gradients are finite"),
+    ("checkpoint", "a whole checkpoint is written"),
+    ("scorer", "the scorer loads it from the disk"),
+    ("no signal", "the reward tells answers apart"),
+    ("unparseable", "the verifier can read the answers"),
+    ("zero score", "a held-out item scores above zero"),
+)
+"""The gate's stages in the order in which they are met, each with what it proves."""
+
+Cause = Literal[
+    "memory", "no_step", "dtype", "ended_outside", "no_rows", "model_breaks", "rows_break", "scorer_breaks",
+    "training_breaks", "template_refuses", "prompts_differ", "not_finite", "no_checkpoint", "not_scored",
+    "none_pass", "all_pass", "cut_off", "unreadable", "all_zero", "",
+]  # fmt: skip
+STAGE_OF: dict[Cause, Stage] = {
+    "memory": "oom",
+    "no_step": "time",
+    "dtype": "dtype",
+    "ended_outside": "training",
+    "no_rows": "data",
+    "model_breaks": "load",
+    "rows_break": "data",
+    "scorer_breaks": "scorer",
+    "training_breaks": "training",
+    "template_refuses": "template",
+    "prompts_differ": "template",
+    "not_finite": "nan",
+    "no_checkpoint": "checkpoint",
+    "not_scored": "scorer",
+    "none_pass": "no signal",
+    "all_pass": "no signal",
+    "cut_off": "unparseable",
+    "unreadable": "unparseable",
+    "all_zero": "zero score",
+}
+"""The stage that each cause turns red."""
+OF_OBJECTIVE: frozenset[Cause] = frozenset({"prompts_differ", "unreadable"})
+
+
+@dataclass(frozen=True, slots=True)
+class SmokeVerdict:
+    """Green, or red at a `stage` for a `cause`; `evidence` is what was seen, `mend` what to do.
+
+    `cautions` don't close the gate. Sentences are for people: what decides anything reads stage and cause.
+    """
+
+    green: bool
+    stage: Stage
+    headline: str
+    mend: str
+    evidence: tuple[str, ...]
+    cautions: tuple[str, ...] = ()
+    source: str = SOURCE
+    cause: Cause = ""
+
+    @property
+    def of_objective(self) -> bool:
+        """Whether it is red because training aims at something else than what is scored: the prompt, or the form."""
+        return self.cause in OF_OBJECTIVE
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the shape of `--json`, and of the file that remembers it."""
+        return {
+            "green": self.green,
+            "stage": self.stage or None,
+            "cause": self.cause or None,
+            "headline": self.headline,
+            "mend": self.mend,
+            "evidence": list(self.evidence),
+            "cautions": list(self.cautions),
+            "source": self.source,
+        }
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> SmokeVerdict:
+        """Read that shape; what is missing or odd is left empty."""
+        stage, cause = value.get("stage"), value.get("cause")
+        return cls(
+            green=bool(value.get("green")),
+            stage=cast("Stage", stage) if stage in _STAGE_NAMES else "",
+            headline=str(value.get("headline", "")),
+            mend=str(value.get("mend", "")),
+            evidence=_lines(value.get("evidence")),
+            cautions=_lines(value.get("cautions")),
+            cause=cause if cause in STAGE_OF else "",
+        )
+
+
+_STAGE_NAMES = frozenset(stage for stage, _ in STAGES)
+
+
+def _lines(value: object) -> tuple[str, ...]:
+    return tuple(str(line) for line in cast("list[object]", value)) if isinstance(value, list) else ()
+
+
+def passed_stages(verdict: SmokeVerdict) -> Sequence[tuple[Stage, str, bool | None]]:
+    """Every stage with whether it passed: True before the one that failed, None after it."""
+    if verdict.green:
+        return [(stage, says, True) for stage, says in STAGES]
+    names = [stage for stage, _ in STAGES]
+    at = names.index(verdict.stage) if verdict.stage in names else 0
+    return [
+        (stage, says, True if i < at else False if i == at else None)
+        for i, (stage, says) in enumerate(STAGES)
+    ]

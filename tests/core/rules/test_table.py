@@ -1,0 +1,119 @@
+"""The table of rules is the only place that knows a rule, and the code and the table name the same ones."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import cockpit
+import trainers
+from cockpit.core.rules import run_rules
+from cockpit.core.rules.run_rules import judge
+from cockpit.core.rules.table import RULES, count, found, limit, rule, sourced
+
+IDS = {rule.id for rule in RULES}
+COCKPIT, TRAINERS = Path(cockpit.__file__).parent, Path(trainers.__file__).parent
+CORE = COCKPIT / "core"
+
+
+def nodes(*folders: Path) -> Iterator[tuple[Path, ast.AST]]:
+    for folder in folders:
+        for path in folder.rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                yield path, node
+
+
+def called(node: ast.AST, *names: str) -> list[object] | None:
+    """The constant arguments of a call to one of these names; None for anything else."""
+    if not isinstance(node, ast.Call):
+        return None
+    func = node.func
+    name = func.id if isinstance(func, ast.Name) else func.attr if isinstance(func, ast.Attribute) else ""
+    return [getattr(arg, "value", None) for arg in node.args] if name in names else None
+
+
+def test_every_rule_stands_once() -> None:
+    assert len(IDS) == len(RULES)
+
+
+def test_the_code_and_the_table_name_the_same_rules() -> None:
+    made = {args[0] for _, node in nodes(CORE) if (args := called(node, "found"))}
+    reported = {args[0] for _, node in nodes(TRAINERS) if (args := called(node, "finding"))}
+    assert all(isinstance(id_, str) for id_ in made | reported), (
+        "an id is written out where a finding is made"
+    )
+    assert made | reported == IDS
+    assert reported == {rule.id for rule in RULES if rule.by_trainer}
+
+
+def test_a_finding_is_made_through_the_table_alone() -> None:
+    direct = {
+        path.relative_to(COCKPIT).as_posix()
+        for path, node in nodes(COCKPIT)
+        if called(node, "Finding") is not None
+    }
+    assert direct == {"core/rules/table.py"}
+    with pytest.raises(KeyError):
+        found("no-such-rule", "warn", "x")
+
+
+def test_whoever_asks_for_a_rule_asks_for_one_that_is_there() -> None:
+    asked: set[object] = set()
+    for _, node in nodes(COCKPIT):
+        if (
+            isinstance(node, ast.Compare)
+            and isinstance(node.left, ast.Attribute)
+            and node.left.attr == "rule"
+        ):
+            asked |= {getattr(side, "value", None) for side in node.comparators}
+    named = {id_ for id_ in asked if isinstance(id_, str)}
+    assert named
+    assert named <= IDS
+
+
+def test_every_threshold_is_read_and_every_one_read_is_there() -> None:
+    read = {
+        tuple(args) for _, node in nodes(CORE) if (args := called(node, "limit", "count")) and len(args) == 2
+    }
+    written = {(rule.id, name) for rule in RULES for name in rule.thresholds}
+    assert {pair for pair in read if None not in pair} == written
+    assert limit("no-gain", "moves") == count("no-gain", "moves") == 3
+
+
+def test_every_module_of_run_rules_is_judged_by() -> None:
+    modules = [
+        importlib.import_module(f"{run_rules.__name__}.{info.name}")
+        for info in pkgutil.iter_modules(run_rules.__path__)
+    ]
+    with_rules = [m for m in modules if m is not judge and hasattr(m, "RULES")]
+    assert {m.__name__ for m in with_rules} == {m.__name__ for m in judge.MODULES}
+    for module in with_rules:
+        takes_a_run = {
+            name
+            for name, value in vars(module).items()
+            if getattr(value, "__module__", "") == module.__name__
+            and not name.startswith("_")
+            and getattr(value, "__annotations__", {}) == {"run": "Run", "return": "list[Finding]"}
+        }
+        assert takes_a_run == {rule.__name__ for rule in module.RULES}
+
+
+@pytest.mark.parametrize("row", RULES, ids=lambda row: row.id)
+def test_a_row_says_what_it_means_and_what_to_do(row) -> None:  # type: ignore[no-untyped-def]
+    assert row.means.endswith(".")
+    assert row.advice.endswith((".", "?"))
+    assert row.source
+    assert all(threshold.means for threshold in row.thresholds.values())
+
+
+def test_a_trainers_finding_gets_its_rules_source() -> None:
+    told = found("template-drift", "alarm", "x")
+    bare = type(told)("template-drift", "alarm", "x")
+    assert sourced(bare).source == told.source != ""
+    assert sourced(type(told)("mine", "warn", "x")).source == ""
+    assert rule("mine") is None

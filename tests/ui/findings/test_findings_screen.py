@@ -1,0 +1,69 @@
+"""Enter acts on the finding that was under the cursor, whatever was read anew since it was painted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cockpit.core.findings import Finding
+from cockpit.ui.findings.screen import FindingActionsScreen, FindingsScreen
+from cockpit.ui.widgets.line_view import LineView
+from tests.support.ui.drive import fly
+from tests.support.ui.stage import Stage
+
+pytestmark = pytest.mark.ui
+FALLEN = Finding(
+    "mid-eval-regression", "warn", "the mini-eval fell", (), "stop it", "source", ("exp_0001",), 20
+)
+STALLED = Finding("stalled-run", "alarm", "it stalls", (), "look at the log", "source", ("exp_0001",))
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    made = Stage(tmp_path / "ws")
+    made.story(running=False)
+    return made
+
+
+async def test_enter_acts_on_the_finding_under_the_cursor_though_the_list_changed(stage: Stage) -> None:
+    async with fly(stage, select="exp_0001") as cockpit:
+        cockpit.app.state.findings["exp_0001"] = (FALLEN,)
+        await cockpit.pilot.press("f")
+        await cockpit.until("the mini-eval fell")
+        body = cockpit.app.screen.query_one("#body", LineView)
+        assert body.cursor in [finding.key for finding in cockpit.app.state.shown_findings()]
+        body.select_key(FALLEN.key)
+        # Read anew, a graver one in front, and not painted yet: the place of the old one is another's now.
+        cockpit.app.state.findings["exp_0001"] = (STALLED, FALLEN)
+        screen = cockpit.app.screen
+        assert isinstance(screen, FindingsScreen)
+        screen.do_open()
+        await cockpit.pilot.pause()
+        offered = cockpit.app.screen
+        assert isinstance(offered, FindingActionsScreen)
+        assert offered.finding == FALLEN
+
+
+async def test_a_finding_that_is_gone_offers_nothing(stage: Stage) -> None:
+    async with fly(stage, select="exp_0001") as cockpit:
+        cockpit.app.state.findings["exp_0001"] = (FALLEN,)
+        await cockpit.pilot.press("f")
+        await cockpit.until("the mini-eval fell")
+        cockpit.app.screen.query_one("#body", LineView).select_key(FALLEN.key)
+        cockpit.app.state.findings["exp_0001"] = (STALLED,)
+        screen = cockpit.app.screen
+        assert isinstance(screen, FindingsScreen)
+        screen.do_open()
+        await cockpit.pilot.pause()
+        assert cockpit.app.screen is screen
+
+
+async def test_one_key_is_shown_once(stage: Stage) -> None:
+    async with fly(stage, select="exp_0001") as cockpit:
+        graver = Finding("mid-eval-regression", "alarm", "it fell to nothing", experiments=("exp_0001",))
+        cockpit.app.state.findings["exp_0001"] = (FALLEN, graver)
+        shown = [f for f in cockpit.app.state.shown_findings() if f.key == FALLEN.key]
+        assert shown == [graver]
+        assert cockpit.app.state.shown_finding(FALLEN.key) == graver
+        assert cockpit.app.state.shown_finding("no-such-rule:") is None
