@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 from transformers import TrainerCallback
 
-from cockpit.contract.renamed import METRICS
+from cockpit.contract.setting_names import METRICS
 from trainers.attempt.attempt import Attempt
 
 # Totals that transformers logs once, after the last step: train_summary.json has them, a step's row does not.

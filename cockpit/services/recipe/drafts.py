@@ -46,7 +46,7 @@ def resolve(ws: Workspace, wish: Wish) -> Recipe:
     config = ws.config
     training = wish.technique != "baseline"
     model: dict[str, Any] = {**config.sections["model"], "name_or_path": config.model}
-    overrides, lora = wish.overrides, wish.lora
+    overrides, lora = recipes.named_overrides(wish.overrides, wish.technique).settings, wish.lora
     if wish.warm_start:
         begun = starts.find(ws, wish.warm_start)
         model.update(begun.model)

@@ -47,7 +47,7 @@ def _settings(workspace: Workspace, draft: DraftFields) -> None:
     from cockpit.core.recipe import recipes
 
     if draft.technique in ("baseline", "custom"):
-        recipes.parse_overrides(draft.overrides)
+        recipes.named_overrides(draft.overrides, draft.technique)
         return
     recipes.resolve(
         draft.technique,

@@ -146,12 +146,14 @@ def fit_page(session: WizardSession) -> Page:
 def take_fit(session: WizardSession, value: str, reason: str) -> bool:
     if value != "change":
         return True
+    from cockpit.core.recipe import aliases
     from cockpit.services.experiments import lifecycle
     from cockpit.services.recipe import fit
 
     s = session.state
     found = fit.of(session.ws, s.experiment)
-    s.settings = [*s.settings, *(text for change in found.changes for text in change.overrides)]
+    changes = [text for change in found.changes for text in change.overrides]
+    s.settings = aliases.changed(s.settings, changes, s.technique)
     s.experiment = lifecycle.new(
         session.ws, s.technique, hypothesis=s.hypothesis, parent=s.parent or None, overrides=s.settings
     ).id

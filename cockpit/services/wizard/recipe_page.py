@@ -125,6 +125,8 @@ def _against_log(session: WizardSession, recipe: Recipe) -> list[str]:
 
 
 def take_recipe(session: WizardSession, value: str, reason: str) -> bool:
+    from cockpit.core.recipe import aliases, recipes
+
     if not value or value == "go":
         recipe_of(session)
         return True
@@ -133,22 +135,14 @@ def take_recipe(session: WizardSession, value: str, reason: str) -> bool:
         value = shlex.join(text for text, _ in suggestions(session, recipe_of(session)))
         if not value:
             raise CockpitError("the data suggests no other setting", "Go on.")
-    session.state.settings = before[:-1] if value == "undo" else _with_settings(before, shlex.split(value))
+    given, technique = ([] if value == "undo" else shlex.split(value)), session.state.technique
+    recipes.named_overrides([text for text in given if not text.endswith("=")], technique)
+    session.state.settings = before[:-1] if value == "undo" else aliases.changed(before, given, technique)
     try:
         recipe_of(session)
     except CockpitError:
         session.state.settings = before
         raise
+    for note in aliases.notes_on(given, technique):
+        session.tell(f"{note}.")
     return False
-
-
-def _with_settings(before: list[str], given: list[str]) -> list[str]:
-    """`NAME=VALUE` on top of those before; `NAME=` takes a setting back to its default."""
-    made = list(before)
-    for text in given:
-        name, equals, value = text.partition("=")
-        if equals and not value:
-            made = [kept for kept in made if kept.partition("=")[0] != name]
-        else:
-            made.append(text)
-    return made

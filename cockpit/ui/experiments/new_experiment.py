@@ -12,6 +12,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from cockpit.contract.errors import CockpitError
+from cockpit.core.recipe.aliases import notes_on
 from cockpit.services.recipe.field_check import DraftFields
 from cockpit.ui.messages import Answer, DraftRefused, ExperimentMade
 from cockpit.ui.pages.worker_screen import WorkerScreen
@@ -121,6 +122,13 @@ class NewExperimentScreen(WorkerScreen[str]):
             overrides=tuple(values["settings"].split()),
             lora=None if technique == "baseline" else self.query_one("#weights", ChoiceRow).value == "lora",
         )
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Say below the settings, as they are typed, what a short name stands for."""
+        if event.input.id == "settings":
+            draft = self.draft()
+            notes = notes_on(draft.overrides, draft.technique)
+            self.query_one("#wrong_settings", Wrong).note("; ".join(notes), self.size.width - 15)
 
     def on_input_submitted(self) -> None:
         self.action_make()

@@ -45,7 +45,7 @@ def found(technique: str, config: dict[str, Any], size: float, *overrides: str) 
         ("RLOO keeps whole groups", "rloo", QWEN, 24, 1, 32),
     ],
 )
-def test_cases(
+def test_the_batch_is_lowered_to_what_fits(
     name: str, technique: str, config: dict[str, Any], size: float, batch: int | None, passes: int | None
 ) -> None:
     lowered = found(technique, config, size)

@@ -295,7 +295,9 @@ QUIET = [
 @pytest.mark.parametrize(
     ("name", "record", "rule", "severity", "says"), FIRES, ids=[case[0] for case in FIRES]
 )
-def test_fires(name: str, record: Run, rule: str, severity: str, says: str) -> None:
+def test_one_rule_of_runs_fires_on_its_record(
+    name: str, record: Run, rule: str, severity: str, says: str
+) -> None:
     found = read(record)
     assert [f.rule for f in found] == [rule]
     assert found[0].severity == severity
@@ -307,7 +309,7 @@ def test_fires(name: str, record: Run, rule: str, severity: str, says: str) -> N
 
 
 @pytest.mark.parametrize(("name", "record"), QUIET, ids=[case[0] for case in QUIET])
-def test_stays_quiet(name: str, record: Run) -> None:
+def test_no_rule_fires_on_a_run_that_is_sound(name: str, record: Run) -> None:
     assert read(record) == []
 
 

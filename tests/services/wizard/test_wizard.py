@@ -27,7 +27,6 @@ from tests.support.standin_workspace import Behave
 from trainers.tiny import task
 
 SETUP, EXPERIMENT = (tuple(step.name for step in walk) for walk in (steps.SETUP, steps.EXPERIMENT))
-SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
 
 
 def to(wizard: Wizard, step: str, given: tuple[Path, str, str]) -> Wizard:
@@ -125,6 +124,20 @@ def test_settings_are_changed_shown_and_taken_back(given: tuple[Path, str, str])
     wizard.answer("undo")
     wizard.answer("undo")
     assert wizard.state.settings == []
+
+
+def test_a_short_name_is_said_stored_under_trls_and_replaced_by_it(given: tuple[Path, str, str]) -> None:
+    said: list[str] = []
+    wizard = to(Wizard(given[0], tell=said.append), "recipe", given)
+    wizard.answer("lr=2e-5 rank=8")
+    assert said[-2:] == ["lr is learning_rate.", "rank is peft.r."]
+    assert wizard.state.settings == ["learning_rate=2e-5", "peft.r=8"]
+    wizard.answer("learning_rate=3e-5")  # no conflict with what was said before: it is said anew
+    wizard.answer("r=")
+    assert wizard.state.settings == ["learning_rate=3e-5"]
+    with pytest.raises(CockpitError, match="both set learning_rate"):
+        wizard.answer("lr=1e-5 learning_rate=2e-5")
+    assert wizard.state.settings == ["learning_rate=3e-5"]
 
 
 def test_a_second_experiment_shows_what_differs_from_its_parent(given: tuple[Path, str, str]) -> None:
@@ -358,28 +371,21 @@ async def test_a_setting_is_edited_under_the_cursor(
     assert Wizard(given[0]).step == "hypothesis"
 
 
-def _file(name: str) -> str:
-    path = SHARED / name
-    if not path.is_file():
-        pytest.skip(f"the real data file is not here: {path}")
-    return str(path)
-
-
 @pytest.mark.parametrize(
     ("name", "verifier", "technique"),
     [
-        ("gsm8k/test.jsonl", "hashes", "grpo"),
-        ("llamafactory_demo/dpo_en_demo.json", "f1", "dpo"),
-        ("llamafactory_demo/kto_en_demo.json", "f1", "kto"),
-        ("llamafactory_demo/alpaca_en_demo.json", "f1", "sft"),
+        ("gsm8k_test.jsonl", "hashes", "grpo"),
+        ("pairs.json", "f1", "dpo"),
+        ("labelled.json", "f1", "kto"),
+        ("alpaca.json", "f1", "sft"),
         ("tiny", "numeric", "grpo"),
     ],
 )
-def test_real_files_end_in_their_technique_and_a_recipe(
-    given: tuple[Path, str, str], tmp_path: Path, name: str, verifier: str, technique: str
+def test_files_of_public_shapes_end_in_their_technique_and_a_recipe(
+    given: tuple[Path, str, str], tmp_path: Path, shapes: Path, name: str, verifier: str, technique: str
 ) -> None:
     """With nothing but enter: the verifier that is suggested, the technique that is advised, a draft."""
-    data = task.write_data(tmp_path / "task")["train"] if name == "tiny" else _file(name)
+    data = task.write_data(tmp_path / "task")["train"] if name == "tiny" else str(shapes / name)
     wizard = Wizard(given[0])
     while wizard.step != "hypothesis":
         page = wizard.page()

@@ -64,7 +64,9 @@ def test_full_weights_are_scored_saved_whole_and_resumed(tiny: Tiny, tmp_path: P
     before = run.losses
     shutil.rmtree(run.layout.checkpoint(4))
     fly_sharded(run, "--resume")
-    assert run.losses == before, "what came after the checkpoint was dropped, and the very same steps done again"
+    assert run.losses == before, (
+        "what came after the checkpoint was dropped, and the very same steps done again"
+    )
 
 
 def test_an_adapter_and_its_rounds(tiny: Tiny, tmp_path: Path) -> None:

@@ -86,6 +86,16 @@ async def test_the_form_makes_a_draft(tmp_path: Path, size: tuple[int, int]) -> 
         await cockpit.until("exp_0001 is a draft: l launches it")
 
 
+async def test_what_a_short_name_stands_for_is_said_below_the_settings(tmp_path: Path) -> None:
+    async with fly(build("finished", tmp_path)) as cockpit:
+        await cockpit.press("n")
+        await cockpit.until("New experiment")
+        cockpit.app.screen.query_one("#settings", Input).value = "lr=1e-5 max_steps=20 bs=4"
+        await cockpit.until("lr is learning_rate; bs is per_device_train_batch_size")
+        cockpit.app.screen.query_one("#settings", Input).value = "max_steps=20"
+        await cockpit.until(lambda: "learning_rate" not in cockpit.text)
+
+
 async def test_what_is_wrong_stands_below_its_field_and_has_the_focus(tmp_path: Path) -> None:
     async with fly(build("finished", tmp_path)) as cockpit:
         cockpit.backend.fails["check"] = CockpitError(
