@@ -5,4 +5,6 @@ A run on one process is understood from the script (`sft.py`), `data/demonstrati
 weights, vLLM, evo, a tracker) is chosen once, in `loop/frame.py` and `scoring.engine_of`, and else not imported.
 The packages import each other one way only, as pyproject.toml declares: attempt, model, data, scoring, report, loop,
 rollouts, then the scripts.
+May import: `cockpit.contract`, `cockpit.verifiers`, `cockpit.data`; nothing else of the cockpit.
+Start reading at `sft.py`, then `loop/train.py`.
 """
