@@ -6,11 +6,23 @@ A rule is a function `Run -> list[Finding]` in one of the files beside this one,
 from __future__ import annotations
 
 from cockpit.core.findings import Finding
-from cockpit.core.rules.run_rules import evals, loss, pace, preference, reward
+from cockpit.core.rules.run_rules import (
+    evals,
+    gradient,
+    heldout,
+    loss,
+    pace,
+    pairs,
+    parts,
+    policy,
+    preference,
+    reward,
+    trained,
+)
 from cockpit.core.rules.table import ranked
 from cockpit.core.runs.run_record import Run
 
-MODULES = (loss, evals, reward, preference, pace)
+MODULES = (trained, loss, gradient, evals, heldout, reward, parts, policy, preference, pairs, pace)
 RULES = tuple(rule for module in MODULES for rule in module.RULES)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from cockpit.core import stats
 from cockpit.core.findings import Finding
+from cockpit.core.rules.run_rules import series
 from cockpit.core.rules.run_rules.run_rule import RunRule
 from cockpit.core.rules.table import count, found, limit
 from cockpit.core.runs.run_record import Run
@@ -172,7 +173,8 @@ def truncated_completions(run: Run) -> list[Finding]:
             evidence += (
                 [f"mean length {lengths[0]:.0f} tokens at first, {lengths[-1]:.0f} now"] if lengths else []
             )
-            since = run.since("completions/clipped_ratio", stats.change_point(clipped) or 0)
+            began = series.began(clipped, lambda value: value >= CLIPPED)
+            since = run.since("completions/clipped_ratio", began or 0)
             return [_cut(run, f"{late:.0%} of the sampled completions are cut off", evidence, late, since)]
     last = run.mid_evals[-1] if run.mid_evals else None
     if last is None or last.truncated is None or last.n < 5 or last.truncated < last.n / 2:
