@@ -17,8 +17,8 @@ from cockpit.services.foreign.wandb import WandbRun
 _DEEP = 4
 _MOST = 500
 _LOOKED_FOR = (
-    "a Trainer's output folder, a LLaMA-Factory trainer_log.jsonl, TensorBoard event files, mlflow.db or mlruns/, an MLflow address, "
-    "run-*.wandb or an evo workspace"
+    "a Trainer's output folder, a LLaMA-Factory trainer_log.jsonl, TensorBoard event files, mlflow.db or mlruns/, an "
+    "MLflow address, run-*.wandb or an evo workspace"
 )
 
 

@@ -106,6 +106,9 @@ ROWS: tuple[Rule, ...] = (
         thresholds={
             "points": Threshold(20, "points; fewer say nothing about a trend"),
             "fall": Threshold(0.02, "share of the loss; a smaller fall counts as none"),
+            "resolved": Threshold(
+                0.05, "share of the loss; where noise could hide a fall of that, nothing is said"
+            ),
             "learnt": Threshold(0.05, "nats a token: nothing is left to learn, so a flat line is no news"),
             "warmup": Threshold(200, "points; before that a flat loss is what a warm-up looks like"),
             "floor": Threshold(0.02, "of the highest learning rate: below it steps are too small to matter"),

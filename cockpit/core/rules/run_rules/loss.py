@@ -8,12 +8,14 @@ from itertools import pairwise
 
 from cockpit.core import stats
 from cockpit.core.findings import Finding, Severity
+from cockpit.core.rules.run_rules import series, trained
 from cockpit.core.rules.run_rules.run_rule import RunRule
 from cockpit.core.rules.table import count, found, limit
 from cockpit.core.runs.run_record import Run
 
 FLAT_POINTS = count("flat-loss", "points")
 FLAT_SHARE = limit("flat-loss", "fall")
+RESOLVED = limit("flat-loss", "resolved")
 LEARNT_LOSS = limit("flat-loss", "learnt")
 LONG_WARMUP = count("flat-loss", "warmup")
 FLOOR = limit("flat-loss", "floor")
@@ -27,14 +29,16 @@ def flat_loss(run: Run) -> list[Finding]:
     losses = run.values("loss")
     start = _after_warmup(run)
     learning = losses[start:]
-    if run.rewarded or len(learning) < FLAT_POINTS:
+    if run.rewarded or len(learning) < FLAT_POINTS or trained.nothing_trained(run):
         return []
     initial, early, late = stats.mean(losses[:3]), _quarter(learning, 0), _quarter(learning, -1)
     change, t = stats.trend(learning)
     if _warming_up(run.values("lr")):
         return []  # what its learning rate says is another rule's
     fell = early - late > FLAT_SHARE * abs(early) or (change < 0 and t < -3) or late < 0.9 * initial
-    if fell or late < LEARNT_LOSS or late > 1.1 * early:
+    fell = fell or losses[0] - late > 4 * series.noise(learning)
+    unsure = 2 * series.change(learning)[1] > RESOLVED * abs(early)
+    if fell or unsure or late < LEARNT_LOSS or late > 1.1 * early:
         return []
     rate = max(run.values("lr"), default=None)
     return [

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import operator
+from functools import partial
 
 from cockpit.contract.techniques import PREFERENCES
 from cockpit.core import stats
@@ -79,7 +81,8 @@ def preference_collapse(run: Run) -> list[Finding]:
             continue
         if abs(fall) <= 4 * error or series.rank_correlation(values, range(len(values))) > -0.9:
             continue
-        since = series.began(values, lambda value, level=early: value < (1 + times / 4) * level)
+        level = (1 + times / 4) * early
+        since = series.began(values, partial(operator.gt, level))
         tokens = run.values("mean_token_accuracy")
         beta = run.beta or run.setting("beta")
         hold = (

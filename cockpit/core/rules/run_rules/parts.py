@@ -92,7 +92,7 @@ def no_group_spread(run: Run) -> list[Finding]:
     if not run.rewarded or len(flat) < ROWS or degenerate_reward(run):
         return []
     late = stats.mean(series.part(flat, 0.25, -1, ROWS // 2))
-    if late < MOST or stats.mean(series.part(flat, 0.5, -1)) < MOST:
+    if late <= MOST or stats.mean(series.part(flat, 0.5, -1)) <= MOST:
         return []
     since = series.began(flat, lambda value: value >= MOST * 0.7, max(5, len(flat) // 20)) or 0
     rewards = run.values("reward")
@@ -100,10 +100,8 @@ def no_group_spread(run: Run) -> list[Finding]:
     group = run.setting("num_generations")
     more = _generations(late, group)
     harder = "These prompts are solved: take harder ones, or drop those that every completion gets right"
-    wider = (
-        f"{advice.sentence(f'raise num_generations from {group:g} to {more}' if group else f'raise num_generations to {more}')}"
-        f" ({more} make half the groups differ at this rate), and drop prompts that were all right or all wrong"
-    )
+    larger = f"Raise num_generations {f'from {group:g} ' if group else ''}to {more}"
+    wider = f"{larger} ({more} make half the groups differ at this rate), and drop prompts that were all right or all wrong"
     return [
         found(
             "no-group-spread",

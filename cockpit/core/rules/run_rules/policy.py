@@ -1,4 +1,4 @@
-"""Readings of the policy in reinforcement learning: frozen, clipped, out of step with its sampler, longer, no better."""
+"""Readings of the policy in RL: frozen, clipped, out of step with its sampler, longer answers, no gain."""
 
 from __future__ import annotations
 
@@ -56,10 +56,11 @@ def sampler_mismatch(run: Run) -> list[Finding]:
             "sampling/sampling_logp_difference/mean", series.began(apart, lambda value: value >= level)
         )
     cure = (
-        "The sampler's weights grow stale: set vllm_enable_sleep_mode to False, or update TRL, so that weights are synced "
-        "before every generation"
+        "The sampler's weights grow stale: set vllm_enable_sleep_mode to False, or update TRL, so that weights are "
+        "synced before every generation"
         if widens
-        else "Set top_p to 1, top_k to 0 and min_p to 0 (each biases the ratio), and give the sampler the trainer's dtype"
+        else "Set top_p to 1, top_k to 0 and min_p to 0 (each biases the ratio), and give the sampler the trainer's "
+        "dtype"
     )
     return [
         found(
@@ -219,7 +220,7 @@ def plateau(run: Run) -> list[Finding]:
     for start in range(0, most + 1, max(1, len(rewards) // 40)):
         rest = rewards[start:]
         gain, error = series.change(rest)
-        if gain <= 2 * error and gain + 2 * error <= GAIN * spread:
+        if abs(gain) <= 2 * error and gain + 2 * error <= GAIN * spread:
             break
     else:
         return []

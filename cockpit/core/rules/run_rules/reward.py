@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from cockpit.core import stats
 from cockpit.core.findings import Finding
-from cockpit.core.rules.run_rules import series
+from cockpit.core.rules.run_rules import advice, series
 from cockpit.core.rules.run_rules.run_rule import RunRule
 from cockpit.core.rules.table import count, found, limit
 from cockpit.core.runs.run_record import Run
@@ -121,8 +121,8 @@ def kl_blow_up(run: Run) -> list[Finding]:
                 f"median KL of the first half {before:.3g}, of the last five points {now:.3g}",
                 "the reward is still rising" if t > 3 else "the reward is not rising any more",
             ),
-            "Go back to a checkpoint before it, and lower the learning rate or raise beta"
-            + (f" (now {run.beta:g})." if run.beta is not None else "."),
+            f"Go back to {advice.checkpoint(run, run.since('kl', since))}; {advice.rate(run, 0.3)}, or "
+            f"{advice.beta(run, 3, 0.04)}.",
             (run.id,),
             run.since("kl", since),
         )

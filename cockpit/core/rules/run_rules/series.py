@@ -50,7 +50,9 @@ def began(values: Sequence[float], holds: Callable[[float], bool], size: int = 5
     at = len(rolled)
     while at > 0 and holds(rolled[at - 1]):
         at -= 1
-    return at if at < len(rolled) else None
+    if at == len(rolled):
+        return None
+    return next((i for i in range(at, min(at + size, len(values))) if holds(values[i])), at)
 
 
 def rank_correlation(a: Sequence[float], b: Sequence[float]) -> float:

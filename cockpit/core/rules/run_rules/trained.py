@@ -125,9 +125,8 @@ def _zero_preference(run: Run) -> Finding | None:
     stuck = (
         len(losses) >= 2 * ROWS and max(losses) - min(losses) < 1e-3 and abs(losses[-1] - math.log(2)) < 2e-3
     )
-    if exact < ROWS or exact < len(chosen):
-        if not (stuck and not chosen):
-            return None
+    if not (exact >= ROWS and exact == len(chosen)) and (chosen or not stuck):
+        return None
     return found(
         "nothing-trained",
         "alarm",
@@ -317,7 +316,12 @@ def resume_jump(run: Run) -> list[Finding]:
         return []
     for index in range(8, len(losses) - 3):
         now, last = rates.get(steps[index]), rates.get(steps[index - 1])
-        if now is None or last is None or not _starts_over(rates, steps, index):
+        if (
+            now is None
+            or last is None
+            or 0.7 * last <= now <= 1.2 * last
+            or not _starts_over(rates, steps, index)
+        ):
             continue
         before, after = losses[max(0, index - 10) : index], losses[index : index + 5]
         low, high = stats.median(before), stats.median(after)
