@@ -23,7 +23,8 @@ def record(
 ) -> Run:
     """A run of these series, a row every `every` steps; evals are spread evenly over its steps."""
     metrics: dict[str, Points] = {
-        name: tuple((every * (i + 1), value) for i, value in enumerate(values)) for name, values in series.items()
+        name: tuple((every * (i + 1), value) for i, value in enumerate(values))
+        for name, values in series.items()
     }
     last = max((points[-1][0] for points in metrics.values()), default=1)
     for name, values in (evals or {}).items():
@@ -86,7 +87,10 @@ def sft(rng: random.Random) -> Run:
         k, gap, wobble = rng.choice([2, 4, 10, 30]), rng.uniform(0.85, 1.3), rng.choice([0.001, 0.01])
         for name in rng.choice([["eval_loss"], ["eval_a_loss", "eval_b_loss"]]):
             evals[name] = [
-                gap * start * (left + (1 - left) * math.exp(-speed * (i + 1) / k)) * math.exp(rng.gauss(0, wobble))
+                gap
+                * start
+                * (left + (1 - left) * math.exp(-speed * (i + 1) / k))
+                * math.exp(rng.gauss(0, wobble))
                 for i in range(k)
             ]
         evals["eval_rouge1"] = plus(rng, k, 0.01, lambda x: 0.3 + 0.1 * x)
@@ -101,7 +105,8 @@ def pretraining(rng: random.Random) -> Run:
         loss = along(rng, n, 0.02, lambda x: 3.2 + 7.6 * math.exp(-12 * x))
     else:
         start = rng.uniform(1.6, 2.8)
-        loss = along(rng, n, rng.choice([0.02, 0.06]), lambda x: start * (1 - 0.12 * x - 0.08 * (1 - math.exp(-20 * x))))
+        noise = rng.choice([0.02, 0.06])
+        loss = along(rng, n, noise, lambda x: start * (1 - 0.12 * x - 0.08 * (1 - math.exp(-20 * x))))
     return record("sft", {"loss": loss, "lr": rates(rng, n, 5e-5), "grad_norm": _norms(rng, n)}, every=every)
 
 
@@ -123,7 +128,11 @@ def easy(rng: random.Random) -> Run:
 
 def preferences(rng: random.Random) -> Run:
     """DPO, KTO or ORPO: the margin grows, the chosen answers get no less likely."""
-    technique, n, every = rng.choice(["dpo", "kto", "orpo"]), rng.choice([10, 30, 90, 300]), rng.choice([1, 5, 10])
+    technique, n, every = (
+        rng.choice(["dpo", "kto", "orpo"]),
+        rng.choice([10, 30, 90, 300]),
+        rng.choice([1, 5, 10]),
+    )
     top, noise = rng.uniform(0.5, 4), rng.choice([0.02, 0.1])
     scale = 0.01 if technique == "orpo" else 1.0
     chosen = plus(rng, n, noise * scale, lambda x: 0.4 * top * scale * (1 - math.exp(-3 * x)))
@@ -143,7 +152,9 @@ def preferences(rng: random.Random) -> Run:
     if technique == "orpo":
         series["log_odds_ratio"] = plus(rng, n, 0.02, lambda x: -0.6 + 0.1 * x)
     if technique != "kto":
-        series["rewards/accuracies"] = [min(1, max(0, v)) for v in plus(rng, n, 0.05, lambda x: 0.56 + 0.3 * x)]
+        series["rewards/accuracies"] = [
+            min(1, max(0, v)) for v in plus(rng, n, 0.05, lambda x: 0.56 + 0.3 * x)
+        ]
     else:
         series["kl"] = [abs(v) for v in plus(rng, n, 0.05, lambda x: 0.3 * x)]
     evals = {"eval_loss": along(rng, 6, 0.005, lambda x: 0.6 - 0.08 * x)} if rng.random() < 0.4 else {}
@@ -236,7 +247,19 @@ def reward_model(rng: random.Random) -> Run:
     return record("reward", series, every=10, evals=evals)
 
 
-KINDS = (sft, sft, sft, pretraining, easy, preferences, preferences, reinforced, reinforced, ppo, reward_model)
+KINDS = (
+    sft,
+    sft,
+    sft,
+    pretraining,
+    easy,
+    preferences,
+    preferences,
+    reinforced,
+    reinforced,
+    ppo,
+    reward_model,
+)
 
 
 def healthy(seed: int) -> Run:

@@ -31,9 +31,9 @@ _REWARDED: Mapping[str, tuple[str, ...]] = {
 def aliased(metrics: Mapping[str, Points], technique: str) -> dict[str, Points]:
     """Return the series with those that another trainer named otherwise under the rules' names as well."""
     made = dict(metrics)
-    for names in (_ALWAYS, _REWARDED if technique in REWARDED else {}):
-        for name, others in names.items():
-            other = next((made[o] for o in others if o in made), None)
-            if other is not None:
-                made.setdefault(name, other)
+    known = {**_ALWAYS, **_REWARDED} if technique in REWARDED else _ALWAYS
+    for name, others in known.items():
+        other = next((made[o] for o in others if o in made), None)
+        if other is not None:
+            made.setdefault(name, other)
     return made

@@ -366,8 +366,13 @@ def test_a_llamafactory_log_is_read_on_as_it_grows(tmp_path: Path) -> None:
     ]
     assert (first.state, run.settings) == ("unknown", {"max_steps": 3})
     with log.open("a") as handle:
-        handle.write('steps": 3, "loss": 0.6}\nnot json\n{"current_steps": 3, "total_steps": 3, "eval_loss": 0.5}')
+        handle.write(
+            'steps": 3, "loss": 0.6}\nnot json\n{"current_steps": 3, "total_steps": 3, "eval_loss": 0.5}'
+        )
     second = run.poll()
-    assert [(row.step, dict(row.values)) for row in second.rows] == [(2, {"loss": 0.6}), (3, {"eval_loss": 0.5})]
+    assert [(row.step, dict(row.values)) for row in second.rows] == [
+        (2, {"loss": 0.6}),
+        (3, {"eval_loss": 0.5}),
+    ]
     assert second.state == "finished"
     assert run.poll().rows == []

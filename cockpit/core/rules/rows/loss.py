@@ -35,7 +35,7 @@ ROWS: tuple[Rule, ...] = (
         "diverged",
         "loss",
         "The loss is at ln of the vocabulary, where nothing is known of the next token, or far above its start.",
-        "Go back to the checkpoint before it and lower the learning rate; at the start, look whether weights were loaded.",
+        "Go back to the checkpoint before it, lower the learning rate; from the start on: were weights loaded?",
         "cross-entropy of a uniform guess among V tokens is ln V",
         offers=("stop",),
         thresholds={

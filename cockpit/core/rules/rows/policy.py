@@ -121,7 +121,7 @@ ROWS: tuple[Rule, ...] = (
             "steps": Threshold(100, "optimizer steps; sparse rewards are flat before"),
             "share": Threshold(0.6, "of the run without a gain"),
             "gain": Threshold(
-                0.2, "of a group's own spread: a gain that the rows would have shown at two errors"
+                0.2, "of a group's own spread: a gain that the rows would have shown, at three errors"
             ),
             "good": Threshold(0.8, "mean of a reward between 0 and 1 from which on it is but a remark"),
         },

@@ -102,7 +102,7 @@ def _rising(run: Run, name: str, points: Points) -> Finding | None:
         "warn" if grave else "info",
         f"{name} was lowest at step {step} ({low:.4g}) and is {low + rise:.4g} now, while the train loss falls",
         (
-            f"{after} evals since, the last ones {rise / low:+.1%}; out of the noise from {max(sure, EQUAL * low):.2g} on",
+            f"{after} evals since, the last ones {rise / low:+.1%}; out of the noise from {max(sure, EQUAL * low):.2g}",
             f"train loss {fell[0]:.3g} then, {fell[1]:.3g} now",
             told,
         ),
@@ -215,7 +215,7 @@ def _suspect(run: Run, severity: str, head: str, seen: str, step: int) -> Findin
         "warn" if severity == "warn" else "info",
         head,
         (seen,),
-        "Look whether the label stands in the prompt, whether eval rows are among the training rows (`cockpit overlap`), "
+        "Does the label stand in the prompt, are eval rows among the training rows (`cockpit overlap`)? Look, "
         "and what the loss is taken on: set the labels of padding and prompt to -100.",
         (run.id,),
         step,

@@ -53,12 +53,12 @@ def _at_chance(run: Run, name: str, late: float, seen: str, losses: list[float])
     return found(
         "reward-model-at-chance",
         "warn",
-        f"{'On held-out pairs the' if held else 'The'} reward model is at chance: {late:.0%} of the pairs in the right order",
+        f"{'On held-out pairs the' if held else 'The'} reward model is at chance: {late:.0%} in the right order",
         (seen, *([f"loss {losses[0]:.3g} at first, {losses[-1]:.3g} now"] if losses else [])),
         f"It knows the training pairs by heart: {advice.rate(run, 0.5)}, set num_train_epochs to 1, take more pairs."
         if held
-        else "Set pad_token_id in the model's config (else the score is read at a padding token), look at ten pairs the "
-        f"right way round, then {advice.rate(run, 3)}.",
+        else "Set pad_token_id in the model's config (else the score is read at a padding token), look whether ten "
+        f"pairs are the right way round, then {advice.rate(run, 3)}.",
         (run.id,),
         run.since(name, 0),
     )

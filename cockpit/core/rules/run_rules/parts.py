@@ -7,7 +7,7 @@ import re
 
 from cockpit.core import stats
 from cockpit.core.findings import Finding
-from cockpit.core.rules.run_rules import advice, series
+from cockpit.core.rules.run_rules import series
 from cockpit.core.rules.run_rules.reward import degenerate_reward
 from cockpit.core.rules.run_rules.run_rule import RunRule
 from cockpit.core.rules.table import count, found, limit
@@ -101,7 +101,7 @@ def no_group_spread(run: Run) -> list[Finding]:
     more = _generations(late, group)
     harder = "These prompts are solved: take harder ones, or drop those that every completion gets right"
     larger = f"Raise num_generations {f'from {group:g} ' if group else ''}to {more}"
-    wider = f"{larger} ({more} make half the groups differ at this rate), and drop prompts that were all right or all wrong"
+    wider = f"{larger} ({more} make half the groups differ at this rate), drop prompts that were all right or all wrong"
     return [
         found(
             "no-group-spread",

@@ -220,7 +220,7 @@ def plateau(run: Run) -> list[Finding]:
     for start in range(0, most + 1, max(1, len(rewards) // 40)):
         rest = rewards[start:]
         gain, error = series.change(rest)
-        if abs(gain) <= 2 * error and gain + 2 * error <= GAIN * spread:
+        if abs(gain) <= 2 * error and gain + 3 * error <= GAIN * spread:
             break
     else:
         return []
@@ -231,12 +231,12 @@ def plateau(run: Run) -> list[Finding]:
         found(
             "plateau",
             "info" if good or run.technique == "ppo" else "warn",
-            f"The reward stays at {level:.3g} since step {step}: no gain over {len(rest) / len(rewards):.0%} of the run",
+            f"The reward stays at {level:.3g} since step {step}: no gain in {len(rest) / len(rewards):.0%} of the run",
             (
                 f"change since then {gain:+.2g}, give or take {2 * error:.2g}; a group's own spread is {spread:.2g}",
                 f"mean of the first rows {stats.mean(rewards[:5]):.3g}",
             ),
-            f"Stop and keep {advice.checkpoint(run, step) if start else 'the first checkpoint'}, or change what limits it: "
+            f"Stop and keep {advice.checkpoint(run, step) if start else 'the first checkpoint'}, or try to move it: "
             + (f"{advice.rate(run, 0.3)} and " if start else f"{advice.rate(run, 3)} and ")
             + advice.whole(run, "num_generations", lambda now: 2 * now, "double num_generations")
             + ", with harder prompts where it passes and easier ones where it never does.",

@@ -15,15 +15,15 @@ def noise(values: Sequence[float]) -> float:
     """Return the standard deviation of single points around a slow curve, from successive differences.
 
     Half the mean square of the differences estimates the variance whatever the curve does (von Neumann 1941); of
-    many points the median takes the mean's place, so that jumps at epoch borders don't count.
+    many points the median takes the mean's place, so that jumps at epoch borders don't count. Of a few points it is
+    second differences, a sixth of whose mean square it is, the largest left out: a curve bends more between them.
     """
     steps = [b - a for a, b in pairwise(values)]
-    if not steps:
-        return 0.0
     if len(steps) >= _ROBUST_FROM:
         return stats.spread(steps) / math.sqrt(2)
-    middle = stats.median(steps)
-    return math.sqrt(sum((d - middle) ** 2 for d in steps) / (2 * max(1, len(steps) - 1)))
+    bends = sorted((b - a) ** 2 for a, b in pairwise(steps))
+    kept = bends[:-1] if len(bends) > 3 else bends
+    return math.sqrt(stats.mean(kept) / 6)
 
 
 def part(values: Sequence[float], share: float, which: int, least: int = 1) -> list[float]:

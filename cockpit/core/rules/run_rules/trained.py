@@ -186,7 +186,7 @@ def diverged(run: Run) -> list[Finding]:
             (
                 f"median of the first rows {start:.4g}, of the last {late:.4g}; a row's noise is {error / 2:.2g}",
             ),
-            f"Stop. Begin anew from {advice.checkpoint(run, since)} and {advice.rate(run, 0.25)}; set max_grad_norm to 1.",
+            f"Stop. Begin anew from {advice.checkpoint(run, since)} and {advice.rate(run, 0.25)}; max_grad_norm 1.",
             (run.id,),
             since,
         )
@@ -334,7 +334,7 @@ def resume_jump(run: Run) -> list[Finding]:
             found(
                 "resume-jump",
                 "warn",
-                f"At step {steps[index]} the loss jumps from {low:.3g} to {high:.3g}, and the learning rate starts over",
+                f"At step {steps[index]} the loss jumps from {low:.3g} to {high:.3g} as the learning rate starts over",
                 (
                     f"that is the level of step {like}; median of {len(before)} rows before, of {len(after)} after",
                     f"learning rate {last:.3g} before, {now:.3g} there",
