@@ -45,6 +45,7 @@ ROWS: tuple[Rule, ...] = (
         thresholds={
             "loss": Threshold(0.1, "nats a token: 90 % for each token of the rows"),
             "epochs": Threshold(2.5, "epochs at the least"),
+            "many": Threshold(5, "epochs from which on twice that loss will do"),
         },
     ),
     Rule(

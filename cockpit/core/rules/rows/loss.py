@@ -13,7 +13,7 @@ ROWS: tuple[Rule, ...] = (
         "TRL's issues 6668, 4023 and 1311; LLaMA-Factory's 7388, 5660 and 8004; unsloth's 712",
         offers=("stop",),
         thresholds={
-            "rows": Threshold(5, "rows in a row at exactly 0: chance doesn't do that once"),
+            "rows": Threshold(3, "rows in a row at exactly 0: chance doesn't do that once"),
             "abrupt": Threshold(
                 0.01, "nats: a loss above it and then 0 broke; below it, it fell to what is rounded to 0"
             ),

@@ -54,7 +54,8 @@ ROWS: tuple[Rule, ...] = (
         "Run it by hand on three completions; mend it, or set its weight to 0.",
         "the advantage of a constant is 0; TRL's log of each reward function",
         thresholds={
-            "rows": Threshold(10, "rows, all exactly the same: by the rule of three below 30 % a row")
+            "rows": Threshold(5, "rows, all exactly the same"),
+            "steps": Threshold(20, "optimizer steps: by the rule of three it pays in less than 15 % of them"),
         },
     ),
     Rule(

@@ -27,6 +27,7 @@ ROWS: tuple[Rule, ...] = (
             "fall": Threshold(
                 0.4, "of the first log-probability of the chosen answers, twice that of the rejected"
             ),
+            "rows": Threshold(8, "rows, falling nearly step by step"),
             "nats": Threshold(
                 10.0, "nats an answer at the least; a twentieth where it is a mean over its tokens"
             ),
@@ -40,7 +41,7 @@ ROWS: tuple[Rule, ...] = (
         "TRL's issues 2758 and 937",
         offers=("stop", "spot_check"),
         thresholds={
-            "rows": Threshold(20, "rows; fewer say nothing"),
+            "rows": Threshold(8, "rows; fewer say nothing"),
             "steps": Threshold(100, "optimizer steps; before that nobody is above chance"),
             "chance": Threshold(0.55, "accuracy that a coin reaches in batches of the usual size"),
         },

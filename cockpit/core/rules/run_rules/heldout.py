@@ -17,6 +17,7 @@ EQUAL = limit("eval-loss-rising", "equal")
 GRAVE = limit("eval-loss-rising", "grave")
 BY_HEART = limit("memorised", "loss")
 EPOCHS = limit("memorised", "epochs")
+MANY = limit("memorised", "many")
 PERFECT = count("overfit-or-leak", "perfect")
 NOTHING_LEFT = limit("overfit-or-leak", "nothing_left")
 FALL = limit("reward-hacking", "fall")
@@ -149,10 +150,11 @@ def memorised(run: Run) -> list[Finding]:
     looked = eval_losses(run) or eval_scores(run) or run.mid_evals or run.held_out is not None
     if run.technique != "sft" or len(losses) < 10 or looked or not epochs or max(epochs) < EPOCHS:
         return []
-    start, late = stats.median(losses[:3]), stats.median(series.part(losses, 0.1, -1, 5))
-    if not ABOVE_ROUNDING < late <= BY_HEART or start < 5 * late:
+    bound = BY_HEART * (2 if max(epochs) >= MANY else 1)
+    start, late = max(losses[:3]), stats.median(series.part(losses, 0.1, -1, 5))
+    if not ABOVE_ROUNDING < late <= bound or start < 5 * late:
         return []
-    since = series.began(losses, lambda value: value <= BY_HEART)
+    since = series.began(losses, lambda value: value <= bound)
     step = run.since("loss", since)
     epoch = _epoch(run, step or 0) or 0.0
     if epoch < 1:
@@ -165,7 +167,7 @@ def memorised(run: Run) -> list[Finding]:
             "warn",
             f"The train loss is {late:.2g} after {max(epochs):.3g} epochs, and nothing held out was looked at",
             (
-                f"at most {BY_HEART:g} since step {step}, in epoch {epoch:.3g}; {start:.3g} at first",
+                f"at most {bound:g} since step {step}, in epoch {epoch:.3g}; {start:.3g} at first",
                 f"{late:.2g} nats a token: each token of the rows is given a chance of {math.exp(-late):.0%}",
             ),
             f"Hold out a twentieth of the rows (eval_dataset, eval_strategy='epoch') and lower num_train_epochs from "

@@ -18,6 +18,7 @@ ROWS = count("reward-model-at-chance", "rows")
 STEPS = count("reward-model-at-chance", "steps")
 CHANCE = limit("reward-model-at-chance", "chance")
 FALL = limit("preference-collapse", "fall")
+FALLING = count("preference-collapse", "rows")
 NATS = limit("preference-collapse", "nats")
 
 
@@ -67,7 +68,7 @@ def _at_chance(run: Run, name: str, late: float, seen: str, losses: list[float])
 def preference_collapse(run: Run) -> list[Finding]:
     """Chosen, or rejected, answers get less likely without bound."""
     chosen, rejected = run.values("logps/chosen"), run.values("logps/rejected")
-    if run.technique not in PREFERENCES or min(len(chosen), len(rejected)) < ROWS:
+    if run.technique not in PREFERENCES or min(len(chosen), len(rejected)) < FALLING:
         return []
     for name, values, times in (("chosen", chosen, FALL), ("rejected", rejected, 2 * FALL)):
         early, late = (

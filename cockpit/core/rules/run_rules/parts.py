@@ -14,6 +14,7 @@ from cockpit.core.rules.table import count, found, limit
 from cockpit.core.runs.run_record import Points, Run
 
 NEVER = count("dead-reward", "rows")
+LONG = count("dead-reward", "steps")
 MOST = limit("no-group-spread", "share")
 ROWS = count("no-group-spread", "rows")
 SOLVED = limit("no-group-spread", "solved")
@@ -46,7 +47,7 @@ def parts(run: Run) -> dict[str, Points]:
 def dead_reward(run: Run) -> list[Finding]:
     """A part of the reward that is never, or always, earned."""
     every = parts(run)
-    if len(every) < 2:
+    if len(every) < 2 or run.last_step < LONG:
         return []  # the only part is the reward itself: another rule's
     constant = {
         name: points[0][1]
