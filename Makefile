@@ -1,4 +1,4 @@
-# make demo | test | fast | check | bench | screenshots | lock | clean
+# make demo | test | fast | check | bench | docs | screenshots | lock | clean
 # TORCH=keep uses the torch that your Python already has; TORCH="torch==2.9.1" asks pip for another.
 
 SHELL := /bin/bash
@@ -11,12 +11,13 @@ STAMP := $(VENV)/.installed
 LOCK := cockpit/locks/main.txt
 NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 DEMO_DIR ?= demo
+DOCS := build/docs-env
 WORKERS ?= 2
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test fast check format bench screenshots readme-demo setup lock clean
+.PHONY: demo test fast check format bench docs screenshots readme-demo setup lock clean
 
 demo: setup
 	$(BIN)/cockpit demo --dir $(DEMO_DIR)
@@ -41,11 +42,23 @@ format: setup
 bench: setup
 	$(BIN)/python -m tests.bench
 
+# In an environment of its own, made when it is first asked for: nothing that trains has to agree with it.
+docs: $(DOCS)/.installed
+	$(DOCS)/bin/mkdocs build --strict
+
+$(DOCS)/.installed: pyproject.toml
+	@$(PYTHON) $(NEW_ENOUGH) || { echo "Python 3.11 or newer is needed: say make docs PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -m venv $(DOCS)
+	@$(PYTHON) -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+		print(*project["optional-dependencies"]["docs"], sep="\n")' > $(DOCS)/requirements.txt
+	@$(DOCS)/bin/python -m pip install --quiet -r $(DOCS)/requirements.txt
+	@touch $@
+
 screenshots: setup
 	$(BIN)/python screenshots/make.py $(DEMO_DIR)
 
 readme-demo: setup
-	$(BIN)/python scripts/readme_demo.py $(DEMO_DIR)
+	$(BIN)/python -m scripts.readme_demo $(DEMO_DIR)
 
 setup: $(STAMP)
 

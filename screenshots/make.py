@@ -1,4 +1,4 @@
-"""The README's pictures, from the workspace of a real demo:
+"""The pictures of README and docs, from the workspace of a real demo:
 
     cockpit demo --headless --dir demo
     python screenshots/make.py demo [OUT [NAME…]]

@@ -1,6 +1,6 @@
 """Write the result of a demo into the README, between its `<!-- demo-table -->` marks.
 
-    python scripts/readme_demo.py DEMO_DIR      (make readme-demo DEMO_DIR=…)
+    python -m scripts.readme_demo DEMO_DIR      (make readme-demo DEMO_DIR=…)
 
 Every figure is read from the workspace that `cockpit demo` left; nothing is typed by hand.
 """
@@ -14,8 +14,8 @@ from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import read_rows
 from cockpit.services.workspace.workspace import ExperimentView, Workspace
+from scripts import doc_blocks
 
-README = Path(__file__).parents[1] / "README.md"
 TITLES = {
     "baseline": "the base model, untouched",
     "sft": "SFT on another answer format",
@@ -29,11 +29,10 @@ def main(argv: list[str]) -> int:
         return 2
     try:
         views = Workspace.find(Path(argv[0])).experiments()
-        text = replace_block(README.read_text(), "demo-table", table(views))
+        doc_blocks.put("demo-table", table(views))
     except CockpitError as error:
         print(error, file=sys.stderr)
         return 2
-    README.write_text(text)
     return 0
 
 
@@ -71,16 +70,6 @@ def _moved(attempt: AttemptLayout) -> str:
         if values:
             return f"{name} {values[0]:.2f} to {values[-1]:.2f}"
     return ""
-
-
-def replace_block(text: str, name: str, block: str) -> str:
-    """`text` with what stands between `<!-- name -->` and `<!-- /name -->` replaced. Raises CockpitError."""
-    start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-    before, found, rest = text.partition(start)
-    _, closed, after = rest.partition(end)
-    if not found or not closed:
-        raise CockpitError(f"the README has no marks {start} … {end}", "Put them back.", file=README)
-    return f"{before}{start}\n{block}\n{end}{after}"
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ PIN = "pinned.txt"  # in a checkpoint's folder: the experiments that start from 
 
 @dataclass(frozen=True, slots=True)
 class AttemptLayout:
-    """The seam: one attempt's folder. Each file has one writer (README, "The attempt folder")."""
+    """The seam: one attempt's folder. Each file has one writer (docs/attempt-folder.md, "Files")."""
 
     root: Path
 

@@ -1,4 +1,4 @@
-"""`python -m tests.bench`: measure the live view and print a table. `--write` puts it into README.md.
+"""`python -m tests.bench`: measure the live view and print a table. `--write` puts it into docs/benchmarks.md.
 
 python -m tests.bench                       # everything, some five minutes
 python -m tests.bench first_frame idle      # single scenarios
@@ -18,13 +18,11 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from scripts import doc_blocks
 from tests.bench import overlap, peer
 from tests.bench.scenarios import ALL, Bed, Values
 from tests.bench.targets import table
 from tests.bench.terminal import stand_ahead
-
-README = Path(__file__).parents[2] / "README.md"
-BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "scenario", nargs="*", help=f"of: {', '.join([*ALL, 'leet'])} (default: all), or overlap"
     )
     parser.add_argument("--json", action="store_true", help="the figures as data")
-    parser.add_argument("--write", action="store_true", help="put the table into README.md")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
     parser.add_argument("--quick", action="store_true", help="one repeat, short windows")
     options = parser.parse_args(argv)
     if options.scenario == ["overlap"]:
@@ -56,16 +54,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     text = report(found, skipped, load)
     print(text)
     if options.write:
-        write(text)
+        doc_blocks.put("bench", text)
     return 0
 
 
 def overlap_alone(*, write_it: bool, quick: bool) -> int:
-    """The overlap check's own table, which has a place of its own in the README."""
+    """The overlap check's own table, which has a place of its own."""
     text = overlap.main([50_000] if quick else None)
     print(text)
     if write_it:
-        write(text, "<!-- bench overlap -->", "<!-- /bench overlap -->")
+        doc_blocks.put("bench overlap", text)
     return 0
 
 
@@ -106,16 +104,6 @@ def report(found: Values, skipped: dict[str, str], load: float) -> str:
               f"average was {load:.1f} at the end. CPU is user and system time of the process tree."]  # fmt: skip
     lines += [f"Not measured: {name} ({why})." for name, why in skipped.items()]
     return "\n".join(lines)
-
-
-def write(text: str, begin: str = BEGIN, end: str = END) -> None:
-    """Replace what stands between the markers in README.md."""
-    readme = README.read_text()
-    if begin not in readme or end not in readme:
-        raise SystemExit(f"README.md has no {begin} … {end} to fill")
-    head, _, rest = readme.partition(begin)
-    _, _, tail = rest.partition(end)
-    README.write_text(f"{head}{begin}\n{text}\n{end}{tail}")
 
 
 if __name__ == "__main__":

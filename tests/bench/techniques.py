@@ -1,9 +1,9 @@
-"""The README's table of techniques, measured: each one, LoRA and full weights, on the tiny model; and SmolLM2-135M.
+"""The table of techniques in docs, measured: each one, LoRA and full weights, on the tiny model; and SmolLM2-135M.
 
     python -m tests.bench.techniques                       # all on the tiny model, about ten minutes on two cores
     python -m tests.bench.techniques --only dpo ppo        # some
     python -m tests.bench.techniques --smollm2             # SFT-LoRA and GRPO on SmolLM2-135M, a few steps
-    python -m tests.bench.techniques --write               # put what was measured so far into README.md
+    python -m tests.bench.techniques --write               # put what was measured so far into the docs
 
 Runs are real: a workspace, `cockpit new`, `cockpit launch`, the held-out pass. What was measured is kept in --dir, so
 that the table can be made in several sittings.
@@ -26,10 +26,9 @@ from cockpit.services.experiments import lifecycle, setup
 from cockpit.services.experiments.demo import cache_dir
 from cockpit.services.system import environments
 from cockpit.services.workspace.workspace import Workspace
+from scripts import doc_blocks
 from tests.support.tiny_settings import TINY, settings, training_file
 
-README = Path(__file__).parents[2] / "README.md"
-MARKS = ("<!-- techniques -->", "<!-- /techniques -->")
 # CPU seconds: the runs have one thread each, and the clock on the wall says more about what else the machine does.
 HEAD = (
     "model",
@@ -50,12 +49,12 @@ def main() -> int:
     parser.add_argument("--dir", type=Path, default=Path(tempfile.gettempdir()) / "cockpit-techniques")
     parser.add_argument("--only", nargs="*", choices=list(TINY), help="these techniques")
     parser.add_argument("--smollm2", action="store_true", help="SmolLM2-135M instead of the tiny model")
-    parser.add_argument("--write", action="store_true", help="write the table into README.md and run nothing")
+    parser.add_argument("--write", action="store_true", help="write the table into the docs and run nothing")
     options = parser.parse_args()
     kept = options.dir / "measured.json"
     rows: dict[str, dict[str, Any]] = atomic.read_json(kept) or {}  # type: ignore[assignment]
     if options.write:
-        _write(table(rows))
+        doc_blocks.put("techniques", table(rows))
         return 0
     runs = _smollm2(options.dir) if options.smollm2 else _tiny(options.dir, options.only or list(TINY))
     for name, row in runs:
@@ -149,7 +148,7 @@ def _workspace(root: Path, model: str, files: Mapping[str, str], generation: Map
 
 def _fly(ws: Workspace, technique: str, train: Path, asked: Mapping[str, Any], lora: bool) -> str:
     view = lifecycle.new(
-        ws, technique, hypothesis="measured for the README", train=train, overrides=asked, lora=lora
+        ws, technique, hypothesis="measured for the docs", train=train, overrides=asked, lora=lora
     )
     print(f"{view.id}: {technique}, {'LoRA' if lora else 'full weights'}", flush=True)
     lifecycle.launch(ws, view.id)
@@ -216,14 +215,6 @@ def table(rows: Mapping[str, Mapping[str, Any]]) -> str:
         )
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
-
-
-def _write(text: str) -> None:
-    before, _, rest = README.read_text("utf-8").partition(MARKS[0])
-    _, mark, after = rest.partition(MARKS[1])
-    if not mark:
-        raise SystemExit(f"README.md has no {MARKS[0]} … {MARKS[1]}")
-    atomic.write_text(README, f"{before}{MARKS[0]}\n{text}\n{MARKS[1]}{after}")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts import doc_blocks
 from tests.bench import __main__ as bench
 from tests.bench.targets import TARGETS, table
 from tests.bench.terminal import Terminal
@@ -33,13 +34,12 @@ def test_each_target_is_measured_by_some_scenario() -> None:
     assert all(f'"{target.key}"' in counted for target in TARGETS)
 
 
-def test_the_table_goes_between_the_markers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    readme = tmp_path / "README.md"
-    readme.write_text("before\n<!-- bench -->\nold\n<!-- /bench -->\nafter\n")
-    monkeypatch.setattr(bench, "README", readme)
-    bench.write(bench.report({"live_1_cpu_percent": 0.5}, {"leet": "not installed"}, 1.0))
-    text = readme.read_text()
-    assert text.startswith("before\n<!-- bench -->\n| what |")
+def test_the_table_goes_between_the_markers(tmp_path: Path) -> None:
+    page = tmp_path / "benchmarks.md"
+    page.write_text("before\n<!-- bench -->\nold\n<!-- /bench -->\nafter\n")
+    doc_blocks.put("bench", bench.report({"live_1_cpu_percent": 0.5}, {"leet": "not installed"}, 1.0), [page])
+    text = page.read_text()
+    assert text.startswith("before\n<!-- bench -->\n\n| what |")
     assert text.endswith("<!-- /bench -->\nafter\n")
     assert "| 1 row/s, CPU | 0.5 % | <= 1 % |  | yes |" in text
     assert "Not measured: leet (not installed)." in text

@@ -1,4 +1,4 @@
-"""Settings of every technique for the tiny model; the tests and the README's table share them."""
+"""Settings of every technique for the tiny model; the tests and the docs' table share them."""
 
 from __future__ import annotations
 

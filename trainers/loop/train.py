@@ -91,7 +91,9 @@ def ending(attempt: Attempt, state: EvalState, step: int) -> Ending:
     if state.early_stopped:
         outcome, reason = "early_stopped", state.stop_reason
     if state.best_score is None or state.best_step is None:
-        attempt.notice("No checkpoint was scored, so the full held-out pass is skipped.", "warning", "held_out")
+        attempt.notice(
+            "No checkpoint was scored, so the full held-out pass is skipped.", "warning", "held_out"
+        )
         return Ending(outcome, reason, **facts)
     baseline = attempt.recipe.mid_eval.baseline
     if baseline is not None and state.best_score < baseline and not evo.inside(attempt.layout):

@@ -1,9 +1,10 @@
 """Answers from a warm vLLM server: a checkpoint's adapter is lent to it for one evaluation, by a protocol that is safe.
 
-What was measured on vLLM 0.30 (README, "Serving") makes the protocol: the prefix cache goes by an adapter's name, so
-each content has a name of its own; an adapter's folder that is deleted while loaded kills the server, so it gets a
-copy that nobody else touches, unloaded before it is removed; an adapter of another base loads without complaint and
-answers like the base, so base, rank and shapes are checked first, and what the server says it holds afterwards.
+What was measured on vLLM 0.30 (docs/clusters.md, "Serving") makes the protocol: the prefix cache goes by an adapter's
+name, so each content has a name of its own; an adapter's folder that is deleted while loaded kills the server, so
+it gets a copy that nobody else touches, unloaded before it is removed; an adapter of another base loads without
+complaint and answers like the base, so base, rank and shapes are checked first, and what the server says it holds
+afterwards.
 """
 
 from __future__ import annotations

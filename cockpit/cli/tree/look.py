@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def as_dict(view: ExperimentView) -> dict[str, Any]:
-    """One experiment as the JSON answers give it (README, "Command line")."""
+    """One experiment as the JSON answers give it (docs/reference.md, "Commands")."""
     score = view.score
     return {
         "id": view.id,

@@ -1,6 +1,6 @@
 """How a warm server is set up beside a trainer: its share of the memory, and how long a text it takes. Values only.
 
-Source: "Keep vLLM warm across mid-evals"; the settings of a CPU are measured (see README, "Serving").
+Source: "Keep vLLM warm across mid-evals"; the settings of a CPU are measured (see docs/clusters.md, "Serving").
 """
 
 from __future__ import annotations

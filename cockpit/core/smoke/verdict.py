@@ -104,7 +104,7 @@ class SmokeVerdict:
             mend=str(value.get("mend", "")),
             evidence=_lines(value.get("evidence")),
             cautions=_lines(value.get("cautions")),
-            cause=cast("Cause", cause) if cause in STAGE_OF else "",
+            cause=cause if cause in STAGE_OF else "",
         )
 
 

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 class FindingsScreen(Page):
     """All findings, with evidence and source; enter offers what can be done about the one under the cursor."""
 
-    CSS_PATH: ClassVar = ["../pages/search.tcss", "../pages/page.tcss"]  # a path counts from the class's own file
+    CSS_PATH: ClassVar = [
+        "../pages/search.tcss",
+        "../pages/page.tcss",
+    ]  # a path counts from the class's own file
     heading = "Findings"
     cursor = True
 

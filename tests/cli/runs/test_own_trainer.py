@@ -1,4 +1,4 @@
-"""A trainer of one's own, as the README prints it, shows up like any other; so does one that only writes lines."""
+"""A trainer of one's own, as the docs print it, shows up like any other; so does one that only writes lines."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 
 from cockpit.contract.reader import read_rows
 from cockpit.services.workspace.workspace import Workspace
+from scripts import doc_blocks
 from tests.support.cli import Cli
 
 pytestmark = pytest.mark.fault
@@ -34,10 +35,8 @@ with open(root + "/events.jsonl", "a") as events, open(root + "/metrics.jsonl", 
 
 
 def printed_loop() -> str:
-    text = (ROOT / "README.md").read_text()
-    match = re.search(r"<!-- loop -->\n```python\n(.*?)```\n<!-- /loop -->", text, re.DOTALL)
-    assert match, "the README has its loop between <!-- loop --> marks"
-    return match[1]
+    block = doc_blocks.blocks((ROOT / "docs" / "attempt-folder.md").read_text())["loop"]
+    return block.removeprefix("```python\n").removesuffix("```")
 
 
 def test_it_is_short_and_imports_nothing_but_the_contract() -> None:
@@ -47,9 +46,7 @@ def test_it_is_short_and_imports_nothing_but_the_contract() -> None:
     assert imports == ["import os", "from cockpit.contract import AttemptWriter"]
 
 
-def test_the_loop_of_the_readme_flies(
-    workspace: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_loop_of_the_docs_flies(workspace: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the very command that it names, from its folder, with any `python` at all first on the PATH."""
     code = printed_loop()
     command = re.search(r'--command "([^"]+)"', code)

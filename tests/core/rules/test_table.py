@@ -12,7 +12,7 @@ import pytest
 
 import cockpit
 import trainers
-from cockpit.core.rules import docs, run_rules
+from cockpit.core.rules import run_rules
 from cockpit.core.rules.run_rules import judge
 from cockpit.core.rules.table import RULES, count, found, limit, rule, sourced
 
@@ -108,10 +108,7 @@ def test_a_row_says_what_it_means_and_what_to_do(row) -> None:  # type: ignore[n
     assert row.means.endswith(".")
     assert row.advice.endswith((".", "?"))
     assert row.source
-    entry = docs.page().partition(f"### {row.id}\n")[2].partition("###")[0]
-    assert row.means in entry
-    assert row.source in entry
-    assert all(f"{threshold.value:g}, {threshold.means}" in entry for threshold in row.thresholds.values())
+    assert all(threshold.means for threshold in row.thresholds.values())
 
 
 def test_a_trainers_finding_gets_its_rules_source() -> None:

@@ -297,7 +297,7 @@ def test_killed_by_the_kernel_for_memory(flight: Flight, small_group: Path) -> N
     # The supervisor is put into the group by its starter, and the trainer inherits it.
     code = (
         "import os, sys; open(sys.argv[2] + '/cgroup.procs', 'w').write(str(os.getpid())); "
-        "from cockpit.services.launcher import launch; launch(sys.argv[1], confirm_s=0)"
+        "from cockpit.services.runs.launcher import launch; launch(sys.argv[1], confirm_s=0)"
     )
     pid = os.posix_spawn(
         sys.executable, [sys.executable, "-c", code, str(flight.layout.root), str(small_group)], os.environ

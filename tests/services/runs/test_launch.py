@@ -35,7 +35,7 @@ def test_two_cockpits_start_one_run(flight: Flight) -> None:
     flight.trainer(COUNTS)
     code = (
         "import sys; from cockpit.contract.errors import CockpitError\n"
-        "from cockpit.services import launcher, observe\n"
+        "from cockpit.services.runs import launcher, observe\n"
         "import cockpit.contract.recipe\n"
         "print('ready', flush=True); sys.stdin.readline()\n"
         "try: launcher.launch(sys.argv[1], confirm_s=0); print('started')\n"

@@ -24,7 +24,10 @@ print("up")
 forever(lambda: (root / "go").exists() or asked())
 event("end", outcome="stopped" if asked() else "finished", reason="", step=7)
 """
-LAUNCH = "import sys; from cockpit.services.launcher import launch; launch(sys.argv[1]); print('launched', flush=True)"
+LAUNCH = (
+    "import sys; from cockpit.services.runs.launcher import launch; "
+    "launch(sys.argv[1]); print('launched', flush=True)"
+)
 
 
 def test_sessions_and_parents_are_its_own(flight: Flight) -> None:
@@ -137,7 +140,7 @@ def test_reattach_from_another_process(flight: Flight) -> None:
     until(lambda: flight.says("up"))
     code = (
         "import sys; from pathlib import Path; from cockpit.contract.layout import AttemptLayout; "
-        "from cockpit.services import launcher, observe; a = AttemptLayout(Path(sys.argv[1])); "
+        "from cockpit.services.runs import launcher, observe; a = AttemptLayout(Path(sys.argv[1])); "
         "print(observe.observe(a).state); launcher.stop(a); print(launcher.wait(a, 10).exit_code)"
     )
     done = subprocess.run(

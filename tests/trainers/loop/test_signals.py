@@ -86,7 +86,7 @@ def program(text: str) -> subprocess.CompletedProcess[str]:
 
 WHILE_IT_SHUTS_DOWN = """
 import os, signal
-from trainers.common.signals import StopFlag, over
+from trainers.loop.signals import StopFlag, over
 class Late:
     def __del__(self, kill=os.kill, pid=os.getpid(), number=signal.SIGTERM):
         kill(pid, number)
@@ -101,15 +101,15 @@ def test_a_signal_to_a_run_that_is_over_does_not_make_it_fail() -> None:
 
 
 def test_what_a_finished_run_starts_hears_signals() -> None:
-    sleeps = "import os, signal, subprocess, sys; from trainers.common.signals import over; over(); "
+    sleeps = "import os, signal, subprocess, sys; from trainers.loop.signals import over; over(); "
     child = "p = subprocess.Popen(['sleep', '60']); p.terminate(); sys.exit(-p.wait())"
     assert program(sleeps + child).returncode == signal.SIGTERM
 
 
 @pytest.mark.parametrize(("again", "says"), [(True, "asked by SIGTERM"), (False, "None")])
 def test_a_stop_that_came_too_late_reaches_the_next_program(again: bool, says: str) -> None:
-    then = "from trainers.common.signals import StopFlag; f = StopFlag(); f.listen(); print(f.reason)"
-    first = f"import os, sys; from trainers.common.signals import hold; hold(again={again}); "
+    then = "from trainers.loop.signals import StopFlag; f = StopFlag(); f.listen(); print(f.reason)"
+    first = f"import os, sys; from trainers.loop.signals import hold; hold(again={again}); "
     assert (
         program(first + f"os.execv(sys.executable, [sys.executable, '-c', {then!r}])").stdout.strip() == says
     )

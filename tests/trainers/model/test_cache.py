@@ -94,7 +94,7 @@ def test_a_cache_that_cannot_be_written_costs_no_run(tmp_path: Path) -> None:
 
 BUILDER = """
 import pathlib, sys, time
-from trainers.common import cache
+from trainers.model import cache
 where = pathlib.Path(sys.argv[1])
 def build():
     with open(where / "built", "a") as out:

@@ -207,7 +207,7 @@ def test_vllm_is_asked_whether_it_packs_weights_away(python: str) -> None:
     """float32 has a kernel on every processor, so that both answers are vLLM's own on those that lack bfloat16's."""
     if asked(python, "import torch; print(torch.cuda.is_available())") == "True":
         pytest.skip("vLLM packs no weights on a GPU")
-    probe = "from trainers.common.vllm_rollouts import packs_weights_away as asked\n"
+    probe = "from trainers.rollouts.vllm_rollouts import packs_weights_away as asked\n"
     told = asked(python, probe + "print([asked('float32'), asked('bfloat16'), asked()])")
     bf16 = asked(python, PACKS)
     assert told == f"[True, {bf16}, {bf16}]"
