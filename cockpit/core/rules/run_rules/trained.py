@@ -88,6 +88,8 @@ def _zero_gradient(run: Run) -> Finding | None:
     if zeros < max(ROWS, len(norms) // 10) or _learnt_by_heart(run) or _without_spread(run):
         return None
     step = run.since("grad_norm", len(norms) - zeros)
+    if _learns_since(run, step or 0):
+        return None  # a norm that isn't measured (some DeepSpeed versions log 0)
     return found(
         "nothing-trained",
         "alarm",
@@ -98,6 +100,16 @@ def _zero_gradient(run: Run) -> Finding | None:
         (run.id,),
         step,
     )
+
+
+def _learns_since(run: Run, step: int) -> bool:
+    """Whether the loss falls, or the reward rises, out of its noise since a step: then weights do move."""
+    name, sign = ("reward", 1) if run.rewarded else ("loss", -1)
+    values = [value for at, value in run.metrics.get(name, ()) if at >= step]
+    if len(values) < 8:
+        return False
+    moved, error = series.change(values)
+    return sign * moved > max(4 * error, 0.05 * abs(stats.mean(values)))
 
 
 def _learnt_by_heart(run: Run) -> bool:
