@@ -134,7 +134,7 @@ async def _take(root: Path, shot: Shot, view: ExperimentView, size: tuple[int, i
     app = CockpitApp(LocalBackend(root, clock=lambda: now), glyphs=UNICODE, clock=lambda: now, fps=30)
     app.state.selected = view.id
     async with app.run_test(size=size) as pilot:
-        await _until(pilot, lambda: app.state.picture is not None)
+        await _until(pilot, lambda: app.state.snapshot is not None)
         app.poller.poke()
         await _until(pilot, lambda: app.state.hardware is not None and view.id in app.state.findings)
         await _until(pilot, lambda: _is_read(app, view))
@@ -146,7 +146,7 @@ async def _take(root: Path, shot: Shot, view: ExperimentView, size: tuple[int, i
         await _until(pilot, lambda: shot.until in _text(app))
         await _settled(app, pilot)
         return tidied(
-            app.export_screenshot(title=f"cockpit: {app.state.picture.name if app.state.picture else ''}")
+            app.export_screenshot(title=f"cockpit: {app.state.snapshot.name if app.state.snapshot else ''}")
         )
 
 

@@ -52,8 +52,8 @@ def keys() -> str:
 
 
 def _key(action: Action) -> Row:
-    twin = f"`cockpit {action.twin}`" if action.twin else ""
-    return code(actions.key_names(action).split()), action.help, twin
+    command = f"`cockpit {action.cli_equivalent}`" if action.cli_equivalent else ""
+    return code(actions.key_names(action).split()), action.help, command
 
 
 def commands() -> str:

@@ -13,7 +13,8 @@ from pathlib import Path
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import read_rows
-from cockpit.services.workspace.workspace import ExperimentView, Workspace
+from cockpit.services.workspace import open as open_workspace
+from cockpit.services.workspace.workspace import ExperimentView
 from scripts import doc_blocks
 
 TITLES = {
@@ -28,7 +29,7 @@ def main(argv: list[str]) -> int:
         print(__doc__, file=sys.stderr)
         return 2
     try:
-        views = Workspace.find(Path(argv[0])).experiments()
+        views = open_workspace.find(Path(argv[0])).experiments()
         doc_blocks.put("demo-table", table(views))
     except CockpitError as error:
         print(error, file=sys.stderr)

@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.support.public_shapes import shapes
+
+__all__ = ["shapes"]
+
 settings.register_profile("any machine", deadline=None)  # how long an example takes is the machine's affair
 # Where a change is judged the examples are the same each time; at a desk they search on.
 settings.register_profile("gate", deadline=None, derandomize=True)

@@ -27,20 +27,20 @@ from types import SimpleNamespace
 from typing import Any, TypeVar
 
 from cockpit.contract import CockpitError
+from trainers.attempt.attempt import Attempt
+from trainers.attempt.ending import Ending
+from trainers.attempt.signals import Stopped
+from trainers.data import freshness
 from trainers.data import rows as data
 from trainers.data.overlap import refuse_overlap
 from trainers.data.prompts import plain, template_switches, with_system
 from trainers.data.rows import Item
-from trainers.loop.attempt import Attempt, run
-from trainers.loop.ending import Ending
+from trainers.loop.frame import run
 from trainers.loop.progress import Progress, interval
-from trainers.loop.signals import Stopped
 from trainers.report import remote
-from trainers.rollouts import freshness
 from trainers.rollouts.rewards import Rewards, reward_functions
 from trainers.rollouts.sampling import SAMPLE_ROWS, due
-from trainers.scoring import slices
-from trainers.scoring.scoring import Scored, judged
+from trainers.scoring.scoring import Scored, judged, load_slice, total
 
 T = TypeVar("T")
 SIDE_BY_SIDE = 32
@@ -55,7 +55,7 @@ USED = {*PASSED_ON, "num_generations", "per_device_train_batch_size", "gradient_
 def train(attempt: Attempt) -> Ending:
     attempt.stage("importing")
     sdk, key = client(attempt)
-    return asyncio.run(Flight(attempt, sdk, key).fly())
+    return asyncio.run(Run(attempt, sdk, key).train_to_end())
 
 
 def client(attempt: Attempt) -> tuple[Any, str]:
@@ -70,8 +70,8 @@ def client(attempt: Attempt) -> tuple[Any, str]:
             "wandb"
         )  # wanted at the end of every step, though its metadata does not say so
     except ImportError as error:
-        mend = "`cockpit env add art` makes an environment; run the trainer with that one's interpreter."
-        raise CockpitError(f"ART's SDK is not installed here ({error})", mend) from error
+        fix = "`cockpit env add art` makes an environment; run the trainer with that one's interpreter."
+        raise CockpitError(f"ART's SDK is not installed here ({error})", fix) from error
     key = os.environ.pop("WANDB_API_KEY", "")  # after the import, which reads .env
     if not key:
         raise CockpitError("there is no key for ART's service", "Set WANDB_API_KEY in the environment.")
@@ -108,14 +108,14 @@ def plan(attempt: Attempt, count: int) -> Plan:
     return Plan(steps, size // group, group, interval(attempt.recipe.mid_eval, per_epoch))
 
 
-class Flight:
+class Run:
     """One run. `at`: the step that the service's weights stand at; `kept`: that step at each mid-eval;
     `mean`: the newest batch's mean reward."""
 
     def __init__(self, attempt: Attempt, sdk: Any, key: str) -> None:
         self.attempt, self.recipe, self.sdk = attempt, attempt.recipe, sdk
         self.items = train_items(attempt)
-        self.mini, self.verifier = slices.load(attempt, "mini_eval")
+        self.mini, self.verifier = load_slice(attempt, "mini_eval")
         self.plan = plan(attempt, len(self.items))
         self.rewards = rewards_of(attempt, self.items)
         self.progress = Progress(attempt)
@@ -132,7 +132,7 @@ class Flight:
         self.at, self.kept = 0, dict[int, int]()
         self.step, self.mean = 0, 0.0
 
-    async def fly(self) -> Ending:
+    async def train_to_end(self) -> Ending:
         try:
             self.attempt.stage("loading", self.recipe.model.name_or_path)
             await self.heeding(self.model.register(self.backend))
@@ -152,17 +152,17 @@ class Flight:
             await self.backend.close()
 
     async def one_step(self, step: int, indexes: list[int]) -> None:
-        """Roll out, reward, train; then the mini-eval where it is due."""
+        """Roll out, reward, train; then the mid-eval where it is due."""
         began = time.perf_counter()
         groups = await self.heeding(self.roll_out(step, indexes))
         given: dict[str, Any] = dict(self.recipe.trainer)
         more = {name: float(given[name]) for name in PASSED_ON if given.get(name) is not None}
         if "scale_rewards" in given:
             more["scale_rewards"] = given["scale_rewards"] not in (False, "none")
-        told: dict[str, float] = {}
+        measured: dict[str, float] = {}
         if groups:
             done = await self.heeding(self.backend.train(self.model, groups, **more))
-            self.at, told = done.step, done.metrics
+            self.at, measured = done.step, done.metrics
         values = {"step_time": time.perf_counter() - began, "lr": more.get("learning_rate", 5e-6)}
         names = {
             "loss": "loss/train",
@@ -170,7 +170,7 @@ class Flight:
             "entropy": "loss/entropy",
             "grad_norm": "loss/grad_norm",
         }
-        values |= {ours: told[theirs] for ours, theirs in names.items() if theirs in told}
+        values |= {ours: measured[theirs] for ours, theirs in names.items() if theirs in measured}
         self.attempt.out.metrics(step, values)
         learnt = f"loss {values['loss']:.4g}" if "loss" in values else "no group with a spread to learn from"
         print(f"step {step}/{self.plan.steps}  reward {self.mean:.3g}  {learnt}", flush=True)
@@ -204,7 +204,7 @@ class Flight:
             rows += [self.row(step, known[at][1], worth, at, values) for at in mine]
             if len(set(values)) > 1:
                 groups.append(self.group(known[mine[0]][1], [known[at][2] for at in mine], values))
-        self.tell(step, rows, worth, len(failed), len(indexes) - len(groups))
+        self.report(step, rows, worth, len(failed), len(indexes) - len(groups))
         return groups
 
     def group(self, index: int, choices: list[Any], values: list[float]) -> Any:
@@ -233,7 +233,7 @@ class Flight:
         }  # fmt: skip
         return row | worth.found[at]
 
-    def tell(self, step: int, rows: list[dict[str, Any]], worth: Worth, failed: int, flat: int) -> None:
+    def report(self, step: int, rows: list[dict[str, Any]], worth: Worth, failed: int, flat: int) -> None:
         """The rollouts' numbers, by TRL's names, and now and then the rollouts themselves."""
         self.mean = statistics.fmean(worth.totals)
         spreads = {row["group"]: row["group_std"] for row in rows}
@@ -290,13 +290,13 @@ class Flight:
             | {"tokens": len(content_of(choice)) or None, "truncated": choice.finish_reason == "length"}
             for item, choice in zip(items, choices, strict=True)
         ]
-        return remote.total(rows)
+        return total(rows)
 
     async def finish(self) -> Ending:
         """The held-out pass on the best step's weights."""
         state = self.progress.state
         best = state.best_step or self.step
-        items, verifier = slices.load(self.attempt, "held_out")
+        items, verifier = load_slice(self.attempt, "held_out")
         self.attempt.stage("evaluating", f"held-out set, {len(items)} items")
         at = None if self.kept[best] == self.at else self.kept[best]
         scored = await self.heeding(self.score(items, best, "held_out", at))

@@ -12,18 +12,22 @@ from __future__ import annotations
 
 import argparse
 import functools
+import os
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from cockpit.contract import AttemptWriter, CockpitError
+from cockpit.contract import AttemptLayout, AttemptWriter, CockpitError
 from cockpit.contract.atomic import read_json
-from trainers.loop.attempt import Attempt, finish, log_error, open_attempt
-from trainers.loop.ending import Ending, explain
-from trainers.loop.signals import StopFlag
-from trainers.report import summary, trackers
+from trainers.attempt import imports
+from trainers.attempt.attempt import Attempt
+from trainers.attempt.checkpoints import step_of
+from trainers.attempt.ending import Ending, explain
+from trainers.attempt.signals import StopFlag
+from trainers.loop.frame import log_error, open_attempt, orchestrator_of, report, start_tracker
+from trainers.report import summary
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -42,23 +46,21 @@ def main(argv: list[str] | None = None) -> int:
     try:
         attempt = open_attempt(root, "evaluate", out, stop)
         if not args.after_training:
-            trackers.start(attempt)
+            start_tracker(attempt)
         evaluate(attempt, args.checkpoint, announce=not args.after_training)
         ending = ending_of_training(attempt)
     except BaseException as error:  # noqa: BLE001 - reported as the end, like in every trainer
         ending = explain(error, stop, attempt.recipe if attempt else None)
         log_error(error)
-    return finish(None, out, ending)
+    return report(out, ending, orchestrator_of(AttemptLayout(root), os.environ))
 
 
 def evaluate(attempt: Attempt, checkpoint: str | None, *, announce: bool) -> None:
-    """Load, answer, judge, write. Raises what goes wrong; CockpitError for what a user can mend."""
-    from trainers.model import imports
-    from trainers.scoring import slices
-
-    recipe = attempt.recipe
-    held_out, verifier = slices.load(attempt, "held_out")
-    mini, _ = slices.load(attempt, "mini_eval")
+    """Load, answer, judge, write. Raises what goes wrong; CockpitError for what a user can put right."""
+    recipe, layout = attempt.recipe, attempt.layout
+    pairs = recipe.technique == "reward"
+    held_out, verifier = load_any(attempt, "held_out")
+    mini, _ = load_any(attempt, "mini_eval")
     place = choose_checkpoint(attempt, checkpoint)
     if announce:
         attempt.stage("importing")
@@ -66,56 +68,58 @@ def evaluate(attempt: Attempt, checkpoint: str | None, *, announce: bool) -> Non
     from transformers import AutoModelForCausalLM  # noqa: F401 - the slow part, while the stage says so
 
     from trainers.model import loading
-    from trainers.scoring.engine import Engine
+    from trainers.scoring.scoring import Scorer, engine_of
 
     attempt.stage("loading", str(place or recipe.model.name_or_path))
-    tokenizer = loading.load_tokenizer(recipe, str(place) if place else None)
     weights = str(place) if place else None
+    tokenizer = loading.load_tokenizer(recipe, weights)
 
     @functools.cache
     def load() -> Any:
         """The model, once it is needed: a server may answer instead."""
-        if recipe.technique == "reward":
+        if pairs:
             return loading.load_scorer(recipe, tokenizer, training=False, checkpoint=weights)
         return loading.load_model(recipe, training=False, checkpoint=weights)
 
-    engine = Engine(attempt)
+    if pairs:
+        from trainers.scoring.pair_scoring import PairScorer
+
+        score_slice(attempt, PairScorer(attempt, tokenizer, held_out), load, place, folder=layout.held_out)
+        return
+    engine = engine_of(attempt)
     if recipe.technique == "baseline":
-        score_slice(attempt, engine, load, tokenizer, mini, verifier, place, folder=attempt.layout.mini_eval)
-    score_slice(attempt, engine, load, tokenizer, held_out, verifier, place, folder=attempt.layout.held_out)
+        scorer = Scorer(attempt, tokenizer, mini, verifier, engine)
+        score_slice(attempt, scorer, load, place, folder=layout.mini_eval)
+    scorer = Scorer(attempt, tokenizer, held_out, verifier, engine)
+    score_slice(attempt, scorer, load, place, folder=layout.held_out)
+
+
+def load_any(attempt: Attempt, which: Literal["mini_eval", "held_out"]) -> tuple[list[Any], Any]:
+    """Return what a slice holds, items or a reward model's pairs, and their judge. Raises CockpitError."""
+    if attempt.recipe.technique == "reward":
+        from trainers.scoring.pair_scoring import PairAccuracy, slices
+
+        _, mini, held_out = slices(attempt)
+        return (mini if which == "mini_eval" else held_out), PairAccuracy()
+    from trainers.scoring.scoring import load_slice
+
+    return load_slice(attempt, which)
 
 
 def score_slice(
-    attempt: Attempt,
-    engine: Any,
-    load: Callable[[], Any],
-    tokenizer: Any,
-    items: list[Any],
-    verifier: Any,
-    place: Path | None,
-    *,
-    folder: Path,
+    attempt: Attempt, scorer: Any, load: Callable[[], Any], place: Path | None, *, folder: Path
 ) -> None:
-    """Score `items` into `folder`; the held-out slice is also reported and becomes result.json."""
-    from trainers.scoring.scoring import score_items
-
-    recipe = attempt.recipe
+    """Score a slice into `folder`; the held-out slice is also reported and becomes result.json."""
+    recipe, verifier = attempt.recipe, scorer.verifier
     whole = folder == attempt.layout.held_out
     name = "held-out set" if whole else "mini-eval"
-    attempt.stage("evaluating", f"{name}, {len(items)} items")
+    attempt.stage("evaluating", f"{name}, {scorer.n} items")
     began = time.monotonic()
-    step = _step(place)
-    scored = score_items(
-        engine,
+    scored = scorer.score(
         load,
-        tokenizer,
-        items,
-        verifier,
-        recipe,
         weights=place,
-        step=step,
+        step=(step_of(place) or 0) if place else 0,
         split="held_out" if whole else "eval",
-        stop=attempt.stop,
         progress=lambda done, of: print(f"{name}: {done}/{of}", flush=True),
     )
     attempt.out.rows(folder / "items.jsonl", scored.rows)
@@ -129,9 +133,7 @@ def score_slice(
         "n": scored.n,
         "truncated": scored.truncated,
         "engine": scored.engine,
-        "verifier": getattr(verifier, "name", recipe.verifier)
-        if recipe.technique == "reward"
-        else recipe.verifier,
+        "verifier": scorer.judge_name,
         "verifier_hash": verifier.fingerprint,
         "held_out_hash": known or summary.file_key(source),
         "generation": recipe.generation.model_dump(mode="json"),
@@ -157,7 +159,7 @@ def score_slice(
 
 
 def choose_checkpoint(attempt: Attempt, wanted: str | None) -> Path | None:
-    """The folder to score; None is the base model. Raises CockpitError where there is none."""
+    """Return the folder to score; None is the base model. Raises CockpitError where there is none."""
     layout = attempt.layout
     if wanted == "base" or (wanted is None and attempt.recipe.technique == "baseline"):
         return None
@@ -177,17 +179,11 @@ def choose_checkpoint(attempt: Attempt, wanted: str | None) -> Path | None:
 
 
 def ending_of_training(attempt: Attempt) -> Ending:
-    """How the training ended that this pass follows, from the summary that it left: scoring doesn't change that."""
-    told = read_json(attempt.layout.summary)
-    if not isinstance(told, dict) or told.get("outcome") not in ("finished", "early_stopped", "stopped"):
+    """Return how the training ended that this pass follows, by the summary that it left: scoring changes nothing."""
+    left = read_json(attempt.layout.summary)
+    if not isinstance(left, dict) or left.get("outcome") not in ("finished", "early_stopped", "stopped"):
         return Ending("finished", "The held-out set is scored.")
-    return Ending(told["outcome"], told["reason"], told["steps"], told["best_step"], told["best_mini_eval"])
-
-
-def _step(place: Path | None) -> int:
-    from trainers.loop.checkpoints import step_of
-
-    return (step_of(place) or 0) if place else 0
+    return Ending(left["outcome"], left["reason"], left["steps"], left["best_step"], left["best_mini_eval"])
 
 
 def _shown(attempt: Attempt, place: Path | None) -> str | None:

@@ -11,23 +11,30 @@ from __future__ import annotations
 
 import sys
 
-from trainers.loop.attempt import Attempt, run
-from trainers.loop.ending import Ending
+from trainers.attempt.attempt import Attempt
+from trainers.attempt.ending import Ending
+from trainers.loop.frame import run
 
 
 def train(attempt: Attempt) -> Ending:
     attempt.stage("importing")
+    from trainers.rollouts import vllm_rollouts
+
+    vllm_rollouts.prepare(attempt.recipe)  # before torch is imported
     from datasets import Dataset
-    from trl import GRPOConfig, GRPOTrainer
+    from trl import GRPOConfig
 
     from trainers.data.prompts import template_switches
     from trainers.data.same_tokens import check_tokens
     from trainers.loop import settings
-    from trainers.loop.train import fly
+    from trainers.loop.grpo_trainer import GrpoTrainer
+    from trainers.loop.mid_eval import MidEval
+    from trainers.loop.train import ending, resume_point
     from trainers.model import loading
-    from trainers.rollouts import vllm_rollouts
+    from trainers.report.telemetry import Telemetry
     from trainers.rollouts.rewards import reward_functions, rl_dataset
     from trainers.rollouts.rollouts import Rollouts
+    from trainers.scoring.scoring import scorer_of
 
     recipe = attempt.recipe
     vllm_rollouts.refuse(recipe, gpu=settings.has_gpu())
@@ -46,7 +53,8 @@ def train(attempt: Attempt) -> Ending:
     model = loading.load_model(recipe, training=True)
 
     attempt.stage("tokenizing", f"{len(examples)} prompts")
-    trainer = GRPOTrainer(
+    trainer = GrpoTrainer(
+        attempt=attempt,
         model=model,
         args=config,
         reward_funcs=rewards.functions,
@@ -56,7 +64,14 @@ def train(attempt: Attempt) -> Ending:
     )
     trainer.add_callback(Rollouts(trainer, rewards, tokenizer))
     check_tokens(trainer, examples, attempt, tokenizer)
-    return fly(trainer, attempt, tokenizer)
+
+    mid_eval = MidEval(attempt, trainer, scorer_of(attempt, tokenizer))
+    trainer.add_callback(Telemetry(attempt))
+    trainer.add_callback(mid_eval)
+    start = resume_point(attempt)
+    if not mid_eval.settled(start):
+        trainer.train(resume_from_checkpoint=start)
+    return ending(attempt, mid_eval.state, trainer.state.global_step)
 
 
 if __name__ == "__main__":

@@ -11,22 +11,26 @@ from __future__ import annotations
 
 import sys
 
-from trainers.loop.attempt import Attempt, run
-from trainers.loop.ending import Ending
+from trainers.attempt.attempt import Attempt
+from trainers.attempt.ending import Ending
+from trainers.loop.frame import run
 
 
 def train(attempt: Attempt) -> Ending:
     attempt.stage("importing")
-    from datasets import Dataset
-    from trl import KTOConfig, KTOTrainer
+    from trl import KTOConfig
 
     from trainers.data.overlap import training_rows
     from trainers.data.preferences import label_dataset
     from trainers.data.same_tokens import check_tokens
-    from trainers.data.tokenized import tokenized
+    from trainers.data.table import as_dataset
     from trainers.loop import settings
-    from trainers.loop.train import fly
+    from trainers.loop.kto_trainer import KtoTrainer
+    from trainers.loop.mid_eval import MidEval
+    from trainers.loop.train import ending, resume_point
     from trainers.model import loading
+    from trainers.report.telemetry import Telemetry
+    from trainers.scoring.scoring import scorer_of
 
     recipe = attempt.recipe
 
@@ -38,15 +42,23 @@ def train(attempt: Attempt) -> Ending:
     model = loading.load_model(recipe, training=True)
 
     attempt.stage("tokenizing", f"{len(examples)} labelled answers")
-    trainer = tokenized(KTOTrainer, attempt)(
+    trainer = KtoTrainer(
+        attempt=attempt,
         model=model,
         args=config,
-        train_dataset=Dataset.from_list(examples),
+        train_dataset=as_dataset(examples),
         processing_class=tokenizer,
         peft_config=loading.lora(recipe, model),
     )
     check_tokens(trainer, examples, attempt, tokenizer)
-    return fly(trainer, attempt, tokenizer)
+
+    mid_eval = MidEval(attempt, trainer, scorer_of(attempt, tokenizer))
+    trainer.add_callback(Telemetry(attempt))
+    trainer.add_callback(mid_eval)
+    start = resume_point(attempt)
+    if not mid_eval.settled(start):
+        trainer.train(resume_from_checkpoint=start)
+    return ending(attempt, mid_eval.state, trainer.state.global_step)
 
 
 if __name__ == "__main__":

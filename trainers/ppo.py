@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import sys
 
-from trainers.loop.attempt import Attempt, run
-from trainers.loop.ending import Ending
+from trainers.attempt.attempt import Attempt
+from trainers.attempt.ending import Ending
+from trainers.loop.frame import run
 
 
 def train(attempt: Attempt) -> Ending:
@@ -26,9 +27,12 @@ def train(attempt: Attempt) -> Ending:
     from trl.experimental.ppo import PPOConfig  # pyright: ignore[reportMissingImports]
 
     from trainers.loop import settings
-    from trainers.loop.train import fly
+    from trainers.loop.mid_eval import MidEval
+    from trainers.loop.train import ending, resume_point
     from trainers.model import loading
+    from trainers.report.telemetry import Telemetry
     from trainers.rollouts.ppo_loop import PpoTrainer
+    from trainers.scoring.scoring import scorer_of
 
     recipe = attempt.recipe
 
@@ -37,13 +41,14 @@ def train(attempt: Attempt) -> Ending:
     tokenizer = loading.load_tokenizer(recipe)
     tokenizer.padding_side = "left"
     examples, items = ppo_dataset(attempt, tokenizer)
-    config = settings.build(PPOConfig, attempt, **settings.ppo_fixed(recipe))
+    config = settings.build(PPOConfig, attempt, **settings.ppo_fixed(recipe, attempt.processes.world))
     model = loading.load_model(recipe, training=True)
     reward_model = loading.load_scorer(recipe, tokenizer, training=False, checkpoint=judge)
     value_model = loading.load_scorer(recipe, tokenizer, training=False, checkpoint=judge).train()
 
     attempt.stage("tokenizing", f"{len(examples)} prompts")
     trainer = PpoTrainer(
+        attempt=attempt,
         args=config,
         processing_class=tokenizer,
         model=model,
@@ -55,7 +60,14 @@ def train(attempt: Attempt) -> Ending:
         peft_config=loading.lora(recipe, model),
         seen=PpoRollouts(attempt, items, tokenizer),
     )
-    return fly(trainer, attempt, tokenizer)
+
+    mid_eval = MidEval(attempt, trainer, scorer_of(attempt, tokenizer))
+    trainer.add_callback(Telemetry(attempt))
+    trainer.add_callback(mid_eval)
+    start = resume_point(attempt)
+    if not mid_eval.settled(start):
+        trainer.train(resume_from_checkpoint=start)
+    return ending(attempt, mid_eval.state, trainer.state.global_step)
 
 
 if __name__ == "__main__":

@@ -11,20 +11,24 @@ from __future__ import annotations
 
 import sys
 
-from trainers.loop.attempt import Attempt, run
-from trainers.loop.ending import Ending
+from trainers.attempt.attempt import Attempt
+from trainers.attempt.ending import Ending
+from trainers.loop.frame import run
 
 
 def train(attempt: Attempt) -> Ending:
     attempt.stage("importing")
     from datasets import Dataset
-    from trl import RewardConfig, RewardTrainer
+    from trl import RewardConfig
 
-    from trainers.data.tokenized import tokenized
     from trainers.loop import settings
-    from trainers.loop.train import fly
+    from trainers.loop.mid_eval import MidEval
+    from trainers.loop.reward_trainer import RewardModelTrainer
+    from trainers.loop.train import ending, resume_point
     from trainers.model import loading
+    from trainers.report.telemetry import Telemetry
     from trainers.scoring import pair_scoring
+    from trainers.scoring.pair_scoring import PairScorer
 
     recipe = attempt.recipe
 
@@ -38,14 +42,22 @@ def train(attempt: Attempt) -> Ending:
     model = loading.load_scorer(recipe, tokenizer, training=True)
 
     attempt.stage("tokenizing", f"{len(pairs)} pairs")
-    trainer = tokenized(RewardTrainer, attempt)(
+    trainer = RewardModelTrainer(
+        attempt=attempt,
         model=model,
         args=config,
         train_dataset=Dataset.from_list(pair_scoring.reward_dataset(attempt, pairs, tokenizer)),
         processing_class=tokenizer,
         peft_config=loading.lora(recipe, model, task="SEQ_CLS"),
     )
-    return fly(trainer, attempt, tokenizer)
+
+    mid_eval = MidEval(attempt, trainer, PairScorer(attempt, tokenizer, mini))
+    trainer.add_callback(Telemetry(attempt))
+    trainer.add_callback(mid_eval)
+    start = resume_point(attempt)
+    if not mid_eval.settled(start):
+        trainer.train(resume_from_checkpoint=start)
+    return ending(attempt, mid_eval.state, trainer.state.global_step)
 
 
 if __name__ == "__main__":

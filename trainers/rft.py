@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import sys
 
-from trainers.loop.attempt import Attempt, run
-from trainers.loop.ending import Ending
+from trainers.attempt.attempt import Attempt
+from trainers.attempt.ending import Ending
+from trainers.loop.frame import run
 
 
 def train(attempt: Attempt) -> Ending:
@@ -22,20 +23,23 @@ def train(attempt: Attempt) -> Ending:
 
     from trainers.data.overlap import training_rows
     from trainers.loop import settings
-    from trainers.loop.train import fly
+    from trainers.loop.mid_eval import MidEval
+    from trainers.loop.train import ending, resume_point
     from trainers.model import loading
+    from trainers.report.telemetry import Telemetry
     from trainers.rollouts.rewards import reward_functions, rl_dataset
     from trainers.rollouts.rft_config import RftConfig
     from trainers.rollouts.rft_given import given_round, is_given, items_of, rounds_of
     from trainers.rollouts.rft_rounds import RftTrainer, Rounds, Survivors, steps_a_round
     from trainers.rollouts.rft_sampling import Sampler
+    from trainers.scoring.scoring import scorer_of
 
     recipe = attempt.recipe
 
     attempt.stage("loading", recipe.model.name_or_path)
     tokenizer = loading.load_tokenizer(recipe)
     config = settings.build(RftConfig, attempt, dataset_kwargs={"skip_prepare_dataset": True})
-    rows, given = training_rows(recipe), None
+    rows, given = list(training_rows(recipe)), None
     if is_given(rows, attempt):
         given, items = given_round(rows, attempt, tokenizer, config), items_of(rows, attempt)
         config.rounds = rounds_of(items, attempt, config)
@@ -53,6 +57,7 @@ def train(attempt: Attempt) -> Ending:
     survivors.fill(first, 0)
     config.max_steps, config.num_train_epochs = -1, config.rounds  # one epoch of the trainer is one round
     trainer = RftTrainer(
+        attempt=attempt,
         model=model,
         args=config,
         train_dataset=Dataset.from_list(survivors.rows),
@@ -61,7 +66,14 @@ def train(attempt: Attempt) -> Ending:
     )
     trainer.survivors = survivors
     trainer.add_callback(Rounds(trainer, steps))
-    return fly(trainer, attempt, tokenizer)
+
+    mid_eval = MidEval(attempt, trainer, scorer_of(attempt, tokenizer))
+    trainer.add_callback(Telemetry(attempt))
+    trainer.add_callback(mid_eval)
+    start = resume_point(attempt)
+    if not mid_eval.settled(start):
+        trainer.train(resume_from_checkpoint=start)
+    return ending(attempt, mid_eval.state, trainer.state.global_step)
 
 
 if __name__ == "__main__":

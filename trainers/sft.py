@@ -10,43 +10,56 @@ from __future__ import annotations
 
 import sys
 
-from trainers.loop.attempt import Attempt, run
-from trainers.loop.ending import Ending
+from trainers.attempt.attempt import Attempt
+from trainers.attempt.ending import Ending
+from trainers.loop.frame import run
 
 
 def train(attempt: Attempt) -> Ending:
     attempt.stage("importing")
-    from datasets import Dataset
-    from trl import SFTConfig, SFTTrainer
+    from trl import SFTConfig
 
-    from trainers.data.demonstrations import sft_dataset
+    from trainers.data.demonstrations import sft_rows
     from trainers.data.overlap import training_rows
     from trainers.data.same_tokens import check_tokens
     from trainers.data.selection import learnable
-    from trainers.data.tokenized import tokenized
+    from trainers.data.table import as_dataset
     from trainers.loop import settings
-    from trainers.loop.train import fly
+    from trainers.loop.mid_eval import MidEval
+    from trainers.loop.sft_trainer import SftTrainer
+    from trainers.loop.train import ending, resume_point
     from trainers.model import loading
+    from trainers.report.telemetry import Telemetry
+    from trainers.scoring.scoring import scorer_of
 
     recipe = attempt.recipe
 
     attempt.stage("loading", recipe.model.name_or_path)
     rows = training_rows(recipe)
     tokenizer = loading.load_tokenizer(recipe)
-    examples, needed = sft_dataset(learnable(rows, attempt), attempt, tokenizer)
+    made, needed = sft_rows(learnable(rows, attempt), attempt, tokenizer)
+    examples = as_dataset(made)
     config = settings.build(SFTConfig, attempt, **needed)
     model = loading.load_model(recipe, training=True)
 
     attempt.stage("tokenizing", f"{len(examples)} examples")
-    trainer = tokenized(SFTTrainer, attempt)(
+    trainer = SftTrainer(
+        attempt=attempt,
         model=model,
         args=config,
-        train_dataset=Dataset.from_list(examples),
+        train_dataset=examples,
         processing_class=tokenizer,
         peft_config=loading.lora(recipe, model),
     )
     check_tokens(trainer, examples, attempt, tokenizer)
-    return fly(trainer, attempt, tokenizer)
+
+    mid_eval = MidEval(attempt, trainer, scorer_of(attempt, tokenizer))
+    trainer.add_callback(Telemetry(attempt))
+    trainer.add_callback(mid_eval)
+    start = resume_point(attempt)
+    if not mid_eval.settled(start):
+        trainer.train(resume_from_checkpoint=start)
+    return ending(attempt, mid_eval.state, trainer.state.global_step)
 
 
 if __name__ == "__main__":

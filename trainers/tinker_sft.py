@@ -16,8 +16,9 @@ import time
 from typing import Any
 
 from cockpit.contract import CockpitError
-from trainers.loop.attempt import Attempt, run
-from trainers.loop.ending import Ending
+from trainers.attempt.attempt import Attempt
+from trainers.attempt.ending import Ending
+from trainers.loop.frame import run
 from trainers.report import remote
 
 WAIT_S = 3600.0
@@ -32,14 +33,14 @@ def train(attempt: Attempt) -> Ending:
     from trainers.data.selection import learnable
     from trainers.loop.progress import Progress, interval
     from trainers.model import loading
-    from trainers.scoring import slices
+    from trainers.scoring.scoring import load_slice
 
     recipe = attempt.recipe
     given: dict[str, Any] = dict(recipe.trainer)
     attempt.stage("loading", recipe.model.name_or_path)
     tokenizer = loading.load_tokenizer(recipe)
     rows, _ = sft_dataset(learnable(training_rows(recipe), attempt), attempt, tokenizer)
-    items, verifier = slices.load(attempt, "mini_eval")
+    items, verifier = load_slice(attempt, "mini_eval")
     attempt.stage("tokenizing", f"{len(rows)} examples")
     data = [d for row in rows if (d := datum(tokenizer, row, int(given.get("max_length") or 1024)))]
     if not data:
@@ -97,7 +98,7 @@ def finish(
     attempt: Attempt, service: Any, client: Any, tokenizer: Any, state: Any, paths: dict[int, str], step: int
 ) -> Ending:
     """The held-out pass on the best weights; after a stop, the state on the service to go on from."""
-    from trainers.scoring import slices
+    from trainers.scoring.scoring import load_slice
 
     facts: dict[str, Any] = {"step": step, "best_step": state.best_step, "best_score": state.best_score}
     if attempt.stop:
@@ -105,7 +106,7 @@ def finish(
         reason = f"Stopped at step {step}: {attempt.stop.reason}. The weights are at {kept.path}."
         return Ending("stopped", reason, **facts)
     place = paths[state.best_step]
-    items, verifier = slices.load(attempt, "held_out")
+    items, verifier = load_slice(attempt, "held_out")
     attempt.stage("evaluating", f"held-out set, {len(items)} items")
     scored = score(attempt, service, place, tokenizer, items, verifier, state.best_step, "held_out")
     remote.held_out(attempt, scored, verifier, place)
@@ -155,8 +156,8 @@ def tokens(tokenizer: Any, row: dict[str, Any]) -> tuple[list[int], list[int]]:
 def loss_of(output: Any, chosen: list[Any]) -> float:
     """Mean cross entropy (nats) over the tokens that are learned from."""
     total = weight = 0.0
-    for told, sent in zip(output.loss_fn_outputs, chosen, strict=True):
-        logprobs = told["logprobs"].to_numpy()
+    for answer, sent in zip(output.loss_fn_outputs, chosen, strict=True):
+        logprobs = answer["logprobs"].to_numpy()
         weights = sent.loss_fn_inputs["weights"].to_numpy()
         total -= float((logprobs * weights).sum())
         weight += float(weights.sum())
@@ -179,9 +180,9 @@ def score(
     split: str,
 ) -> Any:
     """Sample an answer for each item there, judge it here. Raises Stopped between items."""
+    from trainers.attempt.signals import Stopped
     from trainers.data.prompts import prompt_text
-    from trainers.loop.signals import Stopped
-    from trainers.scoring.scoring import judged
+    from trainers.scoring.scoring import judged, total
 
     tinker, recipe = sdk(), attempt.recipe
     made: Any = service.create_sampling_client(model_path=path)
@@ -193,7 +194,7 @@ def score(
         seed=recipe.seed,
         stop=[tokenizer.eos_token_id] if tokenizer.eos_token_id is not None else None,
     )
-    prompts = [prompt_text(tokenizer, item.prompt, recipe) for item in items]
+    prompts = [prompt_text(tokenizer, item.prompt, recipe, item.tools) for item in items]
     asked = [
         sampler.sample(
             tinker.types.ModelInput.from_ints(tokenizer(text, add_special_tokens=False)["input_ids"]), 1, how
@@ -208,7 +209,7 @@ def score(
         text = tokenizer.decode(list(said.tokens), skip_special_tokens=True)
         row = {"item": item.id, "split": split, "step": step, "prompt": prompt} | judged(verifier, item, text)
         rows.append(row | {"tokens": len(said.tokens), "truncated": said.stop_reason == "length"})
-    return remote.total(rows)
+    return total(rows)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,9 @@
 
 Exit codes: 0 done; 1 it was tried and failed (a run, a check); 2 the input was wrong; 130 interrupted.
 Only the module of the command that was asked for is imported, so that `cockpit status --tmux` stays cheap.
+
+May import: every layer below, inside the command's own functions.
+Start reading at `COMMANDS` below, then `recipe/new.py` as the pattern of a command.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from cockpit.cli import FAILED, OK
 from cockpit.cli.output import print_json, say
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
+from cockpit.services.workspace import open as open_workspace
 from cockpit.services.workspace.workspace import ExperimentView, Workspace
 
 
@@ -52,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
 def _evo(options: argparse.Namespace) -> int:
     """An evo workspace is shown as it lies there, read only: the screens read it live."""
     place = Path(options.place)
-    ws = Workspace.at(place)
+    ws = open_workspace.at(place)
     if not ws.read_only:
         raise CockpitError(f"there is no evo workspace at {place}", "`evo init` makes one.")
     if not (options.json or options.once) and sys.stdout.isatty():

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from cockpit.contract.errors import CockpitError
+from cockpit.services.workspace import open as open_workspace
 from cockpit.services.workspace.workspace import Workspace
 
 
@@ -14,4 +15,4 @@ def workspace(options: argparse.Namespace) -> Workspace:
     start = Path(options.dir) if options.dir else None
     if start is not None and not start.is_dir():
         raise CockpitError(f"there is no folder {start}", "Check --dir.")
-    return Workspace.find(start)
+    return open_workspace.find(start)

@@ -10,7 +10,7 @@ from cockpit.cli.output import print_json, say, warn
 from cockpit.cli.place import workspace
 
 if TYPE_CHECKING:
-    from cockpit.services.smoke.run import Smoke
+    from cockpit.services.workspace.smoke_verdict import Smoke
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,11 +22,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from cockpit.contract.errors import CockpitError
     from cockpit.services.smoke import run as smoke
+    from cockpit.services.workspace import smoke_verdict
 
     ws = workspace(options)
     view = ws.experiment(options.experiment)
     if options.last:
-        found = smoke.last(ws, view.id)
+        found = smoke_verdict.last(ws, view.id)
         if found is None:
             raise CockpitError(f"{view.id} has had no smoke run", f"Start it with `cockpit smoke {view.id}`.")
     else:

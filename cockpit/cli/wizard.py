@@ -36,7 +36,12 @@ def run(options: argparse.Namespace) -> int:
         wizard.restart()
     if options.json:
         print_json(
-            {"step": wizard.step, "steps": wizard.places(), "state": wizard.state, "page": wizard.page()}
+            {
+                "step": wizard.step,
+                "steps": wizard.places(),
+                "state": wizard.state,
+                "page": wizard.page().as_dict(),
+            }
         )
         return OK
     if not sys.stdin.isatty() or not sys.stdout.isatty():
@@ -51,10 +56,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _root(options: argparse.Namespace) -> Path:
-    from cockpit.services.workspace.workspace import Workspace
+    from cockpit.services.workspace import open as open_workspace
 
     try:
-        return Workspace.find(Path(options.dir) if options.dir else None).root
+        return open_workspace.find(Path(options.dir) if options.dir else None).root
     except CockpitError:
         return Path(options.dir or ".").resolve()
 
@@ -92,7 +97,7 @@ def _asked(page: Page, read: Read) -> tuple[str, str]:
         return _line(read, f"{page.question}{hint}: ") or page.default, ""
     say(f"\n{page.question}")
     for number, choice in enumerate(page.choices, 1):
-        say(f"  {number}. {choice.says}{'  <- enter' if number == 1 else ''}")
+        say(f"  {number}. {choice.label}{'  <- enter' if number == 1 else ''}")
     while True:
         said = _line(read, "> ")
         if said.lower() in ("back", "b"):

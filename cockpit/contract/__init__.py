@@ -2,6 +2,9 @@
 
 `from cockpit.contract import AttemptWriter` is all that a trainer of your own needs. Names are loaded on
 first use, so that reading an event costs no pydantic and writing one no msgspec.
+
+May import: nothing of the cockpit.
+Start reading at `layout.py` (the files), `writer.py` and `reader.py` (their two ends), `recipe.py` (the settings).
 """
 
 from __future__ import annotations

@@ -27,7 +27,6 @@ STAGES: tuple[Stage, ...] = (
     "saving",
     "done",
 )
-OUTCOMES: tuple[Outcome, ...] = ("finished", "early_stopped", "stopped", "failed", "out_of_memory")
 
 # kind -> the fields that a reader may count on (others may be there as well)
 KINDS: dict[str, tuple[str, ...]] = {

@@ -3,10 +3,47 @@
 from __future__ import annotations
 
 _GOOD = frozenset(
-    ("true", "yes", "1", "good", "desirable", "positive", "thumbs_up", "up", "chosen", "accept", "accepted")
+    (
+        "true",
+        "yes",
+        "1",
+        "good",
+        "desirable",
+        "positive",
+        "thumbs_up",
+        "up",
+        "chosen",
+        "accept",
+        "accepted",
+        "correct",
+        "right",
+        "pass",
+        "passed",
+        "like",
+        "liked",
+        "\N{THUMBS UP SIGN}",
+    )
 )
 _BAD = frozenset(
-    ("false", "no", "0", "bad", "undesirable", "negative", "thumbs_down", "down", "rejected", "reject")
+    (
+        "false",
+        "no",
+        "0",
+        "bad",
+        "undesirable",
+        "negative",
+        "thumbs_down",
+        "down",
+        "rejected",
+        "reject",
+        "incorrect",
+        "wrong",
+        "fail",
+        "failed",
+        "dislike",
+        "disliked",
+        "\N{THUMBS DOWN SIGN}",
+    )
 )
 
 

@@ -17,17 +17,17 @@ this box finds the same server. Each file has one writer:
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import socket
 from collections.abc import Generator
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
-from cockpit.contract import atomic
+from cockpit.contract import atomic, lock
 from cockpit.contract.errors import CockpitError
+from cockpit.contract.lock import Lock
 
 if TYPE_CHECKING:
     from cockpit.contract.recipe import Recipe
@@ -230,31 +230,30 @@ def read_key(layout: ServerLayout) -> str:
 
 def kept(layout: ServerLayout) -> bool:
     """Whether a keeper lives: it holds its lock, and the kernel lets go of that when it dies."""
-    return _held(layout.lock)
+    return lock.is_held(layout.lock, unknown=True)
 
 
 def leased(layout: ServerLayout) -> list[str]:
     """The runs that will ask again; leases that nobody holds any more are removed."""
     living: list[str] = []
     for path in sorted(layout.leases.glob("*")) if layout.leases.is_dir() else ():
-        if _held(path):
+        if lock.is_held(path, unknown=True):
             living.append(path.name)
         else:
             path.unlink(missing_ok=True)
     return living
 
 
-def lease(layout: ServerLayout, name: str) -> IO[str] | None:
-    """Keep the server warm for as long as the handle is open; None where that can't be written down."""
+def lease(layout: ServerLayout, name: str) -> Lock | None:
+    """Keep the server warm for as long as the lease is held; None where that can't be written down."""
     path = layout.leases / name
     try:
         layout.leases.mkdir(parents=True, exist_ok=True)
         for _ in range(3):  # whoever looks through the leases may remove the file just before it is held
-            handle = path.open("w")
-            fcntl.flock(handle, fcntl.LOCK_SH)
-            if path.exists() and path.stat().st_ino == os.fstat(handle.fileno()).st_ino:
-                return handle
-            handle.close()
+            held = lock.take(path, shared=True, wait_s=float("inf"))
+            if held.state == "held" and held.is_on(path):
+                return held
+            held.release()
     except OSError:
         return None
     return None
@@ -270,24 +269,8 @@ def touch(layout: ServerLayout) -> None:
 def holding(path: Path) -> Generator[bool]:
     """Hold a lock file; gives False where another process holds it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
-            return
-        yield True
-
-
-def _held(path: Path) -> bool:
-    try:
-        with path.open("r+") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True
-    return False
+    with lock.take(path) as held:
+        yield held.state == "held"
 
 
 def model_digest(model: str | Path) -> str | None:

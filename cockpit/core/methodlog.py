@@ -87,7 +87,12 @@ def append(text: str, entry: Entry) -> str:
 
 def has(text: str, key: str) -> bool:
     """Say whether a line with this key is there."""
-    return any(match.group(1) == key for match in _KEY.finditer(text))
+    return key in keys(text)
+
+
+def keys(text: str) -> frozenset[str]:
+    """Return the keys of the lines that are there."""
+    return frozenset(match.group(1) for match in _KEY.finditer(text))
 
 
 def parse(text: str) -> list[Entry]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 Names = tuple[str, ...]
 
 MESSAGES: Names = ("messages", "conversations", "conversation", "dialog", "dialogue", "chat", "turns")
@@ -18,8 +20,9 @@ PROMPT: Names = (
     "conversations",
     "goal",
     "statement",
+    "ctx",
 )
-INPUT: Names = ("input", "context")
+INPUT: Names = ("input", "context", "knowledge", "passage")
 SYSTEM: Names = ("system", "system_prompt")
 HISTORY: Names = ("history",)
 COMPLETION: Names = (
@@ -68,6 +71,7 @@ CHOSEN: Names = (
     "response_chosen",
     "positive",
     "better",
+    "chosen_messages",
 )
 REJECTED: Names = (
     "rejected",
@@ -78,6 +82,7 @@ REJECTED: Names = (
     "response_rejected",
     "negative",
     "worse",
+    "rejected_messages",
 )
 LABEL: Names = (
     "label",
@@ -97,4 +102,30 @@ REWARD: Names = ("reward", "rewards", "score", "reward_score", "return")
 PASSED: Names = ("passed", "pass", "success", "solved", "is_correct", "correct")
 GROUP: Names = ("group_id", "group", "prompt_id", "scenario_id", "task_id", "question_id")
 TRAINABLE: Names = ("trainable", "loss_mask", "mask")
+TOOLS: Names = ("tools", "functions")
 TEXT: Names = ("text", "content", "body", "document", "raw_content", "article", "passage", "sentence", "code")
+
+USUAL: Mapping[str, Names] = {
+    "messages": ("messages", "conversations", "conversation", "dialogue"),
+    "prompt": ("prompt", "question", "instruction", "problem", "query", "ctx"),
+    "completion": ("completion", "response", "output"),
+    "answer": (
+        "answer", "final_answer", "gold", "solution", "target", "ground_truth", "gold_answer", "reference_answer",
+        "expected_answer",
+    ),
+    "chosen": ("chosen", "chosen_response", "preferred", "chosen_messages"),
+    "rejected": ("rejected", "rejected_response", "dispreferred", "rejected_messages"),
+    "label": ("label", "kto_tag", "desirable"),
+    "reward": ("reward",),
+    "passed": ("passed",),
+    "group": ("group_id",),
+    "trainable": ("trainable",),
+    "policy_id": ("policy_id",),
+    "system": ("system",),
+    "history": ("history",),
+    "choices": CHOICES,
+    "tools": ("tools", "functions"),
+    "text": ("text",),
+    "id": ("id", "item_id", "uid"),
+}  # fmt: skip
+"""What a row is read by where nobody named its columns: names that need no look at what the column holds."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 from cockpit.contract.labels import as_bool as as_bool
-from cockpit.data.messages import style_of, turn_of, turns_of
+from cockpit.data.messages import message_of, messages_in, style_of
 
 Kind = Literal["null", "bool", "number", "text", "turn", "turns", "texts", "list", "object"]
 
@@ -20,16 +20,16 @@ def kind_of(value: object) -> Kind:
     if isinstance(value, bool):
         return "bool"
     if isinstance(value, int | float):
-        return "number"
+        return "number" if value == value else "null"  # NaN is how Python writes that there is none
     if isinstance(value, str):
         return "text"
     if isinstance(value, Mapping):
-        return "turn" if turn_of(cast("Mapping[str, Any]", value)) is not None else "object"
+        return "turn" if message_of(cast("Mapping[str, Any]", value)) is not None else "object"
     if isinstance(value, Sequence):
         items = cast("Sequence[object]", value)
         if items and all(isinstance(item, str) for item in items):
             return "texts"
-        return "turns" if turns_of(items) is not None else "list"
+        return "turns" if messages_in(items) is not None else "list"
     return "object"
 
 
@@ -76,16 +76,3 @@ def columns_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, Column]:
         for name, value in row.items():
             columns.setdefault(str(name), Column(str(name))).add(value)
     return columns
-
-
-def as_number(value: object) -> float | None:
-    """Read a finite number, also one written as text (CSV has nothing else) or as a boolean."""
-    if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            return None
-    if isinstance(value, bool | int | float):
-        number = float(value) if abs(value) < 1e300 else float("inf")
-        return number if number == number and abs(number) != float("inf") else None
-    return None

@@ -1,255 +1,315 @@
-"""One row as an example: the prompt's turns, the text to learn, and what stands beside it."""
+"""One row as an example: what is asked, what is learnt, and what stands beside it; the same for whoever reads it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
-from cockpit.data.columns import as_bool, as_number
-from cockpit.data.messages import Turn, joined, text_of, turns_of
+from cockpit.contract.errors import CockpitError
+from cockpit.contract.labels import as_bool
+from cockpit.data.column_names import USUAL
+from cockpit.data.messages import Message, Turn, as_turns, joined, spoken, text_of, weights_of
+from cockpit.data.numbers import as_number
+from cockpit.data.rows import (
+    SEVERAL,
+    Columns,
+    Prompt,
+    answer_of,
+    answer_turns,
+    as_chat,
+    conversation,
+    gold_of,
+    prompt_of,
+    ranked,
+    value,
+)
 from cockpit.data.shapes import Reading
+from cockpit.data.tools import tools_of
 
 # Anthropic's HH data writes whole conversations as text, with these before each turn.
 _HH_TURN = re.compile(r"\n\n(Human|Assistant):")
+_MEDIA = frozenset(("images", "videos", "audios"))
+_ROLES = ("chosen", "rejected", "label", "reward", "passed", "group", "policy_id", "tools")
+_BESIDE = frozenset((*_ROLES, *SEVERAL, *(name for role in _ROLES for name in USUAL[role])))
+"""Columns without which a row is nothing but a demonstration: most are, and the others need not be looked for."""
+PASSED = 1.0
+"""A trajectory without `passed` counts as passed from this reward on."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Example:
-    """What a trainer would make of a row.
+    """One row, read.
 
-    `prompt`: the turns before the target. `target`: the text to learn (chosen, completion, last assistant turn; the
-    text itself for plain text), None where there is none. `rejected`: the worse answer of a pair. `label`: yes or
-    no. `gold`: the answer to check against. `group`: what must stay together.
+    `prompt`: what stands before the answer; `question`: what is asked where an answer is sampled. `said`: the answer
+    to learn (of a pair the better one), `rejected` the worse one. `chat`: prompt and answer as turns. `text`: plain
+    text, which is learnt whole. `gold`: the answer to check against. `trainable`: per message of `chat`, whether it is
+    learnt (None: the trainer decides). `group`: what stays together. `policy`: the id of the policy that sampled it.
     """
 
-    prompt: tuple[Turn, ...]
-    target: str | None = None
+    number: int = 0
+    prompt: Prompt | None = None
+    question: Prompt | None = None
+    said: str | None = None
     rejected: str | None = None
     label: bool | None = None
     reward: float | None = None
     passed: bool | None = None
     gold: str | None = None
     group: str | None = None
-    whole: tuple[Turn, ...] = ()
+    policy: str | None = None
+    chat: tuple[Message, ...] = ()
+    trainable: tuple[bool, ...] | None = None
+    tools: tuple[Message, ...] = ()
+    text: str | None = None
+
+    @property
+    def good(self) -> bool | None:
+        """Whether the answer is one to learn, as far as the row says so; None where it doesn't."""
+        if self.label is not None:
+            return self.label
+        if self.passed is not None:
+            return self.passed
+        return None if self.reward is None else self.reward >= PASSED
+
+    @property
+    def target(self) -> str | None:
+        """The text to learn; None where there is none."""
+        return self.said if self.said is not None else self.text
+
+    @property
+    def asked(self) -> tuple[Turn, ...]:
+        """The turns before the answer."""
+        return as_turns(as_chat(self.prompt))
+
+    @property
+    def whole(self) -> tuple[Turn, ...]:
+        """Every turn of the row."""
+        if self.text is not None:
+            return (Turn("text", self.text),)
+        return as_turns(self.chat or as_chat(self.prompt))
 
     @property
     def prompt_text(self) -> str:
         """The prompt's texts, one below the other."""
-        return joined(self.prompt)
+        return joined(self.asked)
 
 
 class Misfit(ValueError):
-    """A row that isn't of the shape of the others; the message says in what."""
+    """A row that can't be an example of its data set; the message says why, `fix` what to do."""
+
+    def __init__(self, why: str, fix: str = "Mend the row, or leave it out.") -> None:
+        super().__init__(why)
+        self.fix = fix
+
+
+def read_example(row: Mapping[str, Any], columns: Columns | None = None, number: int = 0) -> Example:
+    """Read one row; what it does not have is None. Raises Misfit for what would be trained otherwise than it says."""
+    plain = _BESIDE.isdisjoint(row) and not any(ours in _BESIDE for ours in (columns or {}).values())
+    pair = None if plain else _sides(row, columns)
+    if pair is not None:
+        made = _pair(row, columns, *pair)
+    else:
+        made = _single(row, columns)
+    _refuse_media(row, made)
+    gold = gold_of(row, columns)
+    made.number, made.gold = number, gold
+    made.question = (prompt_of(row, columns) if gold is not None else None) or made.prompt
+    if plain:
+        return made
+    group, policy = value(row, "group", columns), value(row, "policy_id", columns)
+    made.group, made.policy = (None if held is None else str(held) for held in (group, policy))
+    made.tools = tuple(tools_of(value(row, "tools", columns)))
+    if pair is None:
+        made.label = as_bool(value(row, "label", columns))
+        made.reward = as_number(value(row, "reward", columns))
+        made.passed = as_bool(value(row, "passed", columns))
+    return made
+
+
+def numbered_example(
+    row: Mapping[str, Any], number: int, columns: Columns | None = None, *, file: str | Path | None = None
+) -> Example:
+    """Read row `number` of a file. Raises CockpitError naming it."""
+    try:
+        return read_example(row, columns, number)
+    except Misfit as misfit:
+        raise CockpitError(f"row {number}: {misfit}", misfit.fix, file=file) from None
+
+
+def _single(row: Mapping[str, Any], columns: Columns | None) -> Example:
+    """A demonstration, a labelled or scored answer, a prompt, or plain text."""
+    chat = conversation(row, columns)
+    if chat is None:
+        prompt = prompt_of(row, columns)
+        said = answer_of(row, columns) if prompt is None else None
+        if said is not None:  # a scored answer whose prompt nobody kept
+            return Example(said=said[-1]["content"], chat=tuple(said))
+        text = text_of(value(row, "text", columns)) if prompt is None else None
+        return Example(prompt=prompt, text=text or None)
+    mask = _mask(row, columns, len(chat))
+    last = max((at for at, turn in enumerate(chat) if turn["role"] == "assistant"), default=-1)
+    if last < 0:
+        return Example(prompt=prompt_of(row, columns), chat=tuple(chat), trainable=mask)
+    # What follows the assistant's last turn has nothing to learn.
+    said = tuple(chat[: last + 1])
+    return Example(
+        prompt=list(said[:-1]) or None,
+        said=said[-1]["content"],
+        chat=said,
+        trainable=None if mask is None else mask[: last + 1],
+    )
+
+
+def _mask(row: Mapping[str, Any], columns: Columns | None, turns: int) -> tuple[bool, ...] | None:
+    """Which messages are learnt: evo's `trainable`, or the weight that each turn carries."""
+    given = cast("object", value(row, "trainable", columns))
+    held: object = value(row, "messages", columns)
+    if given is None:
+        weights = weights_of(held)
+        if weights is None:
+            return None
+        if part := next((w for w in weights if w not in (0.0, 1.0)), None):
+            raise Misfit(
+                f"a message has the weight {part:g}", "The loss takes a message whole or not at all: 0 or 1."
+            )
+        given = cast("object", weights)
+    values = cast("list[object]", given) if isinstance(given, list) else None
+    wanted = len(cast("list[object]", held)) if isinstance(held, list) else turns
+    if values is None or len(values) != wanted:
+        got = type(cast("object", given)).__name__ if values is None else len(values)
+        raise Misfit(
+            f"`trainable` has {got} values for {wanted} messages",
+            "Give one true or false a message, or null.",
+        )
+    # A system prompt from a column of its own stands in front, and is never learnt.
+    return (*(False for _ in range(turns - wanted)), *(bool(v) for v in values))
+
+
+def _sides(row: Mapping[str, Any], columns: Columns | None) -> tuple[object, object] | None:
+    """The better and the worse answer of a row that has both."""
+    chosen, rejected = value(row, "chosen", columns), value(row, "rejected", columns)
+    return (chosen, rejected) if chosen is not None and rejected is not None else ranked(row)
+
+
+def _pair(row: Mapping[str, Any], columns: Columns | None, chosen: object, rejected: object) -> Example:
+    """A preference pair; where there is no prompt, what both sides begin with is the prompt."""
+    prompt = prompt_of(row, columns)
+    if prompt is None and isinstance(chosen, str) and isinstance(rejected, str):
+        prompt, chosen, rejected = split_texts(chosen, rejected)
+    better, worse = answer_turns(chosen), answer_turns(rejected)
+    if better is None or worse is None:
+        raise Misfit("chosen or rejected holds neither text nor turns")
+    if prompt is None or (
+        len(better) > 1 and better[0]["role"] != "assistant"
+    ):  # both sides repeat the prompt
+        shared = 0
+        while shared < min(len(better), len(worse)) - 1 and better[shared] == worse[shared]:
+            shared += 1
+        before = [turn for turn in as_chat(prompt)[:1] if turn["role"] == "system" and better[0] != turn]
+        prompt = [*before, *better[:shared]] if shared else prompt
+        better, worse = better[shared:], worse[shared:]
+    head = as_chat(prompt)
+    if better[-1].get("tool_calls") or worse[-1].get("tool_calls"):
+        raise Misfit(
+            "one of its two answers calls a tool, and pairs are learnt as text alone",
+            "Learn the better answers with SFT, as messages.",
+        )
+    return Example(
+        prompt=head or None,
+        said=spoken(better[-1]),
+        rejected=spoken(worse[-1]),
+        chat=(*head, *better),
+    )
+
+
+def split_texts(chosen: str, rejected: str) -> tuple[Prompt | None, str, str]:
+    """Split off what two texts begin with: whole turns in Anthropic's HH spelling, else up to the last blank."""
+    shorter = min(len(chosen), len(rejected))
+    same = next((i for i in range(shorter) if chosen[i] != rejected[i]), shorter)
+    starts = [match.end() for match in _HH_TURN.finditer(chosen, 0, same) if match[1] == "Assistant"]
+    if starts:
+        at = starts[-1]
+        parts = _HH_TURN.split(chosen[:at])
+        turns: list[Message] = [
+            {"role": "user" if parts[i] == "Human" else "assistant", "content": parts[i + 1].strip()}
+            for i in range(1, len(parts) - 2, 2)
+        ]
+        return turns, chosen[at:].strip(), rejected[at:].strip()
+    if same == len(chosen) == len(rejected):
+        return None, chosen, rejected  # the same text twice begins with no prompt
+    same = chosen.rfind(" ", 0, same) + 1
+    return chosen[:same].strip() or None, chosen[same:].strip(), rejected[same:].strip()
+
+
+def _refuse_media(row: Mapping[str, Any], example: Example) -> None:
+    """Raise Misfit for what the text trainers don't see: an answer to an image that isn't there is learnt blind."""
+    turns = example.chat or as_chat(example.prompt)
+    unread = next((str(turn["unread"]) for turn in turns if "unread" in turn), None)
+    column = None if _MEDIA.isdisjoint(row) else next((name for name in _MEDIA if row.get(name)), None)
+    if unread is not None or column is not None:
+        what = f"a message holds a part of type {unread!r}" if unread is not None else f"it has {column!r}"
+        raise Misfit(
+            f"{what}, and these trainers learn text alone", "Leave out rows with images, sound or video."
+        )
 
 
 def example_of(reading: Reading, row: Mapping[str, Any]) -> Example:
     """Read `row` as `reading` says. Raises Misfit where a needed column is missing, null or of another kind."""
-    builder = _BUILDERS.get(reading.shape)
-    if builder is None:
+    if reading.shape == "unknown":
         raise Misfit("the data is of no known shape")
-    return builder(reading, row)
+    for role, column in reading.columns.items():
+        if role in _NEEDED.get(reading.shape, ()) and row.get(column) is None:
+            raise Misfit(f"column {column!r} is {'null' if column in row else 'missing'}")
+    example = read_example(row, {column: role for role, column in reading.columns.items()})
+    if "label" not in reading.columns:
+        example.label = None
+    if "reward" not in reading.columns:
+        example.reward = None
+    if lacking := _lacks(reading, example):
+        raise Misfit(f"column {reading.columns.get(lacking, lacking)!r} {_LACKING[lacking]}")
+    return example
 
 
-def _value(reading: Reading, row: Mapping[str, Any], role: str) -> Any:
-    column = reading.columns[role]
-    if column not in row:
-        raise Misfit(f"column {column!r} is missing")
-    if row[column] is None:
-        raise Misfit(f"column {column!r} is null")
-    return row[column]
-
-
-def _optional(reading: Reading, row: Mapping[str, Any], role: str) -> Any:
-    column = reading.columns.get(role)
-    return None if column is None else row.get(column)
-
-
-def _turns(reading: Reading, row: Mapping[str, Any], role: str) -> tuple[Turn, ...]:
-    """A column as turns; a bare text is one turn of the user's (of the assistant's for an answer)."""
-    value = _value(reading, row, role)
-    if isinstance(value, str):
-        return (Turn("user" if role in ("prompt", "text") else "assistant", value),)
-    turns = turns_of(value)
-    if turns is None:
-        raise Misfit(f"column {reading.columns[role]!r} holds neither text nor turns")
-    return turns
-
-
-def _prompt(reading: Reading, row: Mapping[str, Any]) -> tuple[Turn, ...]:
-    """System prompt, history and prompt, in the order in which a template would get them."""
-    turns = _turns(reading, row, "prompt")
-    extra = _optional(reading, row, "input")
-    if isinstance(extra, str) and extra.strip() and turns:
-        turns = (*turns[:-1], Turn(turns[-1].role, f"{turns[-1].text}\n\n{extra}"))
-    history = _optional(reading, row, "history")
-    if isinstance(history, list):
-        turns = (*_history(cast("list[object]", history)), *turns)
-    system = _optional(reading, row, "system")
-    return (Turn("system", system), *turns) if isinstance(system, str) and system.strip() else turns
-
-
-def _history(pairs: Sequence[object]) -> list[Turn]:
-    """LLaMA-Factory's `history`: a list of [instruction, response] pairs."""
-    turns: list[Turn] = []
-    for pair in pairs:
-        if isinstance(pair, list) and len(cast("list[object]", pair)) == 2:
-            asked, said = cast("list[object]", pair)
-            turns += [Turn("user", str(asked)), Turn("assistant", str(said))]
-    return turns
-
-
-def _split_last(turns: tuple[Turn, ...]) -> tuple[tuple[Turn, ...], str | None]:
-    """A conversation as what comes before its last answer, and that answer."""
-    for index in range(len(turns) - 1, -1, -1):
-        if turns[index].role == "assistant":
-            return turns[:index], turns[index].text
-    return turns, None
-
-
-def _conversation(reading: Reading, row: Mapping[str, Any]) -> Example:
-    turns = _turns(reading, row, "messages")
-    system = _optional(reading, row, "system")
-    if isinstance(system, str) and system.strip():
-        turns = (Turn("system", system), *turns)
-    prompt, target = _split_last(turns)
-    return Example(prompt, target, gold=_gold(reading, row), whole=turns)
-
-
-def _completion(reading: Reading, row: Mapping[str, Any]) -> Example:
-    prompt = _prompt(reading, row)
-    said = _turns(reading, row, "completion")
-    return Example(prompt, joined(said), whole=(*prompt, *said))
-
-
-def _preference(reading: Reading, row: Mapping[str, Any]) -> Example:
-    chosen, rejected = _turns(reading, row, "chosen"), _turns(reading, row, "rejected")
-    if "prompt" in reading.columns:
-        prompt = _prompt(reading, row)
-        if len(chosen) > 1 and chosen[0].role != "assistant":  # both sides repeat the prompt
-            prompt, chosen, rejected = _common(chosen, rejected)
-    elif len(chosen) == len(rejected) == 1:
-        prompt, chosen, rejected = _common_text(chosen[0].text, rejected[0].text)
-    else:
-        prompt, chosen, rejected = _common(chosen, rejected)
-    return Example(
-        prompt,
-        joined(chosen),
-        joined(rejected),
-        gold=_gold(reading, row),
-        whole=(*prompt, *(chosen or (Turn("assistant", ""),))),
-    )
-
-
-def _common(chosen: tuple[Turn, ...], rejected: tuple[Turn, ...]) -> tuple[tuple[Turn, ...], ...]:
-    """Split off the turns that both begin with; they never swallow an answer whole."""
-    n = 0
-    while n < min(len(chosen), len(rejected)) - 1 and chosen[n] == rejected[n]:
-        n += 1
-    return chosen[:n], chosen[n:], rejected[n:]
-
-
-def _common_text(chosen: str, rejected: str) -> tuple[tuple[Turn, ...], ...]:
-    """The same for texts: whole turns of HH's spelling, else up to the last blank both have in common."""
-    shorter = min(len(chosen), len(rejected))
-    n = next((i for i in range(shorter) if chosen[i] != rejected[i]), shorter)
-    starts = [match.end() for match in _HH_TURN.finditer(chosen, 0, n) if match.group(1) == "Assistant"]
-    if starts:
-        n = starts[-1]
-        parts = _HH_TURN.split(chosen[:n])
-        roles = {"Human": "user", "Assistant": "assistant"}
-        prompt = tuple(Turn(roles[parts[i]], parts[i + 1].strip()) for i in range(1, len(parts) - 1, 2))[:-1]
-    else:
-        n = chosen.rfind(" ", 0, n) + 1 if 0 < n < max(len(chosen), len(rejected)) else 0
-        prompt = (Turn("user", chosen[:n].strip()),) if chosen[:n].strip() else ()
-    return prompt, (Turn("assistant", chosen[n:].strip()),), (Turn("assistant", rejected[n:].strip()),)
-
-
-def _labelled(reading: Reading, row: Mapping[str, Any]) -> Example:
-    example = _conversation(reading, row) if "messages" in reading.columns else _completion(reading, row)
-    label = as_bool(_value(reading, row, "label"))
-    if label is None:
-        raise Misfit(f"column {reading.columns['label']!r} is neither yes nor no")
-    return Example(example.prompt, example.target, label=label, whole=example.whole)
-
-
-def _question(reading: Reading, row: Mapping[str, Any]) -> Example:
-    if "messages" in reading.columns:
-        return _conversation(reading, row)
-    prompt = _prompt(reading, row)
-    gold = _gold(reading, row)
-    if gold is None and "answer" in reading.columns and "tests" not in reading.columns:
-        raise Misfit(f"column {reading.columns['answer']!r} is missing or null")
-    # A gold answer with its working (GSM8K) is a text to learn as well.
-    target = joined(_turns(reading, row, "completion")) if "completion" in reading.columns else gold
-    said = () if target is None else (Turn("assistant", target),)
-    return Example(prompt, target, gold=gold, whole=(*prompt, *said))
-
-
-def _trajectory(reading: Reading, row: Mapping[str, Any]) -> Example:
-    if "messages" in reading.columns:
-        example = _conversation(reading, row)
-    elif "prompt" in reading.columns:
-        example = _completion(reading, row)
-    else:
-        said = _turns(reading, row, "completion")
-        example = Example((), joined(said), whole=said)
-    reward = as_number(_value(reading, row, "reward"))
-    if reward is None:
-        raise Misfit(f"column {reading.columns['reward']!r} is not a finite number")
-    mask, messages = _optional(reading, row, "trainable"), _optional(reading, row, "messages")
-    if isinstance(mask, list) and isinstance(messages, list):
-        wanted, got = len(cast("list[object]", messages)), len(cast("list[object]", mask))
-        if wanted != got:
-            raise Misfit(f"column {reading.columns['trainable']!r} has {got} values for {wanted} messages")
-    group = _optional(reading, row, "group")
-    return Example(
-        example.prompt,
-        example.target,
-        reward=reward,
-        passed=as_bool(_optional(reading, row, "passed")),
-        gold=_gold(reading, row),
-        group=None if group is None else str(group),
-        whole=example.whole,
-    )
-
-
-def _text(reading: Reading, row: Mapping[str, Any]) -> Example:
-    text = text_of(_value(reading, row, "text"))
-    if text is None:
-        raise Misfit(f"column {reading.columns['text']!r} is not text")
-    return Example((), text, whole=(Turn("text", text),))
-
-
-def _prompts(reading: Reading, row: Mapping[str, Any]) -> Example:
-    prompt = _prompt(reading, row)
-    return Example(prompt, whole=prompt)
-
-
-def _gold(reading: Reading, row: Mapping[str, Any]) -> str | None:
-    """The gold answer as text: also from verl's `reward_model.ground_truth`, or the first of several."""
-    value = _optional(reading, row, "answer")
-    if isinstance(value, Mapping):
-        value = cast("Mapping[str, Any]", value).get("ground_truth")
-    if isinstance(value, list):
-        first = cast("list[object]", value)[:1]
-        turns = turns_of(cast("list[object]", value))
-        return joined(turns) if turns else (str(first[0]) if first else None)
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        value = int(value)
-    return None if value is None else str(value)
-
-
-_BUILDERS = {
-    "messages": _conversation,
-    "sharegpt": _conversation,
-    "prompt-completion": _completion,
-    "alpaca": _completion,
-    "preference": _preference,
-    "labelled": _labelled,
-    "question-answer": _question,
-    "trajectories": _trajectory,
-    "prompts": _prompts,
-    "text": _text,
+_NEEDED: Mapping[str, tuple[str, ...]] = {
+    "messages": ("messages",),
+    "sharegpt": ("messages",),
+    "prompt-completion": ("prompt", "completion"),
+    "alpaca": ("prompt", "completion"),
+    "preference": ("prompt", "chosen", "rejected"),
+    "labelled": ("prompt", "completion", "messages", "label"),
+    "question-answer": ("prompt", "messages", "completion"),
+    "trajectories": ("messages", "completion", "reward"),
+    "prompts": ("prompt",),
+    "text": ("text",),
 }
+_LACKING = {
+    "messages": "holds neither text nor turns",
+    "prompt": "holds neither text nor turns",
+    "completion": "holds neither text nor turns",
+    "label": "is neither yes nor no",
+    "reward": "is not a finite number",
+    "answer": "is missing or null",
+    "text": "is not text",
+}
+
+
+def _lacks(reading: Reading, example: Example) -> str | None:
+    """The role that this example of the shape lacks; None where it has all."""
+    roles = reading.columns
+    if "messages" in roles and not example.chat:
+        return "messages"
+    if "prompt" in roles and "rejected" not in roles and example.prompt is None and not example.chat:
+        return "prompt"
+    if "completion" in roles and example.said is None:
+        return "completion"
+    if reading.shape == "labelled" and example.label is None:
+        return "label"
+    if reading.shape == "trajectories" and example.reward is None:
+        return "reward"
+    if reading.shape == "text" and example.text is None:
+        return "text"
+    asks = reading.shape == "question-answer" and "answer" in roles and "messages" not in roles
+    return "answer" if asks and example.gold is None and "tests" not in roles else None

@@ -1,19 +1,34 @@
 """Turns of a conversation, in whichever of the field's spellings they come.
 
 OpenAI and TRL write `{"role": "user", "content": "…"}`, ShareGPT `{"from": "human", "value": "…"}`; contents may be
-lists of parts. Everything else of the cockpit sees `Turn`s.
+lists of parts. All become a `Message`, which keeps what a chat template can render: tool calls, reasoning, names.
+The judgement sees the same messages as `Turn`s.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 Style = Literal["openai", "sharegpt"]
+Message = dict[str, Any]
+"""`role`, `content` (text) and, where the row has them, `reasoning_content`, `tool_calls`, `tool_call_id`, `name`.
+
+`unread` names what stands in the turn and can't be carried: an image, a sound.
+"""
 
 _ROLE_KEYS = ("role", "from", "speaker", "author")
 _TEXT_KEYS = ("content", "value", "text", "message")
+_REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
+_PLAIN_ROLES = frozenset(("system", "user", "assistant"))
+_CALL_ROLES = ("function_call", "tool_call")
+_KEPT = ("name", "tool_call_id")
+_PART_TEXTS = ("text", "value", "content")
+_REASONING_PARTS = ("reasoning", "thinking")
+_CALL_PARTS = ("tool_call", "tool_calls", "tool_use", "function_call")
+_RESULT_PARTS = ("tool_result", "tool_response")
 _ROLES = {
     "system": "system",
     "developer": "system",
@@ -49,62 +64,176 @@ class Turn:
     calls: bool = False
 
 
-def turn_of(value: object) -> Turn | None:
+def message_of(value: object) -> Message | None:
     """Read one turn, or None where `value` isn't one."""
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return None
-    turn = cast("Mapping[str, Any]", value)
+    turn = cast("dict[str, Any]", value)
+    if len(turn) == 2 and turn.get("role") in _PLAIN_ROLES and isinstance(turn.get("content"), str):
+        return {"role": turn["role"], "content": turn["content"]}  # as nearly all are
     role_key = next((key for key in _ROLE_KEYS if isinstance(turn.get(key), str)), None)
     if role_key is None:
         return None
-    calls = bool(turn.get("tool_calls") or turn.get("function_call"))
+    said = str(turn[role_key]).strip()
+    role = _ROLES.get(said.lower(), said.lower())
+    made: Message | None = None
     for key in _TEXT_KEYS:
-        if key in turn and key != role_key:
-            text = text_of(turn[key])
-            if text is not None:
-                role = str(turn[role_key]).strip().lower()
-                return Turn(_ROLES.get(role, role), text, calls or role in ("function_call", "tool_call"))
-    return Turn("assistant", "", True) if calls else None
+        if key in turn and key != role_key and (made := _content(role, turn[key])) is not None:
+            break
+    calls = calls_of(turn.get("tool_calls") or turn.get("function_call"))
+    if made is None and not calls:
+        return None
+    made = made or {"role": "assistant", "content": ""}
+    if said.lower() in _CALL_ROLES and (named := calls_of(made["content"])):
+        made["content"], calls = "", [*named, *calls]
+    reasoning = next((turn[key] for key in _REASONING_KEYS if isinstance(turn.get(key), str)), None)
+    if reasoning:
+        made["reasoning_content"] = reasoning
+    if calls:
+        made["tool_calls"] = [*made.get("tool_calls", ()), *calls]
+    return made | {key: turn[key] for key in _KEPT if isinstance(turn.get(key), str)}
 
 
-def text_of(content: object) -> str | None:
-    """The text of a turn's content: a string, null, or a list of parts; None where it is none of these."""
-    if content is None:
-        return ""
-    if isinstance(content, str):
-        return content
+def _content(role: str, content: object) -> Message | None:
+    """A message with this content: text, null, or a list of parts; None where it is none of these."""
+    if content is None or isinstance(content, str):
+        return {"role": role, "content": content or ""}
     if not isinstance(content, list):
         return None
+    made: Message = {"role": role, "content": ""}
     texts: list[str] = []
+    thoughts: list[str] = []
     for part in cast("list[object]", content):
         if isinstance(part, str):
             texts.append(part)
-        elif isinstance(part, Mapping):
-            text = cast("Mapping[str, Any]", part).get("text")
-            texts.append(text if isinstance(text, str) else "")
-        else:
+            continue
+        if not isinstance(part, dict):
             return None
-    return "\n".join(text for text in texts if text)
+        piece = cast("Mapping[str, Any]", part)
+        kind = str(piece.get("type") or "text").lower()
+        text = next((t for key in (*_PART_TEXTS, kind) if isinstance(t := piece.get(key), str)), None)
+        if kind in _CALL_PARTS:
+            made["tool_calls"] = [*made.get("tool_calls", ()), *calls_of(_call_in(piece))]
+        elif kind in _REASONING_PARTS:
+            thoughts.append(text or "")
+        elif kind in _RESULT_PARTS:
+            made["role"] = "tool"
+            texts.append(text if text is not None else text_of(piece.get("content")) or "")
+        elif kind.endswith("text") or (text is not None and kind == "refusal"):
+            texts.append(text or "")
+        else:
+            made["unread"] = kind
+    made["content"] = "\n".join(text for text in texts if text)
+    if any(thoughts):
+        made["reasoning_content"] = "\n".join(thoughts)
+    return made
+
+
+def _call_in(part: Mapping[str, Any]) -> object:
+    """What a part that calls a tool holds: the call itself, or under one of the names for it."""
+    held = next((part[key] for key in (*_CALL_PARTS, *_PART_TEXTS) if part.get(key)), None)
+    return held if held is not None else part
+
+
+def calls_of(value: object) -> list[Message]:
+    """Read tool calls in OpenAI's form out of one call, a list of them, or JSON text of either; empty for others.
+
+    Arguments become an object, as chat templates want them; text that isn't JSON stays text.
+    """
+    if isinstance(value, str):
+        value = _parsed(value)
+    if isinstance(value, dict):
+        value = [cast("Mapping[str, Any]", value)]
+    if not isinstance(value, list):
+        return []
+    calls: list[Message] = []
+    for item in cast("list[object]", value):
+        if not isinstance(item, dict):
+            return []
+        call = cast("Mapping[str, Any]", item)
+        inner = call.get("function")
+        held = cast("Mapping[str, Any]", inner) if isinstance(inner, dict) else call
+        name = held.get("name")
+        if not isinstance(name, str) or not ({"arguments", "input", "parameters"} & set(held)):
+            return []
+        given: object = next(held[key] for key in ("arguments", "input", "parameters") if key in held)
+        known = _parsed(given) if isinstance(given, str) else given
+        function: Message = {"name": name, "arguments": known if isinstance(known, dict) else given}
+        made: Message = {"type": "function", "function": function}
+        if isinstance(call.get("id"), str):
+            made["id"] = call["id"]
+        calls.append(made)
+    return calls
+
+
+def _parsed(text: str) -> object:
+    """JSON in a text; None where it is none."""
+    if not text.lstrip().startswith(("[", "{")):
+        return None
+    try:
+        return cast(object, json.loads(text))
+    except (ValueError, RecursionError):
+        return None
+
+
+def messages_in(value: object) -> list[Message] | None:
+    """Read a list of turns, or one turn standing alone; None where `value` is neither (an empty list is none)."""
+    if isinstance(value, dict):
+        value = [cast("Mapping[str, Any]", value)]
+    if not isinstance(value, list | tuple) or not value:
+        return None
+    made: list[Message] = []
+    for item in cast("Sequence[object]", value):
+        message = message_of(item)
+        if message is None:
+            return None
+        made.append(message)
+    return made
+
+
+def weights_of(value: object) -> list[float] | None:
+    """Read how much each turn counts (`weight`, `loss_weight`, `train`, …); None where no turn says so."""
+    if not isinstance(value, list):
+        return None
+    items = cast("list[object]", value)
+    turns = [cast("Message", item) if isinstance(item, dict) else Message() for item in items]
+    if all(_WEIGHT_KEYS.isdisjoint(turn) for turn in turns):
+        return None
+    found = [[turn[key] for key in _WEIGHT_KEYS & turn.keys() if turn[key] is not None] for turn in turns]
+    weights = [
+        1.0 if not each or not isinstance(each[0], bool | int | float) else float(each[0]) for each in found
+    ]
+    return weights if any(found) else None
+
+
+_WEIGHT_KEYS = frozenset(("weight", "loss_weight", "train", "trainable", "loss"))
+
+
+def as_turns(messages: Iterable[Message]) -> tuple[Turn, ...]:
+    """Messages as the judgement sees them."""
+    return tuple(Turn(m["role"], m["content"], bool(m.get("tool_calls"))) for m in messages)
+
+
+def turn_of(value: object) -> Turn | None:
+    """Read one turn, or None where `value` isn't one."""
+    message = message_of(value)
+    return None if message is None else as_turns([message])[0]
 
 
 def turns_of(value: object) -> tuple[Turn, ...] | None:
-    """Read a list of turns, or one turn standing alone; None where `value` is neither (an empty list is none)."""
-    if isinstance(value, Mapping):
-        turn = turn_of(cast("Mapping[str, Any]", value))
-        return None if turn is None else (turn,)
-    if not isinstance(value, Sequence) or isinstance(value, str | bytes) or not value:
-        return None
-    turns: list[Turn] = []
-    for item in cast("Sequence[object]", value):
-        turn = turn_of(item)
-        if turn is None:
-            return None
-        turns.append(turn)
-    return tuple(turns)
+    """Read a list of turns, or one turn standing alone; None where `value` is neither."""
+    messages = messages_in(value)
+    return None if messages is None else as_turns(messages)
+
+
+def text_of(content: object) -> str | None:
+    """Return the text of a turn's content: a string, null, or a list of parts; None where it is none of these."""
+    made = _content("user", content)
+    return None if made is None else str(made["content"])
 
 
 def style_of(value: object) -> Style:
-    """Which spelling a list of turns uses."""
+    """Say which spelling a list of turns uses."""
     first: object = value
     if isinstance(value, Sequence) and not isinstance(value, str) and value:
         first = cast("Sequence[object]", value)[0]
@@ -135,6 +264,12 @@ def odd_order(turns: Sequence[Turn], *, needs_answer: bool = True) -> tuple[str,
     if needs_answer and turns and turns[-1].role != "assistant":
         odd.append(f"ends with a {turns[-1].role[:20]} turn")
     return tuple(dict.fromkeys(odd))
+
+
+def spoken(message: Message) -> str:
+    """A message as text alone: its reasoning, where it has a field of its own, in `<think>` tags before the answer."""
+    thought, said = message.get("reasoning_content"), str(message["content"])
+    return f"<think>\n{thought}\n</think>\n\n{said}" if thought else said
 
 
 def joined(turns: Iterable[Turn]) -> str:

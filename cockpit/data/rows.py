@@ -1,251 +1,263 @@
-"""What the columns of a data row mean: prompts, answers, demonstrations and pairs, whatever the field calls them."""
+"""What the columns of a data row mean: prompts, answers, conversations, whatever the field calls them.
+
+The trainers, the judgement and the services all read rows with these functions, so that none of them sees what
+another doesn't. `columns` is a recipe's mapping (`{"frage": "prompt"}`) and comes before the usual names.
+"""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, cast
 
-from cockpit.contract.errors import CockpitError
-from cockpit.data.messages import text_of
+from cockpit.data.column_names import USUAL
+from cockpit.data.messages import Message, calls_of, messages_in
+from cockpit.data.numbers import as_number
 
 Row = dict[str, Any]
+Prompt = str | list[Message]
+Columns = Mapping[str, str]
+
+ALIASES = USUAL
 _BLANKS = re.compile(r"\s+")
-
-# What we call a column -> what else the field calls it; the first that is there wins.
-ALIASES: dict[str, tuple[str, ...]] = {
-    "messages": ("messages", "conversations", "conversation", "dialogue"),
-    "prompt": ("prompt", "question", "instruction", "problem", "query"),
-    "completion": ("completion", "response", "output"),
-    "answer": ("answer", "gold", "solution", "target", "ground_truth"),
-    "chosen": ("chosen", "chosen_response", "preferred"),
-    "rejected": ("rejected", "rejected_response", "dispreferred"),
-    "label": ("label", "kto_tag", "desirable"),
-    "text": ("text",),
-    "id": ("id", "item_id", "uid"),
-}
-ROLES = {"human": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant"}
-
-# What a technique can be trained on: any one of these sets of columns.
-NEEDS: dict[str, tuple[tuple[str, ...], ...]] = {
-    "sft": (("messages",), ("prompt", "completion"), ("prompt", "answer"), ("text",)),
-    "dpo": (("prompt", "chosen", "rejected"), ("messages", "chosen", "rejected"), ("chosen", "rejected")),
-    "kto": (("prompt", "completion", "label"), ("messages", "label")),
-    "items": (("prompt", "answer"), ("prompt", "completion"), ("messages",)),
-}
-NEEDS["orpo"] = NEEDS["reward"] = NEEDS["dpo"]
-NEEDS["grpo"] = NEEDS["rloo"] = NEEDS["ppo"] = NEEDS["rft"] = NEEDS["items"]
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+SEVERAL = ("completions", "responses", "answers", "candidates", "generations")
+_ANSWER_TEXTS = ("response", "text", "completion", "content", "answer", "output")
+_SCORES = ("overall_score", "score", "reward", "rating", "rank_score")
+# Which column goes below which prompt, where nobody named it: Alpaca, Dolly, SQuAD, BoolQ.
+_BELOW = {"instruction": ("input", "context"), "question": ("context", "passage")}
 
 
-def column_names(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-    """Return each column's name and in how many rows it holds a value, in order of appearance."""
-    counts: dict[str, int] = {}
-    for row in rows:
-        for name, value in row.items():
-            counts[name] = counts.get(name, 0) + (value is not None)
-    return counts
-
-
-def read_as(
-    rows: Sequence[Mapping[str, Any]], need: str, columns: Mapping[str, str] | None = None, *, file: str = ""
-) -> dict[str, str]:
-    """Return which of the file's columns is read as which of ours, for a technique or for `items` to be scored.
-
-    `columns` are given readings (`{"frage": "prompt"}`) and come first. Raises CockpitError that names the
-    columns there are where none of the sets that `need` takes is there in every row.
-    """
-    given = dict(columns or {})
-    counts = column_names(rows)
-    for theirs in given:
-        if theirs not in counts:
-            raise CockpitError(
-                f"there is no column {theirs!r}", f"There are: {_listed(counts)}.", file=file or None
-            )
-    full = {name for name, count in counts.items() if count == len(rows)}
-    choices = NEEDS.get(need, NEEDS["items"])
-    lacking: int | None = None
-    for wanted in choices:
-        found = {ours: theirs for ours in wanted if (theirs := _reading(ours, full, given)) is not None}
-        if len(found) == len(wanted):
-            reading = {**given, **{theirs: ours for ours, theirs in found.items() if theirs != ours}}
-            if wanted != ("messages",) or (lacking := _unanswered(rows, need, reading)) is None:
-                return reading
-    reading = _by_shape(rows, need, given, full)
-    if reading is not None and not (lacking and "messages" in (*reading.values(), *full)):
-        return reading
-    mend = " ".join(part for part in (_fitting(rows, need, given), _asked(choices)) if part)
-    if lacking is not None:
-        raise CockpitError(
-            f"row {lacking} is no conversation that {need} can use: it doesn't end with the assistant's answer",
-            mend,
-            file=file or None,
-        )
-    raise CockpitError(
-        f"no column set that {need} can use: it has {_listed(counts, len(rows))}", mend, file=file or None
-    )
-
-
-def _asked(choices: Sequence[tuple[str, ...]]) -> str:
-    asked = " or ".join(" + ".join(wanted) for wanted in choices)
-    return f"It needs {asked} in every row; name yours under data.columns."
-
-
-def _fitting(rows: Sequence[Mapping[str, Any]], need: str, given: Mapping[str, str]) -> str:
-    """Which techniques can use these rows; empty where none can, or where none of the field's shapes is seen."""
-    from cockpit.data.shapes import SHOWN, recognise
-
-    shape = recognise([{given.get(n, n): v for n, v in row.items()} for row in rows[:_SAMPLED]]).shape
-    order = ("dpo", "orpo", "kto", "grpo", "rloo", "rft", "sft")
-    fitting = [t for t in order if t != need and shape in _SHAPES.get(t, _SHAPES["items"])]
-    if not fitting or need == "items":
-        return ""
-    return f"These rows are {SHOWN[shape]}: {', '.join(fitting)} can use them."
-
-
-def _unanswered(rows: Sequence[Mapping[str, Any]], need: str, columns: Mapping[str, str]) -> int | None:
-    """The first row (from 1) whose conversation leaves the trainer without an answer; None where all have one.
-
-    As the trainers read it: SFT learns the better answer of a pair, and cuts what follows the assistant's last turn.
-    """
-    if need == "ppo":  # samples its own answers, and a reward model scores them
-        return None
-    for number, row in enumerate(rows, 1):
-        roles = [turn["role"] for turn in messages(row, columns)]
-        if need == "sft":
-            pair = all(value(row, side, columns) is not None for side in ("chosen", "rejected"))
-            answered = pair or "assistant" in roles[1:]
-        else:
-            beside = any(value(row, name, columns) is not None for name in ("answer", "completion"))
-            answered = beside or roles[-1:] == ["assistant"]
-        if not answered:
-            return number
-    return None
-
-
-# Other shapes (data/shapes) that a technique's trainer turns into what it needs.
-_SHAPES: dict[str, tuple[str, ...]] = {
-    "sft": ("messages", "sharegpt", "prompt-completion", "alpaca", "preference", "labelled", "question-answer",
-            "trajectories", "text"),
-    "dpo": ("preference", "labelled", "trajectories"),
-    "kto": ("labelled", "preference", "trajectories"),
-    "ppo": ("question-answer", "prompts", "prompt-completion", "alpaca", "messages", "sharegpt"),
-    "rft": ("question-answer", "prompt-completion", "alpaca", "messages", "sharegpt", "trajectories"),
-    "items": ("question-answer", "prompt-completion", "alpaca", "messages", "sharegpt"),
-}  # fmt: skip
-_SHAPES["orpo"] = _SHAPES["reward"] = _SHAPES["dpo"]
-_OPTIONAL = ("input", "system", "history", "passed", "group", "trainable", "choices", "tests")
-_SAMPLED = 500  # rows that tell a shape
-
-
-def _by_shape(
-    rows: Sequence[Mapping[str, Any]], need: str, given: Mapping[str, str], full: set[str]
-) -> dict[str, str] | None:
-    """The columns of any other shape that the technique can use, by what they hold; None where it can use none.
-
-    `full`: the columns that hold something in every row; what a row needs must be among them.
-    """
-    from cockpit.data.shapes import recognise
-
-    named = [{given.get(name, name): value for name, value in row.items()} for row in rows[:_SAMPLED]]
-    reading = recognise(named)
-    if reading.shape not in _SHAPES.get(need, _SHAPES["items"]):
-        return None
-    back = {ours: theirs for theirs, ours in given.items()}
-    found = {back.get(column, column): role for role, column in reading.columns.items()}
-    if any(theirs not in full for theirs, role in found.items() if role not in _OPTIONAL):
-        return None
-    return {**given, **{theirs: ours for theirs, ours in found.items() if theirs != ours or theirs in given}}
-
-
-def _reading(ours: str, full: set[str], given: Mapping[str, str]) -> str | None:
-    for theirs, meaning in given.items():
-        if meaning == ours:
-            return theirs if theirs in full else None
-    return next((alias for alias in ALIASES[ours] if alias in full and alias not in given), None)
-
-
-def _listed(counts: Mapping[str, int], rows: int | None = None) -> str:
-    parts = [
-        repr(n) + ("" if rows is None or c == rows else f" (in {c} of {rows} rows)")
-        for n, c in counts.items()
-    ]
-    return ", ".join(parts[:12]) + (" …" if len(parts) > 12 else "") or "none"
-
-
-def value(row: Mapping[str, Any], ours: str, columns: Mapping[str, str] | None = None) -> Any | None:
+def value(row: Mapping[str, Any], ours: str, columns: Columns | None = None) -> Any | None:
     """Return what `ours` (prompt, answer …) is in this row: by the given readings first, then by the usual names."""
-    given = columns or {}
-    for theirs, meaning in given.items():
-        if meaning == ours and row.get(theirs) is not None:
-            return row[theirs]
-    for alias in ALIASES.get(ours, (ours,)):
-        if given.get(alias, ours) == ours and row.get(alias) is not None:
-            return row[alias]
+    found = column_of(row, ours, columns)
+    return None if found is None else row[found]
+
+
+def column_of(row: Mapping[str, Any], ours: str, columns: Columns | None = None) -> str | None:
+    """Return the name of the column that is read as `ours`; None where none of them holds anything."""
+    names = ALIASES.get(ours, (ours,))
+    if columns:
+        for theirs, meaning in columns.items():
+            if meaning == ours and row.get(theirs) is not None:
+                return theirs
+        names = [alias for alias in names if columns.get(alias, ours) == ours]
+    for alias in names:
+        if row.get(alias) is not None:
+            return alias
     return None
 
 
-def messages(row: Mapping[str, Any], columns: Mapping[str, str] | None = None) -> list[dict[str, str]]:
-    """Return a conversation in OpenAI's or ShareGPT's form as role and content; empty where the row has none."""
-    return as_messages(value(row, "messages", columns))
+def messages_of(row: Mapping[str, Any], columns: Columns | None = None) -> list[Message] | None:
+    """Return the row's conversation, its system prompt first; None where it has none."""
+    held: object = value(row, "messages", columns)
+    chat = messages_in(cast("object", held)) if isinstance(held, list) else None
+    if not chat:
+        return None
+    system = _system(row, columns)
+    return chat if system is None or chat[0]["role"] == "system" else [system, *chat]
 
 
-def as_messages(chat: object) -> list[dict[str, str]]:
-    """Return turns as role and content; what is no turn is passed over."""
-    if isinstance(chat, Mapping):
-        chat = [cast("Mapping[str, Any]", chat)]
-    if not isinstance(chat, list | tuple):
-        return []
-    turns = [cast("Mapping[str, Any]", t) for t in cast("list[object]", chat) if isinstance(t, Mapping)]
-    made: list[dict[str, str]] = []
-    for turn in turns:
-        role = str(turn.get("role") or turn.get("from") or "user")
-        said = turn.get("content") if turn.get("content") is not None else turn.get("value", "")
-        text = text_of(said)
-        made.append({"role": ROLES.get(role, role), "content": str(said) if text is None else text})
-    return made
+def prompt_of(row: Mapping[str, Any], columns: Columns | None = None) -> Prompt | None:
+    """Return what is asked: a text, or messages where a system prompt or earlier turns stand before it.
 
-
-def prompt_text(row: Mapping[str, Any], columns: Mapping[str, str] | None = None) -> str:
-    """Return what the user asks in this row, as one text; empty where it has no prompt.
-
-    A system prompt is left out, as all rows share it; Alpaca's `input` is put below its instruction.
+    Alpaca's `input` is put below its instruction, a passage below its question, choices below both.
     """
     asked = value(row, "prompt", columns)
     if asked is None:
-        asked = value(row, "messages", columns)
-    if isinstance(asked, list | tuple | Mapping):
-        return "\n".join(
-            turn["content"] for turn in as_messages(cast(object, asked)) if turn["role"] == "user"
-        )
-    if asked is None:
-        return ""
-    extra = row.get("input") if "instruction" in row and row.get("instruction") == asked else None
-    return f"{asked}\n\n{extra}" if extra else str(asked)
+        chat = messages_of(row, columns) or []
+        while chat and chat[-1]["role"] == "assistant":
+            chat = chat[:-1]
+        return chat or None
+    if isinstance(asked, list | dict):
+        turns = messages_in(cast(object, asked))
+        if turns is None:
+            return None
+    else:
+        turns = [{"role": "user", "content": _whole_question(str(asked), row, columns)}]
+    before = _history(row, columns)
+    system = _system(row, columns)
+    if system is not None and turns[0]["role"] != "system":
+        before = [system, *before]
+    return turns[0]["content"] if isinstance(asked, str) and not before else [*before, *turns]
 
 
-def answer_text(row: Mapping[str, Any], columns: Mapping[str, str] | None = None) -> str:
+def _system(row: Mapping[str, Any], columns: Columns | None) -> Message | None:
+    system = value(row, "system", columns)
+    return {"role": "system", "content": system} if isinstance(system, str) and system.strip() else None
+
+
+def _history(row: Mapping[str, Any], columns: Columns | None) -> list[Message]:
+    """LLaMA-Factory's `history`: a list of [instruction, response] pairs; ms-swift's may also be turns."""
+    history = value(row, "history", columns)
+    if not isinstance(history, list):
+        return []
+    held = cast("list[object]", history)
+    turns: list[Message] = []
+    for pair in held:
+        if isinstance(pair, list | tuple) and len(cast("list[object]", pair)) == 2:
+            asked, said = cast("list[object]", pair)
+            turns += [{"role": "user", "content": str(asked)}, {"role": "assistant", "content": str(said)}]
+    return turns or messages_in(held) or []
+
+
+def _whole_question(asked: str, row: Mapping[str, Any], columns: Columns | None) -> str:
+    """The prompt with what belongs below it: Alpaca's input, a passage, the choices."""
+    parts = [asked]
+    below = _below(row, columns)
+    if below and below not in asked:
+        parts.append(below)
+    choices = choices_of(row, columns)
+    if choices and not all(choice in asked for choice in choices):
+        lines = (f"{letter}. {choice}" for letter, choice in zip(_LETTERS, choices, strict=False))
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def _below(row: Mapping[str, Any], columns: Columns | None) -> str | None:
+    given = columns or {}
+    named = [theirs for theirs, ours in given.items() if ours == "input"]
+    usual = [n for n in _BELOW.get(column_of(row, "prompt", columns) or "", ()) if n not in given]
+    return next((str(row[name]) for name in named or usual if row.get(name) not in (None, "", [], {})), None)
+
+
+def choices_of(row: Mapping[str, Any], columns: Columns | None = None) -> list[str]:
+    """Return the choices of a multiple-choice question: a list of texts, or ARC's `{"text": […], "label": […]}`."""
+    held = value(row, "choices", columns)
+    if isinstance(held, dict):
+        held = cast("Mapping[str, Any]", held).get("text")
+    if not isinstance(held, list):
+        return []
+    texts = cast("list[object]", held)
+    return [str(text) for text in texts] if all(isinstance(t, str | int | float) for t in texts) else []
+
+
+def gold_of(row: Mapping[str, Any], columns: Columns | None = None) -> str | None:
+    """Return the gold answer as text; None where the row has none.
+
+    verl's `reward_model.ground_truth` and the first of several answers count; the place of a choice becomes its letter.
+    """
+    held: Any = value(row, "answer", columns)
+    if held is None and isinstance(scored := row.get("reward_model"), dict):
+        held = cast("Mapping[str, Any]", scored).get("ground_truth")
+    choices = choices_of(row, columns)
+    if held is None and choices:
+        held = row.get("label")
+    if isinstance(held, dict):
+        answer = cast("Mapping[str, Any]", held)
+        held = answer.get("ground_truth", answer.get("text"))
+    if isinstance(held, list):
+        several = cast("list[object]", held)
+        turns = messages_in(several)
+        held = turns[-1]["content"] if turns else several[0] if several else None
+    if isinstance(held, float) and held.is_integer() and abs(held) < 1e15:
+        held = int(held)
+    return None if held is None else _letter(held, choices) if choices else str(cast(object, held))
+
+
+def _letter(answer: object, choices: list[str]) -> str:
+    """The letter of a choice that is named by its place, counted from 0."""
+    text = str(answer).strip()
+    if isinstance(answer, bool) or (isinstance(answer, str) and text in choices) or not text.isdigit():
+        return str(answer)
+    return _LETTERS[int(text)] if int(text) < min(len(choices), len(_LETTERS)) else str(answer)
+
+
+def answer_of(row: Mapping[str, Any], columns: Columns | None = None) -> list[Message] | None:
+    """Return the answer to learn as turns of the assistant's: the completion, else the gold answer; None where none."""
+    said = value(row, "completion", columns)
+    if said is None:
+        said = value(row, "answer", columns)
+        if not isinstance(said, str) or choices_of(row, columns):
+            said = gold_of(row, columns)
+    return None if said is None else answer_turns(cast(object, said), has_tools=_has_tools(row, columns))
+
+
+def answer_turns(said: object, *, has_tools: bool = False) -> list[Message] | None:
+    """Read an answer: turns, or a text of the assistant's; where the row has tools, text that is a list of calls."""
+    if isinstance(said, list | dict):
+        if has_tools and (calls := calls_of(cast(object, said))):
+            return [{"role": "assistant", "content": "", "tool_calls": calls}]
+        return messages_in(cast(object, said))
+    if has_tools and isinstance(said, str) and (calls := calls_of(said)):
+        return [{"role": "assistant", "content": "", "tool_calls": calls}]
+    return [{"role": "assistant", "content": str(said)}]
+
+
+def _has_tools(row: Mapping[str, Any], columns: Columns | None) -> bool:
+    return value(row, "tools", columns) is not None
+
+
+def conversation(row: Mapping[str, Any], columns: Columns | None = None) -> list[Message] | None:
+    """Return the row as turns: `messages`, or the prompt and the answer given to it; None for anything else."""
+    chat = messages_of(row, columns)
+    if chat is not None:
+        if any(turn["role"] == "assistant" for turn in chat) or value(row, "completion", columns) is None:
+            return chat
+        return [*chat, *(answer_of(row, columns) or [])]
+    prompt = prompt_of(row, columns)
+    said = answer_of(row, columns)
+    return None if prompt is None or said is None else [*as_chat(prompt), *said]
+
+
+def ranked(row: Mapping[str, Any]) -> tuple[object, object] | None:
+    """Return the best and the worst of several scored answers in one row (`completions`); None where none is better."""
+    held = next((row[name] for name in SEVERAL if isinstance(row.get(name), list)), None)
+    found: list[tuple[float, object]] = []
+    for item in cast("list[object]", held or []):
+        if not isinstance(item, dict):
+            return None
+        answer = cast("Mapping[str, Any]", item)
+        text = next((answer[key] for key in _ANSWER_TEXTS if isinstance(answer.get(key), str | list)), None)
+        score = next((n for key in _SCORES if (n := as_number(answer.get(key))) is not None), None)
+        if text is None or score is None:
+            return None
+        found.append((score, text))
+    if not found:
+        return None
+    best, worst = max(found, key=lambda pair: pair[0]), min(found, key=lambda pair: pair[0])
+    return (best[1], worst[1]) if best[0] > worst[0] else None
+
+
+def as_chat(prompt: Prompt | None) -> list[Message]:
+    """Return a prompt as turns."""
+    if prompt is None:
+        return []
+    return [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
+
+
+def prompt_text(row: Mapping[str, Any], columns: Columns | None = None) -> str:
+    """Return what the user asks in this row, as one text; empty where it has no prompt.
+
+    A system prompt is left out, as all rows share it.
+    """
+    asked = (
+        prompt_of(row, columns) if value(row, "prompt", columns) is not None else messages_of(row, columns)
+    )
+    return "\n".join(turn["content"] for turn in as_chat(asked) if turn["role"] == "user")
+
+
+def answer_text(row: Mapping[str, Any], columns: Columns | None = None) -> str:
     """Return what is to be answered: the gold answer, the demonstration, or the last turn; empty where none."""
-    for ours in ("answer", "completion", "chosen"):
-        said = value(row, ours, columns)
-        if isinstance(said, list | tuple | Mapping):
-            turns = as_messages(cast(object, said))
-            return turns[-1]["content"] if turns else ""
-        if said is not None:
-            return str(said)
-    turns = messages(row, columns)
+    gold = gold_of(row, columns)
+    if gold is not None:
+        return gold
+    said = answer_of(row, columns)
+    if said is None and (chosen := value(row, "chosen", columns)) is not None:
+        said = answer_turns(chosen)
+    turns = said or messages_of(row, columns)
     return turns[-1]["content"] if turns and turns[-1]["role"] == "assistant" else ""
 
 
-def full_text(row: Mapping[str, Any], columns: Mapping[str, str] | None = None) -> str:
+def full_text(row: Mapping[str, Any], columns: Columns | None = None) -> str:
     """Return everything in the row that a model would see or learn, one part a line."""
-    parts: list[str] = []
-    for ours in ("prompt", "messages", "completion", "answer", "chosen", "rejected", "text"):
+    prompt = prompt_of(row, columns) if value(row, "prompt", columns) is not None else None
+    parts = [turn["content"] for turn in as_chat(prompt)]
+    for ours in ("messages", "completion", "answer", "chosen", "rejected", "text"):
         said = value(row, ours, columns)
-        if ours == "prompt" and said is not None and not isinstance(said, list | tuple | Mapping):
-            parts.append(prompt_text(row, columns))
-        elif isinstance(said, list | tuple | Mapping):
-            parts.extend(turn["content"] for turn in as_messages(cast(object, said)))
+        if isinstance(said, list | dict):
+            parts.extend(turn["content"] for turn in messages_in(cast(object, said)) or [])
         elif said is not None:
             parts.append(str(said))
     return "\n".join(parts)

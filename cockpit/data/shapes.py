@@ -8,7 +8,7 @@ preference and KTO files, and evo's scored trajectories.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from cockpit.data.column_names import (
@@ -29,10 +29,14 @@ from cockpit.data.column_names import (
     SYSTEM,
     TESTS,
     TEXT,
+    TOOLS,
     TRAINABLE,
 )
 from cockpit.data.columns import Column, Columns, columns_of
-from cockpit.data.messages import turns_of
+from cockpit.data.messages import calls_of, turns_of
+from cockpit.data.numbers import as_number
+from cockpit.data.remarks import remarks
+from cockpit.data.rows import ranked
 
 Shape = Literal[
     "messages",
@@ -76,6 +80,10 @@ class Reading:
     unused: tuple[str, ...] = ()
     implicit_prompt: bool = False
     notes: tuple[str, ...] = field(default=())
+    is_export: bool = False
+    """Whether it is of no shape because another program wrote it in a form of its own."""
+    unchecked: str = ""
+    """Why no program can check these answers by their text; empty where one may."""
 
     @property
     def shown(self) -> str:
@@ -114,12 +122,24 @@ def recognise(rows: Iterable[Mapping[str, Any]]) -> Reading:
     for rule in _RULES:
         reading = rule(_Found(columns))
         if reading is not None:
-            return reading
+            notes, unchecked = remarks(reading.columns, reading.unused, columns)
+            return replace(reading, notes=(*reading.notes, *notes), unchecked=unchecked)
     return _unknown(columns)
+
+
+def _take_beside(found: _Found) -> None:
+    """Give their roles to what may stand beside any prompt."""
+    found.take("system", SYSTEM, _texts)
+    found.take("history", HISTORY, _anything)
+    found.take("tools", TOOLS, _anything)
 
 
 def _texts(column: Column) -> bool:
     return column.is_mostly("text")
+
+
+def _calls(column: Column) -> bool:
+    return column.filled > 0 and all(calls_of(value) for value in column.values[:50])
 
 
 def _said(column: Column) -> bool:
@@ -162,12 +182,16 @@ def _trajectories(found: _Found) -> Reading | None:
 
 
 def _all_numeric(column: Column) -> bool:
-    from cockpit.data.columns import as_number
-
     return column.is_mostly("text") and all(as_number(value) is not None for value in column.values)
 
 
 def _preference(found: _Found) -> Reading | None:
+    if found.take("ranked", ("completions", "responses", "candidates", "generations"), _scored):
+        if not found.take("prompt", PROMPT, _said):
+            return None
+        note = "The best-scored answer is read as the preferred one, the worst-scored as the rejected one."
+        said = found.roles["ranked"]
+        return found.reading("preference", f"Each row has several scored answers (`{said}`).", note)
     if not (found.take("chosen", CHOSEN, _said) and found.take("rejected", REJECTED, _said)):
         return None
     pair = f"Each row has a preferred answer (`{found.roles['chosen']}`) and a worse one"
@@ -178,6 +202,11 @@ def _preference(found: _Found) -> Reading | None:
         return found.reading("preference", f"{pair} to the prompt in `{found.roles['prompt']}`.")
     note = "The prompt is implicit: what chosen and rejected both begin with is read as the prompt."
     return found.reading("preference", f"{pair}, without a prompt column.", note, implicit_prompt=True)
+
+
+def _scored(column: Column) -> bool:
+    """Whether each value is a list of answers with their scores."""
+    return column.is_mostly("list", "turns") and any(ranked({"completions": v}) for v in column.values)
 
 
 def _labelled(found: _Found) -> Reading | None:
@@ -201,9 +230,8 @@ def _labelled(found: _Found) -> Reading | None:
 def _alpaca(found: _Found) -> Reading | None:
     if not (found.take("prompt", ("instruction",), _texts) and found.take("completion", COMPLETION, _texts)):
         return None
-    found.take("input", ("input", "context", "knowledge"), lambda c: c.is_mostly("text") or c.filled == 0)
-    found.take("system", SYSTEM, _texts)
-    found.take("history", HISTORY, _anything)
+    found.take("input", INPUT, lambda c: c.is_mostly("text") or c.filled == 0)
+    _take_beside(found)
     columns = ", ".join(f"`{name}`" for name in found.roles.values())
     return found.reading("alpaca", f"Instructions with the answer to give ({columns}).")
 
@@ -213,6 +241,7 @@ def _conversations(found: _Found) -> Reading | None:
         return None
     column = found.columns[found.roles["messages"]]
     found.take("system", SYSTEM, _texts)
+    found.take("tools", TOOLS, _anything)
     prompts_only = all((turns_of(value) or ())[-1:] and _ends_open(value) for value in column.values)
     if prompts_only:
         found.roles["prompt"] = found.roles.pop("messages")
@@ -249,8 +278,12 @@ def _question_answer(found: _Found) -> Reading | None:
     has_tests = found.take("tests", TESTS, _anything)
     if not found.take("prompt", (*PROMPT, "text") if has_tests else PROMPT, _said):
         return None
-    found.take("input", ("context",), _texts)
+    found.take("input", ("context", "passage"), _texts)
+    _take_beside(found)
     prompt = found.roles["prompt"]
+    if "tools" in found.roles and found.take("completion", ("answers", "answer", *COMPLETION), _calls):
+        said = found.roles["completion"]
+        return found.reading("prompt-completion", f"Prompts (`{prompt}`) with the calls to make (`{said}`).")
     names = tuple(n for n in COMPLETION if n not in ANSWER)
     if not has_tests and found.take("completion", (*names, *LONG_ANSWER), _said):
         if found.take("answer", tuple(n for n in ANSWER if n not in LONG_ANSWER), _answers):
@@ -259,7 +292,6 @@ def _question_answer(found: _Found) -> Reading | None:
                 f"Prompts (`{prompt}`) with a worked completion and the answer in `{found.roles['answer']}`.",
             )
         if found.roles["completion"].lower() in names:
-            found.take("system", SYSTEM, _texts)
             return found.reading("prompt-completion", f"Prompts (`{prompt}`) with the completion to give.")
         del found.roles["completion"]  # only a `solution`: its form decides what it is
     if not _take_gold(found):
@@ -316,6 +348,9 @@ def _plain(found: _Found) -> Reading | None:
 
 
 def _unknown(columns: Columns) -> Reading:
+    known = next(((why, fix) for has, why, fix in _EXPORTS if has <= set(columns)), None)
+    if known is not None:
+        return Reading("unknown", {}, known[0], tuple(columns), notes=(known[1],), is_export=True)
     names = ", ".join(f"`{name}`" for name in list(columns)[:12]) or "none"
     return Reading(
         "unknown",
@@ -328,6 +363,25 @@ def _unknown(columns: Columns) -> Reading:
         ),
     )
 
+
+_EXPORTS: tuple[tuple[frozenset[str], str, str], ...] = (
+    (
+        frozenset(("input_ids",)),
+        "These rows are tokenized already: token ids of some tokenizer, which can be neither shown nor scored.",
+        "Give the text that they were made of.",
+    ),
+    (
+        frozenset(("annotations", "data")),
+        "This is an export of Label Studio, with the answers deep inside its annotations.",
+        "Write each row as a prompt and its answer (Label Studio's own JSONL or CSV export is closer to it).",
+    ),
+    (
+        frozenset(("mapping", "current_node")),
+        "This is an export of ChatGPT, with each conversation as a tree of messages.",
+        "Write each conversation as a list of messages.",
+    ),
+)
+"""What other programs write: columns that tell it, what it is, and what to do."""
 
 _RULES: tuple[Callable[[_Found], Reading | None], ...] = (
     _preference,

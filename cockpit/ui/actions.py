@@ -1,7 +1,7 @@
 """The one table of what can be done: bindings, footer, command palette and help all come from it.
 
 An action is carried out by the method `do_<id>` of the screen in front if it has one, else of `Commands`.
-`twin` is the command that does the same from a shell; `""` marks what only makes sense on a screen.
+`cli_equivalent` is the command that does the same from a shell; `""` marks what only makes sense on a screen.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 from textual.binding import Binding
 
-DECK, RUN, LIST, SPOT, COMPARE = "deck", "run", "list", "spot", "compare"
-"""Where an action holds: the flight deck, the run screen, the screens that only list something, the spot check, the
+DASHBOARD, RUN, LIST, SPOT, COMPARE = "dashboard", "run", "list", "spot", "compare"
+"""Where an action holds: the dashboard, the run screen, the screens that only list something, the spot check, the
 comparison (which is a list, too)."""
-EVERYWHERE = frozenset({DECK, RUN, LIST, SPOT, COMPARE})
-EXPERIMENT = frozenset({DECK, RUN})
+EVERYWHERE = frozenset({DASHBOARD, RUN, LIST, SPOT, COMPARE})
+EXPERIMENT = frozenset({DASHBOARD, RUN})
 
 
 class Action(NamedTuple):
@@ -27,7 +27,7 @@ class Action(NamedTuple):
     help: str
     group: str
     scopes: frozenset[str] = EVERYWHERE
-    twin: str = ""
+    cli_equivalent: str = ""
     footer: int = 0
     needs: str = ""
     """What the selected experiment must be for it to be offered in the footer: draft, live, broken_off, scored, any."""
@@ -42,7 +42,8 @@ ACTIONS: tuple[Action, ...] = (
            EXPERIMENT | {SPOT}, "show", 2, "any"),
     Action("back", "escape", "esc", "back", "close what is open; drop the filter", _MOVE, footer=3,
            scopes=frozenset({RUN, LIST, SPOT, COMPARE})),
-    Action("clear", "escape", "esc", "back", "drop the filter, go back to the tree", _MOVE, scopes=frozenset({DECK})),
+    Action("clear", "escape", "esc", "back", "drop the filter, go back to the tree", _MOVE,
+           scopes=frozenset({DASHBOARD})),
     Action("next_pane", "tab", "tab", "pane", "the next pane, the next tab of a run", _MOVE, EXPERIMENT | {SPOT},
            footer=4, needs="any"),
     Action("previous_pane", "shift+tab", "shift+tab", "pane", "the pane before", _MOVE, EXPERIMENT | {SPOT}),
@@ -63,16 +64,16 @@ ACTIONS: tuple[Action, ...] = (
            "stop", 5, "live"),
     Action("resume", "r", "r", "resume", "go on from the last checkpoint", _RUN, EXPERIMENT, "resume", 6,
            "broken_off"),
-    Action("new", "n", "n", "new", "a new experiment below the selected one", _RUN, frozenset({DECK}), "new", 7),
+    Action("new", "n", "n", "new", "a new experiment below the selected one", _RUN, frozenset({DASHBOARD}), "new", 7),
     Action("wizard", "W", "W", "wizard", "step by step to a proven recipe: data, technique, smoke run", _RUN,
-           frozenset({DECK}), "wizard"),
+           frozenset({DASHBOARD}), "wizard"),
     Action("decide", "c", "c", "commit", "commit or discard the result, with the reason", _RUN, EXPERIMENT,
            "commit", 6, "scored"),
     Action("score", "e", "e", "score", "the full held-out pass, now", _RUN, EXPERIMENT, "score", 0, "ended"),
     Action("mark", "space", "space", "select", "lay the experiment's curves over those of the selected one", _RUN,
-           frozenset({DECK})),
+           frozenset({DASHBOARD})),
     Action("pin", "p", "p", "pin", "keep charts and log on this experiment while the cursor moves", _RUN,
-           frozenset({DECK})),
+           frozenset({DASHBOARD})),
     Action("log_scale", "y", "y", "log y", "logarithmic y axis on and off", _CHART, EXPERIMENT),
     Action("smooth", "w", "w", "smooth", "more or less smoothing; the raw line stays behind it", _CHART, EXPERIMENT),
     Action("zoom", "z", "z", "zoom", "one chart over the whole pane, and back", _CHART, EXPERIMENT),
@@ -84,14 +85,14 @@ ACTIONS: tuple[Action, ...] = (
     Action("compare", "v", "v", "compare", "the marked experiments side by side: curves, settings, items won and lost",
            _VIEW, EXPERIMENT, "compare"),
     Action("spot_check", "x", "x", "spot check", "train and eval side by side, through the verifier", _VIEW,
-           frozenset({DECK, RUN, LIST, COMPARE}), "spot-check"),
+           frozenset({DASHBOARD, RUN, LIST, COMPARE}), "spot-check"),
     Action("export", "w", "w", "write", "write the comparison as Markdown and CSV; it says where", _VIEW,
            frozenset({COMPARE}), "compare", 5),
     Action("others", "n", "n", "others", "other examples", _SPOT, frozenset({SPOT}), footer=5),
     Action("others_back", "N", "N", "before", "the examples before", _SPOT, frozenset({SPOT})),
     Action("pin_example", "p", "p", "pin", "keep the example in view while the others change", _SPOT,
            frozenset({SPOT}), footer=7),
-    Action("mend", "m", "m", "mend", "realign the training data, or change the eval prompt (asks first)", _SPOT,
+    Action("fix", "m", "m", "mend", "realign the training data, or change the eval prompt (asks first)", _SPOT,
            frozenset({SPOT}), "realign", 6, "mismatched"),
     Action("refresh", "r", "r", "again", "read both sides anew", _SPOT, frozenset({SPOT}), footer=8),
     Action("palette", "ctrl+p,colon", "ctrl+p", "commands", "every action by name", _VIEW),

@@ -14,8 +14,8 @@ from textual.reactive import Reactive, var
 from textual.screen import Screen
 
 from cockpit.ui import textual_patch
-from cockpit.ui.dashboard.screen import FlightDeck
-from cockpit.ui.frames import FrameCap, frames_per_second
+from cockpit.ui.dashboard.screen import Dashboard
+from cockpit.ui.live.frames import FrameCap, frames_per_second
 from cockpit.ui.messages import (
     ActionFailed,
     ActionSucceeded,
@@ -23,16 +23,16 @@ from cockpit.ui.messages import (
     FindingsRead,
     HardwareRead,
     ReasonWanted,
-    WorkspaceLookedAt,
+    WorkspaceRefreshed,
 )
 from cockpit.ui.state import CockpitState
 from cockpit.ui.text import glyphs as signs
 
 if TYPE_CHECKING:
-    from cockpit.ui.backend.feeds import Feeds
-    from cockpit.ui.backend.poller import Poller
     from cockpit.ui.backend.protocol import Backend
-    from cockpit.ui.commands import Commands
+    from cockpit.ui.commands.dispatch import Commands
+    from cockpit.ui.live.feeds import Feeds
+    from cockpit.ui.live.poller import Poller
 
 TICK_S = 5.0
 """Seconds between two looks at the clock; ages change their words in steps of 10 s and more."""
@@ -79,25 +79,28 @@ class CockpitApp(App[int]):
         """Where the wizard works, where that is asked for from the start."""
         self.live = live
         """False in tests that look at the workspace themselves."""
+        self._commands: Commands | None = None
 
     def get_default_screen(self) -> Screen[None]:
-        return FlightDeck(self)
+        return Dashboard(self)
 
-    @cached_property
+    @property
     def commands(self) -> Commands:
-        from cockpit.ui.commands import Commands
+        from cockpit.ui.commands.dispatch import Commands
 
-        return Commands(self)
+        if self._commands is None:
+            self._commands = Commands(self)
+        return self._commands
 
     @cached_property
     def feeds(self) -> Feeds:
-        from cockpit.ui.backend.feeds import Feeds
+        from cockpit.ui.live.feeds import Feeds
 
         return Feeds(self.backend, self.state, self._wake)
 
     @cached_property
     def poller(self) -> Poller:
-        from cockpit.ui.backend.poller import Poller
+        from cockpit.ui.live.poller import Poller
 
         return Poller(self.backend, self.post_message, lambda: self.state.shown)
 
@@ -106,7 +109,7 @@ class CockpitApp(App[int]):
         if self.live:
             self.call_after_refresh(lambda: self.poller.start())
         if self.wizard_root is not None:
-            self.call_after_refresh(lambda: self.commands.wizard())
+            self.call_after_refresh(lambda: self.commands.act("wizard"))
 
     def on_unmount(self) -> None:
         """However it ended, no thread goes on reading for it."""
@@ -117,9 +120,9 @@ class CockpitApp(App[int]):
 
     # -- facts ---------------------------------------------------------------------------------------------------
 
-    def on_workspace_looked_at(self, message: WorkspaceLookedAt) -> None:
+    def on_workspace_refreshed(self, message: WorkspaceRefreshed) -> None:
         self.state.now = self.clock()
-        if self.state.see(message.picture):
+        if self.state.see(message.snapshot):
             self.follow_shown()
 
     def on_hardware_read(self, message: HardwareRead) -> None:
@@ -145,11 +148,11 @@ class CockpitApp(App[int]):
 
     def on_action_failed(self, message: ActionFailed) -> None:
         self._done(message.experiment_id)
-        self.say(message.title, message.mend, bad=True)
+        self.say(message.title, message.fix, bad=True)
 
     def on_reason_wanted(self, message: ReasonWanted) -> None:
         self._done(message.experiment_id)
-        self.commands.ask_reason(message)
+        self.commands.services.ask_reason(message)
 
     # -- what the parts of the screen ask for ----------------------------------------------------------------------
 
@@ -165,25 +168,29 @@ class CockpitApp(App[int]):
 
     def follow_shown(self) -> None:
         """Tail what is on screen, and redraw."""
-        picture = self.state.picture
-        if picture is not None:
+        snapshot = self.state.snapshot
+        if snapshot is not None:
             wanted = dict.fromkeys([self.state.shown_id, *self.state.marked])
-            self.feeds.show([view for id_ in wanted if (view := picture.view(id_)) is not None])
+            self.feeds.show([view for id_ in wanted if (view := snapshot.view(id_)) is not None])
         self.changed()
 
     def changed(self) -> None:
         """Something in the state changed: let the panels look."""
         self.revision += 1
         screen = self.screen_stack[0] if self.screen_stack else None
-        if isinstance(screen, FlightDeck) and screen.is_mounted:
+        if isinstance(screen, Dashboard) and screen.is_mounted:
             screen.refresh_places()
 
-    def say(self, title: str, mend: str = "", *, bad: bool = False) -> None:
+    def say(self, title: str, fix: str = "", *, bad: bool = False) -> None:
         """A sentence that goes away by itself; what went wrong stays longer and says what to do."""
         from cockpit.core.safe_text import clean
 
-        self.notify(clean(mend or title), title=clean(title) if mend else "", markup=False,
+        self.notify(clean(fix or title), title=clean(title) if fix else "", markup=False,
                     severity="error" if bad else "information", timeout=FAILED_S if bad else SAID_S)  # fmt: skip
+
+    def refresh_soon(self) -> None:
+        """Have the workspace read now rather than at the next interval."""
+        self.poller.poke()
 
     def leave(self) -> None:
         self.exit(0)
@@ -235,7 +242,7 @@ def run(workspace_root: Path | None, *, select: str | None = None, wizard: Path 
     app.wizard_root = wizard
     code = app.run()
     running = (
-        [v.id for v in app.state.picture.experiments if v.status == "running"] if app.state.picture else []
+        [v.id for v in app.state.snapshot.experiments if v.status == "running"] if app.state.snapshot else []
     )
     if running:
         print(

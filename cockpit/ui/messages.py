@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,19 +13,24 @@ if TYPE_CHECKING:
 
     from cockpit.core.findings import Finding
     from cockpit.core.spotcheck.spot import SpotCheck
+    from cockpit.core.tree.comparing import Comparison
     from cockpit.services.spotcheck.realign import Realigned
     from cockpit.services.wizard.page import Page
-    from cockpit.ui.backend.summary import Hardware, Picture
+    from cockpit.ui.backend.summary import Check, Hardware, WorkspaceSnapshot
+
+
+class Answer(Message):
+    """What a worker of one screen found out for it; see `WorkerScreen`."""
 
 
 @dataclass(eq=False, repr=False)
-class WorkspaceLookedAt(Message):
-    """The poller read the workspace anew. A later look replaces one that nobody has handled yet."""
+class WorkspaceRefreshed(Message):
+    """The poller read the workspace anew. A later reading replaces one that nobody has handled yet."""
 
-    picture: Picture
+    snapshot: WorkspaceSnapshot
 
     def can_replace(self, message: Message) -> bool:
-        return isinstance(message, WorkspaceLookedAt)
+        return isinstance(message, WorkspaceRefreshed)
 
 
 @dataclass(eq=False, repr=False)
@@ -79,7 +84,7 @@ class ActionSucceeded(Message):
 
 
 @dataclass(eq=False, repr=False)
-class RunFilesRead(Message):
+class RunFilesRead(Answer):
     """What the run screen asked its reader for: `what` names it (a tab, a file of answers), `value` is it."""
 
     what: str
@@ -87,21 +92,36 @@ class RunFilesRead(Message):
 
 
 @dataclass(eq=False, repr=False)
-class ExperimentMade(Message):
+class MachineChecked(Answer):
+    """The checks of this machine were made."""
+
+    checks: Sequence[Check]
+
+
+@dataclass(eq=False, repr=False)
+class Compared(Answer):
+    """The comparison was worked out; None where it couldn't be, and `wrong` says why."""
+
+    comparison: Comparison | None
+    wrong: str = ""
+
+
+@dataclass(eq=False, repr=False)
+class ExperimentMade(Answer):
     """A new experiment stands as a draft."""
 
     experiment_id: str
 
 
 @dataclass(eq=False, repr=False)
-class DraftRefused(Message):
+class DraftRefused(Answer):
     """The form for a new experiment has faults: a sentence a field ("" for the whole form)."""
 
     wrong: Mapping[str, str]
 
 
 @dataclass(eq=False, repr=False)
-class WizardTurned(Message):
+class WizardTurned(Answer):
     """The wizard's page was fetched (None: it couldn't be); `wrong` is why the answer before was not taken."""
 
     page: Page | None
@@ -109,7 +129,7 @@ class WizardTurned(Message):
 
 
 @dataclass(eq=False, repr=False)
-class WizardSaid(Message):
+class WizardEvent(Answer):
     """A line of what the wizard is doing meanwhile."""
 
     text: str
@@ -117,10 +137,10 @@ class WizardSaid(Message):
 
 @dataclass(eq=False, repr=False)
 class ActionFailed(Message):
-    """A service couldn't; `title` says what is wrong, `mend` what to do about it."""
+    """A service couldn't; `title` says what is wrong, `fix` what to do about it."""
 
     title: str
-    mend: str = ""
+    fix: str = ""
     experiment_id: str | None = None
 
 
@@ -139,17 +159,17 @@ class ReasonWanted(Message):
 
 
 @dataclass(eq=False, repr=False)
-class SpotChecked(Message):
+class SpotChecked(Answer):
     """The spot check has something to show. `waiting` says what is still to come, `problem` what could not be done."""
 
     check: SpotCheck | None
     waiting: str = ""
     problem: str = ""
-    mend: str = ""
+    fix: str = ""
 
 
 @dataclass(eq=False, repr=False)
-class MendPreviewed(Message):
+class FixPreviewed(Answer):
     """What realigning would do (None: it can't, `problem` says why), and the sentence that asks for the form."""
 
     preview: Realigned | None

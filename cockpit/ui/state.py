@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from cockpit.core.findings import Finding
     from cockpit.services.live.attempt_state import LiveRun
     from cockpit.services.workspace.workspace import ExperimentView
-    from cockpit.ui.backend.summary import Hardware, Picture
+    from cockpit.ui.backend.summary import Hardware, WorkspaceSnapshot
 
 Topic = Literal["tree", "selection", "live", "log", "findings", "hardware", "clock", "charts"]
 MOST_MARKED = 5
 
 
 class CockpitState:
-    """Everything that a screen shows. `now` is the coarse clock in epoch seconds: ages are told by it."""
+    """Everything that a screen shows. `now` is the coarse clock in epoch seconds: ages are counted from it."""
 
     def __init__(self, now: float = 0.0) -> None:
         self.now = now
-        self.picture: Picture | None = None
+        self.snapshot: WorkspaceSnapshot | None = None
         self.selected: str | None = None
         self.steered = False
         """Whether somebody moved the selection; until then it goes to whatever begins to run."""
@@ -68,11 +68,11 @@ class CockpitState:
 
     @property
     def shown(self) -> ExperimentView | None:
-        return self.picture.view(self.shown_id) if self.picture else None
+        return self.snapshot.view(self.shown_id) if self.snapshot else None
 
     @property
     def selected_view(self) -> ExperimentView | None:
-        return self.picture.view(self.selected) if self.picture else None
+        return self.snapshot.view(self.selected) if self.snapshot else None
 
     @property
     def shown_run(self) -> LiveRun | None:
@@ -86,7 +86,7 @@ class CockpitState:
 
     def shown_findings(self) -> list[Finding]:
         """Return those across experiments first, then those of the shown run, gravest first; each key once."""
-        found = list(self.picture.findings) if self.picture else []
+        found = list(self.snapshot.findings) if self.snapshot else []
         found += self.findings.get(self.shown_id or "", ())
         rank = {"block": 0, "alarm": 1, "warn": 2, "info": 3}
         kept: dict[str, Finding] = {}
@@ -98,14 +98,14 @@ class CockpitState:
         """Return the finding of this key, None where it is no longer among those shown."""
         return next((finding for finding in self.shown_findings() if finding.key == key), None)
 
-    def see(self, picture: Picture) -> bool:
-        """Take a new look at the workspace; False where it brings nothing that is worth a redraw."""
-        before, self.picture = self.picture, _calmed(picture, self.picture)
-        if before is not None and before == self.picture:
+    def see(self, snapshot: WorkspaceSnapshot) -> bool:
+        """Take a new snapshot of the workspace; False where it brings nothing that is worth a redraw."""
+        before, self.snapshot = self.snapshot, _calmed(snapshot, self.snapshot)
+        if before is not None and before == self.snapshot:
             return False
-        there = {view.id for view in picture.experiments}
-        if self.selected not in there or (not self.steered and _begun(picture, before)):
-            self.selected = _first_choice(picture)
+        there = {view.id for view in snapshot.experiments}
+        if self.selected not in there or (not self.steered and _begun(snapshot, before)):
+            self.selected = _first_choice(snapshot)
             self.touch("selection")
         if self.pinned not in there:
             self.pinned = None
@@ -138,20 +138,20 @@ class CockpitState:
         self.touch("tree", "selection")
 
 
-def _begun(picture: Picture, before: Picture | None) -> bool:
+def _begun(snapshot: WorkspaceSnapshot, before: WorkspaceSnapshot | None) -> bool:
     """Whether something runs that did not before."""
     ran = {view.id for view in before.experiments if view.status == "running"} if before else set[str]()
-    return any(view.status == "running" and view.id not in ran for view in picture.experiments)
+    return any(view.status == "running" and view.id not in ran for view in snapshot.experiments)
 
 
-def _first_choice(picture: Picture) -> str | None:
+def _first_choice(snapshot: WorkspaceSnapshot) -> str | None:
     """What an engineer wants to see first: what runs, else the newest experiment."""
-    running = [view for view in picture.experiments if view.status == "running"]
-    newest = max(running or picture.experiments, key=lambda view: (view.created, view.id), default=None)
+    running = [view for view in snapshot.experiments if view.status == "running"]
+    newest = max(running or snapshot.experiments, key=lambda view: (view.created, view.id), default=None)
     return newest.id if newest else None
 
 
-def _calmed(new: Picture, old: Picture | None) -> Picture:
+def _calmed(new: WorkspaceSnapshot, old: WorkspaceSnapshot | None) -> WorkspaceSnapshot:
     """`new`, with what only counts seconds taken from `old`, so that waiting alone redraws nothing."""
     if old is None:
         return new

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from cockpit.contract.errors import CockpitError
+from cockpit.services.recipe.field_check import DraftFields
 from cockpit.ui import textual_patch
 from cockpit.ui.app import CockpitApp
 from cockpit.ui.backend.local import LocalBackend
-from cockpit.ui.backend.summary import Draft
 
 
 class WatchingBackend(LocalBackend):
@@ -35,10 +35,10 @@ class WatchingBackend(LocalBackend):
     def decide(self, experiment_id: str, status: str, reason: str) -> str:
         self._refuse()
 
-    def new(self, draft: Draft) -> str:
+    def new(self, draft: DraftFields) -> str:
         self._refuse()
 
-    def check(self, draft: Draft) -> Mapping[str, str]:
+    def check(self, draft: DraftFields) -> Mapping[str, str]:
         self._refuse()
 
     def _refuse(self) -> NoReturn:

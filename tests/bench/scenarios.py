@@ -308,7 +308,7 @@ def trainer(bed: Bed) -> Values:
 def imports(bed: Bed) -> Values:
     """CPU seconds of a process that imports what a trainer does and ends: the trainers' way and plainly, in turns."""
     ways = {
-        "trainer_imports_cpu_s": "from trainers.model import imports\nwith imports.quick():\n    {0}",
+        "trainer_imports_cpu_s": "from trainers.attempt import imports\nwith imports.quick():\n    {0}",
         "collected_imports_cpu_s": "{0}",
     }
     found: dict[str, list[float]] = {name: [] for name in ways}

@@ -23,8 +23,8 @@ from typing import Any
 from cockpit.contract import atomic
 from cockpit.core.scores import Score
 from cockpit.services.experiments import lifecycle, setup
-from cockpit.services.experiments.demo import cache_dir
 from cockpit.services.system import environments
+from cockpit.services.system.paths import cache_dir
 from cockpit.services.workspace.workspace import Workspace
 from scripts import doc_blocks
 from tests.support.tiny_settings import TINY, settings, training_file

@@ -15,7 +15,7 @@ from cockpit.contract import CockpitError, Recipe, hub
 from cockpit.services import doctor
 from cockpit.services.dataset import hub_rows
 from cockpit.services.system import stack
-from trainers.loop.attempt import quiet_environment
+from trainers.attempt.environment import quiet_environment
 from trainers.model.loading import _cannot_load  # pyright: ignore[reportPrivateUsage]
 
 VARIABLES = (

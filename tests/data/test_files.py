@@ -12,8 +12,6 @@ from cockpit.contract.errors import CockpitError
 from cockpit.services.dataset import datasets
 
 ROWS = [{"prompt": "1+1=?", "answer": "2"}, {"prompt": "naïve ☕?", "answer": "ja"}]
-SHARED = Path(__file__).parents[2].parent / "shared" / "data"
-needs_shared = pytest.mark.skipif(not SHARED.exists(), reason=f"the sample data is not at {SHARED}")
 
 
 def write(path: Path, content: str | bytes) -> Path:
@@ -104,24 +102,20 @@ def test_the_rows_hash_knows_content_not_order() -> None:
     assert datasets.rows_hash(ROWS) != datasets.rows_hash([*ROWS, ROWS[0]])
 
 
-@needs_shared
 @pytest.mark.parametrize(
     ("name", "need", "count", "reading"),
     [
-        ("gsm8k/train.jsonl", "grpo", 7473, {"question": "prompt"}),
-        ("gsm8k/test.jsonl", "items", 1319, {"question": "prompt"}),
-        ("gsm8k/train.jsonl", "sft", 7473, {"question": "prompt"}),
-        (
-            "llamafactory_demo/alpaca_en_demo.json",
-            "sft",
-            999,
-            {"instruction": "prompt", "output": "completion"},
-        ),
-        ("llamafactory_demo/dpo_en_demo.json", "dpo", 300, {"conversations": "messages"}),
-        ("llamafactory_demo/kto_en_demo.json", "kto", 300, {}),
+        ("gsm8k_train.jsonl", "grpo", 120, {"question": "prompt"}),
+        ("gsm8k_test.jsonl", "items", 40, {"question": "prompt"}),
+        ("gsm8k_train.jsonl", "sft", 120, {"question": "prompt"}),
+        ("alpaca.json", "sft", 60, {"instruction": "prompt", "output": "completion"}),
+        ("pairs.json", "dpo", 60, {"conversations": "messages"}),
+        ("labelled.json", "kto", 60, {}),
     ],
 )
-def test_real_files_are_understood(name: str, need: str, count: int, reading: dict[str, str]) -> None:
-    rows = datasets.load_rows(SHARED / name)
+def test_files_of_public_shapes_are_understood(
+    shapes: Path, name: str, need: str, count: int, reading: dict[str, str]
+) -> None:
+    rows = datasets.load_rows(shapes / name)
     assert len(rows) == count
-    assert datasets.read_as(SHARED / name, need) == reading
+    assert datasets.read_as(shapes / name, need) == reading

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cockpit.contract.errors import CockpitError
+from cockpit.data import needs
 from cockpit.data import rows as meaning
 from cockpit.services.dataset import datasets
 
@@ -47,13 +48,13 @@ PREFERENCE = {"prompt": "1+1=?", "chosen": "2", "rejected": "3"}
     ],
 )
 def test_columns_are_recognised(row: dict[str, Any], need: str, reading: dict[str, str]) -> None:
-    assert meaning.read_as([row, row], need) == reading
+    assert needs.read_as([row, row], need) == reading
 
 
 def test_given_readings_come_first() -> None:
     rows = [{"frage": "q", "prompt": "not this", "antwort": "2"}]
     given = {"frage": "prompt", "antwort": "answer"}
-    assert meaning.read_as(rows, "items", given) == given
+    assert needs.read_as(rows, "items", given) == given
     assert meaning.prompt_text(rows[0], given) == "q"
     assert meaning.answer_text(rows[0], given) == "2"
     assert datasets.normalise([{"frage": "q", "x": 1}], given) == [{"prompt": "q", "x": 1}]
@@ -76,7 +77,7 @@ def test_given_readings_come_first() -> None:
 )
 def test_missing_columns_name_what_there_is(rows: list[dict[str, Any]], need: str, says: str) -> None:
     with pytest.raises(CockpitError) as caught:
-        meaning.read_as(rows, need, file="train.jsonl")
+        needs.read_as(rows, need, file="train.jsonl")
     assert says in str(caught.value)
     assert str(caught.value).startswith("train.jsonl: ")
     assert "It needs " in caught.value.mend
@@ -84,7 +85,7 @@ def test_missing_columns_name_what_there_is(rows: list[dict[str, Any]], need: st
 
 def test_a_given_column_that_is_not_there_is_refused() -> None:
     with pytest.raises(CockpitError, match="there is no column 'frage'"):
-        meaning.read_as([PAIR], "items", {"frage": "prompt"})
+        needs.read_as([PAIR], "items", {"frage": "prompt"})
 
 
 @pytest.mark.parametrize(
@@ -98,7 +99,7 @@ def test_a_given_column_that_is_not_there_is_refused() -> None:
         ({"prompt": CHAT["messages"][:2], "completion": [CHAT["messages"][2]]}, "1+1=?", "2"),
         ({"text": "plain"}, "", ""),
         ({"prompt": 7, "answer": 0}, "7", "0"),
-        ({"messages": "odd", "conversations": [1, None]}, "odd", ""),
+        ({"messages": "odd", "conversations": [1, None]}, "", ""),
     ],
 )
 def test_prompt_and_answer_of_a_row(row: dict[str, Any], prompt: str, answer: str) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import re
+import shutil
 import stat
 import tomllib
 from dataclasses import asdict, replace
@@ -150,12 +152,31 @@ def _hub(env: dict[str, str]) -> str:
     return next(check.says for check in doctor.quick_checks(env=env) if check.name == "hugging face")
 
 
-def test_this_machine() -> None:
-    checks = doctor.quick_checks()
-    assert {"python", "training stack", "packages", "gpu", "memory", "disk", "terminal", "hugging face"} <= {
-        c.name for c in checks
+def test_the_quick_checks_look_at_the_machine_that_they_run_on(tmp_path: Path) -> None:
+    env = {"TERM": "xterm-256color", "PATH": os.environ.get("PATH", "")}
+    found = {check.name: check for check in doctor.quick_checks(tmp_path, env=env)}
+    assert set(found) >= {
+        "python",
+        "training stack",
+        "packages",
+        "gpu",
+        "memory",
+        "disk",
+        "terminal",
+        "hugging face",
     }
-    assert all(check.level in ("ok", "warn", "fail") and check.says for check in checks)
+    assert found["python"] == Check("python", "ok", f"Python {platform.python_version()}")
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    seen = re.search(r"of ([\d.]+) GB free", found["memory"].says)
+    assert seen, found["memory"].says
+    assert 0 < float(seen[1]) <= total / GB + 0.1, "a control group may allow less than there is"
+    free, said = shutil.disk_usage(tmp_path).free / GB, float(found["disk"].says.split(" GB")[0])
+    assert said == pytest.approx(free, rel=0.2)
+    assert str(tmp_path) in found["disk"].says
+    for package in stack.TESTED:
+        version = stack.version(package)
+        assert (version if version else package) in found["training stack"].says
+    assert ("installed" in found["tmux"].says) == (shutil.which("tmux") is not None)
 
 
 def test_tested_versions_are_those_of_the_package() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cockpit.ui.frames import LOCAL_FPS, REMOTE_FPS, FrameCap, frames_per_second
+from cockpit.ui.live.frames import LOCAL_FPS, REMOTE_FPS, FrameCap, frames_per_second
 
 
 @pytest.mark.parametrize(

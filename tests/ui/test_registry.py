@@ -7,17 +7,19 @@ from textual.binding import Binding
 
 from cockpit.cli import COMMANDS
 from cockpit.ui import actions
-from cockpit.ui.actions import ACTIONS, COMPARE, DECK, EVERYWHERE, LIST, RUN, SPOT, Action
-from cockpit.ui.commands import Commands
+from cockpit.ui.actions import ACTIONS, COMPARE, DASHBOARD, EVERYWHERE, LIST, RUN, SPOT, Action
+from cockpit.ui.commands.dispatch import GROUPS
 from cockpit.ui.compare.screen import CompareScreen
-from cockpit.ui.dashboard import bars
-from cockpit.ui.dashboard.screen import FlightDeck
+from cockpit.ui.dashboard.screen import Dashboard
+from cockpit.ui.findings.screen import FindingsScreen
 from cockpit.ui.pages.help import HelpScreen, help_blocks
-from cockpit.ui.pages.lists import DoctorScreen, FindingsScreen, MethodLogScreen
+from cockpit.ui.pages.lists import DoctorScreen, MethodLogScreen
 from cockpit.ui.pages.palette import PaletteScreen
-from cockpit.ui.run.screen import ItemScreen, RunScreen
+from cockpit.ui.run.item import ItemScreen
+from cockpit.ui.run.screen import RunScreen
 from cockpit.ui.spotcheck.screen import SpotCheckScreen
 from cockpit.ui.text.glyphs import UNICODE
+from cockpit.ui.text.keys_line import keys_line
 
 VIEW_ONLY = {
     "help", "back", "clear", "next_pane", "previous_pane", "down", "up", "first", "last", "page_down", "page_up",
@@ -25,16 +27,22 @@ VIEW_ONLY = {
     "range_in", "range_out", "palette", "quit", "others", "others_back", "pin_example", "refresh",
 }  # fmt: skip
 """What changes only how something is looked at: it needs no command."""
-SCREENS = {DECK: FlightDeck, RUN: RunScreen, LIST: HelpScreen, SPOT: SpotCheckScreen, COMPARE: CompareScreen}
+SCREENS = {
+    DASHBOARD: Dashboard,
+    RUN: RunScreen,
+    LIST: HelpScreen,
+    SPOT: SpotCheckScreen,
+    COMPARE: CompareScreen,
+}
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda a: a.id)
 def test_an_action_has_a_command_or_is_a_matter_of_view(action: Action) -> None:
-    if action.twin:
-        assert action.twin in COMMANDS, f"`cockpit {action.twin}` is not there"
+    if action.cli_equivalent:
+        assert action.cli_equivalent in COMMANDS, f"`cockpit {action.cli_equivalent}` is not there"
         assert action.id not in VIEW_ONLY
     else:
-        assert action.id in VIEW_ONLY, f"{action.id} needs a twin, or a place among the matters of view"
+        assert action.id in VIEW_ONLY, f"{action.id} needs a command, or a place among the matters of view"
 
 
 def test_ids_are_unique_and_the_marks_of_view_are_all_there() -> None:
@@ -68,7 +76,8 @@ def test_every_action_of_a_screen_does_something(scope: str) -> None:
     missing = [
         action.id
         for action in actions.in_scope(scope)
-        if not hasattr(SCREENS[scope], f"do_{action.id}") and not hasattr(Commands, action.id)
+        if not hasattr(SCREENS[scope], f"do_{action.id}")
+        and not any(hasattr(group, action.id) for group in GROUPS)
     ]
     assert not missing
 
@@ -80,8 +89,8 @@ def test_help_lists_every_action_with_all_its_keys_and_its_command(width: int) -
         start = f"{actions.key_names(action)} {' '.join(action.help.split()[:2])}"
         row = next((r for r in rows if r.startswith(start)), None)
         assert row is not None, start
-        if action.twin and width >= 76:
-            assert f"cockpit {action.twin}" in row
+        if action.cli_equivalent and width >= 76:
+            assert f"cockpit {action.cli_equivalent}" in row
         assert all(item.width <= width for block in help_blocks(width) for item in block)
 
 
@@ -97,7 +106,7 @@ def test_the_palette_offers_every_action_but_itself(scope: str) -> None:
 )
 def test_the_footer_fits_and_always_names_help_and_the_way_out(width: int, states: frozenset[str]) -> None:
     for scope in EVERYWHERE:
-        shown = bars.keys_line(actions.footer(scope, states), width)
+        shown = keys_line(actions.footer(scope, states), width)
         assert shown.width <= width
         assert "? help" in shown.plain
         assert "q leave" in shown.plain
@@ -105,7 +114,7 @@ def test_the_footer_fits_and_always_names_help_and_the_way_out(width: int, state
 
 def test_the_footer_offers_what_the_experiment_allows() -> None:
     def offered(*states: str) -> set[str]:
-        return {action.id for action in actions.footer(DECK, frozenset(states))}
+        return {action.id for action in actions.footer(DASHBOARD, frozenset(states))}
 
     assert "launch" in offered("any", "draft")
     assert "stop" not in offered("any", "draft")

@@ -126,7 +126,7 @@ async def test_a_quiet_run_sends_nothing(stage: Stage) -> None:
             if not app.sent_bytes:
                 break
         for _ in range(5):
-            app.poller.look()
+            app.poller.refresh()
             app._tick()
             app.post_message(DataArrived())
             await pilot.pause(0.05)

@@ -34,7 +34,7 @@ async def _same(cockpit: Cockpit) -> None:
 
 
 @SIZES
-@pytest.mark.parametrize("scope", [actions.DECK, actions.RUN])
+@pytest.mark.parametrize("scope", [actions.DASHBOARD, actions.RUN])
 async def test_after_every_key_the_terminal_shows_what_the_screen_holds(
     tmp_path: Path, size: tuple[int, int], scope: str
 ) -> None:

@@ -11,11 +11,12 @@ from rich.cells import cell_len
 from cockpit.core.findings import Finding
 from cockpit.core.scores import Delta, Score
 from cockpit.services.workspace.workspace import ExperimentView
-from cockpit.ui.backend.summary import GpuLine, Hardware, Picture
-from cockpit.ui.dashboard import bars, log, tree
+from cockpit.ui.backend.summary import GpuLine, Hardware, WorkspaceSnapshot
+from cockpit.ui.dashboard import bars, tree
 from cockpit.ui.findings.view import finding_lines
 from cockpit.ui.pages import method
 from cockpit.ui.run import answers
+from cockpit.ui.text import log_lines
 from cockpit.ui.text.glyphs import ASCII, UNICODE, wants_ascii
 from cockpit.ui.text.lines import fold, line, plain_text, to_strip
 from cockpit.ui.text.scores import delta_spans, number, score_spans, share
@@ -110,8 +111,10 @@ def test_the_machine_says_what_is_tight_in_words() -> None:
 
 @pytest.mark.parametrize("width", [30, 60, 80, 160])
 def test_the_title_fits(width: int) -> None:
-    picture = Picture(Path("/ws"), "a name", "/models/long/" + "m" * 60, "held_out.jsonl", "tagged:answer")
-    assert bars.title_line(picture, width, UNICODE).width <= max(width, 40)
+    snapshot = WorkspaceSnapshot(
+        Path("/ws"), "a name", "/models/long/" + "m" * 60, "held_out.jsonl", "tagged:answer"
+    )
+    assert bars.title_line(snapshot, width, UNICODE).width <= max(width, 40)
 
 
 # -- texts -------------------------------------------------------------------------------------------------------------
@@ -135,7 +138,7 @@ def test_a_strip_is_as_wide_as_it_was_asked_to_be() -> None:
 
 
 def test_a_progress_bar_shows_its_last_state() -> None:
-    assert log.log_line("10 %\r50 %\r90 %\n").plain == "90 %"
+    assert log_lines.log_line("10 %\r50 %\r90 %\n").plain == "90 %"
 
 
 def test_a_log_of_any_length_is_dressed_line_by_line() -> None:
@@ -143,9 +146,9 @@ def test_a_log_of_any_length_is_dressed_line_by_line() -> None:
 
     def dress(text: str):
         dressed.append(text)
-        return log.log_line(text)
+        return log_lines.log_line(text)
 
-    lines = log.LogLines([f"line {n}" for n in range(100_000)], dress)
+    lines = log_lines.LogLines([f"line {n}" for n in range(100_000)], dress)
     assert len(lines) == 100_000
     assert plain_text(lines[99_998:]) == "line 99998\nline 99999"
     assert lines[-1].plain == "line 99999"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import socket
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pytest
 
@@ -164,12 +165,28 @@ def test_a_loop_without_end_costs_its_time_and_no_more() -> None:
 
 
 def test_children_of_foreign_code_end_with_it(tmp_path: Path) -> None:
-    mark = tmp_path / "mark"
-    child = f"import time; time.sleep(3); open({str(mark)!r}, 'w')"
-    code = f"import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', {child!r}])"
-    run_code(code, seconds=5)
-    time.sleep(0.1)
-    assert not mark.exists()
+    held = tmp_path / "held"  # locked by the child for as long as it lives, whatever number it has
+    child = f"import fcntl, time\nf = open({str(held)!r}, 'w')\nfcntl.flock(f, fcntl.LOCK_EX)\n"
+    child += "f.write('x')\nf.flush()\ntime.sleep(600)"
+    code = f"import os, subprocess, sys, time\nsubprocess.Popen([sys.executable, '-c', {child!r}])\n"
+    code += f"while not os.path.exists({str(held)!r}) or not os.path.getsize({str(held)!r}): time.sleep(0.01)"
+    passed, why = run_code(code, seconds=20)
+    assert passed, why
+    assert held.read_text() == "x", "the child ran"
+    with held.open() as handle:
+        assert _locked_within(handle, 20), "the child outlived the code that started it"
+
+
+def _locked_within(handle: TextIO, seconds: float) -> bool:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.01)  # a killed process is gone a moment later
+        else:
+            return True
+    return False
 
 
 def test_foreign_code_sees_no_secrets_and_no_network(monkeypatch: pytest.MonkeyPatch) -> None:

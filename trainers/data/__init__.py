@@ -1,5 +1,5 @@
-"""Training data: rows of any shape as what each technique's trainer takes.
+"""Training data: rows of any shape as what each technique's trainer takes, tokenized once.
 
-May import: `cockpit.data`, `cockpit.contract`.
-Start reading at `rows.py`, then `demonstrations.py` or `preferences.py`.
+May import: `trainers.attempt`, `cockpit.data`, `cockpit.contract`.
+Start reading at `demonstrations.py` or `preferences.py`, then `rows.py`.
 """

@@ -1,86 +1,126 @@
-"""Rows of demonstrations -> what TRL's SFT takes, with the loss on the assistant's tokens alone."""
+"""Demonstrations -> what TRL's SFT takes, with the loss on the assistant's tokens alone.
+
+The rows are gone over twice and never held: once to see what there is (`selection`), once to make TRL's rows.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from cockpit.contract import CockpitError
+from cockpit.data.examples import Example
+from cockpit.data.messages import Message, spoken
+from trainers.attempt.attempt import Attempt
+from trainers.data.examples import no_shape, read_example, teaches
 from trainers.data.prompts import template_switches, training_prompt
-from trainers.data.rows import Message, Row, column, messages_of, prompt_of
-from trainers.loop.attempt import Attempt
+from trainers.data.rows import Row
+from trainers.data.selection import Learnable, Survey
 
 
-def sft_dataset(rows: list[Row], attempt: Attempt, tokenizer: Any) -> tuple[list[Row], dict[str, Any]]:
-    """TRL rows, and the settings of SFTConfig that they need. Raises CockpitError naming the row that fits nothing.
+def sft_dataset(
+    rows: Iterable[Row | Example], attempt: Attempt, tokenizer: Any
+) -> tuple[list[Row], dict[str, Any]]:
+    """TRL rows, and the settings of SFTConfig that they need. Raises CockpitError naming the row that fits nothing."""
+    made, settings = sft_rows(rows, attempt, tokenizer)
+    return list(made), settings
+
+
+def sft_rows(
+    rows: Iterable[Row | Example], attempt: Attempt, tokenizer: Any
+) -> tuple[Iterator[Row], dict[str, Any]]:
+    """The same, one row at a time; `rows` must be something that can be gone over twice.
 
     One answer a row becomes prompt and completion. Conversations of several turns keep their form where the chat
     template marks what the assistant says, else they become one row for each of its turns.
     """
-    chats = [_conversation(row, number, attempt) for number, row in enumerate(rows, 1)]
-    if all(chat is None for chat in chats):
-        return [{"text": str(row["text"])} for row in rows], {}
-    if any(chat is None for chat in chats):
-        raise CockpitError(
-            "some rows are conversations or prompt and completion, others plain text",
-            "Use one shape in a file.",
-            file=attempt.recipe.data.train,
+    survey = rows.survey if isinstance(rows, Learnable) else Survey.of(_demonstrations(rows, attempt))
+    _check(survey, attempt, tokenizer.chat_template)
+    if survey.rows == survey.texts:
+        return ({"text": example.text} for example in _demonstrations(rows, attempt)), {}
+    fold = survey.reasoning and "reasoning_content" not in (tokenizer.chat_template or "")
+    if fold:
+        attempt.notice(
+            "The chat template knows no reasoning_content: it stands in <think> tags before the answer."
         )
-    turns = [chat for chat in chats if chat is not None]
-    masks = [_mask(row, chat, attempt) for row, chat in zip(rows, turns, strict=True)]
-    several = any(sum(turn["role"] == "assistant" for turn in chat) > 1 for chat in turns)
-    if tokenizer.chat_template is None and any(len(chat) > 2 for chat in turns):
-        raise CockpitError(
-            "this tokenizer has no chat template, so conversations of several turns can't be rendered",
-            "Use prompt and completion, or a model with a chat template.",
-            file=attempt.recipe.data.train,
+    chats = (_plain(example, fold=fold) for example in _demonstrations(rows, attempt))
+    if survey.masked:
+        attempt.notice(
+            "Loss on the messages that `trainable` or `weight` names: each became a row of its own."
         )
-    masked = any(mask is not None for mask in masks)
-    if masked:
-        attempt.notice("Loss on the messages that `trainable` names: each became a row of its own.")
-    elif several and "{% generation" in (tokenizer.chat_template or ""):
+    elif survey.several and "{% generation" in (tokenizer.chat_template or ""):
         attempt.notice(
             "Loss on the assistant's tokens of every turn, by the chat template's generation markers."
         )
-        return [{"messages": chat} | _switches(attempt) for chat in turns], {"assistant_only_loss": True}
-    if several and not masked:
+        beside = _switches(attempt)
+        made = ({"messages": list(e.chat)} | beside | _tools(e, survey) for e in chats)
+        return made, {"assistant_only_loss": True}
+    elif survey.several:
         attempt.notice(
             "The chat template has no generation markers, so each of the assistant's turns became a row of its own."
         )
-    return [
-        _pair(tokenizer, chat, cut, attempt)
-        for chat, mask in zip(turns, masks, strict=True)
-        for cut in _answers(chat)
-        if mask is None or mask[cut]
-    ], {}
+    pairs = (
+        _pair(tokenizer, list(example.chat), cut, attempt) | _tools(example, survey)
+        for example in chats
+        for cut in _answers(example.chat)
+        if example.trainable is None or example.trainable[cut]
+    )
+    return pairs, {}
 
 
-def _mask(row: Row, chat: list[Message], attempt: Attempt) -> list[bool] | None:
-    """Which messages are learnt (a scored trajectory's `trainable`); None where the row leaves it to us."""
-    mask = column(row, "trainable", attempt.recipe.data.columns)
-    return [bool(value) for value in mask] if isinstance(mask, list) and len(mask) >= len(chat) else None
+def _demonstrations(rows: Iterable[Row | Example], attempt: Attempt) -> Iterator[Example]:
+    """Each row read; plain text has no chat. Raises CockpitError for a row that shows no answer."""
+    for number, row in enumerate(rows, 1):
+        if isinstance(row, Example):
+            yield row
+            continue
+        example = read_example(row, number, attempt.recipe)
+        if not teaches(example):
+            raise no_shape(number, row, attempt.recipe)
+        yield example
 
 
-def _conversation(row: Row, number: int, attempt: Attempt) -> list[Message] | None:
-    """One row as messages that end with the assistant; None for plain text."""
-    columns = attempt.recipe.data.columns
-    chat = messages_of(row, columns)
-    if chat is None:
-        prompt = prompt_of(row, columns)
-        said = column(row, "completion", columns)
-        if said is None:
-            said = column(row, "answer", columns)
-        if prompt is None and isinstance(row.get("text"), str):
-            return None
-        if prompt is None or said is None:
-            raise _no_shape(row, number, attempt)
-        head = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
-        text = said[-1].get("content", "") if isinstance(said, list) else str(said)
-        chat = [*head, {"role": "assistant", "content": text}]
-    while chat and chat[-1]["role"] != "assistant":
-        chat = chat[:-1]
-    if len(chat) < 2:
-        raise _no_shape(row, number, attempt)
-    return chat
+def _check(survey: Survey, attempt: Attempt, template: str | None) -> None:
+    """Raise CockpitError for what this tokenizer would leave out of the training text."""
+    file = attempt.recipe.data.train
+    if survey.texts not in (0, survey.rows):
+        raise CockpitError(
+            "some rows are conversations or prompt and completion, others plain text",
+            "Use one shape in a file.",
+            file=file,
+        )
+    if template is None and survey.longest > 2:
+        raise CockpitError(
+            "this tokenizer has no chat template, so conversations of several turns can't be rendered",
+            "Use prompt and completion, or a model with a chat template.",
+            file=file,
+        )
+    for there, word, what in (
+        (survey.calls, "tool_calls", "call tools"),
+        (survey.tools, "tools", "name tools that may be called"),
+    ):
+        if there and word not in (template or ""):
+            raise CockpitError(
+                f"rows {what}, and this model's chat template leaves `{word}` out",
+                "Use a model whose template renders them, or set trainer.chat_template_path.",
+                file=file,
+            )
+
+
+def _plain(example: Example, *, fold: bool) -> Example:
+    """The example; with `fold` its reasoning in tags within the text."""
+    if not fold:
+        return example
+    return replace(
+        example,
+        chat=tuple(
+            {key: value for key, value in turn.items() if key != "reasoning_content"}
+            | {"content": spoken(turn)}
+            for turn in example.chat
+        ),
+    )
 
 
 def _pair(tokenizer: Any, chat: list[Message], cut: int, attempt: Attempt) -> Row:
@@ -92,19 +132,17 @@ def _pair(tokenizer: Any, chat: list[Message], cut: int, attempt: Attempt) -> Ro
     return {"prompt": prompt, "completion": [chat[cut]]} | _switches(attempt)
 
 
-def _answers(chat: list[Message]) -> list[int]:
+def _answers(chat: tuple[Message, ...]) -> list[int]:
     return [index for index, turn in enumerate(chat) if turn["role"] == "assistant" and index > 0]
+
+
+def _tools(example: Example, survey: Survey) -> Row:
+    """The tools as TRL takes them: JSON text, for a table would mix the fields of all tools."""
+    if not survey.tools:
+        return {}
+    return {"tools": json.dumps(example.tools, ensure_ascii=False) if example.tools else None}
 
 
 def _switches(attempt: Attempt) -> dict[str, Any]:
     switches = template_switches(attempt.recipe)
     return {"chat_template_kwargs": switches} if switches else {}
-
-
-def _no_shape(row: Row, number: int, attempt: Attempt) -> CockpitError:
-    return CockpitError(
-        f"row {number} has no demonstration to learn from: its columns are {', '.join(row)}",
-        "It needs messages, or prompt and completion (question and answer, instruction and output), or text; "
-        "name the columns under data.columns.",
-        file=attempt.recipe.data.train,
-    )

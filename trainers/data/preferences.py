@@ -9,14 +9,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from trainers.data.examples import Count, Example, no_use, read_examples
+from cockpit.contract import CockpitError
+from cockpit.data.examples import Example
+from cockpit.data.messages import spoken
+from trainers.attempt.attempt import Attempt
+from trainers.data.examples import Count, no_use, read_examples
+from trainers.data.freshness import flag_stale
 from trainers.data.prompts import template_switches, training_prompt
 from trainers.data.rows import Prompt, Row
-from trainers.loop.attempt import Attempt
-from trainers.rollouts.freshness import flag_stale
 
 
 @dataclass(frozen=True)
@@ -27,9 +31,10 @@ class Pair:
     chosen: str
     rejected: str
     group: str
+    tools: tuple[Row, ...] = ()
 
 
-def pairs_of(rows: list[Row], attempt: Attempt) -> list[Pair]:
+def pairs_of(rows: Iterable[Row], attempt: Attempt) -> list[Pair]:
     """Every pair that the rows hold, and a line in the log that says so. Raises CockpitError where there is none."""
     examples = read_examples(rows, attempt.recipe)
     flag_stale(examples, attempt)
@@ -40,7 +45,9 @@ def pairs_of(rows: list[Row], attempt: Attempt) -> list[Pair]:
             count.left_out["without a prompt and an answer"] += 1
         elif example.rejected is not None:
             count.used["pairs"] += 1
-            made.append(Pair(example.prompt, example.said, example.rejected, key_of(example.prompt)))
+            made.append(
+                Pair(example.prompt, example.said, example.rejected, key_of(example.prompt), example.tools)
+            )
         else:
             grouped[example.group or key_of(example.prompt)].append(example)
     for group, members in grouped.items():
@@ -62,7 +69,20 @@ def _pairs_of_group(group: str, members: list[Example], count: Count) -> list[Pa
         count.left_out["in groups without a difference"] += len(members)
         return []
     count.used["rated answers"] += len(members)
-    return [Pair(best[1].prompt or "", best[1].said or "", worst[1].said or "", group)]
+    answers = [text_alone(member, "pairs are") for member in (best[1], worst[1])]
+    return [Pair(best[1].prompt or "", answers[0], answers[1], group, best[1].tools)]
+
+
+def text_alone(example: Example, what: str) -> str:
+    """The answer as text, its reasoning in tags. Raises CockpitError for one that calls a tool."""
+    if not example.chat:
+        return example.said or ""
+    if example.chat[-1].get("tool_calls"):
+        raise CockpitError(
+            f"row {example.number}: its answer calls a tool, and {what} learnt as text alone",
+            "Learn such answers with SFT, as messages.",
+        )
+    return spoken(example.chat[-1])
 
 
 def _rated(example: Example) -> bool:
@@ -78,11 +98,12 @@ def preference_dataset(attempt: Attempt, pairs: list[Pair], tokenizer: Any) -> l
             "rejected": answer(tokenizer, pair.rejected),
         }
         | switches(attempt)
+        | tools_column(pair.tools)
         for pair in pairs
     ]
 
 
-def label_dataset(rows: list[Row], attempt: Attempt, tokenizer: Any) -> list[Row]:
+def label_dataset(rows: Iterable[Row], attempt: Attempt, tokenizer: Any) -> list[Row]:
     """TRL rows with prompt, completion and label. Raises CockpitError where no row says yes or no."""
     recipe = attempt.recipe
     examples = read_examples(rows, recipe)
@@ -92,7 +113,7 @@ def label_dataset(rows: list[Row], attempt: Attempt, tokenizer: Any) -> list[Row
         if example.said is None or example.prompt is None:
             count.left_out["without a prompt and an answer"] += 1
             continue
-        said = [(example.said, example.good)]
+        said = [(text_alone(example, "labelled answers are"), example.good)]
         if example.rejected is not None:
             said = [(example.said, True), (example.rejected, False)]
         elif example.good is None:
@@ -101,7 +122,9 @@ def label_dataset(rows: list[Row], attempt: Attempt, tokenizer: Any) -> list[Row
         count.used["pairs" if example.rejected is not None else "labelled"] += 1
         prompt = training_prompt(tokenizer, example.prompt, recipe)
         made += [
-            {"prompt": prompt, "completion": answer(tokenizer, text), "label": bool(good)} | switches(attempt)
+            {"prompt": prompt, "completion": answer(tokenizer, text), "label": bool(good)}
+            | switches(attempt)
+            | tools_column(example.tools)
             for text, good in said
         ]
     if not made:
@@ -139,6 +162,11 @@ def switches(attempt: Attempt) -> dict[str, Any]:
     """The chat template's switches, as a column that TRL reads; nothing where there are none."""
     given = template_switches(attempt.recipe)
     return {"chat_template_kwargs": given} if given else {}
+
+
+def tools_column(tools: tuple[Row, ...]) -> dict[str, Any]:
+    """Tools as TRL takes them, JSON text; nothing where there are none."""
+    return {"tools": json.dumps(tools, ensure_ascii=False)} if tools else {}
 
 
 def key_of(prompt: Prompt) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from cockpit.contract import Recipe
-from trainers.data.rows import Message, Prompt
+from cockpit.data.messages import Message
+from cockpit.data.rows import Prompt, Row
 
 
 def with_system(prompt: Prompt, recipe: Recipe) -> list[Message]:
@@ -31,12 +33,16 @@ def template_switches(recipe: Recipe) -> dict[str, Any]:
     return {} if thinking is None else {"enable_thinking": thinking}
 
 
-def prompt_text(tokenizer: Any, prompt: Prompt, recipe: Recipe) -> str:
-    """The exact text that the model continues, special tokens included."""
+def prompt_text(tokenizer: Any, prompt: Prompt, recipe: Recipe, tools: Sequence[Row] = ()) -> str:
+    """The exact text that the model continues, special tokens included; `tools` are those that it may call."""
     if tokenizer.chat_template is None:
         return plain(prompt, recipe)
     return tokenizer.apply_chat_template(
-        with_system(prompt, recipe), add_generation_prompt=True, tokenize=False, **template_switches(recipe)
+        with_system(prompt, recipe),
+        tools=list(tools) or None,
+        add_generation_prompt=True,
+        tokenize=False,
+        **template_switches(recipe),
     )
 
 

@@ -6,12 +6,14 @@ than before an answer, a switch that one side does not know, a doubled BOS: all 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
+from trainers.attempt.attempt import Attempt
 from trainers.data.prompts import prompt_text
 from trainers.data.rows import Row
-from trainers.loop.attempt import RANK, Attempt
 
 ROWS = 3
 _COLUMNS = (
@@ -23,12 +25,12 @@ _COLUMNS = (
 """What TRL's trainers call the token ids of a whole row: SFT and RFT, DPO, KTO, ORPO."""
 
 
-def check_tokens(trainer: Any, examples: Sequence[Row], attempt: Attempt, tokenizer: Any) -> None:
+def check_tokens(trainer: Any, examples: Iterable[Row], attempt: Attempt, tokenizer: Any) -> None:
     """Compare the first rows of what `trainer` made of `examples`; a difference is a finding, gravest of all."""
-    if RANK:
+    if not attempt.processes.first:
         return
     checked = 0
-    for number, example in enumerate(examples[:ROWS], 1):
+    for number, example in enumerate(islice(examples, ROWS), 1):
         scored = _scored(example, attempt, tokenizer)
         try:
             trained = _trained(trainer, number - 1, example)
@@ -55,7 +57,11 @@ def _scored(example: Row, attempt: Attempt, tokenizer: Any) -> list[int] | None:
         prompt = turns[:first] or None
     if prompt is None:
         return None
-    text = prompt if isinstance(prompt, str) else prompt_text(tokenizer, prompt, attempt.recipe)
+    text = (
+        prompt
+        if isinstance(prompt, str)
+        else prompt_text(tokenizer, prompt, attempt.recipe, json.loads(example.get("tools") or "[]"))
+    )
     return tokenizer(text, add_special_tokens=tokenizer.chat_template is None)["input_ids"]
 
 

@@ -2,38 +2,95 @@
 
 from __future__ import annotations
 
-from trainers.data.examples import Count, Example, no_use, read_examples
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from cockpit.data.examples import Example
+from trainers.attempt.attempt import Attempt
+from trainers.data.examples import Count, no_shape, no_use, read_example, teaches
+from trainers.data.freshness import flag_stale
 from trainers.data.rows import Row
-from trainers.loop.attempt import Attempt
-from trainers.rollouts.freshness import flag_stale
 
 
-def learnable(rows: list[Row], attempt: Attempt) -> list[Row]:
-    """The rows for SFT, those of other shapes as conversations. Raises CockpitError where nothing is left.
+@dataclass
+class Survey:
+    """What there is among the demonstrations: `several` answers in one row, masks, and what only templates render."""
 
-    Rows that say nothing of better or worse stay as they are. A mask of trained messages is kept.
+    rows: int = 0
+    texts: int = 0
+    longest: int = 0
+    several: bool = False
+    masked: bool = False
+    tools: bool = False
+    calls: bool = False
+    reasoning: bool = False
+
+    @classmethod
+    def of(cls, examples: Iterable[Example]) -> Survey:
+        """Look at all of them."""
+        made = cls()
+        for example in examples:
+            made.add(example)
+        return made
+
+    def add(self, example: Example) -> None:
+        """Look at one of them."""
+        self.rows += 1
+        self.texts += not example.chat
+        self.longest = max(self.longest, len(example.chat))
+        self.several |= sum(turn["role"] == "assistant" for turn in example.chat) > 1
+        self.masked |= example.trainable is not None
+        self.tools |= bool(example.tools)
+        self.calls |= any("tool_calls" in turn for turn in example.chat)
+        self.reasoning |= any("reasoning_content" in turn for turn in example.chat)
+
+
+class Learnable:
+    """The examples of some rows that are worth learning; read anew each time, so that none of them is kept."""
+
+    def __init__(self, rows: Iterable[Row], attempt: Attempt) -> None:
+        self._rows, self._recipe = rows, attempt.recipe
+        self.survey = Survey()
+
+    def __iter__(self) -> Iterator[Example]:
+        for why, example in self.judged():
+            if not why:
+                yield example
+
+    def judged(self) -> Iterator[tuple[str, Example]]:
+        """Each example with why it is left out, empty where it isn't. Raises CockpitError for one without an answer."""
+        for number, row in enumerate(self._rows, 1):
+            example = read_example(row, number, self._recipe)
+            why = _left_out(row, example)
+            if not why and not teaches(example):
+                raise no_shape(number, row, self._recipe)
+            yield why, example
+
+
+def learnable(rows: Iterable[Row], attempt: Attempt) -> Learnable:
+    """The demonstrations among these rows. Raises CockpitError where nothing is left.
+
+    Rows that say nothing of better or worse are demonstrations. A mask of trained messages is kept.
     """
-    examples = read_examples(rows, attempt.recipe)
-    flag_stale(examples, attempt)
-    count, made = Count(rows=len(rows)), list[Row]()
-    for row, example in zip(rows, examples, strict=True):
-        why = _left_out(row, example)
+    made, count = Learnable(rows, attempt), Count()
+    policies: list[str | None] = []
+    for why, example in made.judged():
+        count.rows += 1
+        policies.append(example.policy)
         if why:
             count.left_out[why] += 1
             continue
+        made.survey.add(example)
         if example.rejected is not None:
             count.used["better answers of pairs"] += 1
-            made.append({"messages": list(example.chat)})
-        elif example.trainable is not None:
-            count.used["conversations with a mask"] += 1
-            made.append({"messages": list(example.chat), "trainable": list(example.trainable)})
         else:
-            count.used["demonstrations"] += 1
-            made.append(row)
-    if not made:
+            count.used["demonstrations" if example.trainable is None else "conversations with a mask"] += 1
+    if any(policies):
+        flag_stale([Example(policy=policy) for policy in policies], attempt)
+    if not count.used:
         raise no_use(attempt.recipe, count, "answers that are worth learning")
     if count.left_out or len(count.used) > 1 or "demonstrations" not in count.used:
-        attempt.notice(count.sentence(len(made), "demonstrations"))
+        attempt.notice(count.sentence(count.used.total(), "demonstrations"))
     return made
 
 

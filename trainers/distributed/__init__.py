@@ -1,5 +1,5 @@
-"""Several processes of one run: who writes, how they agree, sharded weights.
+"""Several processes of one run, which accelerate started: who writes, how they agree, sharded weights.
 
-May import: `cockpit.contract`.
-Start reading at `ranks.py`.
+May import: `trainers.attempt`, `cockpit.contract`. Only `loop/frame.py` imports it, and only where there are several.
+Start reading at `together.py`.
 """

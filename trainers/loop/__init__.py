@@ -1,5 +1,5 @@
-"""The frame of a run: attempt, training with mid-evals, checkpoints, ending.
+"""A run from its first event to its last: frame, settings, TRL's trainers as the cockpit runs them, mid-eval.
 
-May import: every package of trainers.
-Start reading at `attempt.py`, `train.py`, `mid_eval.py`.
+May import: every other package of trainers but `rollouts` and `spotcheck`.
+Start reading at a script (`trainers/sft.py`), then `frame.py`, `train.py`, `mid_eval.py`.
 """

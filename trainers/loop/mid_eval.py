@@ -1,4 +1,4 @@
-"""The mid-eval: checkpoint, mini-eval, early stop, best kept; one callback for every technique.
+"""The mid-eval: checkpoint, score, early stop, best kept; one callback for every technique.
 
 Source: "Long training: checkpoint, mid-eval, early-stop in-script". A checkpoint every N steps or every quarter of
 an epoch, whichever comes first; after each the real scorer on 5-10 items; stop when `patience` checkpoints brought
@@ -14,40 +14,46 @@ from typing import Any
 from transformers import TrainerCallback
 
 from cockpit.contract.events import CheckpointReason
-from trainers.data.prompts import prompt_text
-from trainers.data.rows import Item
-from trainers.distributed import ranks, sharded
-from trainers.distributed.ranks import RANK
-from trainers.loop import checkpoints
-from trainers.loop.attempt import Attempt
+from trainers.attempt import checkpoints
+from trainers.attempt.attempt import Attempt
+from trainers.attempt.checkpoints import EvalState
+from trainers.attempt.signals import Stopped
 from trainers.loop.progress import Progress, interval
-from trainers.loop.signals import Stopped
-from trainers.model.generate import generate
-from trainers.scoring.engine import Engine
-from trainers.scoring.pair_scoring import score_pairs
-from trainers.scoring.scoring import score_items
+from trainers.scoring.scoring import Scorer
 
 
 class MidEval(Progress, TrainerCallback):
     """Asks transformers to save at the right steps, and does the rest when the files are written.
 
-    The order is checkpoint first, then mini-eval: a run that is killed in the middle keeps the checkpoint, and a
-    resume does the mini-eval that is `due`. `trainer` is set by whoever adds the callback.
+    The order is checkpoint first, then mid-eval: a run that is killed in the middle keeps the checkpoint, and a
+    resume does the mid-eval that is `due`.
     """
 
-    def __init__(
-        self, attempt: Attempt, tokenizer: Any, items: list[Item], verifier: Any, use_cache: bool
-    ) -> None:
+    def __init__(self, attempt: Attempt, trainer: Any, scorer: Scorer) -> None:
         super().__init__(attempt)
-        self.tokenizer = tokenizer
-        self.items = items
-        self.verifier = verifier
-        self.use_cache = use_cache
-        self.engine = Engine(attempt)
+        self.trainer = trainer
+        self.scorer = scorer
+        self.processes = attempt.processes
         self.every = attempt.recipe.mid_eval.every_steps
         self.reason: CheckpointReason = "periodic"
-        self.trainer: Any = None
-        self.save_error: str | None = None
+
+    def settled(self, start: Path | None) -> bool:
+        """Return True if nothing is left to train at `start`: then not even `train()` may run, for it adds a step.
+
+        A mid-eval that the earlier process did not get to is done first; it may be the one that stops the run.
+        """
+        if start is None:
+            return False
+        self.state = EvalState.load(start)
+        step = checkpoints.step_of(start) or 0
+        self.trainer.state.global_step = step
+        if self.state.due:
+            self.trainer._load_from_checkpoint(str(start))
+            if self.processes.first and self.evaluate(self.trainer.model, start, step, None):
+                self.attempt.out.publish_best(step)
+            self.state = self.processes.from_first(self.state)
+        stop = self.attempt.told_to_stop()
+        return checkpoints.finished(start) or self.state.early_stopped or stop
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         batches = len(kwargs["train_dataloader"])
@@ -61,7 +67,7 @@ class MidEval(Progress, TrainerCallback):
         self.state.due = due or "evaluate" in wanted
         if "stop" in wanted:  # `attempt.stop` may have been set since they agreed, and here alone
             self.reason = "stop"
-            # A mini-eval that the schedule asks for waits for the resume; one that was only asked for does not.
+            # A mid-eval that the schedule asks for waits for the resume; one that was only asked for does not.
             self.state.due = due
             control.should_training_stop = True
         elif due:
@@ -75,15 +81,15 @@ class MidEval(Progress, TrainerCallback):
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         step = state.global_step
         written = Path(args.output_dir) / f"checkpoint-{step}"
-        if ranks.agree(self.save_error is not None)[0] and self.save_error is None:
-            self.save_error = "another process could not write its part"
+        failed = self.trainer.save_error is not None
+        if self.processes.agree(failed)[0] and not failed:
+            self.trainer.save_error = "another process could not write its part"
         folder = self._publish(written, step) if state.is_world_process_zero else None
         best = False
         model = getattr(kwargs["model"], "policy", kwargs["model"])  # PPO's holds the value model as well
         if folder is not None and self.state.due and not self.attempt.stop:
             best = self.evaluate(model, folder, step, state.epoch, scheduled=self.reason != "request")
-        if sharded.is_sharded(model):
-            self._take_part(model, step)
+        self.processes.take_part(model, self.scorer.ask, self.attempt.stop)
         if folder is not None:
             self.attempt.out.checkpoint(step, best=best, reason=self.reason)
             keep = self.attempt.recipe.mid_eval.keep_last
@@ -92,33 +98,21 @@ class MidEval(Progress, TrainerCallback):
                 self.attempt.out.stage("training", f"step {step}")
         for request in self.asked:
             request.done()
-        self.asked, self.save_error = [], None
-        self.state = ranks.from_first(self.state)
+        self.asked, self.trainer.save_error = [], None
+        self.state = self.processes.from_first(self.state)
         if self.state.early_stopped or self.attempt.told_to_stop():
             control.should_training_stop = True
 
     def evaluate(
         self, model: Any, folder: Path, step: int, epoch: float | None, *, scheduled: bool = True
     ) -> bool:
-        """Run the mini-eval on `folder`'s weights, which `model` holds; whether it is the best so far.
+        """Score `folder`'s weights, which `model` holds; return True if they are the best so far.
 
-        A stop in the middle leaves it due. Only scheduled mini-evals count towards `patience`.
+        A stop in the middle leaves it due. Only scheduled mid-evals count towards `patience`.
         """
         self.attempt.out.stage("evaluating", f"mini-eval at step {step}")
-        spread = sharded.is_sharded(model)
         try:
-            scored = score_items(
-                self.engine,
-                sharded.calls(model) if spread else lambda: model,
-                self.tokenizer,
-                self.items,
-                self.verifier,
-                self.attempt.recipe,
-                weights=folder,
-                step=step,
-                split="eval",
-                stop=sharded.TogetherStop(self.attempt.stop) if spread else self.attempt.stop,
-            )
+            scored = self.scorer.score(self.processes.lend(model), weights=folder, step=step, split="eval")
         except Stopped:
             return False
         best = self.judge(scored.score, step, scheduled=scheduled)
@@ -127,32 +121,13 @@ class MidEval(Progress, TrainerCallback):
         self.report(step, epoch, best, scored)
         return best
 
-    def _take_part(self, model: Any, step: int) -> None:
-        """Where no process holds the whole model: ask it what rank 0 asks it, when rank 0 does."""
-        if RANK == 0:
-            sharded.release()
-            return
-        recipe, stop = self.attempt.recipe, sharded.TogetherStop(self.attempt.stop)
-
-        def ask() -> None:
-            if recipe.technique == "reward":
-                pairs: list[Any] = self.items
-                score_pairs(model, self.tokenizer, pairs, recipe, step=step, split="eval", stop=stop)
-            else:
-                prompts = [prompt_text(self.tokenizer, item.prompt, recipe) for item in self.items]
-                generate(model, self.tokenizer, prompts, recipe.generation, seed=recipe.seed, stop=stop)
-
-        sharded.follow(ask)
-
     def _publish(self, written: Path, step: int) -> Path | None:
-        """The checkpoint under its final name; None, with a notice, where the disk would not take it."""
-        error = self.save_error
-        self.save_error = None
+        """Return the checkpoint under its final name; None, with a notice, where the disk would not take it."""
+        error = self.trainer.save_error
+        self.trainer.save_error = None
         if error is None:
             try:
-                return checkpoints.publish(
-                    self.attempt.layout, written, step, self.state, use_cache=self.use_cache
-                )
+                return checkpoints.publish(self.attempt.layout, written, step, self.state)
             except OSError as caught:
                 error = str(caught)
         checkpoints.clear_unfinished(self.attempt.layout)
@@ -161,10 +136,10 @@ class MidEval(Progress, TrainerCallback):
 
     def _poll(self) -> set[str]:
         """Take up requests from the cockpit, the same ones in every process; a stop is answered like a signal."""
-        if RANK == 0:
+        if self.processes.first:
             self.poll()
         names = {request.name for request in self.asked}
-        agreed = ranks.agree(bool(self.attempt.stop), "evaluate" in names, "checkpoint" in names)
+        agreed = self.processes.agree(bool(self.attempt.stop), "evaluate" in names, "checkpoint" in names)
         if agreed[0]:
             self.attempt.stop.follow()
         return {

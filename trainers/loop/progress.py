@@ -1,12 +1,12 @@
-"""How far a run has come by its mini-evals: best so far, early stop, what the cockpit asked for. Without torch."""
+"""How far a run has come by its mid-evals: best so far, early stop, what the cockpit asked for. Without torch."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from cockpit.contract import control as requests
-from trainers.loop.attempt import Attempt
-from trainers.loop.checkpoints import EvalState
+from trainers.attempt.attempt import Attempt
+from trainers.attempt.checkpoints import EvalState
 from trainers.scoring.scoring import Scored
 
 
@@ -19,7 +19,7 @@ class Progress:
         self.asked: list[requests.Request] = []
 
     def judge(self, score: float, step: int, *, scheduled: bool) -> bool:
-        """Fold a score into the early-stop state; whether it is the best so far."""
+        """Fold a score into the early-stop state; return True if it is the best so far."""
         settings, state = self.attempt.recipe.mid_eval, self.state
         best = state.best_score is None or score > state.best_score + settings.min_delta
         if best:
@@ -35,7 +35,7 @@ class Progress:
         return best
 
     def report(self, step: int, epoch: float | None, best: bool, scored: Scored) -> None:
-        """Write the answers, the event and the metrics of a mini-eval."""
+        """Write the answers, the event and the metrics of a mid-eval."""
         out, state = self.attempt.out, self.state
         path = out.samples(step, "eval", scored.rows)
         out.mid_eval(

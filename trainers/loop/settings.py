@@ -8,29 +8,10 @@ import importlib.metadata
 from typing import Any, TypeVar
 
 from cockpit.contract import CockpitError, Recipe
-from cockpit.contract.renamed import RENAMED
-from trainers.distributed import ranks
-from trainers.loop.attempt import Attempt
+from cockpit.contract.setting_names import DECIDED, GONE, recipe_name
+from trainers.attempt.attempt import Attempt
 
 Config = TypeVar("Config")
-
-# Fields of TRL that another part of the recipe, or the cockpit, decides.
-DECIDED = {
-    "output_dir": "the attempt's folder",
-    "run_name": "the experiment's id",
-    "report_to": "report_to of the recipe",
-    "seed": "seed of the recipe",
-    "save_strategy": "mid_eval.every_steps and mid_eval.every_epochs",
-    "save_steps": "mid_eval.every_steps and mid_eval.every_epochs",
-    "save_total_limit": "mid_eval.keep_last",
-    "eval_strategy": "mid_eval.every_steps",
-    "eval_steps": "mid_eval.every_steps",
-    "load_best_model_at_end": "the best checkpoint, which is always kept",
-    "resume_from_checkpoint": "--resume",
-    "reward_weights": "rewards of the recipe",
-    "enable_jit_checkpoint": "the trainer's own signal handlers",
-    "push_to_hub": "nothing: checkpoints stay in the attempt's folder",
-}
 
 ON_CPU = {
     "use_cpu": True,
@@ -43,7 +24,7 @@ ON_CPU = {
 
 
 def build(config_class: type[Config], attempt: Attempt, **fixed: Any) -> Config:
-    """TRL's config for this attempt; `fixed` is what the technique itself needs.
+    """Return TRL's config for this attempt; `fixed` is what the technique itself needs.
 
     Raises CockpitError for a field that TRL does not know (naming those that come close), for one that the cockpit
     decides, and for a value that TRL refuses.
@@ -82,14 +63,14 @@ def build(config_class: type[Config], attempt: Attempt, **fixed: Any) -> Config:
         ) from error
 
 
-def ppo_fixed(recipe: Recipe) -> dict[str, Any]:
+def ppo_fixed(recipe: Recipe, world: int) -> dict[str, Any]:
     """What PPOConfig of TRL 1.12.0 needs to behave like the others: steps instead of episodes, and an end token."""
     given = recipe.trainer
     fixed: dict[str, Any] = {"stop_token": "eos", "num_sample_generations": 0, "eval_strategy": "no"}
     fixed["response_length"] = given.get("response_length", recipe.generation.max_new_tokens)
     steps = given.get("max_steps")
     if isinstance(steps, int) and steps > 0:
-        batch = ranks.WORLD * int(str(given.get("per_device_train_batch_size", 8)))
+        batch = world * int(str(given.get("per_device_train_batch_size", 8)))
         fixed["total_episodes"] = steps * batch * int(str(given.get("gradient_accumulation_steps", 1)))
     return fixed
 
@@ -100,10 +81,9 @@ def check_names(config_class: type[Any], given: dict[str, Any], technique: str) 
     for name in given:
         if name in DECIDED:
             raise CockpitError(f"trainer.{name} is not set here: it follows {DECIDED[name]}", "Leave it out.")
-        if name in RENAMED and name not in known:
-            raise CockpitError(
-                f"trainer.{name} is not a name that {technique} takes", f"It is now {RENAMED[name]}."
-            )
+        now = GONE.get(name) or recipe_name(name, technique)
+        if now != name and name not in known:
+            raise CockpitError(f"trainer.{name} is not a name that {technique} takes", f"It is now {now}.")
         if name not in known:
             close = difflib.get_close_matches(name, known, n=5, cutoff=0.5)
             hint = f"Close to it: {', '.join(close)}." if close else f"It takes: {', '.join(sorted(known))}."

@@ -1,5 +1,5 @@
-"""Tokenizer, model and adapter: load, generate, keep what was expensive to make.
+"""Tokenizer, model and adapter: load them, ask them.
 
-May import: `cockpit.contract`, `trainers.distributed`.
+May import: `trainers.attempt`, `cockpit.contract`.
 Start reading at `loading.py`.
 """

@@ -70,7 +70,7 @@ def vectors(embed: Embedder, texts: list[str], cache: Path | None, until: float 
     """Vectors [texts read, width] in order: those of the cache, else the model's, as many as fit before `until`."""
     import torch
 
-    from trainers.model import cache as caching
+    from trainers.attempt import cache as caching
 
     parts = {
         "model": embed.key,
@@ -116,7 +116,7 @@ class Embedder:
     def __init__(self, folder: str) -> None:
         from transformers import AutoModel, AutoTokenizer
 
-        from trainers.report.summary import weights_key
+        from trainers.attempt.checkpoints import weights_key
 
         weights = any(Path(folder).glob("*.safetensors"))
         self.key = weights_key(Path(folder)) if weights else None

@@ -1,4 +1,4 @@
-"""Batched generation, greedy by default: one code for the mini-eval inside a run and the held-out pass after it."""
+"""Batched generation, greedy by default: one code for the mid-eval inside a run and the held-out pass after it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cockpit.contract.recipe import GenerationSettings
-from trainers.distributed.sharded import is_sharded
-from trainers.loop.signals import StopFlag, Stopped
+from trainers.attempt.signals import StopFlag, Stopped
 
 
 @dataclass(frozen=True)
@@ -28,33 +27,35 @@ def generate(
     settings: GenerationSettings,
     *,
     seed: int = 0,
+    synced: bool = False,
     stop: StopFlag | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Completion]:
     """Continue each rendered prompt. Leaves the model's mode, its cache switch and every RNG as they were.
 
-    Sampled settings are seeded, so that the same model gives the same answers. Raises Stopped between batches.
+    Sampled settings are seeded, so that the same model gives the same answers. `synced`: the model is spread over
+    processes, which ask it all at once and go on until the last one is done. Raises Stopped between batches.
     """
     done: list[Completion] = []
-    with _scoring(model, seed):
+    with _scoring(model, seed, synced):
         for start in range(0, len(prompts), settings.batch_size):
             if stop:
                 raise Stopped
-            done += _batch(model, tokenizer, prompts[start : start + settings.batch_size], settings)
+            done += _batch(model, tokenizer, prompts[start : start + settings.batch_size], settings, synced)
             if progress is not None:
                 progress(len(done), len(prompts))
     return done
 
 
 @contextlib.contextmanager
-def _scoring(model: Any, seed: int) -> Iterator[None]:
-    """Eval mode and a seeded RNG, undone afterwards: a mini-eval must not change what training does next."""
+def _scoring(model: Any, seed: int, synced: bool) -> Iterator[None]:
+    """Eval mode and a seeded RNG, undone afterwards: a mid-eval must not change what training does next."""
     import torch
 
     was_training = model.training
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []
     # What a sharded model gathers to answer is kept for the next step of training, which inference mode forbids.
-    without_gradients = torch.no_grad() if is_sharded(model) else torch.inference_mode()
+    without_gradients = torch.no_grad() if synced else torch.inference_mode()
     model.eval()
     try:
         with torch.random.fork_rng(devices=devices), without_gradients:
@@ -64,7 +65,9 @@ def _scoring(model: Any, seed: int) -> Iterator[None]:
         model.train(was_training)
 
 
-def _batch(model: Any, tokenizer: Any, prompts: list[str], settings: GenerationSettings) -> list[Completion]:
+def _batch(
+    model: Any, tokenizer: Any, prompts: list[str], settings: GenerationSettings, synced: bool
+) -> list[Completion]:
     import torch
 
     side, tokenizer.padding_side = tokenizer.padding_side, "left"
@@ -91,9 +94,7 @@ def _batch(model: Any, tokenizer: Any, prompts: list[str], settings: GenerationS
         pad_token_id=tokenizer.pad_token_id,
         eos_token_id=sorted(end_tokens(model.generation_config, tokenizer)),
         use_cache=True,
-        synced_gpus=is_sharded(
-            model
-        ),  # each process goes on until the last one is done, for all are asked at once
+        synced_gpus=synced,
         **sampling,
     )
     ends = torch.tensor(sorted(end_tokens(model.generation_config, tokenizer)), device=output.device)

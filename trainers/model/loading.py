@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from cockpit.contract import CockpitError, Recipe, hub
 from cockpit.contract.atomic import read_json
-from trainers.distributed.ranks import RANK
-from trainers.model import cache
+from trainers.attempt import cache
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -145,7 +144,7 @@ def merged_base(adapter: str, recipe: Recipe) -> str:
     its files are those of the workspace's cache (hard links, where the disk has them), so that siblings share them.
     """
     target = Path(os.environ["COCKPIT_ATTEMPT_DIR"]) / MERGED
-    while RANK and not target.is_dir():
+    while os.environ.get("RANK", "0") != "0" and not target.is_dir():
         time.sleep(0.5)  # rank 0 makes it; should it fail, the launcher ends us
     if target.is_dir():
         return str(target)
@@ -296,12 +295,12 @@ def _has_tokenizer(place: str) -> bool:
 def _cannot_load(what: str, place: str, error: Exception) -> CockpitError:
     first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
     if os.path.isdir(place):
-        mend = "Look at the folder: a file may be missing or cut off."
+        fix = "Look at the folder: a file may be missing or cut off."
     elif os.environ.get(hub.SILENT):
         first = f"the hub ({hub.host()[0]}) can't be reached, and its cache does not hold {place}"
-        mend = "Look at the network and the proxy's variables, or give a local folder."
+        fix = "Look at the network and the proxy's variables, or give a local folder."
     elif hub.offline():
-        mend = "HF_HUB_OFFLINE is set: give a local folder, or unset it where there is a network."
+        fix = "HF_HUB_OFFLINE is set: give a local folder, or unset it where there is a network."
     else:
-        mend = "Check the name and the network (gated models need HF_TOKEN), or give a local folder."
-    return CockpitError(f"the {what} can't be loaded: {first[:300]}", mend, file=place)
+        fix = "Check the name and the network (gated models need HF_TOKEN), or give a local folder."
+    return CockpitError(f"the {what} can't be loaded: {first[:300]}", fix, file=place)

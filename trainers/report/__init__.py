@@ -1,5 +1,5 @@
-"""What a run says of itself: telemetry, summaries, trackers, evo's files.
+"""What a run says of itself: telemetry, summaries; trackers' and evo's files, where there is one of them.
 
-May import: `cockpit.contract`.
+May import: `trainers.scoring` and what it may.
 Start reading at `telemetry.py`, `summary.py`.
 """

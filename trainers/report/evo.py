@@ -1,7 +1,7 @@
 """What evo is told of a run that is its benchmark: result.json, a trace an item, the summary, the exit code.
 
 evo's contract: a result is written by rename to EVO_RESULT_PATH; `tasks` is a flat object of numbers; no score is
-ever NaN; without exit code 0 the score is ignored. Outside evo nothing here does anything.
+ever NaN; without exit code 0 the score is ignored. Outside evo none of this is imported.
 """
 
 from __future__ import annotations
@@ -15,52 +15,54 @@ from pathlib import Path
 from typing import Any
 
 from cockpit.contract import AttemptLayout, atomic
+from trainers.attempt.attempt import Nobody
 
 MOST_TASKS = 2000
 """evo copies results into its graph: of a larger held-out set the first items are told one by one."""
 _PLAIN = re.compile(r"[^A-Za-z0-9._-]+")
 
 
-def inside(layout: AttemptLayout) -> bool:
-    """Whether this attempt is evo's: its folder lies in the place that evo gave this very process."""
-    folder = os.environ.get("EVO_CHECKPOINT_DIR")
+class Evo(Nobody):
+    """evo, of which this attempt is an experiment: it waits for a score, and gets the summary and a trace an item."""
+
+    wants_score = True
+
+    def __init__(self, layout: AttemptLayout, environment: Mapping[str, str]) -> None:
+        self.layout = layout
+        self.result_path = environment.get("EVO_RESULT_PATH")
+        self.traces = environment.get("EVO_TRACES_DIR")
+
+    def unscored(self) -> bool:
+        return bool(self.result_path) and not Path(str(self.result_path)).is_file()
+
+    def publish_summary(self, summary: Mapping[str, Any]) -> None:
+        """Write train_summary.json beside evo's result, with paths that hold from there. Never raises."""
+        if self.result_path:
+            whole = {**summary, "metrics_path": str(self.layout.metrics)}
+            _write(Path(self.result_path).with_name("train_summary.json"), whole)
+
+    def publish_result(self, result: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> None:
+        """Write the traces first, then the result: evo counts one against the other. Never raises.
+
+        A score that is no finite number is not written: evo would commit it, and its graph be poisoned.
+        """
+        if not self.result_path:
+            return
+        if not math.isfinite(result["score"]):
+            print(f"[cockpit] the score is {result['score']}, which evo must not get", flush=True)
+            return
+        kept = dict(list(result.get("tasks", {}).items())[:MOST_TASKS])
+        if self.traces:
+            for row in rows:
+                if row["item"] in kept:
+                    _write(trace_file(Path(self.traces), str(row["item"])), trace(row))
+        _write(Path(self.result_path), {**result, "tasks": kept})
+
+
+def inside(layout: AttemptLayout, environment: Mapping[str, str]) -> bool:
+    """Return True if this attempt is evo's: its folder lies in the place that evo gave this very process."""
+    folder = environment.get("EVO_CHECKPOINT_DIR")
     return bool(folder) and layout.root.resolve().is_relative_to(Path(str(folder)).resolve())
-
-
-def unscored(layout: AttemptLayout) -> bool:
-    """Whether evo waits for a result that was not written: then the exit code may not be 0."""
-    place = os.environ.get("EVO_RESULT_PATH")
-    return bool(place) and inside(layout) and not Path(str(place)).is_file()
-
-
-def publish_summary(layout: AttemptLayout, summary: Mapping[str, Any]) -> None:
-    """train_summary.json beside evo's result, with paths that hold from there. Never raises."""
-    place = os.environ.get("EVO_RESULT_PATH")
-    if place and inside(layout):
-        told = {**summary, "metrics_path": str(layout.metrics)}
-        _write(Path(place).with_name("train_summary.json"), told)
-
-
-def publish_result(
-    layout: AttemptLayout, result: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]
-) -> None:
-    """The traces first, then the result: evo counts one against the other. Never raises.
-
-    A score that is no finite number is not told: evo would commit it, and its graph be poisoned.
-    """
-    place = os.environ.get("EVO_RESULT_PATH")
-    if not place or not inside(layout):
-        return
-    if not math.isfinite(result["score"]):
-        print(f"[cockpit] the score is {result['score']}, which evo must not get", flush=True)
-        return
-    kept = dict(list(result.get("tasks", {}).items())[:MOST_TASKS])
-    traces = os.environ.get("EVO_TRACES_DIR")
-    if traces:
-        for row in rows:
-            if row["item"] in kept:
-                _write(trace_file(Path(traces), str(row["item"])), trace(row))
-    _write(Path(place), {**result, "tasks": kept})
 
 
 def trace(row: Mapping[str, Any]) -> dict[str, Any]:

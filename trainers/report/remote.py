@@ -1,4 +1,4 @@
-"""What trainers on a provider's service have in common: batches, a score from rows, the held-out pass's files."""
+"""What trainers on a provider's service have in common: batches, the held-out pass's files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
-from trainers.loop.attempt import Attempt
+from trainers.attempt.attempt import Attempt
 from trainers.report import summary
 from trainers.scoring.scoring import Scored
 
@@ -26,23 +26,11 @@ def batches(data: Sequence[T], size: int, steps: int, seed: int) -> Iterator[lis
         del order[:size]
 
 
-def total(rows: list[dict[str, Any]]) -> Scored:
-    """The score of judged rows."""
-    return Scored(
-        score=sum(row["score"] for row in rows) / max(1, len(rows)),
-        passed=sum(row["passed"] for row in rows),
-        parsed=sum(row["parsed"] is not None for row in rows),
-        n=len(rows),
-        truncated=sum(row["truncated"] for row in rows),
-        rows=rows,
-    )
-
-
 def held_out(attempt: Attempt, scored: Scored, verifier: Any, place: str) -> None:
     """Write the held-out score of the weights that the service keeps at `place`, its items, and result.json."""
     recipe = attempt.recipe
     attempt.out.rows(attempt.layout.held_out / "items.jsonl", scored.rows)
-    told = {"score": scored.score, "passed": scored.passed, "parsed": scored.parsed, "n": scored.n}
+    result = {"score": scored.score, "passed": scored.passed, "parsed": scored.parsed, "n": scored.n}
     about = {
         "v": 1,
         "truncated": scored.truncated,
@@ -53,6 +41,6 @@ def held_out(attempt: Attempt, scored: Scored, verifier: Any, place: str) -> Non
         "checkpoint": place,
         "model": recipe.model.name_or_path,
     }
-    summary.write(attempt.layout.held_out / "score.json", about | told)
+    summary.write(attempt.layout.held_out / "score.json", about | result)
     summary.write_result(attempt, scored, None)
-    attempt.out.held_out(**told, checkpoint=place, path="held_out/items.jsonl")
+    attempt.out.held_out(**result, checkpoint=place, path="held_out/items.jsonl")

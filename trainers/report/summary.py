@@ -9,19 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cockpit.contract import atomic
-from trainers.report import evo
+from trainers.attempt.attempt import Attempt
+from trainers.attempt.checkpoints import weights_key
+from trainers.attempt.ending import Ending
 
 if TYPE_CHECKING:
-    from trainers.loop.attempt import Attempt
-    from trainers.loop.ending import Ending
     from trainers.scoring.scoring import Scored
 
 
 def write_train_summary(attempt: Attempt, ending: Ending) -> None:
-    """What was trained, how long and how it ended; outcome figures are the cockpit's to measure. Never raises."""
+    """Write what was trained, how long and how it ended; outcome figures are the cockpit's to measure. Never raises."""
     recipe, facts = attempt.recipe, attempt.facts
     failed = ending.outcome in ("failed", "out_of_memory")
-    told: dict[str, Any] = {
+    summary: dict[str, Any] = {
         "method": recipe.technique,
         "base": recipe.model.name_or_path,
         "warm_start": recipe.model.warm_start,
@@ -43,12 +43,12 @@ def write_train_summary(attempt: Attempt, ending: Ending) -> None:
         "peak_rss_mb": facts.get("peak_rss_mb"),
         "train_loss": facts.get("train_loss"),
     }
-    write(attempt.layout.summary, told)
-    evo.publish_summary(attempt.layout, told)
+    write(attempt.layout.summary, summary)
+    attempt.orchestrator.publish_summary(summary)
 
 
 def write_result(attempt: Attempt, scored: Scored, checkpoint: Path | None) -> None:
-    """The held-out score, a number an item, and the checkpoint with its content key. Never raises."""
+    """Write the held-out score, a number an item, and the checkpoint with its content key. Never raises."""
     result: dict[str, Any] = {
         "score": scored.score,
         "tasks": {row["item"]: row["score"] for row in scored.rows},
@@ -64,18 +64,7 @@ def write_result(attempt: Attempt, scored: Scored, checkpoint: Path | None) -> N
             }
         ]
     write(attempt.layout.result, result)
-    evo.publish_result(attempt.layout, result, scored.rows)
-
-
-def weights_key(folder: Path) -> str:
-    """SHA-256 over the weights of `folder` (names and contents of its safetensors files), in hexadecimal."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.glob("*.safetensors")):
-        digest.update(path.name.encode())
-        with path.open("rb") as handle:
-            while chunk := handle.read(1 << 20):
-                digest.update(chunk)
-    return digest.hexdigest()
+    attempt.orchestrator.publish_result(result, scored.rows)
 
 
 def file_key(path: str | Path) -> str | None:

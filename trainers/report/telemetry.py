@@ -12,8 +12,8 @@ from typing import Any
 import psutil
 from transformers import TrainerCallback
 
-from cockpit.contract.renamed import METRICS
-from trainers.loop.attempt import Attempt
+from cockpit.contract.setting_names import METRICS
+from trainers.attempt.attempt import Attempt
 
 # Totals that transformers logs once, after the last step: train_summary.json has them, a step's row does not.
 _TOTALS = ("train_runtime", "train_loss", "total_flos", "train_samples_per_second", "train_steps_per_second")
@@ -27,7 +27,7 @@ class Telemetry(TrainerCallback):
         self.attempt = attempt
         self._process = psutil.Process()
         self._busy = (
-            0.0  # seconds inside steps since the last row: checkpoints and mini-evals are not training
+            0.0  # seconds inside steps since the last row: checkpoints and mid-evals are not training
         )
         self._steps = 0
         self._began: float | None = None
@@ -46,11 +46,11 @@ class Telemetry(TrainerCallback):
         kinds = Counter(parameter.device.type for parameter in model.parameters())
         astray = {kind: n for kind, n in kinds.items() if kind in ("cpu", "meta")}
         if astray and (torch.cuda.is_available() or "meta" in astray):
-            told = ", ".join(f"{n} on {kind}" for kind, n in astray.items())
+            where = ", ".join(f"{n} on {kind}" for kind, n in astray.items())
             self.attempt.out.finding(
                 "stalled-run",
                 "alarm",
-                f"Of {sum(kinds.values())} parameters {told}: the run will crawl",
+                f"Of {sum(kinds.values())} parameters {where}: the run will crawl",
                 [f"parameters by device: {dict(kinds)}"],
                 "Stop, and load the whole model on the device that trains it (no device_map, no offloading).",
             )

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import fcntl
 import json
 import os
 import signal
@@ -24,9 +23,9 @@ from typing import Any
 
 import psutil
 
-from cockpit.contract import AttemptLayout, CockpitError, LineTail, Recipe, atomic
+from cockpit.contract import AttemptLayout, CockpitError, LineTail, Recipe, atomic, lock
 from cockpit.contract.reader import decode_line
-from trainers.model.cache import workspace_of
+from trainers.attempt.cache import workspace_of
 from trainers.report import sinks
 from trainers.report.sinks import Row, Run, Sink
 
@@ -219,7 +218,7 @@ def follow(layout: AttemptLayout, recipe: Recipe, pid: int) -> int:
     if reporter.state.state == "closed" and not trainer.alive():
         reporter.read()
         if not reporter.waiting and reporter.outcome is None:
-            return 0  # a second reporter of the same process, which came to its turn when all was told
+            return 0  # a second reporter of the same process, which came to its turn when all was sent
     threading.Thread(target=_give_up, args=(trainer, hurry), daemon=True).start()
     while not hurry.is_set():
         alive = trainer.alive()  # asked before reading: what a dead one wrote is then read whole
@@ -305,21 +304,8 @@ def _is_number(value: object) -> bool:
 @contextlib.contextmanager
 def _alone(layout: AttemptLayout) -> Iterator[bool]:
     """One reporter an attempt; a resumed run's waits for its predecessor to finish."""
-    with (layout.root / ".tracker.lock").open("w") as handle:
-        deadline = time.monotonic() + LAST_S + HURRY_S
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    yield False
-                    return
-                time.sleep(0.2)
-            except OSError:
-                break  # a file system without locks
-            else:
-                break
-        yield True
+    with lock.take(layout.root / ".tracker.lock", wait_s=LAST_S + HURRY_S, every_s=0.2) as held:
+        yield held.free
 
 
 def _give_up(trainer: Watched, hurry: threading.Event) -> None:

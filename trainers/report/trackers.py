@@ -10,17 +10,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from trainers.loop.attempt import Attempt
+from trainers.attempt.attempt import Attempt
 
 
 def start(attempt: Attempt) -> None:
-    """Start the reporting of this process's run, where the recipe asks for it. Never raises, never waits."""
+    """Start the reporting of this process's run to the tracker that the recipe names. Never raises, never waits."""
     name = attempt.recipe.report_to
-    if name == "none":
-        return
     layout = attempt.layout
     # An interpreter of the technique's own need not have the tracker; the cockpit's has.
     python = os.environ.get("COCKPIT_PYTHON") or sys.executable

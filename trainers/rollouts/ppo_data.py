@@ -8,11 +8,11 @@ from typing import Any
 
 from cockpit import verifiers
 from cockpit.contract import CockpitError
+from trainers.attempt.attempt import Attempt
+from trainers.data.freshness import policy_id
 from trainers.data.overlap import training_rows
 from trainers.data.prompts import prompt_text
 from trainers.data.rows import Item, Row, column, prompt_of
-from trainers.loop.attempt import RANK, Attempt
-from trainers.rollouts.freshness import policy_id
 from trainers.rollouts.rewards import flag_learnt
 from trainers.rollouts.sampling import SAMPLE_ROWS, due
 from trainers.scoring.scoring import judged
@@ -80,7 +80,7 @@ class PpoRollouts:
         self.step += 1
         rows = [row for ids, score in zip(query_responses.tolist(), scores.tolist(), strict=True)
                 if (row := self._row(ids, score)) is not None]  # fmt: skip
-        if not rows or RANK:
+        if not rows or not self.attempt.processes.first:
             return
         self.attempt.gauges["rewards/verifier/mean"] = sum(row["score"] for row in rows) / len(rows)
         if due(self.step, int(str(self.attempt.recipe.trainer.get("max_steps") or 0))):

@@ -16,6 +16,9 @@ from safetensors.torch import load_model, save_model
 from transformers import TrainerCallback
 from trl.experimental.ppo import PPOTrainer, ppo_trainer  # type: ignore[attr-defined]
 
+from trainers.attempt.checkpoints import step_of
+from trainers.loop.trainer import CockpitTrainer
+
 VALUE = "value_model.safetensors"
 LOGGED = {
     "objective/scores": "reward",
@@ -46,7 +49,7 @@ class _Way(TrainerCallback):
             raise _Over
 
 
-class PpoTrainer(PPOTrainer):
+class PpoTrainer(CockpitTrainer, PPOTrainer):
     """`seen(query_responses, scores)` is told of every batch that the reward model scored."""
 
     def __init__(self, *args: Any, seen: Seen, **kwargs: Any) -> None:
@@ -65,10 +68,10 @@ class PpoTrainer(PPOTrainer):
         self._began = time.perf_counter()
         self._listen(seen)
 
-    def train(self, resume_from_checkpoint: str | None = None) -> None:  # type: ignore[override]
+    def train(self, resume_from_checkpoint: Path | None = None) -> None:  # type: ignore[override]
         """Run the loop until its end, an early stop or a request."""
         if resume_from_checkpoint:
-            self._restore(Path(resume_from_checkpoint))
+            self._restore(resume_from_checkpoint)
         # Last in line: the callbacks that judge a checkpoint were added after the trainer was made.
         self.add_callback(_Way(self))
         self.args.num_total_batches = self.total - self.done
@@ -89,9 +92,10 @@ class PpoTrainer(PPOTrainer):
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         super()._save_checkpoint(model, trial)
         folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
-        if not self.args.should_save:  # rank 0 does
+        if not self.args.should_save or self.save_error:  # rank 0 does
             return
-        save_model(self.value_model, str(folder / VALUE))
+        with self._noting_save_errors():
+            save_model(self.value_model, str(folder / VALUE))
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         """The policy of a checkpoint; the wrapper around policy and value model has no weights file of its own."""
@@ -99,8 +103,6 @@ class PpoTrainer(PPOTrainer):
 
     def _restore(self, folder: Path) -> None:
         """Weights of both models, optimizer and schedule; the order of the prompts begins anew."""
-        from trainers.loop.checkpoints import step_of
-
         self._load_from_checkpoint(str(folder))
         if (folder / VALUE).is_file():
             load_model(self.value_model, str(folder / VALUE))

@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from cockpit.contract.recipe import GenerationSettings
+from trainers.attempt import cache
+from trainers.attempt.attempt import Attempt
+from trainers.attempt.signals import Stopped
 from trainers.data.tokenized import tokenizer_key
-from trainers.distributed import ranks, sharded
-from trainers.loop.attempt import Attempt
-from trainers.loop.signals import Stopped
-from trainers.model import cache
 from trainers.model.generate import Completion, generate
 
 KIND = "rollouts"
@@ -60,11 +59,12 @@ def sample(
             raise Stopped
 
     where = cache.root(attempt.layout.root)
-    parts = _parts(model, tokenizer, prompts, settings, seed) if ranks.RANK == 0 else None
-    if ranks.WORLD == 1 and parts is not None:
+    processes = attempt.processes
+    parts = _parts(attempt, model, tokenizer, prompts, settings, seed) if processes.first else None
+    if processes.world == 1 and parts is not None:
         return cache.cached(where, KIND, parts, build=build, save=_save, load=_load, waiting=waiting)
     # With several processes none may wait on a file, for the others wait for it: rank 0 looks, and decides for all.
-    known = ranks.from_first(cache.found(where, KIND, parts, _load) if parts is not None else None)
+    known = processes.from_first(cache.found(where, KIND, parts, _load) if parts is not None else None)
     if known is not None:
         return known
     began = time.monotonic()
@@ -82,29 +82,32 @@ def _together(
     attempt: Attempt, model: Any, tokenizer: Any, prompts: list[str], settings: GenerationSettings, seed: int
 ) -> list[Completion]:
     """Each process answers every n-th prompt. All of them answer equally many, for a sharded model asks them all."""
-    world, rank = ranks.WORLD, ranks.RANK
-    spread = sharded.is_sharded(model)
-    if sharded.loaded_by_first_alone() and not spread:
+    processes = attempt.processes
+    world, rank = processes.world, processes.rank
+    spread = processes.holds_part(model)
+    if processes.loaded_by_first_alone() and not spread:
         world = 1  # the others hold no weights yet
     share = -(-len(prompts) // world)
     mine = [] if rank >= world else [prompts[(rank + world * at) % len(prompts)] for at in range(share)]
     said: list[Completion] = []
-    stop = sharded.TogetherStop(attempt.stop) if spread else attempt.stop
+    stop = processes.stop_of(model, attempt.stop)
     with contextlib.suppress(Stopped):  # it may be this process's alone: see below
-        said = generate(model, tokenizer, mine, settings, seed=seed + 1_000_003 * rank, stop=stop)
+        said = generate(
+            model, tokenizer, mine, settings, seed=seed + 1_000_003 * rank, synced=spread, stop=stop
+        )
     if attempt.told_to_stop():
         raise Stopped
-    shares = ranks.gather(said)
+    shares = processes.gather(said)
     return [shares[at % world][at // world] for at in range(len(prompts))]
 
 
 def _parts(
-    model: Any, tokenizer: Any, prompts: list[str], settings: GenerationSettings, seed: int
+    attempt: Attempt, model: Any, tokenizer: Any, prompts: list[str], settings: GenerationSettings, seed: int
 ) -> dict[str, Any] | None:
     """What the answers depend on; None for a model whose weights no single process holds."""
+    if attempt.processes.holds_part(model):
+        return None  # nor may one process touch its state alone: it would shard again what the others hold gathered
     weights = policy_key(model)
-    if weights is None:
-        return None
     text = json.dumps(prompts, ensure_ascii=False).encode("utf-8", "backslashreplace")
     return {
         "policy": weights,
@@ -112,7 +115,7 @@ def _parts(
         "prompts": hashlib.sha256(text).hexdigest(),
         "settings": settings.model_dump(mode="json"),
         "seed": seed,
-        "processes": ranks.WORLD,
+        "processes": attempt.processes.world,
         "tokenizer": tokenizer_key(tokenizer),
         "ends": _plain(model.generation_config.to_dict()),
         "device": str(model.device.type),
@@ -120,19 +123,17 @@ def _parts(
     }
 
 
-def policy_key(model: Any) -> str | None:
+def policy_key(model: Any) -> str:
     """SHA-256 over what a model is: its weights, an adapter's among them, and its configuration, in hexadecimal.
 
-    The same for the same weights, wherever they were loaded from. None where they are spread over processes.
+    The same for the same weights, wherever they were loaded from.
     """
     import torch
 
-    if sharded.is_sharded(model):
-        return None  # nor may one process touch its state alone: it would shard again what the others hold gathered
     digest = hashlib.sha256()
-    told = [_plain(model.config.to_dict()), getattr(model.config, "_attn_implementation", None)]
-    told += [_plain(adapter.to_dict()) for adapter in getattr(model, "peft_config", {}).values()]
-    digest.update(json.dumps(told, sort_keys=True, default=_text).encode())
+    configuration = [_plain(model.config.to_dict()), getattr(model.config, "_attn_implementation", None)]
+    configuration += [_plain(adapter.to_dict()) for adapter in getattr(model, "peft_config", {}).values()]
+    digest.update(json.dumps(configuration, sort_keys=True, default=_text).encode())
     for name, tensor in sorted(model.state_dict().items()):
         if not isinstance(tensor, torch.Tensor):
             continue

@@ -16,10 +16,10 @@ from typing import Any
 
 from cockpit import verifiers
 from cockpit.contract import CockpitError
+from trainers.attempt.attempt import Attempt
 from trainers.data.overlap import refuse_overlap
 from trainers.data.prompts import training_prompt
 from trainers.data.rows import Item, read_items, read_rows
-from trainers.loop.attempt import Attempt
 from trainers.scoring.scoring import judged
 
 

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from cockpit.contract import CockpitError
+from trainers.attempt.attempt import Attempt
 from trainers.data.examples import Count, Example, no_use, read_examples
+from trainers.data.freshness import behind, flag_stale, starting_ids
 from trainers.data.preferences import key_of
 from trainers.data.prompts import prompt_text
 from trainers.data.rows import Item, Prompt, Row, column
-from trainers.loop.attempt import Attempt
-from trainers.rollouts.freshness import behind, flag_stale, starting_ids
 from trainers.rollouts.rft_config import RftConfig
 
 

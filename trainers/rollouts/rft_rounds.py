@@ -13,7 +13,7 @@ from trl import SFTTrainer
 
 from cockpit.contract import CockpitError
 from trainers.data.prompts import answer_ids
-from trainers.loop.attempt import RANK
+from trainers.loop.trainer import CockpitTrainer
 from trainers.rollouts.rft_config import RftConfig
 from trainers.rollouts.rft_sampling import Row, Sampler
 
@@ -51,7 +51,7 @@ class Survivors(TorchDataset[Row]):
         return self.rows[index]
 
 
-class RftTrainer(SFTTrainer):
+class RftTrainer(CockpitTrainer, SFTTrainer):
     """SFTTrainer on the survivors; one epoch of it is one round."""
 
     survivors: Survivors
@@ -85,7 +85,7 @@ class Rounds(TrainerCallback):
             else:
                 self.attempt.gauges["samples/stale_share"] = 0.0  # from here on every sample is this policy's
         self.trainer.survivors.fill(samples, number)
-        if not self.attempt.stop and RANK == 0:
+        if not self.attempt.stop and self.attempt.processes.first:
             self.attempt.out.stage("training", f"round {number + 1}")
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:

@@ -17,12 +17,11 @@ from typing import Any
 
 from cockpit.contract import CockpitError
 from cockpit.contract.recipe import GenerationSettings
+from trainers.attempt.attempt import Attempt
+from trainers.data.freshness import policy_id
 from trainers.data.prompts import prompt_text
 from trainers.data.rows import Prompt
-from trainers.distributed import ranks
-from trainers.loop.attempt import Attempt
 from trainers.rollouts import reuse
-from trainers.rollouts.freshness import policy_id
 from trainers.rollouts.rewards import Rewards
 from trainers.rollouts.rft_config import RftConfig
 from trainers.rollouts.rft_given import Given
@@ -54,7 +53,8 @@ class Sampler:
             self.attempt.out.rows(path, rows)
         else:
             policies = [policy_id(self.attempt, at) for at in range(began, step + 1)]
-            known = ranks.from_first(self._known(path, policies) if ranks.RANK == 0 else None)
+            processes = self.attempt.processes
+            known = processes.from_first(self._known(path, policies) if processes.first else None)
             rows = known if known is not None else self._sample(number, step, model, path)
         if number != self.reported:
             self._report(number, rows)
@@ -83,7 +83,7 @@ class Sampler:
     def _sample(self, number: int, step: int, model: Any, path: Path) -> list[Row]:
         items, config, recipe = self.rewards.judge.items, self.config, self.attempt.recipe
         self.attempt.stage("training", f"sampling round {number + 1} of {config.rounds}")
-        prompts = [prompt_text(self.tokenizer, item.prompt, recipe) for item in items]
+        prompts = [prompt_text(self.tokenizer, item.prompt, recipe, item.tools) for item in items]
         asked = [index for index in range(len(items)) for _ in range(config.num_generations)]
         policy = policy_id(self.attempt, step)
         sampled = reuse.sample(
@@ -106,11 +106,12 @@ class Sampler:
                 "weights and was asked the same with the same settings and seed."
             )
         rows: list[Row] = []
-        if ranks.RANK == 0:  # a reward of the user's may be different each time: one process asks it, for all
+        # A reward of the user's may be different each time: one process asks it, for all.
+        if self.attempt.processes.first:
             rows = self._judged(sampled, asked, prompts, step)
             self.attempt.out.rows(path, rows)
             self.attempt.out.samples(max(1, step), "train", rows[:SAMPLE_ROWS])
-        return ranks.from_first(rows)
+        return self.attempt.processes.from_first(rows)
 
     def _judged(self, sampled: reuse.Sampled, asked: list[int], prompts: list[str], step: int) -> list[Row]:
         items, said = self.rewards.judge.items, sampled.said

@@ -12,9 +12,8 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from trainers.data.freshness import policy_id
 from trainers.data.prompts import prompt_text
-from trainers.loop.attempt import RANK
-from trainers.rollouts.freshness import policy_id
 from trainers.rollouts.rewards import Rewards, text_of
 from trainers.rollouts.sampling import SAMPLE_ROWS, due
 from trainers.scoring.scoring import judged
@@ -33,7 +32,7 @@ class Rollouts(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.attempt.gauges["samples/age"] = float(max(0, state.global_step - 1 - self.judge.born))
-        if RANK or not due(state.global_step, state.max_steps):
+        if not self.attempt.processes.first or not due(state.global_step, state.max_steps):
             return
         try:
             rows = self._rows(state.global_step)

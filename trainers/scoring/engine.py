@@ -1,152 +1,48 @@
-"""Which engine answers an evaluation: transformers, in this process, or a warm vLLM server where the recipe says so.
-
-Whichever it is: the same token ids go in, the same decoding settings hold, the same tokenizer reads the answer and the
-same verifier judges it. What the server can't do right now, transformers does, and the run says so; the server is asked
-again at the next evaluation.
-"""
+"""What answers an evaluation: transformers, in this process. `served_engine.py` asks a warm vLLM server first."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cockpit.contract import CockpitError
-from cockpit.contract.recipe import GenerationSettings
-from cockpit.contract.serving import BASE, FOLDER_VARIABLE, why_not
-from trainers.distributed.sharded import TogetherStop, is_sharded
-from trainers.loop.attempt import Attempt
-from trainers.model.generate import Completion, end_tokens, generate, input_ids
-from trainers.model.loading import ADAPTER, base_of, locate
-from trainers.scoring.served import Server, Unserved, check_base
+from trainers.attempt.attempt import Attempt
+from trainers.model.generate import Completion, generate
 
 Load = Callable[[], Any]
 Progress = Callable[[int, int], None]
 
 
 class Engine:
-    """Answers the evaluations of one run. `last`: what answered the last one."""
+    """Answers the evaluations of one run. `last`: the name of what answered the last one."""
 
     def __init__(self, attempt: Attempt) -> None:
         self.attempt = attempt
         self.last = "transformers"
-        self._told = ""
-        self._server: Server | None = None
-        if attempt.recipe.mid_eval.engine == "vllm":
-            self._server = self._find()
 
     def answer(
         self,
         load: Load,
         tokenizer: Any,
         prompts: list[str],
-        settings: GenerationSettings,
         *,
         weights: Path | None,
         step: int,
-        seed: int,
         progress: Progress | None = None,
     ) -> list[Completion]:
         """Continue each rendered prompt with the weights of the folder `weights` (None: the base). Raises Stopped.
 
-        `load` gives the model that holds the same weights; it is called only where transformers answers.
+        `load` gives the model that holds the same weights.
         """
-        if self._server is not None:
-            try:
-                answers = self._served(
-                    self._server, tokenizer, prompts, settings, weights, step, seed, progress
-                )
-            except Unserved as error:
-                self._say(str(error))
-            else:
-                self._say("")
-                return answers
+        model, recipe, processes = load(), self.attempt.recipe, self.attempt.processes
         self.last = "transformers"
-        model, stop = load(), self.attempt.stop
-        if is_sharded(model):
-            stop = TogetherStop(stop)
-        return generate(model, tokenizer, prompts, settings, seed=seed, stop=stop, progress=progress)
-
-    def _find(self) -> Server | None:
-        folder = os.environ.get(FOLDER_VARIABLE)
-        why = why_not(self.attempt.recipe)
-        if why or not folder:
-            self._say(why or "this run was started without the cockpit, which would have named a server")
-            return None
-        bound = self.attempt.recipe.mid_eval.serve_wait_s
-        server = Server(Path(folder), bound_s=bound, stop=self.attempt.stop)
-        server.lease(f"{self.attempt.recipe.experiment_id}-{os.getpid()}")
-        return server
-
-    def _served(
-        self,
-        server: Server,
-        tokenizer: Any,
-        prompts: list[str],
-        settings: GenerationSettings,
-        weights: Path | None,
-        step: int,
-        seed: int,
-        progress: Progress | None,
-    ) -> list[Completion]:
-        recipe = self.attempt.recipe
-        facts = server.ready()
-        base = self._base(weights)
-        config = _generation_config(base)
-        ends = sorted(end_tokens(config, tokenizer))
-        asked: dict[str, Any] = {
-            "ends": ends,
-            "seed": seed,
-            "repetition_penalty": config.repetition_penalty or 1.0,
-            "progress": progress,
-        }
-        ids = input_ids(tokenizer, prompts)
-        if weights is None:
-            check_base(facts, base)
-            answers = server.answer(facts, BASE, ids, settings, **asked)
-        else:
-            label = f"{recipe.experiment_id}-step{step}"
-            with server.lend(facts, weights, base, label) as name:
-                answers = server.answer(facts, name, ids, settings, **asked)
-        self.last = "vllm"
-        return [_completion(tokenizer, answer, set(ends)) for answer in answers]
-
-    def _base(self, weights: Path | None) -> str:
-        recipe = self.attempt.recipe
-        if weights is None:
-            return locate(recipe.model.warm_start or recipe.model.name_or_path)
-        if not (weights / ADAPTER).is_file():
-            raise Unserved("it serves adapters, and this checkpoint has full weights")
-        try:
-            return base_of(str(weights), recipe)
-        except CockpitError as error:
-            raise Unserved(error.title) from error
-
-    def _say(self, why: str) -> None:
-        """Once, when it changes: that transformers answers instead, and that the server does again."""
-        if why == self._told:
-            return
-        if why:
-            self.attempt.notice(f"Evaluations are answered by transformers: {why}.", "warning")
-        else:
-            self.attempt.notice("Evaluations are answered by the vLLM server again.")
-        self._told = why
-
-
-def _completion(tokenizer: Any, answer: Sequence[int], ends: set[int]) -> Completion:
-    """The answer as `generate` would tell it: read by the same tokenizer, up to the first token that ends it."""
-    length = next((at + 1 for at, token in enumerate(answer) if token in ends), len(answer))
-    ended = length > 0 and answer[length - 1] in ends
-    text = tokenizer.decode(list(answer[:length]), skip_special_tokens=True)
-    return Completion(text, length, truncated=not ended)
-
-
-def _generation_config(base: str) -> Any:
-    """What the model's folder says of its answers: end tokens, repetition penalty."""
-    from transformers import GenerationConfig
-
-    try:
-        return GenerationConfig.from_pretrained(base)
-    except (OSError, ValueError):
-        return GenerationConfig()
+        return generate(
+            model,
+            tokenizer,
+            prompts,
+            recipe.generation,
+            seed=recipe.seed,
+            synced=processes.holds_part(model),
+            stop=processes.stop_of(model, self.attempt.stop),
+            progress=progress,
+        )

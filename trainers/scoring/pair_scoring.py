@@ -6,20 +6,19 @@ files where these hold pairs; else pairs set apart from the training file by con
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from cockpit.contract import CockpitError, Recipe
+from trainers.attempt.attempt import Attempt
+from trainers.attempt.signals import StopFlag, Stopped
 from trainers.data.examples import read_examples
 from trainers.data.overlap import training_rows
 from trainers.data.preferences import Pair, pairs_of, split_pairs
 from trainers.data.prompts import answer_ids, prompt_text
 from trainers.data.rows import read_rows
-from trainers.distributed.sharded import is_sharded
-from trainers.loop.attempt import Attempt
-from trainers.loop.signals import StopFlag, Stopped
-from trainers.scoring.scoring import Scored
+from trainers.scoring.engine import Engine, Load, Progress
+from trainers.scoring.scoring import Scored, Scorer, total
 
 MINI = 50
 """At most so many pairs in the mini-eval, a third of those held out at the most: a pair costs two forward passes."""
@@ -85,7 +84,7 @@ def rewards(model: Any, tokenizer: Any, ids: list[list[int]], batch_size: int) -
     found: list[float] = []
     was_training = model.training
     model.eval()
-    with torch.no_grad() if is_sharded(model) else torch.inference_mode():
+    with torch.no_grad():  # not inference mode, which a sharded model forbids (see `generate`)
         for start in range(0, len(ids), batch_size):
             batch = tokenizer.pad(
                 {"input_ids": ids[start : start + batch_size]}, padding_side="right", return_tensors="pt"
@@ -95,39 +94,56 @@ def rewards(model: Any, tokenizer: Any, ids: list[list[int]], batch_size: int) -
     return found
 
 
-def score_pairs(
-    model: Any,
-    tokenizer: Any,
-    pairs: list[Pair],
-    recipe: Recipe,
-    *,
-    step: int,
-    split: str,
-    stop: StopFlag | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> Scored:
-    """Accuracy over the pairs, a row each with both rewards. Raises Stopped between batches."""
-    size = max(1, recipe.generation.batch_size)
-    rows: list[dict[str, Any]] = []
-    for start in range(0, len(pairs), size):
-        if stop:
-            raise Stopped
-        batch = pairs[start : start + size]
-        better, worse = (
-            rewards(
-                model, tokenizer, [token_ids(tokenizer, p, getattr(p, side), recipe) for p in batch], size
+class PairScorer(Scorer):
+    """Scores a reward model on pairs; nothing is answered, so that there is no engine to choose."""
+
+    def __init__(self, attempt: Attempt, tokenizer: Any, pairs: list[Pair]) -> None:
+        super().__init__(attempt, tokenizer, [], PairAccuracy(), Engine(attempt))
+        self.pairs = pairs
+
+    @property
+    def n(self) -> int:
+        return len(self.pairs)
+
+    @property
+    def judge_name(self) -> str:
+        return PairAccuracy.name
+
+    def score(
+        self, load: Load, *, weights: Path | None, step: int, split: str, progress: Progress | None = None
+    ) -> Scored:
+        """Put every pair in order. Raises Stopped between batches."""
+        model = load()
+        stop = self.attempt.processes.stop_of(model, self.attempt.stop)
+        return total(self._rows(model, stop, step, split, progress))
+
+    def ask(self, model: Any, stop: StopFlag) -> None:
+        self._rows(model, stop, 0, "eval", None)
+
+    def _rows(
+        self, model: Any, stop: StopFlag, step: int, split: str, progress: Progress | None
+    ) -> list[dict[str, Any]]:
+        """A row a pair, with both rewards."""
+        recipe, tokenizer = self.attempt.recipe, self.tokenizer
+        size = max(1, recipe.generation.batch_size)
+        rows: list[dict[str, Any]] = []
+        for start in range(0, len(self.pairs), size):
+            if stop:
+                raise Stopped
+            batch = self.pairs[start : start + size]
+            better, worse = (
+                rewards(
+                    model, tokenizer, [token_ids(tokenizer, p, getattr(p, side), recipe) for p in batch], size
+                )
+                for side in ("chosen", "rejected")
             )
-            for side in ("chosen", "rejected")
-        )
-        for offset, (pair, high, low) in enumerate(zip(batch, better, worse, strict=True)):
-            rows.append(
-                _row(tokenizer, pair, high, low, recipe, f"pair-{start + offset + 1:05d}", step, split)
-            )
-        if progress is not None:
-            progress(len(rows), len(pairs))
-    passed = sum(row["passed"] for row in rows)
-    count = max(1, len(rows))
-    return Scored(score=passed / count, passed=passed, parsed=len(rows), n=len(rows), truncated=0, rows=rows)
+            for offset, (pair, high, low) in enumerate(zip(batch, better, worse, strict=True)):
+                rows.append(
+                    _row(tokenizer, pair, high, low, recipe, f"pair-{start + offset + 1:05d}", step, split)
+                )
+            if progress is not None:
+                progress(len(rows), len(self.pairs))
+        return rows
 
 
 def _row(

@@ -1,18 +1,21 @@
-"""Generate, verify, count: what the mini-eval and the held-out pass have in common."""
+"""Answer, judge, count: what the mid-eval and the held-out pass have in common."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from cockpit.contract import Recipe
+from cockpit import verifiers
 from cockpit.verifiers import Verdict
+from trainers.attempt.attempt import Attempt
+from trainers.attempt.signals import StopFlag
 from trainers.data.prompts import prompt_text
-from trainers.data.rows import Item
-from trainers.loop.signals import StopFlag
-from trainers.scoring.engine import Engine
+from trainers.data.rows import Item, eval_items
+from trainers.model.generate import generate
+from trainers.scoring.engine import Engine, Load, Progress
+
+Slice = Literal["mini_eval", "held_out"]
 
 
 @dataclass(frozen=True)
@@ -30,66 +33,97 @@ class Scored:
     engine: str = "transformers"
 
 
-def score_items(
-    engine: Engine,
-    load: Callable[[], Any],
-    tokenizer: Any,
-    items: list[Item],
-    verifier: Any,
-    recipe: Recipe,
-    *,
-    weights: Path | None,
-    step: int,
-    split: str,
-    stop: StopFlag | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> Scored:
-    """Answer every item and judge the answers. Raises Stopped when asked to stop between batches.
+def load_slice(attempt: Attempt, which: Slice) -> tuple[list[Item], Any]:
+    """Return the items of a slice and their verifier. Raises CockpitError."""
+    data = attempt.recipe.data
+    path, name = {
+        "mini_eval": (data.mini_eval, "mini-eval"),
+        "held_out": (data.held_out, "held-out set"),
+    }[which]
+    return eval_items(path, data.columns, name=name), verifiers.load(attempt.recipe.verifier)
 
-    The weights of the folder `weights` (None: the base) are scored; `load` gives a model that holds them. A reward
-    model is scored on pairs instead (see `slices`).
-    """
-    if recipe.technique == "reward":
-        from trainers.scoring.pair_scoring import score_pairs
 
-        pairs: list[Any] = items
-        return score_pairs(
-            load(), tokenizer, pairs, recipe, step=step, split=split, stop=stop, progress=progress
+def engine_of(attempt: Attempt) -> Engine:
+    """Return what answers this run's evaluations: transformers, or a vLLM server where the recipe says so."""
+    if attempt.recipe.mid_eval.engine != "vllm":
+        return Engine(attempt)
+    from trainers.scoring.served_engine import ServedEngine
+
+    return ServedEngine(attempt)
+
+
+def scorer_of(attempt: Attempt, tokenizer: Any, which: Slice = "mini_eval") -> Scorer:
+    """Return the scorer of a slice. Raises CockpitError."""
+    items, verifier = load_slice(attempt, which)
+    return Scorer(attempt, tokenizer, items, verifier, engine_of(attempt))
+
+
+class Scorer:
+    """Scores a model on the same items again and again: an engine answers, the verifier judges."""
+
+    def __init__(
+        self, attempt: Attempt, tokenizer: Any, items: list[Item], verifier: Any, engine: Engine
+    ) -> None:
+        self.attempt = attempt
+        self.tokenizer = tokenizer
+        self.items = items
+        self.verifier = verifier
+        self.engine = engine
+
+    @property
+    def n(self) -> int:
+        """Return how many items there are."""
+        return len(self.items)
+
+    @property
+    def judge_name(self) -> str:
+        """Return what score.json calls the judge: the recipe's own word for its verifier."""
+        return self.attempt.recipe.verifier
+
+    def score(
+        self, load: Load, *, weights: Path | None, step: int, split: str, progress: Progress | None = None
+    ) -> Scored:
+        """Answer every item and judge the answers. Raises Stopped when asked to stop between batches.
+
+        The weights of the folder `weights` (None: the base) are scored; `load` gives a model that holds them.
+        """
+        prompts = self._prompts()
+        completions = self.engine.answer(
+            load, self.tokenizer, prompts, weights=weights, step=step, progress=progress
         )
-    prompts = [prompt_text(tokenizer, item.prompt, recipe) for item in items]
-    completions = engine.answer(
-        load,
-        tokenizer,
-        prompts,
-        recipe.generation,
-        weights=weights,
-        step=step,
-        seed=recipe.seed,
-        progress=progress,
-    )
-    rows: list[dict[str, Any]] = []
-    verdicts = verifier.many([(c.text, item.row) for c, item in zip(completions, items, strict=True)])
-    for item, prompt, completion, verdict in zip(items, prompts, completions, verdicts, strict=True):
-        row = judged(verifier, item, completion.text, verdict)
-        rows.append(
+        verdicts = self.verifier.many(
+            [(c.text, item.row) for c, item in zip(completions, self.items, strict=True)]
+        )
+        rows = [
             {"item": item.id, "split": split, "step": step, "prompt": prompt}
-            | row
+            | judged(self.verifier, item, completion.text, verdict)
             | {"tokens": completion.tokens, "truncated": completion.truncated}
+            for item, prompt, completion, verdict in zip(
+                self.items, prompts, completions, verdicts, strict=True
+            )
+        ]
+        return total(rows, self.engine.last)
+
+    def ask(self, model: Any, stop: StopFlag) -> None:
+        """Ask `model` what `score` asks it, for nothing: where no process holds it whole, all must ask at once."""
+        recipe = self.attempt.recipe
+        generate(
+            model,
+            self.tokenizer,
+            self._prompts(),
+            recipe.generation,
+            seed=recipe.seed,
+            synced=True,
+            stop=stop,
         )
-    count = max(len(rows), 1)
-    return Scored(
-        score=sum(row["score"] for row in rows) / count,
-        passed=sum(row["passed"] for row in rows),
-        parsed=sum(row["parsed"] is not None for row in rows),
-        n=len(rows),
-        truncated=sum(row["truncated"] for row in rows),
-        rows=rows,
-        engine=engine.last,
-    )
+
+    def _prompts(self) -> list[str]:
+        recipe = self.attempt.recipe
+        return [prompt_text(self.tokenizer, item.prompt, recipe, item.tools) for item in self.items]
 
 
 def judged(verifier: Any, item: Item, completion: str, known: Verdict | None = None) -> dict[str, Any]:
-    """The verifier's view of one completion, in the words of the samples' rows; `known`: its verdict, asked before."""
+    """Return the verifier's view of one completion, in the words of the samples' rows; `known`: its verdict."""
     verdict: Verdict = known or verifier(completion, item.row)
     return {
         "completion": completion,
@@ -99,3 +133,16 @@ def judged(verifier: Any, item: Item, completion: str, known: Verdict | None = N
         "passed": bool(verdict.score >= 1.0),
         "why": verdict.why,
     }
+
+
+def total(rows: list[dict[str, Any]], engine: str = "transformers") -> Scored:
+    """Return the score of judged rows."""
+    return Scored(
+        score=sum(row["score"] for row in rows) / max(1, len(rows)),
+        passed=sum(row["passed"] for row in rows),
+        parsed=sum(row["parsed"] is not None for row in rows),
+        n=len(rows),
+        truncated=sum(row["truncated"] for row in rows),
+        rows=rows,
+        engine=engine,
+    )

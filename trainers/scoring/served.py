@@ -26,7 +26,7 @@ from cockpit.contract import CockpitError, loopback, serving
 from cockpit.contract.atomic import read_json
 from cockpit.contract.recipe import GenerationSettings
 from cockpit.contract.serving import BASE, ServerFacts, ServerLayout
-from trainers.loop.signals import StopFlag, Stopped
+from trainers.attempt.signals import StopFlag, Stopped
 
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 LOAD_S = 60.0
@@ -127,8 +127,8 @@ class Server:
                 "skip_special_tokens": False,
                 "return_token_ids": True,
             }
-            told = self._ask(facts, "/v1/completions", body, self.bound_s)
-            answers += _ids(told, len(chunk))
+            reply = self._ask(facts, "/v1/completions", body, self.bound_s)
+            answers += _ids(reply, len(chunk))
             serving.touch(self.layout)
             if progress is not None:
                 progress(len(answers), len(prompts))
@@ -159,9 +159,9 @@ class Server:
 
     def _believe(self, facts: ServerFacts, name: str, copy: Path) -> None:
         """What the server says it holds under this name must be this copy, on its own base."""
-        told = self._ask(facts, "/v1/models", None, LOAD_S)
+        reply = self._ask(facts, "/v1/models", None, LOAD_S)
         try:
-            held = {model["id"]: (model.get("root"), model.get("parent")) for model in told["data"]}
+            held = {model["id"]: (model.get("root"), model.get("parent")) for model in reply["data"]}
         except (KeyError, TypeError) as error:
             raise Unserved("the server does not say which adapters it holds") from error
         root, parent = held.get(name, (None, None))
@@ -272,16 +272,16 @@ def _request(url: str, path: str, key: str, body: object, timeout: float, box: d
 
 def _said(error: urllib.error.HTTPError) -> str:
     try:
-        told = json.loads(error.read() or b"null")
+        body = json.loads(error.read() or b"null")
     except (OSError, ValueError, http.client.HTTPException):
         return error.reason
-    inner = told.get("error", told) if isinstance(told, dict) else told
+    inner = body.get("error", body) if isinstance(body, dict) else body
     return str(inner.get("message", inner) if isinstance(inner, dict) else inner)[:300]
 
 
-def _ids(told: Any, wanted: int) -> list[list[int]]:
+def _ids(reply: Any, wanted: int) -> list[list[int]]:
     try:
-        choices = sorted(told["choices"], key=lambda choice: choice["index"])
+        choices = sorted(reply["choices"], key=lambda choice: choice["index"])
         answers = [[int(token) for token in choice["token_ids"]] for choice in choices]
     except (KeyError, TypeError, ValueError) as error:
         raise Unserved("the server's answer has no token ids") from error

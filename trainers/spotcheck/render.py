@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from cockpit.contract import CockpitError, Recipe
-from trainers.data.prompts import prompt_text, template_switches, with_system
-from trainers.data.rows import Item, column, eval_items, prompt_of, read_rows
-from trainers.loop.attempt import quiet_environment
-from trainers.model import imports
+from trainers.attempt import imports
+from trainers.attempt.environment import quiet_environment
+from trainers.data.examples import read_example
+from trainers.data.prompts import prompt_text, with_system
+from trainers.data.rows import Item, eval_items, read_rows
 from trainers.spotcheck.rows import Trained, training_examples
-from trainers.spotcheck.tokens import Encoded, Tokens, contexts_differ, leading
+from trainers.spotcheck.tokens import Encoded, Tokens, contexts_differ, leading, split_common
 
 VERSION = 1
 CONTEXTS = 40
@@ -122,10 +123,11 @@ class Facts:
 
     def _compare(self, index: int, trained: Trained) -> None:
         """Lay the eval prompt of the same row over what training shows the model before the answer."""
-        prompt = prompt_of(self.data[index], self.recipe.data.columns)
-        if prompt is None or "text" in (self.examples[index] or {}):
+        row = read_example(self.data[index], index + 1, self.recipe)
+        if row.question is None or "text" in (self.examples[index] or {}):
             return
-        at_eval = self.tokens.eval_prompt(prompt_text(self.tokens.tokenizer, prompt, self.recipe))
+        asked = prompt_text(self.tokens.tokenizer, row.question, self.recipe, row.tools)
+        at_eval = self.tokens.eval_prompt(asked)
         difference = contexts_differ(trained, at_eval, self.tokens)
         if difference is None:
             return
@@ -145,7 +147,7 @@ def _items_wanted(request: dict[str, Any], items: list[Item]) -> list[int]:
 
 def _item_facts(tokens: Tokens, recipe: Recipe, item: Item, index: int) -> dict[str, Any]:
     try:
-        encoded = tokens.eval_prompt(prompt_text(tokens.tokenizer, item.prompt, recipe))
+        encoded = tokens.eval_prompt(prompt_text(tokens.tokenizer, item.prompt, recipe, item.tools))
     except tokens.template_errors:
         return {"row": index + 1, "tokens": 0, "bos": 0}
     return {
@@ -157,7 +159,7 @@ def _item_facts(tokens: Tokens, recipe: Recipe, item: Item, index: int) -> dict[
 
 def _shown_item(tokens: Tokens, recipe: Recipe, item: Item, index: int) -> dict[str, Any]:
     try:
-        encoded: Encoded = tokens.eval_prompt(prompt_text(tokens.tokenizer, item.prompt, recipe))
+        encoded: Encoded = tokens.eval_prompt(prompt_text(tokens.tokenizer, item.prompt, recipe, item.tools))
     except tokens.template_errors as error:
         return {
             "row": index + 1,
@@ -196,17 +198,18 @@ def _served(tokens: Tokens, recipe: Recipe, items: list[Item], serve: str | None
         return None
     other = _served_tokenizer(tokens, recipe, serve)
     for index, item in enumerate(items[:50]):
-        scored = prompt_text(tokens.tokenizer, item.prompt, recipe)
+        scored = prompt_text(tokens.tokenizer, item.prompt, recipe, item.tools)
         if other.chat_template is None:
-            served = prompt_text(other, item.prompt, recipe)
+            served = prompt_text(other, item.prompt, recipe, item.tools)
         else:
             # A server knows the messages, not the recipe's switches.
             served = other.apply_chat_template(
-                with_system(item.prompt, recipe), add_generation_prompt=True, tokenize=False
+                with_system(item.prompt, recipe),
+                tools=list(item.tools) or None,
+                add_generation_prompt=True,
+                tokenize=False,
             )
         if served != scored:
-            from trainers.spotcheck.tokens import split_common
-
             before, left, right = split_common(served, scored)
             return {"train": left, "eval": right, "before": before[-200:], "count": 1, "row": index + 1,
                     "between": False, "ids_only": False}  # fmt: skip
@@ -227,8 +230,6 @@ def _served_tokenizer(tokens: Tokens, recipe: Recipe, serve: str) -> Any:
         raise CockpitError(f"the template can't be read: {error}", "Correct the path.", file=serve) from error
     return other
 
-
-__all__ = ["column", "main", "render", "template_switches"]
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

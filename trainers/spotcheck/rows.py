@@ -7,20 +7,20 @@ maximum length cuts at last.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+import json
+from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
-from cockpit.contract import CockpitError, Recipe
-from cockpit.contract.techniques import PAIRS, REWARDED
+from cockpit.contract import Recipe
+from cockpit.contract.techniques import REWARDED
+from cockpit.data.examples import Example
 from trainers.data.demonstrations import sft_dataset
+from trainers.data.examples import no_shape, read_example, teaches
 from trainers.data.prompts import template_switches, training_prompt
-from trainers.data.rows import Row, as_messages, column, prompt_of
+from trainers.data.rows import Row
+from trainers.spotcheck.settings import Settings
 from trainers.spotcheck.tokens import Encoded, Tokens, leading, locate
-
-MAX_LENGTH = 1024
-"""SFTConfig's own default."""
 
 
 def training_examples(rows: list[Row], recipe: Recipe, tokenizer: Any) -> list[Row | None]:
@@ -29,76 +29,31 @@ def training_examples(rows: list[Row], recipe: Recipe, tokenizer: Any) -> list[R
         return []
     if recipe.technique in REWARDED:
         return [_prompt_only(row, recipe, tokenizer) for row in rows]
-    if recipe.technique in PAIRS or (recipe.technique != "kto" and _is_preference(rows[0])):
-        rows = [_chosen(row, recipe) for row in rows]
     attempt: Any = SimpleNamespace(recipe=recipe, notice=lambda *_args, **_kw: None)
-    examples, settings = sft_dataset(rows, attempt, tokenizer)
+    read = [_learnt(row, number, recipe) for number, row in enumerate(rows, 1)]
+    examples, settings = sft_dataset(read, attempt, tokenizer)
     if len(examples) != len(rows):
-        examples = [sft_dataset([row], attempt, tokenizer)[0][-1] for row in rows]
+        examples = [sft_dataset([example], attempt, tokenizer)[0][-1] for example in read]
     return [{**example, "_settings": settings} for example in examples]
 
 
-def _is_preference(row: Row) -> bool:
-    return "chosen" in row and "rejected" in row
-
-
-def _chosen(row: Row, recipe: Recipe) -> Row:
-    """A preference pair as the demonstration that its better answer is."""
-    chosen = row.get("chosen")
-    if isinstance(chosen, list) and len(chosen) > 1:
-        return {"messages": chosen}
-    said = (
-        as_messages(chosen if isinstance(chosen, list) else [chosen])[-1]["content"]
-        if not isinstance(chosen, str)
-        else chosen
-    )
-    prompt = prompt_of(row, recipe.data.columns)
-    if prompt is None:
-        return {"text": said}
-    head = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
-    return {"messages": [*head, {"role": "assistant", "content": said}]}
+def _learnt(row: Row, number: int, recipe: Recipe) -> Example:
+    """The example; the better answer of a pair without a prompt as the text that it is."""
+    example = read_example(row, number, recipe)
+    if example.rejected is not None and example.prompt is None:
+        return replace(example, chat=(), text=example.said)
+    if not teaches(example):
+        raise no_shape(number, row, recipe)
+    return example
 
 
 def _prompt_only(row: Row, recipe: Recipe, tokenizer: Any) -> Row | None:
-    prompt = prompt_of(row, recipe.data.columns)
-    return (
-        None
-        if prompt is None
-        else {"prompt": training_prompt(tokenizer, prompt, recipe), "_settings": {}} | _kwargs(recipe)
-    )
-
-
-def _kwargs(recipe: Recipe) -> Row:
+    prompt = read_example(row, 0, recipe).question
+    if prompt is None:
+        return None
     switches = template_switches(recipe)
-    return {"chat_template_kwargs": switches} if switches else {}
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The fields of SFTConfig that decide what tokens are trained on."""
-
-    max_length: int | None
-    keep_end: bool
-    completion_only: bool
-    assistant_only: bool
-    text_field: str
-
-    @staticmethod
-    def of(recipe: Recipe, example: Row) -> Settings:
-        given = {**example.get("_settings", {}), **recipe.trainer}
-        only = given.get("completion_only_loss")
-        return Settings(
-            max_length=cast("int | None", given.get("max_length", MAX_LENGTH)),
-            keep_end=given.get("truncation_mode") == "keep_end",
-            completion_only=("prompt" in example and "completion" in example) if only is None else bool(only),
-            assistant_only=bool(given.get("assistant_only_loss", False)),
-            text_field=str(given.get("dataset_text_field", "text")),
-        )
-
-
-def max_length(recipe: Recipe) -> int | None:
-    """The length that training cuts at; None for no limit."""
-    return cast("int | None", recipe.trainer.get("max_length", MAX_LENGTH))
+    beside = {"chat_template_kwargs": switches} if switches else {}
+    return {"prompt": training_prompt(tokenizer, prompt, recipe), "_settings": {}} | beside
 
 
 class Trained:
@@ -155,7 +110,7 @@ class Trained:
 
     def _pair(self) -> tuple[Encoded, list[bool], int]:
         tokens, example = self.tokens, self.example
-        kwargs = example.get("chat_template_kwargs", {})
+        kwargs = _template_arguments(example)
         prompt, said = example["prompt"], example.get("completion")
         if isinstance(prompt, str):
             if said is None:
@@ -174,7 +129,7 @@ class Trained:
         begin = _common(head.ids, full.ids)
         mask = [not self.settings.completion_only or i >= begin for i in range(len(full.ids))]
         if assistant is not None:
-            mask = [on and bool(says) for on, says in zip(mask, assistant, strict=True)]
+            mask = [on and bool(marked) for on, marked in zip(mask, assistant, strict=True)]
         if said is None:
             mask = [False] * len(full.ids)  # the model's own rollouts are trained on, not this
         return full, mask, begin
@@ -182,7 +137,7 @@ class Trained:
     def _whole(self) -> tuple[Encoded, list[bool], int]:
         tokens, example = self.tokens, self.example
         if "messages" in example:
-            kwargs = example.get("chat_template_kwargs", {})
+            kwargs = _template_arguments(example)
             full, assistant = tokens.chat(example["messages"], self.settings.assistant_only, **kwargs)
             return full, [bool(a) for a in assistant] if assistant is not None else [True] * len(full.ids), 0
         text = str(example[self.settings.text_field if self.settings.text_field in example else "text"])
@@ -237,6 +192,12 @@ class Trained:
         return max(0, min(self.end, self.encoded.spans[self.cut_last - 1][1]) - self.start)
 
 
+def _template_arguments(example: Row) -> Row:
+    """What TRL hands to the chat template beside the messages."""
+    tools = example.get("tools")
+    return {**({"tools": json.loads(tools)} if tools else {}), **example.get("chat_template_kwargs", {})}
+
+
 def _common(left: list[int], right: list[int]) -> int:
     length = 0
     for a, b in zip(left, right, strict=False):
@@ -244,24 +205,3 @@ def _common(left: list[int], right: list[int]) -> int:
             break
         length += 1
     return length
-
-
-def template_of(recipe: Recipe) -> str | None:
-    """The chat template that the recipe's trainer section names (`chat_template_path`), read."""
-    path = recipe.trainer.get("chat_template_path")
-    if not isinstance(path, str):
-        return None
-    if path.endswith((".jinja", ".j2")):
-        try:
-            return Path(path).read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise CockpitError(
-                f"trainer.chat_template_path can't be read: {error}", "Correct it.", file=path
-            ) from error
-    from transformers import AutoTokenizer
-
-    tokenizer: Any = AutoTokenizer.from_pretrained(path)
-    return tokenizer.chat_template
-
-
-__all__ = ["Settings", "Trained", "column", "max_length", "template_of", "training_examples"]

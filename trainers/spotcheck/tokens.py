@@ -8,6 +8,7 @@ from typing import Any
 
 from cockpit.contract import Recipe
 from trainers.model.loading import locate as locate_model
+from trainers.spotcheck.settings import max_length, template_of
 
 SPECIAL, TRAINED, CUT = 1, 2, 4
 """What a piece of a rendered example is; the flags add up."""
@@ -29,8 +30,6 @@ class Tokens:
     def __init__(self, tokenizer: Any, recipe: Recipe) -> None:
         import jinja2
 
-        from trainers.spotcheck.rows import template_of
-
         self.tokenizer = tokenizer
         self.recipe = recipe
         self.template_errors = (jinja2.TemplateError, TypeError, ValueError, KeyError)
@@ -43,8 +42,6 @@ class Tokens:
         self._training_template: str | None = None
 
     def facts(self) -> dict[str, Any]:
-        from trainers.spotcheck.rows import max_length
-
         tokenizer = self.tokenizer
         probe = tokenizer("a")["input_ids"]
         return {

@@ -1,1 +1,5 @@
-"""The embedded default: a tiny model, its tokenizer and a verifiable task, all made here from a seed."""
+"""The embedded default: a tiny model, its tokenizer and a verifiable task, all made here from a seed.
+
+May import: nothing of the cockpit; torch and transformers inside the functions that train.
+Start reading at `task.py` (the task and its files), then `pretrain.py` (the model).
+"""

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import fcntl
 import json
 import os
 import shutil
@@ -20,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from cockpit.contract import lock
 from trainers.tiny import task
 from trainers.tiny.more_data import write_more
 
@@ -83,12 +83,11 @@ def build(target: Path) -> dict[str, object]:
 @contextlib.contextmanager
 def _lock(path: Path) -> Iterator[None]:
     """Hold `path` alone; the kernel lets go of it when the holder dies, so that no lock is ever stale."""
-    with path.open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            print("another process is building the tiny model; waiting for it", flush=True)
-            fcntl.flock(handle, fcntl.LOCK_EX)
+    held = lock.take(path)
+    if held.state == "busy":
+        print("another process is building the tiny model; waiting for it", flush=True)
+        held = lock.take(path, wait_s=float("inf"))
+    with held:
         yield
 
 

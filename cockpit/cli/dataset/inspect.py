@@ -55,12 +55,12 @@ def run(options: argparse.Namespace) -> int:
 
 def _defaults(options: argparse.Namespace) -> tuple[str, str | None]:
     """File and tokenizer; the workspace's own where they aren't named."""
-    from cockpit.services.workspace.workspace import Workspace
+    from cockpit.services.workspace import open as open_workspace
 
     if options.file and options.tokenizer:
         return options.file, options.tokenizer
     try:
-        config = Workspace.find(Path(options.dir) if options.dir else None).config
+        config = open_workspace.find(Path(options.dir) if options.dir else None).config
     except CockpitError:
         if not options.file:
             raise CockpitError("which file?", "Name one: `cockpit inspect FILE`.") from None

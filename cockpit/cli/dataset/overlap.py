@@ -87,10 +87,10 @@ def _cache() -> Path | None:
     """The workspace's, where this is one."""
     from cockpit.contract.errors import CockpitError
     from cockpit.services.workspace import caching
-    from cockpit.services.workspace.workspace import Workspace
+    from cockpit.services.workspace import open as open_workspace
 
     try:
-        return caching.root(Workspace.find(None))
+        return caching.root(open_workspace.find(None))
     except CockpitError:
         return None
 

@@ -23,13 +23,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from cockpit.services.experiments import lifecycle
+    from cockpit.services.experiments import catch_up, lifecycle
     from cockpit.services.recipe import attempt_limit
     from cockpit.services.workspace import methodlog_writer
 
     ws = workspace(options)
     if options.command == "note":
         kind = "constraint" if options.constraint else "note"
+        catch_up.before_move(ws)
         added = methodlog_writer.note(ws, options.text, experiment=options.experiment, kind=kind)
         if options.json:
             print_json({"added": added, "text": options.text})

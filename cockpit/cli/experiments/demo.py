@@ -15,6 +15,7 @@ from cockpit.cli.tree.look import as_dict, experiments_table
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import WorkspaceLayout
 from cockpit.contract.reader import LineTail
+from cockpit.services.workspace import open as open_workspace
 from cockpit.services.workspace.workspace import ExperimentView, Workspace
 
 DEFAULT_DIR = "cockpit-demo"
@@ -91,7 +92,7 @@ def _watch(root: Path, demo: Any) -> Workspace:
         time.sleep(0.5)
     if error := demo.state(root).get("error"):
         raise CockpitError(f"the demo ended early: {error}", "Run it again: it goes on where it was.")
-    return Workspace.find(root)
+    return open_workspace.find(root)
 
 
 class _Progress:

@@ -16,7 +16,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     from cockpit.contract.techniques import RUNNABLE
 
     parser.add_argument("technique", choices=RUNNABLE)
-    parser.add_argument("settings", nargs="*", metavar="NAME=VALUE", help="TRL's own names, or peft.r=16, …")
+    names = "TRL's own names or short ones (lr, bs), or peft.r=16, …"
+    parser.add_argument("settings", nargs="*", metavar="NAME=VALUE", help=names)
     parser.add_argument("--hypothesis", "-m", default="", help="what you expect, in a line")
     parser.add_argument(
         "--parent",
@@ -53,14 +54,20 @@ def run(options: argparse.Namespace) -> int:
     if options.launch:
         lifecycle.launch(ws, view.id)
         view = ws.experiment(view.id)
+    from cockpit.contract.recipe import Recipe
+    from cockpit.core.recipe import recipes
     from cockpit.services.experiments import precheck
-    from cockpit.services.recipe import drafts
 
-    recipe = drafts.load(ws.layout.experiment(view.id))
+    recipe = Recipe.load(ws.layout.experiment(view.id).draft)
+    asked = recipes.named_overrides(options.settings, options.technique)
+    defaults = recipes.named_defaults(ws.config.recipes, options.technique)
     against = precheck.concerns(ws, recipe, but=view.id)
     if options.json:
-        print_json({**as_dict(view), "concerns": against, "reasons": recipe.reasons})
+        print_json({**as_dict(view), "concerns": against, "reasons": recipe.reasons,
+                    "renamed": {**defaults.renamed, **asked.renamed}})  # fmt: skip
     else:
+        for note in [*(f"In cockpit.toml {note}" for note in defaults.notes), *asked.notes]:
+            say(f"{note}.")
         draft = ws.layout.experiment(view.id).draft
         start = f" It starts from {view.start}." if view.start else ""
         say(f"{view.id} {view.technique}: {view.status}.{start} Its recipe: {draft}")

@@ -12,9 +12,8 @@ from cockpit.cli.tree.look import as_dict
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "settings", nargs="+", metavar="NAME=V1,V2", help="TRL's own names; a technique may stand before them"
-    )
+    names = "TRL's own names or short ones (lr, bs); a technique may stand before them"
+    parser.add_argument("settings", nargs="+", metavar="NAME=V1,V2", help=names)
     parser.add_argument("--of", metavar="EXP", help="vary that experiment's recipe (default: the newest)")
     parser.add_argument("--hypothesis", "-m", default="", help="what you expect, in a line")
     parser.add_argument("--data", "--train", metavar="FILE", help="default: as in the varied experiment")
@@ -25,6 +24,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    from cockpit.core.recipe.aliases import notes_on
     from cockpit.services.experiments import sweep
 
     ws = workspace(options)
@@ -47,6 +47,8 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print_json({"experiments": [as_dict(view) for view in views]})
         return OK
+    for note in notes_on(options.settings, views[0].technique):
+        say(f"{note}.")
     say(table(("experiment", "technique", "setting"), [[v.id, v.technique, v.hypothesis] for v in views]))
     say(
         f"{len(views)} settings are tried on one held-out set, so each must clear p < {0.05 / len(views):.2g} "

@@ -31,9 +31,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from cockpit.cli.spotcheck import spot_check
+    from cockpit.services.experiments import catch_up
     from cockpit.services.spotcheck import check, realign
 
     ws = spot_check.find_workspace(options)
+    if ws is not None and (options.adopt or options.prompt is not None):
+        catch_up.before_move(ws)
     wish = check.Wish(
         train=options.train, verifier=options.verifier, experiment=options.experiment,
         technique=spot_check.technique(options.technique), columns=spot_check.columns(options.column),

@@ -67,12 +67,12 @@ def run(options: argparse.Namespace) -> int:
 def find_workspace(options: argparse.Namespace) -> Workspace | None:
     """The workspace here or above; None where there is none, unless one was named."""
     from cockpit.cli.place import workspace
-    from cockpit.services.workspace.workspace import Workspace
+    from cockpit.services.workspace import open as open_workspace
 
     if options.dir:
         return workspace(options)
     try:
-        return Workspace.find(Path.cwd())
+        return open_workspace.find(Path.cwd())
     except CockpitError:
         if options.experiment:
             raise

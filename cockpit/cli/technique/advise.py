@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
 def _workspace(options: argparse.Namespace) -> Workspace | None:
     """The workspace here, if there is one; data that is named stands for itself."""
     from cockpit.contract.errors import CockpitError
-    from cockpit.services.workspace.workspace import Workspace
+    from cockpit.services.workspace import open as open_workspace
 
     if options.dir:
         from cockpit.cli.place import workspace
@@ -70,7 +70,7 @@ def _workspace(options: argparse.Namespace) -> Workspace | None:
     if options.data:
         return None
     try:
-        return Workspace.find(Path.cwd())
+        return open_workspace.find(Path.cwd())
     except CockpitError:
         return None
 

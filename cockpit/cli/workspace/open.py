@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _root(start: Path | None) -> Path | None:
-    """As `Workspace.find`, without the imports that the first frame would wait for."""
+    """As `services.workspace.open.find`, without the imports that the first frame would wait for."""
     from cockpit.contract.layout import WorkspaceLayout
 
     here = (start or Path.cwd()).resolve()

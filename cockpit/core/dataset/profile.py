@@ -163,7 +163,7 @@ class Profile:
             self.odd.add("no assistant turn: nothing to learn", line)
 
     def _answers(self, example: Example, line: int) -> None:
-        self.prompts.add("\n".join(f"{turn.role}:{turn.text}" for turn in example.prompt), line)
+        self.prompts.add("\n".join(f"{turn.role}:{turn.text}" for turn in example.asked), line)
         self.gold += example.gold is not None
         if example.target is None:
             return

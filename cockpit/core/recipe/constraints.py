@@ -1,6 +1,6 @@
 """A user's constraints, one line each, held against a recipe where a program can tell.
 
-    learning_rate <= 1e-4        a setting under its TRL name, or dotted (peft.r >= 8)
+    learning_rate <= 1e-4        a setting under its TRL name or a short one (lr), or dotted (peft.r >= 8)
     technique = sft, dpo         one of these
     no ppo · no full · no orca   a technique, full weights, 4-bit, or a word in a data file's or the model's name
     only lora · only sft, dpo    nothing else
@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from cockpit.contract.setting_names import recipe_name
 from cockpit.contract.techniques import TECHNIQUES
 
 if TYPE_CHECKING:
@@ -89,11 +90,12 @@ def _compared(name: str, op: str, wanted: str, recipe: Recipe) -> str:
 
 
 def _value(name: str, recipe: Recipe) -> tuple[bool, Any]:
-    if name in recipe.trainer:
-        return True, recipe.trainer[name]
     if name == "hours":
         return recipe.budget.seconds is not None, (recipe.budget.seconds or 0) / 3600
     at: Any = recipe
+    name = recipe_name(name, recipe.technique)
+    if name in recipe.trainer:
+        return True, recipe.trainer[name]
     for part in name.split("."):
         at = cast("dict[str, Any]", at).get(part) if isinstance(at, dict) else getattr(at, part, None)
         if at is None:

@@ -2,7 +2,7 @@
 
 Precedence, low to high: the defaults of the technique, the sections of `cockpit.toml`, its `[recipes.X]`, and
 the overrides of this experiment. Overrides are dotted (`peft.r=16`, `mid_eval.patience=3`) or TRL's own field
-names without a dot (`learning_rate=1e-4`).
+names without a dot (`learning_rate=1e-4`); the short names that people use (`lr`) become those (see aliases).
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from cockpit.contract.errors import CockpitError
-from cockpit.contract.renamed import RENAMED
+from cockpit.contract.setting_names import ALIASES, DECIDED, GONE, SECTION_ALIASES, recipe_name
 from cockpit.contract.techniques import GROUPED, TECHNIQUES
 from cockpit.core.recipe import settings
+from cockpit.core.recipe.aliases import Named, named
 from cockpit.core.recipe.settings import SETTINGS, defaults, shown
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 SECTIONS = ("model", "peft", "data", "generation", "mid_eval", "budget", "resources", "slurm", "trainer")
 TOP = ("seed", "hypothesis", "verifier", "rewards", "report_to", "launcher")
-_HOMES = {"device_map": "model", "load_in_4bit": "model", "dtype": "model"}  # bare, but not the trainer's
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def parse_overrides(given: Mapping[str, Any] | Iterable[str] | None) -> dict[str
     made: dict[str, Any] = {}
     if isinstance(given, Mapping):
         for name, value in cast("Mapping[str, Any]", given).items():
-            if name in SECTIONS and isinstance(value, Mapping):
+            if (name in SECTIONS or name in SECTION_ALIASES) and isinstance(value, Mapping):
                 nested = cast("Mapping[str, Any]", value)
                 made |= {f"{name}.{key}": part for key, part in nested.items()}
             else:
@@ -62,6 +62,25 @@ def parse_overrides(given: Mapping[str, Any] | Iterable[str] | None) -> dict[str
             )
         made[name.strip()] = _value(value.strip())
     return made
+
+
+def named_overrides(given: Mapping[str, Any] | Iterable[str] | None, technique: str) -> Named:
+    """Read overrides as `parse_overrides` does, each under the recipe's name for it. Raises CockpitError."""
+    return named(parse_overrides(given), technique)
+
+
+def named_defaults(recipes: Mapping[str, Mapping[str, Any]] | None, technique: str) -> Named:
+    """Read `[recipes.X]` of cockpit.toml in the same way. Raises CockpitError saying where the wrong one stands."""
+    return named(parse_overrides((recipes or {}).get(technique)), technique, where=f"[recipes.{technique}]")
+
+
+def asked_for(
+    technique: str,
+    overrides: Mapping[str, Any] | Iterable[str] | None,
+    recipes: Mapping[str, Mapping[str, Any]] | None = None,
+) -> dict[str, Any]:
+    """Return what somebody asked for, by name: the overrides on top of `[recipes.X]`. Raises CockpitError."""
+    return {**named_defaults(recipes, technique).settings, **named_overrides(overrides, technique).settings}
 
 
 def _value(text: str) -> Any:
@@ -106,7 +125,7 @@ def resolve(
     technique = technique.strip().lower()
     if technique not in (*TECHNIQUES, "baseline", "custom"):
         raise CockpitError(f"there is no technique {technique!r}", f"There are: {', '.join(TECHNIQUES)}.")
-    asked = {**parse_overrides((recipes or {}).get(technique)), **parse_overrides(overrides)}
+    asked = asked_for(technique, overrides, recipes)
     trained = technique not in ("baseline", "custom")
     with_lora = _wants_lora(asked, lora) if trained else any(name.startswith("peft.") for name in asked)
     raw = _layers(sections or {}, model, data, with_lora)
@@ -164,7 +183,7 @@ def _set(raw: dict[str, Any], name: str, value: Any, technique: str) -> None:
         return
     section, dot, key = name.partition(".")
     if not dot:
-        section, key = _HOMES.get(name, "trainer"), name
+        section, key = "trainer", name
     if section not in SECTIONS:
         close = difflib.get_close_matches(section, SECTIONS, n=1)
         raise CockpitError(
@@ -201,19 +220,17 @@ def reward_parts(value: Any) -> Any:
 
 def _check_trainer(name: str, value: Any, technique: str) -> None:
     shown_as = f"{name}={shown(value)}"
-    known = SETTINGS.get(name)
-    if name in RENAMED and (known is None or (known.only and technique not in known.only)):
-        raise CockpitError(
-            f"{shown_as}: {technique.upper()} has no such setting", f"It is now {RENAMED[name]}."
-        )
+    if technique != "custom":
+        _refuse_others_words(name, shown_as)
     if name == "use_cache" and value:
         raise CockpitError(f"{shown_as} keeps a key-value cache, which training never reads",
                            "Leave it out: it is for inference.")  # fmt: skip
     setting = SETTINGS.get(name)
     if setting is None:
-        close = difflib.get_close_matches(name, SETTINGS, n=1, cutoff=0.86)
+        close = difflib.get_close_matches(name, [*SETTINGS, *ALIASES], n=1, cutoff=0.86)
         if close:
-            raise CockpitError(f"{shown_as}: there is no such setting", f"Did you mean {close[0]}?")
+            meant = recipe_name(close[0], technique)
+            raise CockpitError(f"{shown_as}: there is no such setting", f"Did you mean {meant}?")
         return  # TRL has many more; the trainer refuses what it does not know, by name
     if setting.only and technique not in setting.only and technique != "custom":
         other = "generation." + name if name in ("temperature", "top_p") else ""
@@ -228,6 +245,14 @@ def _check_trainer(name: str, value: Any, technique: str) -> None:
         raise CockpitError(
             "max_steps=0 would train nothing", "Give at least 1, or -1 to let the epochs decide."
         )
+
+
+def _refuse_others_words(name: str, shown_as: str) -> None:
+    """Refuse what TRL once called so, and what another part of the recipe decides."""
+    if name in DECIDED:
+        raise CockpitError(f"{shown_as} is not set here: it follows {DECIDED[name]}", "Leave it out.")
+    if name in GONE:
+        raise CockpitError(f"{shown_as}: there is no such setting any more", f"It is now {GONE[name]}.")
 
 
 def _finish(raw: dict[str, Any], technique: str, asked: Mapping[str, Any]) -> None:

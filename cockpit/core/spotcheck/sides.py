@@ -1,7 +1,6 @@
 """Rows of a training file and of an eval file as the two sides that the rules compare.
 
-Rows are read as the trainers read them (`trainers/data/rows.py`, `demonstrations.py`): a conversation first, then
-prompt and completion or answer, then plain text. Pure; rows are numbered from 1 in the order of the file.
+Rows are read by `cockpit.data`, as the trainers read them. Pure; rows are numbered from 1 in the order of the file.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.techniques import SAMPLING
@@ -19,8 +18,9 @@ from cockpit.core.dataset.asked_form import key_of, style
 from cockpit.core.dataset.chat_templates import rendered_answer
 from cockpit.core.spotcheck.types import Item, Sides, Target
 from cockpit.data import rows as meaning
-from cockpit.data.columns import as_bool
-from cockpit.data.messages import Turn, joined, turns_of
+from cockpit.data.examples import numbered_example
+from cockpit.data.messages import as_turns
+from cockpit.data.rows import as_chat
 from cockpit.verifiers import Verdict, Verifier
 from cockpit.verifiers.formats import ExactFormat
 from cockpit.verifiers.patterns import PatternTimeout
@@ -41,12 +41,13 @@ def target_of(
     technique: str = "sft",
 ) -> Target:
     """One training row. Raises CockpitError where it is no row that a trainer could use."""
-    turns, said, raw = _read(row, columns)
-    gold = _gold(row, columns)
-    if technique == "kto" and as_bool(meaning.value(row, "label", columns)) is False:
+    example = numbered_example(row, number, columns)
+    turns, said, raw, gold = example.asked, example.said, example.text, example.gold
+    if technique == "kto" and example.label is False:
         return Target(number, turns, None, gold=gold)  # a bad answer is trained away from
     if technique in SAMPLING:
-        return Target(number, turns, None, gold=gold if gold is not None else said)
+        asked = as_turns(as_chat(example.question))
+        return Target(number, asked, None, gold=gold if gold is not None else said)
     text = said if raw is None else _answer_in(raw)
     if text is None and raw is None:
         if not turns:
@@ -58,7 +59,7 @@ def target_of(
     text = text if text is not None else raw or ""
     found = stated(text)
     own = gold if gold is not None and gold != text else None
-    made = Target(number, turns, text, own, raw, found, style(text, found), masked=_mask(row, turns))
+    made = Target(number, turns, text, own, raw, found, style(text, found), masked=example.trainable)
     return made if verifier is None else judged(made, row, verifier)
 
 
@@ -93,9 +94,9 @@ def item_of(
 
     Raises CockpitError where the row has no prompt or no gold answer.
     """
-    turns, said, _ = _read(row, columns)
-    gold = _gold(row, columns)
-    gold = gold if gold is not None else said
+    example = numbered_example(row, number, columns)
+    turns = as_turns(as_chat(example.question))
+    gold = example.gold if example.gold is not None else example.said
     if not turns or gold is None:
         missing = "answer" if turns else "prompt"
         raise CockpitError(
@@ -157,79 +158,10 @@ def state_of(verdict: Verdict | None) -> str:
     return "passes" if verdict.passed else "wrong" if verdict.parsed else "unparsed"
 
 
-def _read(row: Row, columns: Columns | None) -> tuple[tuple[Turn, ...], str | None, str | None]:
-    """The turns before the answer, the answer, and the row's plain text where it is nothing but that."""
-    chosen = meaning.value(row, "chosen", columns)
-    if chosen is not None and meaning.value(row, "rejected", columns) is not None:
-        return _preferred(row, chosen, columns)
-    chat = _turns(meaning.value(row, "messages", columns))
-    if chat:
-        while chat and chat[-1].role != "assistant":
-            if not any(turn.role == "assistant" for turn in chat):
-                return chat, _text(meaning.value(row, "completion", columns)), None
-            chat = chat[:-1]
-        return chat[:-1], chat[-1].text, None
-    prompt = _prompt(row, columns)
-    said = _text(meaning.value(row, "completion", columns))
-    if said is None:
-        said = _text(meaning.value(row, "answer", columns))
-    text = meaning.value(row, "text", columns)
-    if not prompt and isinstance(text, str):
-        return (), None, text
-    return prompt, said, None
-
-
-def _preferred(
-    row: Row, chosen: object, columns: Columns | None
-) -> tuple[tuple[Turn, ...], str | None, None]:
-    """The better answer of a pair; where it is a whole conversation, what comes before its last turn is the prompt."""
-    turns = _turns(chosen)
-    if len(turns) > 1:
-        return turns[:-1], turns[-1].text, None
-    prompt = _prompt(row, columns) or _turns(meaning.value(row, "messages", columns))
-    return prompt, turns[0].text if turns else str(chosen), None
-
-
-def _prompt(row: Row, columns: Columns | None) -> tuple[Turn, ...]:
-    asked = meaning.value(row, "prompt", columns)
-    turns = _turns(asked)
-    if turns:
-        return turns
-    text = meaning.prompt_text(row, columns)
-    return (Turn("user", text),) if asked is not None else ()
-
-
-def _turns(value: object) -> tuple[Turn, ...]:
-    if not isinstance(value, list | tuple | Mapping):
-        return ()
-    return turns_of(cast(object, value)) or ()
-
-
-def _text(value: object) -> str | None:
-    if value is None:
-        return None
-    turns = _turns(value)
-    return joined(turns[-1:]) if turns else str(value)
-
-
-def _gold(row: Row, columns: Columns | None) -> str | None:
-    value = meaning.value(row, "answer", columns)
-    return None if value is None else _text(cast(object, value))
-
-
 def _answer_in(raw: str) -> str | None:
     """The answer within a text that was rendered already; None for text without turns, which is learned whole."""
     place = rendered_answer(raw)
     return None if place is None else raw[place[0] : place[1]].strip()
-
-
-def _mask(row: Row, turns: tuple[Turn, ...]) -> tuple[bool, ...] | None:
-    """evo's `trainable`: a flag a message."""
-    mask = row.get("trainable")
-    if not isinstance(mask, list):
-        return None
-    flags = tuple(bool(flag) for flag in cast("list[object]", mask))
-    return flags if len(flags) >= len(turns) else None
 
 
 def _found(verifier: Verifier, text: str) -> str | None:

@@ -48,6 +48,8 @@ def _short(profile: Profile) -> int:
 def _form(profile: Profile) -> str | None:
     if "tests" in profile.reading.columns:
         return "unit tests"
+    if profile.reading.unchecked:
+        return None
     if profile.answer_form is None and profile.reading.shape == "question-answer":
         return "short"
     return profile.answer_form

@@ -6,18 +6,16 @@ JSONL goes by at some ten thousand rows a second and core; other formats as fast
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
-from pathlib import Path
 from typing import Any, cast
-
-import msgspec
 
 from cockpit.contract.errors import CockpitError
 from cockpit.core.overlap.scan import BATCH, Scan, Text
 from cockpit.core.overlap.summary import Overlap
 from cockpit.data import rows as meaning
-from cockpit.services.dataset import datasets, sources
+from cockpit.data.messages import messages_in
+from cockpit.services.dataset import sources
 
 Progress = Callable[[int], None]
 _SAID = ("completion", "answer", "chosen", "rejected", "text")
@@ -66,25 +64,7 @@ def asked_of(name: str, columns: Mapping[str, str] | None, *, limit: int) -> lis
 
 
 def _rows(name: str, limit: int | None) -> Iterator[tuple[int, dict[str, Any]]]:
-    path = Path(name).expanduser()
-    if path.suffix.lower() in (".jsonl", ".ndjson") and path.is_file():
-        rows: Iterable[tuple[int, dict[str, Any]]] = _lines(path)
-    else:
-        rows = sources.open_source(name).rows
-    return islice(iter(rows), limit)
-
-
-def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """JSONL by msgspec; a line that it refuses is read again by the one that says what is wrong."""
-    decode = msgspec.json.Decoder(dict[str, Any]).decode
-    with path.open("rb") as handle:
-        for number, raw in enumerate(handle, 1):
-            if raw.isspace():
-                continue
-            try:
-                yield number, decode(raw)
-            except (msgspec.DecodeError, UnicodeDecodeError):
-                yield number, datasets.row_of_line(raw, path, number)
+    return islice(sources.open_source(name).rows, limit)
 
 
 def text_of(line: int, row: Mapping[str, Any], columns: Mapping[str, str] | None = None) -> Text:
@@ -100,9 +80,9 @@ def _asked(row: Mapping[str, Any], columns: Mapping[str, str] | None) -> list[st
     value = meaning.value(row, "prompt", columns)
     if isinstance(value, str):
         return [meaning.prompt_text(row, columns)] if "input" in row else [value] if value else []
-    chat = meaning.as_messages(value) or meaning.messages(row, columns)
+    chat = messages_in(value) or meaning.messages_of(row, columns) or []
     if not chat:  # pairs that hold whole conversations
-        chat = meaning.as_messages(meaning.value(row, "chosen", columns))
+        chat = messages_in(meaning.value(row, "chosen", columns)) or []
     return [turn["content"] for turn in chat if turn["role"] == "user" and turn["content"]]
 
 
@@ -124,4 +104,4 @@ def _said(row: Mapping[str, Any], columns: Mapping[str, str] | None) -> str:
 
 
 def _replies(chat: object) -> list[str]:
-    return [turn["content"] for turn in meaning.as_messages(chat) if turn["role"] != "user"]
+    return [turn["content"] for turn in messages_in(chat) or [] if turn["role"] != "user"]

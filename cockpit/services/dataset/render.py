@@ -28,8 +28,8 @@ KEPT = 60
 """Answers in the cache; the ones that were used longest ago go first."""
 LIMIT_S = 900.0
 """A tokenizer from the hub, and 2,000 rows of 30,000 tokens, take less."""
-_CODE = ("spotcheck/*.py", "data/prompts.py", "data/rows.py", "data/demonstrations.py", "model/generate.py",
-         "model/loading.py")  # fmt: skip
+_CODE = ("cockpit/data/*.py", *(f"trainers/{name}.py" for name in ("spotcheck/*", "data/prompts", "data/rows",
+         "data/examples", "data/demonstrations", "data/selection", "model/generate", "model/loading")))  # fmt: skip
 _TOKENIZER_FILES = ("tokenizer*", "*.jinja", "*_tokens.json", "vocab*", "merges.txt", "*.model", "config.json",
                     "generation_config.json", "adapter_config.json")  # fmt: skip
 _FIELDS = ("technique", "seed", "model", "data", "generation", "trainer")
@@ -124,7 +124,7 @@ def _add_files(digest: Any, place: object) -> None:
 
 
 def _code_files() -> list[Path]:
-    home = Path(cockpit.__file__).resolve().parent.parent / "trainers"
+    home = Path(cockpit.__file__).resolve().parent.parent
     return sorted({file for pattern in _CODE for file in home.glob(pattern)})
 
 

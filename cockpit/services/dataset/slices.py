@@ -13,7 +13,7 @@ from typing import Any
 
 from cockpit.contract.errors import CockpitError
 from cockpit.data.examples import Example, Misfit, example_of
-from cockpit.data.rows import Row
+from cockpit.data.rows import Prompt, Row, as_chat
 from cockpit.data.shapes import Reading, recognise
 from cockpit.services.dataset import datasets
 
@@ -106,11 +106,10 @@ def _good_answer(example: Example) -> str | None:
     return example.target if example.target and example.target.strip() else None
 
 
-def _prompt(example: Example) -> str | list[dict[str, str]]:
-    turns = example.prompt
-    if len(turns) == 1 and turns[0].role == "user":
-        return turns[0].text
-    return [{"role": turn.role, "content": turn.text} for turn in turns]
+def _prompt(example: Example) -> Prompt:
+    turns = as_chat(example.prompt)
+    alone = len(turns) == 1 and turns[0]["role"] == "user"
+    return turns[0]["content"] if alone else turns
 
 
 def _sizes(rows: list[Row], reading: Reading, wanted: list[str]) -> dict[str, int]:

@@ -7,7 +7,6 @@ short goes on where it was.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import subprocess
@@ -19,11 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from cockpit.contract import atomic
+from cockpit.contract import atomic, lock
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import BASELINE_ID, WorkspaceLayout
 from cockpit.services.experiments import lifecycle, setup
 from cockpit.services.system import processes
+from cockpit.services.system.paths import cache_dir
 from cockpit.services.workspace.workspace import ExperimentView, Workspace
 
 Say = Callable[[str], None]
@@ -54,14 +54,6 @@ MOVES = (
         "GRPO from the base with the verifier as reward, format included",
     ),
 )
-
-
-def cache_dir() -> Path:
-    """Where the tiny model is kept between demos: COCKPIT_CACHE, else the user's cache folder."""
-    own = os.environ.get("COCKPIT_CACHE")
-    if own:
-        return Path(own).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "finetune-cockpit"
 
 
 def tell(root: Path, say: Say, tick: Tick) -> Workspace:
@@ -218,15 +210,8 @@ def sole_teller(root: Path) -> Generator[bool]:
     """Be the one who tells the story into `root`; False where another process does. The kernel frees a dead one's."""
     path = WorkspaceLayout(root).private / "demo.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        except OSError:
-            pass  # no locks on this file system: the launches themselves still refuse a second one
-        yield True
+    with lock.take(path) as held:
+        yield held.free  # without locks on this file system the launches themselves still refuse a second one
 
 
 def state(root: Path) -> dict[str, Any]:

@@ -91,6 +91,14 @@ class Wanted:
     model: dict[str, Any] = field(default_factory=dict[str, Any])
     data: dict[str, Any] = field(default_factory=dict[str, Any])
     overrides: dict[str, Any] = field(default_factory=dict[str, Any])
+    notes: list[str] = field(default_factory=list[str])
+    """What became of short names: `lr is learning_rate`."""
+
+    def override(self, given: Mapping[str, Any] | Sequence[str]) -> None:
+        """Put settings on top of those there, whatever either calls them. Raises CockpitError."""
+        asked = recipes.named_overrides(given, self.technique or "sft")
+        self.overrides |= asked.settings
+        self.notes += asked.notes
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -120,6 +128,9 @@ def resolve(options: argparse.Namespace, given: Given) -> Recipe:
         return _adopted(whole, given, node)
     wanted = _wanted(options)
     target = _target(given)
+    defaults = recipes.named_defaults(target.recipes if target else None, wanted.technique or "sft")
+    for note in [*(f"in cockpit.toml {note}" for note in defaults.notes), *wanted.notes]:
+        print(f"trainers.run: {note}.", file=sys.stderr, flush=True)
     sections: Mapping[str, Mapping[str, Any]] = target.sections if target else {}
     technique = wanted.technique or "sft"
     model = {**sections.get("model", {}), **wanted.model} | _warm_start(given, wanted.fresh)
@@ -209,7 +220,7 @@ def _parser() -> argparse.ArgumentParser:
 def _wanted(options: argparse.Namespace) -> Wanted:
     wanted = Wanted(base=Path.cwd())
     if options.recipe:
-        wanted = _from_file(options.recipe)
+        wanted = _from_file(options.recipe, options.technique)
     wanted.technique = options.technique or wanted.technique
     wanted.hypothesis = options.hypothesis or wanted.hypothesis
     wanted.verifier = options.verifier or wanted.verifier
@@ -220,19 +231,19 @@ def _wanted(options: argparse.Namespace) -> Wanted:
     for name in _DATA:
         if getattr(options, name):
             wanted.data[name] = getattr(options, name)
-    wanted.overrides |= _overrides(options.set)
+    wanted.override(options.set)
     return wanted
 
 
-def _from_file(path: Path) -> Wanted:
+def _from_file(path: Path, technique: str | None) -> Wanted:
     """A recipe of a few lines; whatever isn't named there is an override, by TRL's names. Raises CockpitError."""
     given = _read(path)
-    verifier = given.pop("verifier", "")
+    verifier, named = given.pop("verifier", ""), str(given.pop("technique", ""))
     if isinstance(verifier, dict):
         verifier = cast("dict[str, Any]", verifier).get("spec", "")
     wanted = Wanted(
         base=path.resolve().parent,
-        technique=str(given.pop("technique", "")),
+        technique=technique or named,
         hypothesis=str(given.pop("hypothesis", "")),
         verifier=str(verifier),
         fresh=given.pop("fresh", False) is True,
@@ -240,13 +251,8 @@ def _from_file(path: Path) -> Wanted:
         model=_table(given, "model", path),
         data=_table(given, "data", path),
     )
-    wanted.overrides = _overrides(given)
+    wanted.override(given)
     return wanted
-
-
-def _overrides(given: Mapping[str, Any] | Sequence[str]) -> dict[str, Any]:
-    """Under one name each, so that an option replaces what the file says: `trainer.x` is `x`."""
-    return {name.removeprefix("trainer."): value for name, value in recipes.parse_overrides(given).items()}
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cockpit.contract.errors import GateClosed
 from cockpit.contract.layout import BASELINE_ID
 from cockpit.core.methodlog import Entry
-from cockpit.services.workspace import methodlog_writer
+from cockpit.services.workspace import methodlog_writer, smoke_verdict
 from cockpit.services.workspace.workspace import ExperimentView, Workspace
 
 if TYPE_CHECKING:
@@ -68,9 +68,7 @@ def open_with(
 
 def note_untried(ws: Workspace, view: ExperimentView) -> None:
     """A launch without a smoke run of these settings is left to the person, and written down."""
-    from cockpit.services.smoke import run
-
-    last = run.last(ws, view.id)
+    last = smoke_verdict.last(ws, view.id)
     if last is None or not last.current:
         what = "without a smoke run" if last is None else "with settings that the smoke run did not try"
         key = f"smoke/{view.id}/none"
@@ -99,9 +97,7 @@ def _against_log(ws: Workspace, view: ExperimentView, recipe: Recipe) -> list[Ga
 
 
 def _red_smoke(ws: Workspace, view: ExperimentView) -> list[Gate]:
-    from cockpit.services.smoke import run
-
-    last = run.last(ws, view.id)
+    last = smoke_verdict.last(ws, view.id)
     if last is None or not last.current or last.verdict.green:
         return []
     verdict = last.verdict

@@ -6,6 +6,7 @@ Functions may block for a moment and speak in CockpitErrors.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +18,7 @@ from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import BASELINE_ID, AttemptLayout
 from cockpit.core.methodlog import Entry
 from cockpit.core.runs.gpu_placement import Need
-from cockpit.services.experiments import gates
+from cockpit.services.experiments import catch_up, gates
 from cockpit.services.recipe import attempt_limit, drafts
 from cockpit.services.recipe import warm_start as starts
 from cockpit.services.runs import attempts, gpu_leases, launcher, observe, slurm
@@ -50,6 +51,7 @@ def new(
     It starts from `warm_start` or a committed parent (services/recipe/warm_start has the words), `fresh` from the base.
     """
     ws.refuse_moves()
+    catch_up.before_move(ws)
     parent, warm_start = starts.choose(ws, parent, warm_start, fresh=fresh, technique=technique)
     wish = drafts.Wish(
         technique=technique,
@@ -63,13 +65,14 @@ def new(
     )
     recipe = drafts.resolve(ws, wish)
     recipe = drafts.write(ws, recipe, now=ws.clock())
-    methodlog_writer.record(ws, [*draft_entries(recipe), *methodlog_writer.of_data(ws, recipe)])
+    methodlog_writer.record(ws, [*draft_entries(recipe), *catch_up.of_data(ws, recipe)])
     return ws.experiment(recipe.experiment_id)
 
 
 def draft_baseline(ws: Workspace) -> ExperimentView:
     """`exp_0000`: the base model on the held-out set, before any training."""
     ws.refuse_moves()
+    catch_up.before_move(ws)
     recipe = drafts.resolve(ws, drafts.Wish(technique="baseline", hypothesis="the base model, untouched"))
     drafts.write(ws, recipe, now=ws.clock())
     return ws.experiment(BASELINE_ID)
@@ -82,11 +85,14 @@ def launch(
 
     Any other CockpitError no reason opens: data that changed since the recipe was made, held-out items in it.
     """
+    from cockpit.contract.recipe import Recipe
+
     ws.refuse_moves()
+    catch_up.before_move(ws)
     view = ws.experiment(experiment_id)
     layout = ws.layout.experiment(view.id)
     attempt_limit.refuse_more(ws, view)
-    recipe = drafts.load(layout)
+    recipe = Recipe.load(layout.draft)
     drafts.check_data_unchanged(recipe)
     drafts.refuse_leaks(ws, recipe)
     starts.check_there(recipe)
@@ -114,14 +120,17 @@ def launch(
 
 def closed_gates(ws: Workspace, experiment_id: str) -> list[gates.Gate]:
     """The gates that a launch would find closed now, and a reason would open. Raises CockpitError."""
+    from cockpit.contract.recipe import Recipe
+
     view = ws.experiment(experiment_id)
-    recipe = drafts.load(ws.layout.experiment(view.id))
+    recipe = Recipe.load(ws.layout.experiment(view.id).draft)
     return gates.closed(ws, view, recipe, attempts.read_score(_baseline_attempt(ws), "mini_eval"))
 
 
 def resume(ws: Workspace, experiment_id: str) -> ExperimentView:
     """Go on from the newest checkpoint. Raises CockpitError, also for a run that came to its own end."""
     ws.refuse_moves()
+    catch_up.before_move(ws)
     view = ws.experiment(experiment_id)
     if view.attempt is not None and view.attempt.state in ("finished", "early_stopped"):
         raise CockpitError(
@@ -137,9 +146,10 @@ def stop(ws: Workspace, experiment_id: str, *, now: bool = False) -> str:
     """Ask the run to end with a checkpoint (or, `now`, without); gives the sentence that says what will happen."""
     ws.refuse_moves()
     attempt = _attempt(ws, experiment_id)
-    if slurm.job_id(attempt) is not None:
-        return slurm.stop(attempt, now=now)
-    return launcher.stop(attempt, now=now)
+    elsewhere = slurm.job_id(attempt) is not None
+    told = slurm.stop(attempt, now=now) if elsewhere else launcher.stop(attempt, now=now)
+    catch_up.before_move(ws)  # afterwards: a log that can't be written is not to hold up a stop
+    return told
 
 
 def score(ws: Workspace, experiment_id: str) -> ExperimentView:
@@ -148,6 +158,7 @@ def score(ws: Workspace, experiment_id: str) -> ExperimentView:
     view = ws.experiment(experiment_id)
     if view.id == BASELINE_ID and view.attempt is None:
         return launch(ws, view.id)
+    catch_up.before_move(ws)
     attempt = _settled(ws, experiment_id)
     if view.technique != "baseline" and not attempt.best.exists():
         raise CockpitError(f"{view.id} has no checkpoint to score", f"`cockpit logs {view.id}` may say why.")
@@ -165,7 +176,7 @@ def wait(ws: Workspace, experiment_id: str, tick: Tick, *, every_s: float = 0.5)
         time.sleep(every_s)
     if view.attempt is not None:
         _settled(ws, experiment_id)
-    methodlog_writer.catch_up(ws)
+    catch_up.catch_up(ws)
     return ws.experiment(experiment_id)
 
 
@@ -176,11 +187,17 @@ def decide(ws: Workspace, experiment_id: str, status: str, reason: str) -> Exper
     """
     if not reason.strip():
         raise CockpitError("a decision needs its reason", "Give it in a line.")
+    ws.refuse_moves()
+    catch_up.before_move(ws)  # the decision stands below the verdict that it rests on
     if status == "committed":
         _refuse_forbidden(ws, experiment_id)
     view = ws.decide(experiment_id, status, reason)
-    key = f"decision/{view.id}/{status}/{int(view.decision.time) if view.decision else 0}"
     text = f"{status}{_worth(view)}: {reason}"
+    # The moment and the words: two decisions within one second are two lines.
+    moment = (
+        f"{view.decision.time if view.decision else 0:.6f}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    )
+    key = f"decision/{view.id}/{status}/{moment}"
     methodlog_writer.record(ws, [Entry("decision", text, experiment=view.id, key=key)])
     return view
 
@@ -188,7 +205,7 @@ def decide(ws: Workspace, experiment_id: str, status: str, reason: str) -> Exper
 def _refuse_forbidden(ws: Workspace, experiment_id: str) -> None:
     from cockpit.services.rules import workspace_findings
 
-    for finding in workspace_findings.workspace_findings(ws, experiment_id):
+    for finding in workspace_findings.workspace_findings(ws, experiment_id, keep=True):
         if finding.severity == "block":
             raise CockpitError(
                 f"{ws.experiment(experiment_id).id} can't be committed: {finding.headline}", finding.next_step

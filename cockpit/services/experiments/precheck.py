@@ -15,8 +15,7 @@ from cockpit.core.methodlog import Entry
 from cockpit.core.tree import prelaunch_checks
 from cockpit.core.tree.prelaunch_checks import Past, PrelaunchCheck
 from cockpit.services.dataset import datasets, measure
-from cockpit.services.smoke import prepare
-from cockpit.services.workspace import methodlog_writer
+from cockpit.services.workspace import methodlog_writer, smoke_verdict
 from cockpit.services.workspace.workspace import BASELINE_ID, ExperimentView, Workspace
 from cockpit.verifiers import load as load_verifier
 
@@ -36,7 +35,7 @@ def concerns(ws: Workspace, recipe: Recipe, *, but: str = "") -> list[PrelaunchC
         )
         found += [swapped] if swapped else []
     found += prelaunch_checks.against_constraints(constraints_of(ws, entries), recipe)
-    again = prelaunch_checks.already_run(prepare.fingerprint(recipe), _past(ws, but))
+    again = prelaunch_checks.already_run(smoke_verdict.fingerprint(recipe), _past(ws, but))
     return found + ([again] if again else [])
 
 
@@ -118,7 +117,7 @@ def _past(ws: Workspace, but: str) -> list[Past]:
             recipe = Recipe.load(view.attempt_dir / "recipe.json")
         except CockpitError:
             continue  # an attempt of another version says nothing here
-        made.append(Past(view.id, prepare.fingerprint(recipe), view.status, _result(view)))
+        made.append(Past(view.id, smoke_verdict.fingerprint(recipe), view.status, _result(view)))
     return made
 
 

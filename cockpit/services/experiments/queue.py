@@ -8,8 +8,6 @@ not overtaken by smaller ones, or it would never start.
 
 from __future__ import annotations
 
-import fcntl
-import os
 import subprocess
 import sys
 import time
@@ -17,14 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from cockpit.contract import atomic
+from cockpit.contract import atomic, lock
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import BASELINE_ID
 from cockpit.core.methodlog import Entry
 from cockpit.core.runs.gpu_placement import never
 from cockpit.services.experiments import lifecycle
 from cockpit.services.recipe import drafts
-from cockpit.services.runs import gpu_leases, launcher
+from cockpit.services.runs import gpu_leases
+from cockpit.services.system import spawn
 from cockpit.services.workspace import methodlog_writer
 from cockpit.services.workspace.workspace import Workspace, queue_files, queue_folder
 
@@ -47,11 +46,13 @@ def add(ws: Workspace, experiment_id: str, *, reason: str | None = None) -> int:
 
     Queued already, it keeps its place.
     """
+    from cockpit.contract.recipe import Recipe
+
     ws.refuse_moves()
     view = ws.experiment(experiment_id)
     if view.status not in ("draft", "smoked"):
         raise CockpitError(f"{view.id} is {view.status}: only a draft is queued", "Make a new experiment.")
-    recipe = drafts.load(ws.layout.experiment(view.id))
+    recipe = Recipe.load(ws.layout.experiment(view.id).draft)
     drafts.check_data_unchanged(recipe)
     if sentence := never(gpu_leases.need_of(recipe), gpu_leases.devices()):
         raise CockpitError(f"{view.id} can't ever run here: {sentence}", "Change its resources.")
@@ -98,11 +99,7 @@ def remove(ws: Workspace, experiment_id: str) -> None:
 
 def runner_alive(ws: Workspace) -> bool:
     """Whether the process that launches what waits is there."""
-    handle = _lock(ws)
-    if handle is None:
-        return True
-    os.close(handle)
-    return False
+    return lock.is_held(_runner_lock(ws))
 
 
 def ensure_runner(ws: Workspace) -> None:
@@ -119,18 +116,17 @@ def ensure_runner(ws: Workspace) -> None:
             stderr=output,
             start_new_session=True,
             cwd="/",
-            env=launcher.child_environment(),
+            env=spawn.child_environment(),
         )
 
 
 def run(ws: Workspace, *, every_s: float = EVERY_S) -> int:
     """Launch what waits, one after another, until nothing does; gives how many were launched."""
-    handle = _lock(ws)
-    if handle is None:
-        return 0
+    place = _runner_lock(ws)
+    place.parent.mkdir(parents=True, exist_ok=True)
     launched = 0
-    try:
-        while line := entries(ws):
+    with lock.take(place) as held:
+        while held.free and (line := entries(ws)):
             head = line[0]
             outcome = _try(ws, head)
             if outcome:
@@ -139,8 +135,6 @@ def run(ws: Workspace, *, every_s: float = EVERY_S) -> int:
             else:
                 head.path.unlink(missing_ok=True)
                 launched += 1
-    finally:
-        os.close(handle)
     return launched
 
 
@@ -169,19 +163,9 @@ def _say_why(head: Waiting, why: str) -> None:
         atomic.write_json(head.path, {**cast("dict[str, Any]", value), "why": why})
 
 
-def _lock(ws: Workspace) -> int | None:
-    """Hold the line for this process's life; None where another one does."""
-    base = queue_folder(ws.layout)
-    base.mkdir(parents=True, exist_ok=True)
-    handle = os.open(base / ".runner.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        return None
-    except OSError:
-        return handle
-    return handle
+def _runner_lock(ws: Workspace) -> Path:
+    """Where the process that launches what waits holds its lock, for its life."""
+    return queue_folder(ws.layout) / ".runner.lock"
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ from typing import Any, cast
 
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
-from cockpit.core.recipe import sweeps
+from cockpit.core.recipe import recipes, sweeps
+from cockpit.core.recipe.aliases import rename_text
 from cockpit.services.experiments import lifecycle
 from cockpit.services.workspace.workspace import ExperimentView, Workspace
 
@@ -28,8 +29,7 @@ def make(
     With a technique the workspace's defaults are varied, without one the recipe of the experiment `of` (default:
     the newest that trains), whose parent, data and other settings the siblings take over.
     """
-    combinations = sweeps.expand(settings)
-    names = sweeps.varying(settings)
+    as_typed = sweeps.expand(settings)
     base = None if technique else _base(ws, of)
     kept: dict[str, Any] = {}
     parent: str | None = of
@@ -46,10 +46,14 @@ def make(
         named = cast("dict[str, Any]", recipe.get("data") or {}).get("train")
         train = train or (Path(named) if named else None)
     assert technique is not None
+    for combination in as_typed:  # before the first draft is made
+        recipes.named_overrides(combination, technique)
+    settings = [rename_text(text, technique) for text in settings]
+    combinations, names = sweeps.expand(settings), sweeps.varying(settings)
     views: list[ExperimentView] = []
     for combination in combinations:
         shown = ", ".join(part for part in combination if part.partition("=")[0] in names)
-        overrides = {**kept, **_as_mapping(combination)}
+        overrides = {**kept, **recipes.named_overrides(combination, technique).settings}
         line = f"{hypothesis}: {shown}" if hypothesis else f"sweep: {shown}"
         view = lifecycle.new(
             ws, technique, hypothesis=line, parent=parent, train=train, overrides=overrides, lora=lora,
@@ -91,17 +95,3 @@ def _kept(recipe: dict[str, Any], *, lora: bool) -> dict[str, Any]:
                 kept[f"{section}.{name}"] = value
     kept["seed"] = recipe.get("seed", 0)
     return kept
-
-
-def _as_mapping(combination: Sequence[str]) -> dict[str, Any]:
-    from cockpit.contract.renamed import RENAMED
-    from cockpit.core.recipe.recipes import parse_overrides
-
-    given = parse_overrides(combination)
-    return {_renamed(name, RENAMED): value for name, value in given.items()}
-
-
-def _renamed(name: str, renamed: dict[str, str]) -> str:
-    """`lr` as `learning_rate`: a sweep takes the short names too."""
-    new = renamed.get(name, name)
-    return name if " " in new else new

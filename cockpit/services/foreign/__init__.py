@@ -2,6 +2,9 @@
 
 runs = find(path)                    # what is there
 for run in runs: run.poll()          # what is new since the last poll; never writes, never raises OSError
+
+May import: `cockpit.contract`; of the services `dataset` alone.
+Start reading at `record.py` (what a foreign run is), then `hf.py` as the pattern of a reader.
 """
 
 from cockpit.services.foreign.find import find

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
-from cockpit.contract.renamed import METRICS
+from cockpit.contract.setting_names import METRICS
 
 State = Literal["running", "finished", "failed", "stopped", "unknown"]
 _PREFIXES = ("train/", "Train/")

@@ -8,12 +8,13 @@ from cockpit.contract.layout import BASELINE_ID, AttemptLayout
 from cockpit.contract.reader import read_rows
 from cockpit.core.runs import attempt_limit
 from cockpit.core.runs.evidence import ProcessFacts
-from cockpit.services.recipe import drafts
 from cockpit.services.workspace.workspace import ExperimentView, Workspace
 
 
 def refuse_more(ws: Workspace, view: ExperimentView) -> None:
     """One attempt at training scale; core/runs/attempt_limit says what may be tried again. Raises CockpitError."""
+    from cockpit.contract.recipe import Recipe  # pydantic: only where somebody launches
+
     if view.attempt is None or view.attempt.state == "queued":
         return
     if view.status == "running":
@@ -24,7 +25,7 @@ def refuse_more(ws: Workspace, view: ExperimentView) -> None:
         step=view.attempt.step,
         lasted=_lasted(attempt) if attempt else None,
         attempts=view.attempts,
-        allowed=drafts.load(ws.layout.experiment(view.id)).budget.attempts,
+        allowed=Recipe.load(ws.layout.experiment(view.id).draft).budget.attempts,
         decided=view.decision is not None,
     )
     if why:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
-from cockpit.contract.layout import BASELINE_ID, ExperimentLayout
+from cockpit.contract.layout import BASELINE_ID
 from cockpit.data import rows as meaning
 from cockpit.services.dataset import datasets
 from cockpit.services.recipe import warm_start as starts
@@ -46,7 +46,7 @@ def resolve(ws: Workspace, wish: Wish) -> Recipe:
     config = ws.config
     training = wish.technique != "baseline"
     model: dict[str, Any] = {**config.sections["model"], "name_or_path": config.model}
-    overrides, lora = wish.overrides, wish.lora
+    overrides, lora = recipes.named_overrides(wish.overrides, wish.technique).settings, wish.lora
     if wish.warm_start:
         begun = starts.find(ws, wish.warm_start)
         model.update(begun.model)
@@ -229,13 +229,6 @@ def write(ws: Workspace, recipe: Recipe, *, now: float) -> Recipe:
         },
     )
     return recipe
-
-
-def load(layout: ExperimentLayout) -> Recipe:
-    """The draft as it stands on the disk, hand edits included. Raises CockpitError."""
-    from cockpit.contract.recipe import Recipe
-
-    return Recipe.load(layout.draft)
 
 
 def check_data_unchanged(recipe: Recipe) -> None:

@@ -24,8 +24,7 @@ from cockpit.core.recipe.memory import (
     plan_of,
 )
 from cockpit.services.dataset import measure
-from cockpit.services.recipe import drafts
-from cockpit.services.smoke import run
+from cockpit.services.workspace import smoke_verdict
 from cockpit.services.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -57,8 +56,10 @@ class Fitted:
 
 def of(ws: Workspace, experiment_id: str, *, hourly: float | None = None) -> Fitted:
     """The fit of an experiment's draft, with a time once a smoke run has measured a step. Raises CockpitError."""
-    recipe = drafts.load(ws.layout.experiment(ws.experiment(experiment_id).id))
-    last = run.last(ws, experiment_id)
+    from cockpit.contract.recipe import Recipe
+
+    recipe = Recipe.load(ws.layout.experiment(ws.experiment(experiment_id).id).draft)
+    last = smoke_verdict.last(ws, experiment_id)
     step = last.step_time if last is not None and last.current else None
     return of_recipe(recipe, step_time=step, hourly=hourly)
 

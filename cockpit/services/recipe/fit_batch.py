@@ -11,7 +11,7 @@ from cockpit.contract.errors import CockpitError
 from cockpit.contract.techniques import GROUPED
 from cockpit.core.recipe import batches
 from cockpit.core.recipe.memory import Device, plan_of
-from cockpit.core.recipe.recipes import parse_overrides
+from cockpit.core.recipe.recipes import asked_for
 
 if TYPE_CHECKING:
     from cockpit.contract.recipe import Recipe
@@ -31,7 +31,7 @@ def lowered(
     """
     from cockpit.services.recipe import fit
 
-    asked = {**parse_overrides((recipes or {}).get(recipe.technique)), **parse_overrides(overrides)}
+    asked = asked_for(recipe.technique, overrides, recipes)
     if recipe.launcher == "slurm" or recipe.resources.command or batches.chosen(recipe, asked):
         return recipe
     try:

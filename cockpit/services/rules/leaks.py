@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Mapping
@@ -22,11 +23,13 @@ SLICES = (("held_out", "held-out"), ("mini_eval", "mini-eval"))
 
 def of_recipe(ws: Workspace, recipe: Recipe) -> list[Finding]:
     """What the recipe's training data holds of the held-out set and of the mini-eval. Raises CockpitError."""
-    return of_data(ws, recipe.data.model_dump(mode="json"), recipe.experiment_id)
+    return of_data(ws, recipe.data.model_dump(mode="json"), recipe.experiment_id, keep=True)
 
 
-def of_data(ws: Workspace, data: Mapping[str, Any], experiment: str, *, look: bool = True) -> list[Finding]:
-    """The same for a recipe's data section; `look=False` gives only what is remembered."""
+def of_data(
+    ws: Workspace, data: Mapping[str, Any], experiment: str, *, look: bool = True, keep: bool = False
+) -> list[Finding]:
+    """The same for a recipe's data section; `look=False` gives only what is remembered, `keep` remembers it."""
     train, digest = data.get("train"), data.get("train_hash")
     if not train:
         return []
@@ -35,7 +38,9 @@ def of_data(ws: Workspace, data: Mapping[str, Any], experiment: str, *, look: bo
         path, other = data.get(name), data.get(f"{name}_hash")
         if path:
             columns = cast("dict[str, str]", data.get("columns") or {})
-            told = _compared(ws, (str(train), digest), (str(path), other), columns, shown, look=look)
+            told = _compared(
+                ws, (str(train), digest), (str(path), other), columns, shown, look=look, keep=keep
+            )
             about = (experiment,) if experiment else ()
             found += [replace(finding, experiments=about) for finding in told]
     return found
@@ -49,6 +54,7 @@ def _compared(
     shown: str,
     *,
     look: bool,
+    keep: bool,
 ) -> list[Finding]:
     key = hashlib.sha256(
         json.dumps([VERSION, train[1], held_out[1], sorted(columns.items()), shown], default=str).encode()
@@ -65,7 +71,8 @@ def _compared(
 
     compared = overlap.compare(train[0], held_out[0], train_columns=columns)
     found = of_overlap(compared, Path(train[0]).name, items=shown)
-    if train[1] and held_out[1] and not ws.read_only:
-        atomic.write_json(path, {"v": VERSION, "train": train[0], "held_out": held_out[0], **compared.as_dict(50),
-                                 "findings": [finding.as_dict() for finding in found]})  # fmt: skip
+    if keep and train[1] and held_out[1] and not ws.read_only:
+        with contextlib.suppress(OSError):  # a full disk costs a second look, not the first one
+            atomic.write_json(path, {"v": VERSION, "train": train[0], "held_out": held_out[0], **compared.as_dict(50),
+                                     "findings": [finding.as_dict() for finding in found]})  # fmt: skip
     return found

@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,18 +24,51 @@ from cockpit.core.rules.tree_rules.progress import (
     trained_on_failures,
     untrained_checkpoint,
 )
-from cockpit.services.workspace.workspace import ExperimentView, Workspace
+from cockpit.services.workspace.workspace import ExperimentView, Workspace, stamp
 
 VERSION = 1
 MOST_ROWS = 40_000  # new rows that are looked at; of more, every second, third …
 
 
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Answers that are remembered, by what they are about; looked for anew and kept only where that is wanted."""
+
+    ws: Workspace
+    look: bool
+    keep: bool
+
+    def of(self, key: list[Any], check: Callable[[], list[Finding]]) -> list[Finding]:
+        """Return what is remembered for `key`, else what `check` finds."""
+        digest = hashlib.sha256(json.dumps(key, default=str).encode()).hexdigest()[:32]
+        path = self.ws.layout.cache / "checks" / f"{digest}.json"
+        known: object = atomic.read_json(path)
+        if isinstance(known, list):
+            rows = cast("list[dict[str, Any]]", known)
+            return [finding for row in rows if (finding := Finding.from_dict(row)) is not None]
+        if not self.look:
+            return []
+        try:
+            found = check()
+        except (CockpitError, OSError):
+            return []  # a file that is gone or broken: nothing can be said of it
+        if self.keep and not self.ws.read_only:
+            with contextlib.suppress(OSError):  # a full disk costs a second look, not the first one
+                atomic.write_json(path, [finding.as_dict() for finding in found])
+        return found
+
+
 def of_view(
-    ws: Workspace, view: ExperimentView, views: Mapping[str, ExperimentView], *, look: bool = True
+    ws: Workspace,
+    view: ExperimentView,
+    views: Mapping[str, ExperimentView],
+    *,
+    look: bool = True,
+    keep: bool = False,
 ) -> list[Finding]:
     """Both checks for one experiment that has ended. Never raises for files that are missing or broken.
 
-    The first look may take seconds; `look=False` gives only what is remembered.
+    The first look may take seconds; `look=False` gives only what is remembered, `keep` remembers what is found.
     """
     if (
         view.attempt_dir is None
@@ -43,15 +77,14 @@ def of_view(
     ):
         return []
     parent = views.get(view.parent or "")
-    return [*_failures(ws, view, parent, look=look), *_weights(ws, view, parent, look=look)]
+    memory = Memory(ws, look, keep)
+    return [*_failures(memory, view, parent), *_weights(memory, view, parent)]
 
 
 # -- rows made from failures -------------------------------------------------------------------------------------
 
 
-def _failures(
-    ws: Workspace, view: ExperimentView, parent: ExperimentView | None, *, look: bool
-) -> list[Finding]:
+def _failures(memory: Memory, view: ExperimentView, parent: ExperimentView | None) -> list[Finding]:
     if parent is None or parent.attempt_dir is None or view.attempt_dir is None:
         return []
     mine, theirs = _data(view.attempt_dir), _data(parent.attempt_dir)
@@ -59,7 +92,7 @@ def _failures(
     items_file = AttemptLayout(parent.attempt_dir).held_out / "items.jsonl"
     if not train or mine.get("train_hash") == theirs.get("train_hash") or not Path(train).is_file():
         return []
-    key = [VERSION, "failures", view.id, mine.get("train_hash"), theirs.get("train_hash"), _stamp(items_file)]
+    key = [VERSION, "failures", view.id, mine.get("train_hash"), theirs.get("train_hash"), stamp(items_file)]
 
     def check() -> list[Finding]:
         items = _items(items_file)
@@ -74,7 +107,7 @@ def _failures(
         made_after = _made_after(Path(train), items_file, parent.id)
         return trained_on_failures(view.id, parent.id, close, made_after)
 
-    return _remembered(ws, key, check, look=look)
+    return memory.of(key, check)
 
 
 def _closest(train: str, items: list[tuple[str, bool, str]], known: set[str]) -> tuple[Any, Any]:
@@ -123,9 +156,7 @@ def _row_key(row: Mapping[str, Any]) -> str:
 # -- weights of one's own ----------------------------------------------------------------------------------------
 
 
-def _weights(
-    ws: Workspace, view: ExperimentView, parent: ExperimentView | None, *, look: bool
-) -> list[Finding]:
+def _weights(memory: Memory, view: ExperimentView, parent: ExperimentView | None) -> list[Finding]:
     from cockpit.services.rules import weights
 
     assert view.attempt_dir is not None
@@ -139,7 +170,7 @@ def _weights(
         "weights",
         view.id,
         str(folder.resolve()),
-        [_stamp(file) for file in files],
+        [stamp(file) for file in files],
         parent.id if parent else "",
     ]
 
@@ -164,7 +195,7 @@ def _weights(
             names["config"] = str(mine.config.get("_name_or_path") or "")
         return untrained_checkpoint(view.id, seen, names)
 
-    return _remembered(ws, key, check, look=look)
+    return memory.of(key, check)
 
 
 def _others(
@@ -188,34 +219,5 @@ def _others(
 # -- shared ------------------------------------------------------------------------------------------------------
 
 
-def _remembered(
-    ws: Workspace, key: list[Any], check: Callable[[], list[Finding]], *, look: bool
-) -> list[Finding]:
-    digest = hashlib.sha256(json.dumps(key, default=str).encode()).hexdigest()[:32]
-    path = ws.layout.cache / "checks" / f"{digest}.json"
-    known: object = atomic.read_json(path)
-    if isinstance(known, list):
-        rows = cast("list[dict[str, Any]]", known)
-        return [finding for row in rows if (finding := Finding.from_dict(row)) is not None]
-    if not look:
-        return []
-    try:
-        found = check()
-    except (CockpitError, OSError):
-        return []  # a file that is gone or broken: nothing can be said of it
-    if not ws.read_only:
-        with contextlib.suppress(OSError):  # a full disk costs a second look, not the first one
-            atomic.write_json(path, [finding.as_dict() for finding in found])
-    return found
-
-
 def _data(attempt_dir: Path) -> dict[str, Any]:
     return mapping(mapping(atomic.read_json(AttemptLayout(attempt_dir).recipe)).get("data"))
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return stat.st_mtime_ns, stat.st_size

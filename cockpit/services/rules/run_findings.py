@@ -22,6 +22,7 @@ from cockpit.core.runs.metric_names import aliased
 from cockpit.core.runs.run_record import Run, groups_of, mid_evals_of, series_of
 from cockpit.core.scores import Score
 from cockpit.services.runs import attempts, observe
+from cockpit.services.workspace.workspace import stamp
 
 _KEPT: dict[Path, tuple[tuple[object, ...], list[Finding]]] = {}
 _METRICS = (131_072, 655_360)  # bytes at the beginning and at the end: some 8,000 rows
@@ -34,7 +35,7 @@ def for_attempt(root: Path, *, parent: Score | None = None, now: float | None = 
     attempt = AttemptLayout(root)
     status = observe.observe(attempt, now=now)
     stalled = status.sentence if status.state == "stalled" else ""
-    key = (*(_stamp(path) for path in (attempt.events, attempt.metrics, attempt.process)), stalled, parent)
+    key = (*(stamp(path) for path in (attempt.events, attempt.metrics, attempt.process)), stalled, parent)
     kept = _KEPT.get(root)
     if kept is None or kept[0] != key:
         kept = _KEPT[root] = (key, _read(attempt, stalled, parent))
@@ -100,11 +101,3 @@ def _rollouts(attempt: AttemptLayout) -> Iterable[dict[str, Any]]:
     """Rows of the newest files of training samples."""
     for path in sorted(attempt.samples.glob("train_step_*.jsonl"))[-_SAMPLE_FILES:]:
         yield from read_rows(path)
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return stat.st_mtime_ns, stat.st_size

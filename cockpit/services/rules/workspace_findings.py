@@ -23,8 +23,8 @@ from cockpit.core.runs.run_record import Run
 from cockpit.core.smoke.verdict import SmokeVerdict
 from cockpit.services.rules import leaks, provenance
 from cockpit.services.rules import run_findings as findings
-from cockpit.services.smoke import run as smoke
 from cockpit.services.workspace import item_slices as slices
+from cockpit.services.workspace import smoke_verdict
 from cockpit.services.workspace.workspace import ExperimentView, Workspace
 
 
@@ -83,14 +83,17 @@ def _run_elsewhere(move: Move, by_id: Mapping[str, Move], folder: Path, notes: l
     return Run(metrics=metrics, nonfinite=odd, mid_evals=evals, baseline=baseline, **known)
 
 
-def workspace_findings(ws: Workspace, experiment: str | None = None, *, look: bool = True) -> list[Finding]:
+def workspace_findings(
+    ws: Workspace, experiment: str | None = None, *, look: bool = True, keep: bool = False
+) -> list[Finding]:
     """Everything found in a workspace, or about one experiment, gravest first. Raises CockpitError.
 
-    Comparing files may take a while the first time; `look=False` takes only what is remembered of that.
+    Comparing files may take a while the first time; `look=False` takes only what is remembered of that, and `keep`
+    remembers what is found: for those who may write, which a query may not.
     """
     views = ws.experiments()
     wanted = ws.experiment(experiment).id if experiment else None
-    found = [*across(ws, views, look=look)]
+    found = [*across(ws, views, look=look, keep=keep)]
     for view in views:
         if wanted in (None, view.id):
             found += of_view(view, views)
@@ -106,7 +109,9 @@ def of_view(view: ExperimentView, views: Iterable[ExperimentView]) -> list[Findi
     return findings.for_attempt(view.attempt_dir, parent=parent)
 
 
-def across(ws: Workspace, views: Sequence[ExperimentView], *, look: bool = True) -> list[Finding]:
+def across(
+    ws: Workspace, views: Sequence[ExperimentView], *, look: bool = True, keep: bool = False
+) -> list[Finding]:
     """The diagnostics across the workspace's experiments, and the checks of their data and weights."""
     history = workspace_history(ws, views)
     counts = COMMITTED if ws.read_only else DECIDED
@@ -114,8 +119,8 @@ def across(ws: Workspace, views: Sequence[ExperimentView], *, look: bool = True)
     if not ws.read_only:
         by_id = {view.id: view for view in views}
         for view in views:
-            found += leaks.of_data(ws, _data(ws, view), view.id, look=look)
-            found += provenance.of_view(ws, view, by_id, look=look)
+            found += leaks.of_data(ws, _data(ws, view), view.id, look=look, keep=keep)
+            found += provenance.of_view(ws, view, by_id, look=look, keep=keep)
     return ranked(found)
 
 
@@ -163,7 +168,7 @@ def _move(ws: Workspace, view: ExperimentView, verifier: Mapping[str, Any]) -> M
 def _smoke_of(ws: Workspace, view: ExperimentView) -> SmokeVerdict | None:
     if ws.read_only:
         return None
-    last = smoke.last(ws, view.id)
+    last = smoke_verdict.last(ws, view.id)
     return last.verdict if last is not None and last.current else None
 
 

@@ -6,7 +6,6 @@ starting the run happen under one lock: two launches at the same moment never ge
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 from collections.abc import Generator
@@ -15,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from cockpit.contract import atomic
+from cockpit.contract import atomic, lock
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
 from cockpit.core.runs.gpu_placement import Claim, Device, Need, place
@@ -144,15 +143,12 @@ def _alone(base: Path) -> Generator[None]:
     """One launch at a time on this box; where the folder can't be written, nobody is kept out."""
     try:
         base.mkdir(parents=True, exist_ok=True)
-        handle = os.open(base / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        held = lock.take(base / ".lock", wait_s=float("inf"))
     except OSError:
         yield
         return
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    with held:
         yield
-    finally:
-        os.close(handle)
 
 
 def _bytes(gib: float | None) -> int | None:

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import cockpit
 from cockpit.contract import atomic, control
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
@@ -29,7 +28,8 @@ from cockpit.services.runs import observe
 from cockpit.services.runs.lock import launch_lock
 from cockpit.services.runs.record import read_facts
 from cockpit.services.runs.supervision import GRACE_FILE
-from cockpit.services.system.processes import MARK, belonging, end_all, liveness, send
+from cockpit.services.system import spawn
+from cockpit.services.system.processes import belonging, end_all, liveness, send
 
 START_S = 20.0  # until the supervisor says that the trainer was started: a cold disk may take its time
 CONFIRM_S = 0.5  # a trainer that is broken from the start mostly ends sooner
@@ -224,7 +224,7 @@ def _supervise(
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=child_environment(),
+                env=spawn.child_environment(),
                 pass_fds=(tell,),
                 start_new_session=True,
             )
@@ -283,16 +283,6 @@ def _judge_start(attempt: AttemptLayout, answers: _Answers) -> ProcessRecord:
         why = observe.observe(attempt).sentence
         raise CockpitError(f"the trainer ended at once. {why}", "Its log has more.", file=attempt.log)
     return facts
-
-
-def child_environment() -> dict[str, str]:
-    """For a process that outlives us: it finds this package, and no run's sweep finds it (we may be in one)."""
-    env = {name: value for name, value in os.environ.items() if name != MARK}
-    home = str(Path(cockpit.__file__).resolve().parent.parent)
-    if not home.endswith("-packages"):
-        known = env.get("PYTHONPATH")
-        env["PYTHONPATH"] = f"{home}{os.pathsep}{known}" if known else home
-    return env
 
 
 def _adopt(attempt: AttemptLayout, facts: ProcessFacts) -> ProcessFacts | None:

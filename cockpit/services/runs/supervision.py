@@ -15,6 +15,7 @@ from cockpit.contract import control
 from cockpit.contract.layout import AttemptLayout
 from cockpit.core.runs.evidence import Pid
 from cockpit.services.runs import observe
+from cockpit.services.runs.aftermath import Beside
 from cockpit.services.runs.record import ProcessFile
 from cockpit.services.system.processes import (
     Row,
@@ -53,9 +54,12 @@ class Stop:
 class Watch:
     """Waits for one trainer. Made before it is started, so that no signal to the supervisor is lost."""
 
-    def __init__(self, layout: AttemptLayout, record: ProcessFile, *, grace_s: float | None) -> None:
+    def __init__(
+        self, layout: AttemptLayout, record: ProcessFile, *, grace_s: float | None, beside: Beside
+    ) -> None:
         self.layout = layout
         self.record = record
+        self.beside = beside
         self.stop: Stop | None = None
         self.forced = False
         self._grace_s = GRACE_S if grace_s is None else grace_s
@@ -81,10 +85,12 @@ class Watch:
                 if over:
                     return status
                 self._act(trainer, budget)
+                self.beside.look()
                 next_step = budget if self.stop is None else self.stop.deadline
                 wake = min(TICK_S, next_step - time.monotonic())
                 select.select(heard, [], [], max(0.0, wake))
         finally:
+            self.beside.end()
             if handle is not None:
                 os.close(handle)
 

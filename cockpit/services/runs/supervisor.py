@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import errno
-import fcntl
 import json
 import os
 import signal
@@ -23,12 +22,13 @@ from pathlib import Path
 from typing import Any, cast
 
 from cockpit.contract import atomic
+from cockpit.contract import lock as locks
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
-from cockpit.contract.reader import last_event
+from cockpit.contract.lock import Lock
 from cockpit.contract.serving import FOLDER_VARIABLE
 from cockpit.core.runs.evidence import Pid
-from cockpit.services.runs import trackers
+from cockpit.services.runs import aftermath, trackers
 from cockpit.services.runs.record import ProcessFile, read_facts
 from cockpit.services.runs.supervision import Watch
 from cockpit.services.system import spawn
@@ -36,6 +36,8 @@ from cockpit.services.system.oom import OomWatch
 from cockpit.services.system.processes import LINUX, MARK, alive, start_time
 
 _KEEP_TRYING_S = 60.0  # for a record that does not fit on the disk
+SERVER = "cockpit.services.serving.beside"
+START_SERVER_S = 10.0  # until it has left: it forks before it does anything
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -56,10 +58,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         _detach(layout)
     ready = Ready(options.ready_fd)
     lock = _only_one(layout)
-    if lock is None:
+    if not lock.free:
         return ready.fail("another supervisor watches this attempt already")
     options.launch = options.launch or f"{os.getpid()}-{time.time_ns():x}"
-    return adopt(layout, ready) if options.adopt else run(layout, options, ready)
+    return adopt(layout, ready, lock) if options.adopt else run(layout, options, ready, lock)
 
 
 class Ready:
@@ -85,7 +87,7 @@ class Ready:
         return 1
 
 
-def run(layout: AttemptLayout, options: argparse.Namespace, ready: Ready) -> int:
+def run(layout: AttemptLayout, options: argparse.Namespace, ready: Ready, lock: Lock) -> int:
     """Start the trainer and stay with it."""
     recipe = atomic.read_json(layout.recipe)
     if not isinstance(recipe, dict):
@@ -99,16 +101,19 @@ def run(layout: AttemptLayout, options: argparse.Namespace, ready: Ready) -> int
             f"{layout.process} can't be written ({error.strerror}), so the trainer was not started"
         )
     oom = OomWatch()
-    _become_subreaper()
-    watch = Watch(layout, record, grace_s=_budget(recipe, "grace_s"))
     _name_server(layout, recipe)
+    _become_subreaper()
+    watch = Watch(layout, record, grace_s=_budget(recipe, "grace_s"), beside=aftermath.Beside(layout, say))
     try:
         process = _start(layout, recipe, options, record)
     except (OSError, ValueError) as error:
         sentence = _why_not_started(error, record)
         record.update(outcome="spawn_failed", detail=sentence, ended=round(time.time(), 3))
         record.write()
-        return ready.fail(sentence)
+        code = ready.fail(sentence)
+        lock.release()
+        aftermath.write_down(layout, say)
+        return code
     trainer = Pid(process.pid, start_time(process.pid) or 0.0)
     record.update(trainer={"pid": trainer.pid, "start_time": trainer.start_time})
     record.write()
@@ -120,7 +125,11 @@ def run(layout: AttemptLayout, options: argparse.Namespace, ready: Ready) -> int
     watch.sweep(trainer)
     _insist(record)
     trackers.close_left(layout)
-    _look_at_both_sides(layout)
+    lock.release()  # the record is whole: whoever resumes or scores the run need not wait for what comes now
+    if not (
+        options.foreground and watch.reason == "signal"
+    ):  # Slurm takes the node away, and may requeue the job
+        aftermath.write_down(layout, say)
     return 0
 
 
@@ -130,58 +139,30 @@ def _name_server(layout: AttemptLayout, recipe: Mapping[str, Any]) -> None:
     wanted = cast("Mapping[str, Any]", recipe.get("mid_eval") or {}).get("engine")
     if wanted != "vllm":
         return
-    # Only those who want a server pay for these imports.
+    from cockpit.contract import serving  # only those who want a server pay for pydantic
     from cockpit.contract.recipe import Recipe
-    from cockpit.services.serving import servers
-    from cockpit.services.workspace.workspace import Workspace
 
-    place = spawn.workspace_of(layout.root)
     try:
-        ws = Workspace(place) if (place / "cockpit.toml").is_file() else None
-        server = servers.for_run(ws, Recipe.parse(recipe))
+        whole = Recipe.parse(recipe)
     except CockpitError as error:
         say(f"no server: {error}")
         return
-    if server is not None:
-        os.environ[FOLDER_VARIABLE] = str(server.root)
-
-
-def _look_at_both_sides(layout: AttemptLayout) -> None:
-    """After a run whose mini-evals all scored 0: whether it learnt what the verifier wants, in a process of its own."""
-    workspace, attempts = spawn.workspace_of(layout.root), layout.root.parent
-    if attempts.name != "attempts" or not (workspace / "cockpit.toml").is_file():
+    if serving.why_not(whole):
         return
-    if (last_event(layout.events, "mid_eval") or {}).get("best_score") != 0.0:
-        return
-    argv = [
-        sys.executable,
-        "-m",
-        "cockpit.services.spotcheck.auto",
-        str(workspace),
-        attempts.parent.name,
-        "--if-due",
-    ]
-    env = {**os.environ, **spawn.import_environment(sys.executable, os.environ)}
-    try:
-        subprocess.Popen(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=sys.stderr,
-            stderr=sys.stderr,
-            env=env,
-            start_new_session=True,
-        )
-    except OSError as error:
-        say(f"the spot check could not be started: {error}")
+    model = serving.model_of(whole)
+    os.environ[FOLDER_VARIABLE] = str(serving.layout_for(model, serving.model_digest(model)).root)
+    # It forks and leaves at once: a server is not among what a run leaves behind.
+    aftermath.run(layout, SERVER, [str(layout.root)], within_s=START_SERVER_S, say=say)
 
 
-def adopt(layout: AttemptLayout, ready: Ready) -> int:
+def adopt(layout: AttemptLayout, ready: Ready, lock: Lock) -> int:
     """Watch the living trainer of a supervisor that died: its budget, its stop, its orphans; not its exit code."""
     facts = read_facts(layout.process)
     record = ProcessFile(layout.process, cast("dict[str, Any]", atomic.read_json(layout.process) or {}))
     if facts is None or facts.trainer is None or not alive(facts.trainer):
         return ready.fail("nothing to adopt: no trainer lives here")
-    watch = Watch(layout, record, grace_s=_budget(atomic.read_json(layout.recipe), "grace_s"))
+    grace = _budget(atomic.read_json(layout.recipe), "grace_s")
+    watch = Watch(layout, record, grace_s=grace, beside=aftermath.Beside(layout, say))
     record.update(supervisor={"pid": os.getpid(), "start_time": start_time(os.getpid())}, adopted=True)
     record.write()
     ready.tell(trainer=facts.trainer.pid)
@@ -193,6 +174,8 @@ def adopt(layout: AttemptLayout, ready: Ready) -> int:
     watch.sweep(facts.trainer)
     _insist(record)
     trackers.close_left(layout)
+    lock.release()
+    aftermath.write_down(layout, say)
     return 0
 
 
@@ -285,20 +268,17 @@ def _detach(layout: AttemptLayout) -> None:
     os.chdir("/")
 
 
-def _only_one(layout: AttemptLayout) -> int | None:
-    """Hold the attempt for this process's life; None where another one does. A kill lets go by itself."""
+def _only_one(layout: AttemptLayout) -> Lock:
+    """Hold the attempt for this process's life; `busy` where another one does. A kill lets go by itself.
+
+    Without locks on this file system the launcher's own lock has to do.
+    """
     try:
-        handle = os.open(layout.root / ".supervisor.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        return locks.take(layout.root / ".supervisor.lock")
     except OSError:
-        return -1  # no room for a lock: the record can't be written either, and that will be said
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        return None
-    except OSError:
-        return handle  # a file system without locks: the launcher's own lock has to do
-    return handle
+        return Lock(
+            "none", -1
+        )  # no room for a lock: the record can't be written either, and that will be said
 
 
 def _become_subreaper() -> None:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from cockpit.contract import atomic, serving
 from cockpit.contract.errors import CockpitError
@@ -21,14 +19,10 @@ from cockpit.core.recipe import memory
 from cockpit.core.recipe import serving as rules
 from cockpit.services.dataset import measure
 from cockpit.services.recipe import fit
-from cockpit.services.runs.launcher import child_environment
 from cockpit.services.serving import http
-from cockpit.services.system import environments, hardware
+from cockpit.services.system import environments, hardware, spawn
 from cockpit.services.system.processes import Row, belonging, end_all, table
 from cockpit.services.workspace.workspace import Workspace
-
-if TYPE_CHECKING:
-    from cockpit.contract.recipe import Recipe
 
 KEEPER = "cockpit.services.serving.keeper"
 TAKE_OVER_S = 15.0  # until a new keeper has its lock and has written its first record
@@ -144,42 +138,6 @@ def start(
     begun = look(layout)
     assert begun is not None
     return begun, False
-
-
-def for_run(ws: Workspace | None, recipe: Recipe) -> ServerLayout | None:
-    """The server of a run that wants one, started beside it; None where none could answer it.
-
-    Returns at once: what comes of the start stands in the record, which the run reads when it needs an answer.
-    """
-    if recipe.mid_eval.engine != "vllm" or serving.why_not(recipe):
-        return None
-    model = serving.model_of(recipe)
-    layout = serving.layout_for(model, serving.model_digest(model))
-    threading.Thread(target=_start_for, args=(ws, recipe, model, layout), daemon=True).start()
-    return layout
-
-
-def _start_for(ws: Workspace | None, recipe: Recipe, model: str, layout: ServerLayout) -> None:
-    need: int | None = None
-    with contextlib.suppress(CockpitError):
-        need = fit.of_recipe(recipe).estimate.total if recipe.technique != "baseline" else None
-    try:
-        start(
-            ws,
-            model,
-            wish_of(ws),
-            revision=recipe.model.revision,
-            trust_remote_code=recipe.model.trust_remote_code,
-            rank=recipe.peft.r if recipe.peft else None,
-            trainer=need,
-        )
-    except CockpitError as error:
-        if not serving.kept(layout):
-            layout.root.mkdir(parents=True, exist_ok=True)
-            told = ServerFacts(
-                "failed", model, serving.model_digest(model), says=str(error), started=time.time()
-            )
-            serving.write(layout, told)
 
 
 def wait(layout: ServerLayout, timeout: float, tick: Callable[[], None] = lambda: None) -> ServerFacts:
@@ -385,7 +343,7 @@ def _spawn(layout: ServerLayout) -> None:
             stdout=log,
             stderr=log,
             cwd="/",
-            env=child_environment(),
+            env=spawn.child_environment(),
             start_new_session=True,
         )
 

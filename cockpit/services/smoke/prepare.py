@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
-from cockpit.contract.layout import BASELINE_ID, AttemptLayout, ExperimentLayout
+from cockpit.contract.layout import BASELINE_ID, AttemptLayout
 from cockpit.contract.reader import read_rows
 from cockpit.contract.techniques import GROUPED
 from cockpit.data import rows as meaning
@@ -17,6 +17,7 @@ from cockpit.data.rows import Row
 from cockpit.data.shapes import Reading, recognise
 from cockpit.services.dataset import datasets
 from cockpit.services.dataset.inspect import CHARACTERS_A_TOKEN
+from cockpit.services.workspace import smoke_verdict
 from cockpit.services.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -32,29 +33,11 @@ GRACE_S = 300.0  # a first step on a slow machine may take minutes, and must be 
 _KEPT = 3  # earlier smoke runs of the experiment
 
 
-def folder(layout: ExperimentLayout) -> Path:
-    """Where an experiment's smoke runs lie, numbered."""
-    return layout.root / "smoke"
-
-
-def latest(layout: ExperimentLayout) -> AttemptLayout | None:
-    """The newest smoke run of the experiment, or None."""
-    numbers = _numbers(layout)
-    return AttemptLayout(folder(layout) / f"{numbers[-1]:03d}") if numbers else None
-
-
-def _numbers(layout: ExperimentLayout) -> list[int]:
-    try:
-        return sorted(int(path.name) for path in folder(layout).iterdir() if path.name.isdigit())
-    except OSError:
-        return []
-
-
 def prepare(ws: Workspace, recipe: Recipe) -> AttemptLayout:
     """Write a new smoke run's data and recipe below the experiment. Raises CockpitError."""
     layout = ws.layout.experiment(recipe.experiment_id)
-    numbers = _numbers(layout)
-    attempt = AttemptLayout(folder(layout) / f"{(numbers[-1] if numbers else 0) + 1:03d}")
+    numbers = smoke_verdict.numbers(layout)
+    attempt = AttemptLayout(smoke_verdict.folder(layout) / f"{(numbers[-1] if numbers else 0) + 1:03d}")
     rows = longest_rows(recipe)
     items, solved = choose_items(ws, recipe)
     data = attempt.root / "data"
@@ -62,24 +45,11 @@ def prepare(ws: Workspace, recipe: Recipe) -> AttemptLayout:
     datasets.write_rows(data / "items.jsonl", items)
     datasets.write_rows(data / "mini.jsonl", items[:MID_EVAL_ITEMS])
     smoke_recipe(recipe, data).dump(attempt.recipe)
-    about = {"v": 1, "recipe": fingerprint(recipe), "solved": solved, "started": ws.clock()}
+    about = {"v": 1, "recipe": smoke_verdict.fingerprint(recipe), "solved": solved, "started": ws.clock()}
     atomic.write_json(attempt.root / "of.json", about)
     for number in numbers[: -_KEPT + 1] if len(numbers) >= _KEPT else []:
-        shutil.rmtree(folder(layout) / f"{number:03d}", ignore_errors=True)
+        shutil.rmtree(smoke_verdict.folder(layout) / f"{number:03d}", ignore_errors=True)
     return attempt
-
-
-def fingerprint(recipe: Recipe) -> str:
-    """What a verdict is about: everything of the recipe but its words and the attempt's number."""
-    import hashlib
-    import json
-
-    kept = recipe.model_dump(
-        mode="json", exclude={"attempt", "hypothesis", "parent", "experiment_id", "report_to", "reasons"}
-    )
-    kept["mid_eval"].pop("baseline", None)
-    kept["resources"].pop("cuda_visible_devices", None)  # which GPU was free says nothing of the recipe
-    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def smoke_recipe(recipe: Recipe, data: Path) -> Recipe:

@@ -7,50 +7,30 @@ import os
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from cockpit.contract import atomic, control
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import last_event
-from cockpit.contract.values import number
 from cockpit.core.methodlog import Entry
 from cockpit.core.smoke.gate import judge
-from cockpit.core.smoke.verdict import SmokeVerdict
+from cockpit.services.experiments import catch_up
 from cockpit.services.recipe import drafts
 from cockpit.services.runs import attempts, launcher, observe
 from cockpit.services.smoke import prepare, read
 from cockpit.services.spotcheck import auto
 from cockpit.services.system import spawn
-from cockpit.services.workspace import methodlog_writer
+from cockpit.services.workspace import methodlog_writer, smoke_verdict
+from cockpit.services.workspace.smoke_verdict import Smoke
 from cockpit.services.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from cockpit.contract.recipe import Recipe
 
-VERDICT = "verdict.json"
 TRAIN_S = 60.0  # source text: about a minute
 RENDER_S = 180.0
 Tell = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Smoke:
-    """One finished smoke run: its verdict, what was measured, where it lies, and whether it is about this recipe."""
-
-    verdict: SmokeVerdict
-    folder: Path
-    step_time: float | None
-    seconds: float | None
-    peak_bytes: int | None
-    current: bool
-
-    @property
-    def opens(self) -> bool:
-        """Whether the gate is open: green, and for the recipe as it stands."""
-        return self.verdict.green and self.current
 
 
 def run(ws: Workspace, experiment_id: str, *, tell: Tell = lambda _: None, train_s: float = TRAIN_S) -> Smoke:
@@ -58,16 +38,19 @@ def run(ws: Workspace, experiment_id: str, *, tell: Tell = lambda _: None, train
 
     An interrupt stops what was started.
     """
+    from cockpit.contract.recipe import Recipe
+
+    catch_up.before_move(ws)
     view = ws.experiment(experiment_id)
     layout = ws.layout.experiment(view.id)
     if view.technique in ("baseline", "custom"):
         raise CockpitError(
             f"{view.id} is {view.technique}: there is no recipe of ours to try out", "Launch it as it is."
         )
-    running = prepare.latest(layout)
+    running = smoke_verdict.latest(layout)
     if running is not None and attempts.is_live(observe.observe(running)):
         raise CockpitError(f"a smoke run of {view.id} is going on", "Wait for it.", file=running.root)
-    recipe = drafts.load(layout)
+    recipe = Recipe.load(layout.draft)
     drafts.check_data_unchanged(recipe)
     attempt = prepare.prepare(ws, recipe)
     began = time.monotonic()
@@ -177,7 +160,7 @@ def _conclude(
     values = {
         "v": 1,
         **verdict.as_dict(),
-        "recipe": prepare.fingerprint(recipe),
+        "recipe": smoke_verdict.fingerprint(recipe),
         "step_time": facts.step_time,
         "steps": facts.steps,
         "seconds": round(seconds, 1),
@@ -186,33 +169,10 @@ def _conclude(
         "folder": str(attempt.root),
         "time": ws.clock(),
     }
-    atomic.write_json(attempt.root / VERDICT, values)
+    atomic.write_json(attempt.root / smoke_verdict.VERDICT, values)
     ws.update_record(experiment_id, {"smoke": values if verdict.green else None})
     colour = "green" if verdict.green else f"red at {verdict.stage}"
     key = f"smoke/{experiment_id}/{attempt.root.name}"
     text = f"{colour}: {verdict.headline}" + (f" Next: {verdict.mend}" if verdict.mend else "")
     methodlog_writer.record(ws, [Entry("smoke", text, experiment=experiment_id, key=key)])
     return Smoke(verdict, attempt.root, facts.step_time, seconds, facts.peak_bytes, True)
-
-
-def last(ws: Workspace, experiment_id: str) -> Smoke | None:
-    """The newest smoke run that was judged, or None; `current` says whether the recipe is still the same."""
-    layout = ws.layout.experiment(experiment_id)
-    attempt = prepare.latest(layout)
-    value = atomic.read_json(attempt.root / VERDICT) if attempt is not None else None
-    if attempt is None or not isinstance(value, dict):
-        return None
-    fields = cast("dict[str, Any]", value)
-    try:
-        current = fields.get("recipe") == prepare.fingerprint(drafts.load(layout))
-    except CockpitError:
-        current = False
-    verdict = SmokeVerdict.from_dict(fields)
-    return Smoke(
-        verdict,
-        attempt.root,
-        number(fields.get("step_time")),
-        number(fields.get("seconds")),
-        int(fields["peak_bytes"]) if fields.get("peak_bytes") else None,
-        current,
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cockpit.services.smoke.run import Smoke
+    from cockpit.services.workspace.smoke_verdict import Smoke
 
 
 def as_text(experiment_id: str, found: Smoke) -> str:

@@ -1,6 +1,6 @@
 """The spot check that nobody has to ask for: in the smoke run, and when the loss falls while the mid-evals stay at 0.
 
-    python -m cockpit.services.spotcheck.auto WORKSPACE EXPERIMENT [--if-due]     (started beside a run, and at its end)
+    python -m cockpit.services.spotcheck.auto WORKSPACE EXPERIMENT [--beside]     (started beside a run)
 
 Source: "Stuck at 0 … SFT loss can be healthy while the model emits unparseable output"; "Do NOT try a fourth
 training-technique variant before doing this spot-check".
@@ -9,9 +9,8 @@ training-technique variant before doing this spot-check".
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cockpit.contract import atomic
@@ -21,7 +20,6 @@ from cockpit.contract.techniques import SAMPLING
 from cockpit.core import stats
 from cockpit.core.runs.run_record import Run
 from cockpit.core.spotcheck.spot import headline
-from cockpit.services.system import spawn
 from cockpit.services.workspace.workspace import ExperimentView, Workspace
 
 FELL = 0.9
@@ -71,38 +69,32 @@ def quietly(ws: Workspace, experiment_id: str, tell: Callable[[str], None]) -> N
     tell(f"spot check: {headline(check)}")
 
 
-def catch_up(ws: Workspace) -> list[str]:
-    """Check every run that calls for it and hasn't been; gives their ids."""
-    due = [view.id for view in ws.experiments() if is_due(ws, view)]
+def catch_up(ws: Workspace, only: Sequence[str] = ()) -> list[str]:
+    """Check every run (or those of the experiments named) that calls for it and hasn't been; gives their ids."""
+    views = [view for view in ws.experiments() if not only or view.id in only]
+    due = [view.id for view in views if is_due(ws, view)]
     for experiment_id in due:
         quietly(ws, experiment_id, lambda text: print(text, file=sys.stderr))
     return due
 
 
-def start(ws: Workspace, view: ExperimentView) -> bool:
-    """Start the check of a run that calls for it, in a process of its own, once an attempt; whether it was started."""
+def begin(ws: Workspace, view: ExperimentView) -> bool:
+    """Return True for the first who asks whether to check this attempt while it runs: it is done once."""
     mark = ws.layout.cache / "spot" / f"{view.id}-{view.attempts:03d}"
-    if mark.exists() or not is_due(ws, view):
-        return False
     try:
         mark.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(mark, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
     except OSError:
         return False  # somebody else has begun it
-    env = {**os.environ, **spawn.import_environment(sys.executable, os.environ)}
-    subprocess.Popen(
-        [sys.executable, "-m", "cockpit.services.spotcheck.auto", str(ws.root), view.id],
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env,
-        start_new_session=True,
-    )  # fmt: skip
     return True
 
 
 def main(argv: list[str]) -> int:
-    """Check one experiment of a workspace; with `--if-due` only where its run calls for it."""
+    """Check one experiment of a workspace; with `--beside` only where its run calls for it, and once an attempt."""
     try:
         ws = Workspace(Path(argv[0]))
-        if "--if-due" not in argv or is_due(ws, ws.experiment(argv[1])):
+        view = ws.experiment(argv[1])
+        if "--beside" not in argv or (is_due(ws, view) and begin(ws, view)):
             quietly(ws, argv[1], lambda text: print(text, file=sys.stderr))
     except CockpitError as error:
         print(error, file=sys.stderr)

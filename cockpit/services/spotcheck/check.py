@@ -148,6 +148,10 @@ class Bench:
         assert self.subject.recipe is not None
         if self._data is None:
             data = dict(self.subject.recipe["data"])
+            if self.subject.train is not None:
+                data["columns"] = spot_rows.columns(
+                    self.subject.train, self.subject.technique, self.subject.columns
+                )
             for name, path in (("train", self.subject.train), ("held_out", self.subject.items)):
                 if path is not None:
                     data[name] = spot_rows.readable(path, self.subject.cache)

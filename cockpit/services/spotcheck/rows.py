@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -23,14 +24,17 @@ def rows(
 ) -> Iterator[tuple[dict[str, Any], Mapping[str, str]]]:
     """Rows with what their columns are read as, which the first few hundred tell."""
     source = open_source(path).rows
-    first = [row for _, row in zip(range(SAMPLE), source, strict=False)]
+    first = list(islice(source, SAMPLE))
     if not first:
         raise CockpitError("this data file is empty", "Give a file with at least one row.", file=path)
-    columns = columns_of([row for _, row in first], need, given)
-    for _, row in first:
-        yield row, columns
-    for _, row in source:
-        yield row, columns
+    read = columns_of([row for _, row in first], need, given)
+    for _, row in chain(first, source):
+        yield row, read
+
+
+def columns(path: str, need: str, given: Mapping[str, str]) -> Mapping[str, str]:
+    """What the columns of a file are read as, which the first few hundred rows tell."""
+    return columns_of([row for _, row in islice(open_source(path).rows, SAMPLE)], need, given)
 
 
 def naming(path: str, read: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
@@ -44,7 +48,7 @@ def naming(path: str, read: Callable[P, R], *arguments: P.args, **named: P.kwarg
 def readable(path: str, cache: Path) -> str:
     """A file that the trainers read: the path itself, or its rows as JSONL (of a folder, a hub id, an archive)."""
     place = Path(path).expanduser()
-    if place.is_file() and place.suffix.lower() in (".jsonl", ".json", ".csv", ".parquet"):
+    if place.is_file():
         return str(place.resolve())
     source = open_source(path)
     held = [row for _, row in source.rows]

@@ -20,6 +20,7 @@ from cockpit.core.spotcheck.spot import SpotCheck
 from cockpit.services.dataset import datasets
 from cockpit.services.dataset import render as renderer
 from cockpit.services.spotcheck.subject import Subject
+from cockpit.services.workspace.workspace import stamp
 
 KEPT = 20
 _CODE = ("core/spotcheck/*.py", "core/dataset/*.py", "data/*.py", "verifiers/*.py",
@@ -57,17 +58,16 @@ def _place(about: Subject, n: int, seed: int) -> Path:
         else:
             digest.update(str(path).encode())
     for file in about.answers:
-        digest.update(f"{file.who}{_stamp(file.path)}".encode())
+        digest.update(f"{file.who}{_name(file.path)}".encode())
     if about.recipe is not None:
         data = dict(cast("dict[str, Any]", about.recipe["data"]), train=None, held_out=None)
         bare = renderer.Request({**about.recipe, "data": data}, serve=about.serve)
         digest.update(renderer.key_of(bare).encode())
     for pattern in _CODE:
         for file in sorted(home.glob(pattern)):
-            digest.update(_stamp(file).encode())
+            digest.update(_name(file).encode())
     return about.cache / f"page-{digest.hexdigest()[:24]}.json"
 
 
-def _stamp(path: Path) -> str:
-    stat = path.stat()
-    return f"{path.name}{stat.st_mtime_ns}{stat.st_size}"
+def _name(path: Path) -> str:
+    return f"{path.name}{stamp(path)}"

@@ -10,7 +10,7 @@ from typing import Any, cast
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import BASELINE_ID, AttemptLayout
-from cockpit.data import rows as meaning
+from cockpit.data import needs
 from cockpit.services.workspace.workspace import ExperimentView, Workspace
 from cockpit.verifiers import Verifier
 from cockpit.verifiers import load as load_verifier
@@ -93,7 +93,7 @@ def _stands_alone(wish: Wish) -> bool:
 
 
 def _alone(wish: Wish) -> Subject:
-    from cockpit.services.experiments.demo import cache_dir
+    from cockpit.services.system.paths import cache_dir
 
     technique = wish.technique or "sft"
     made = Subject(
@@ -245,7 +245,7 @@ def _newest_mini(attempt: AttemptLayout | None) -> Path | None:
 def columns_of(rows: list[dict[str, Any]], need: str, given: Mapping[str, str]) -> dict[str, str]:
     """Which column is read as what, as `cockpit new` would settle it; what can't be told is left to the row readers."""
     try:
-        return meaning.read_as(rows, need, given)
+        return needs.read_as(rows, need, given)
     except CockpitError:
         return dict(given)
 

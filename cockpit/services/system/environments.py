@@ -7,7 +7,6 @@ and gigabytes. `env.json` is written last: a folder without it is half an enviro
 
 from __future__ import annotations
 
-import fcntl
 import importlib.metadata
 import importlib.util
 import os
@@ -22,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from cockpit.contract import atomic
+from cockpit.contract import atomic, lock
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import WorkspaceLayout
 from cockpit.services.system import lockfiles
@@ -265,10 +264,9 @@ def _run(command: list[str], what: str, mend: str) -> None:
 @contextmanager
 def _lock(path: Path, say: Say) -> Generator[None]:
     """Hold `path` alone; the kernel lets go of it when its holder dies, so that no lock is ever stale."""
-    with path.open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            say("Another process makes it already; waiting.")
-            fcntl.flock(handle, fcntl.LOCK_EX)
+    held = lock.take(path)
+    if held.state == "busy":
+        say("Another process makes it already; waiting.")
+        held = lock.take(path, wait_s=float("inf"))
+    with held:
         yield

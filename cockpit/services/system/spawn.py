@@ -200,6 +200,16 @@ def import_environment(python: str, base: Mapping[str, str]) -> dict[str, str]:
     return {"PYTHONPATH": f"{home}{os.pathsep}{known}" if known else str(home), "PYTHONSAFEPATH": "1"}
 
 
+def child_environment() -> dict[str, str]:
+    """For a process that outlives us: it finds this package, and no run's sweep finds it (we may be in one)."""
+    env = {name: value for name, value in os.environ.items() if name != MARK}
+    home = str(Path(cockpit.__file__).resolve().parent.parent)
+    if not home.endswith("-packages"):
+        known = env.get("PYTHONPATH")
+        env["PYTHONPATH"] = f"{home}{os.pathsep}{known}" if known else home
+    return env
+
+
 def _contract_environment(base: Mapping[str, str]) -> dict[str, str]:
     """So that a trainer of the user's own finds `cockpit.contract`, whichever Python runs it; after all of theirs."""
     home = Path(cockpit.__file__).resolve().parent.parent

@@ -22,7 +22,7 @@ from cockpit.contract.errors import CockpitError
 from cockpit.core.methodlog import Entry
 from cockpit.core.safe_text import clean, clip
 from cockpit.core.technique.literature import Brief, Hit, family_of, rank
-from cockpit.services.experiments import precheck
+from cockpit.services.experiments import catch_up, precheck
 from cockpit.services.workspace import methodlog_writer
 from cockpit.services.workspace.workspace import Workspace
 
@@ -162,6 +162,7 @@ def rely(ws: Workspace, reference: str, why: str = "") -> None:
     """Record a reference that a decision rests on. Raises CockpitError for an empty one."""
     if not reference.strip():
         raise CockpitError("an empty reference says nothing", "Give its title or link.")
+    catch_up.before_move(ws)
     methodlog_writer.record(
         ws,
         [Entry("literature", f"relies on {reference.strip()}" + (f": {why.strip()}" if why.strip() else ""))],
@@ -172,6 +173,7 @@ def skip(ws: Workspace, reason: str) -> None:
     """Write down that no literature was looked at, and why. Raises CockpitError without a reason."""
     if not reason.strip():
         raise CockpitError("skipping the literature is a choice that is written down", "Say why, in a line.")
+    catch_up.before_move(ws)
     methodlog_writer.record(ws, [Entry("literature", f"skipped: {reason.strip()}")])
 
 

@@ -1,4 +1,4 @@
-"""What a wizard has been told so far, on the disk after every answer: quitting in the middle loses nothing."""
+"""What was answered so far, on the disk after every answer: quitting in the middle loses nothing."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ class WizardState:
     @classmethod
     def load(cls, root: Path) -> WizardState:
         """What was kept for `root`; a fresh state where nothing was, or what was is broken."""
-        value = atomic.read_json(place(root))
-        if not isinstance(value, dict):
+        read = atomic.read_json(place(root))
+        if not isinstance(read, dict):
             return cls()
-        kept = cast("dict[str, Any]", value)
+        kept = cast("dict[str, Any]", read)
         fresh = cls()
         for name in cls.__dataclass_fields__:
-            told, default = kept.get(name), getattr(fresh, name)
-            if isinstance(told, type(default)):
-                setattr(fresh, name, told)
+            value, default = kept.get(name), getattr(fresh, name)
+            if isinstance(value, type(default)):
+                setattr(fresh, name, value)
         return fresh
 
     def save(self, root: Path) -> None:

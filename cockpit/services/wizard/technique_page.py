@@ -11,45 +11,48 @@ from cockpit.services.wizard.page import Choice, Page
 
 if TYPE_CHECKING:
     from cockpit.services.technique.advice import Advised
-    from cockpit.services.wizard.wizard import Wizard
+    from cockpit.services.wizard.session import WizardSession
 
 
-def advice_of(wizard: Wizard) -> Advised:
+def advice_of(session: WizardSession) -> Advised:
     """The advice for what is known and answered so far; the data is looked at once."""
     from cockpit.core.technique.decision import advise
     from cockpit.services.technique.advice import advised
 
-    if wizard.advised is None:
-        wizard.advised = advised(
-            workspace=wizard.ws, data=_source(wizard), verifier=wizard.ws.config.verifier
+    if session.advised is None:
+        session.advised = advised(
+            workspace=session.ws, data=_source(session), verifier=session.ws.config.verifier
         )
-    found = wizard.advised
-    return replace(found, advice=advise(found.facts, wizard.state.answers))
+    found = session.advised
+    return replace(found, advice=advise(found.facts, session.state.answers))
 
 
-def _source(wizard: Wizard) -> str | None:
-    return wizard.state.data or None
+def _source(session: WizardSession) -> str | None:
+    return session.state.data or None
 
 
-def advice_page(wizard: Wizard) -> Page:
+def advice_page(session: WizardSession) -> Page:
     """One open question of the tree at a time; then the ranking to choose from."""
     from cockpit.services.technique.advice_text import as_text
 
-    found = advice_of(wizard)
+    found = advice_of(session)
     advice = found.advice
-    state = wizard.state
+    state = session.state
     unasked = (q for q in advice.questions if q.key not in state.answers)
     open_ = next((q for q in unasked if not (state.assume and q.assumed)), None)
-    lines = tuple(as_text(found, wizard.width).split("\n"))
-    told = "".join(f" --answer {key}={value}" for key, value in wizard.state.answers.items())
-    twin = f"cockpit advise --data {shlex.quote(_source(wizard) or str(wizard.ws.config.train))}{told} --json"
+    lines = tuple(as_text(found, session.width).split("\n"))
+    answered = "".join(f" --answer {key}={value}" for key, value in session.state.answers.items())
+    data = shlex.quote(_source(session) or str(session.ws.config.train))
+    cli_equivalent = f"cockpit advise --data {data}{answered} --json"
     if open_ is not None:
         assumed = open_.assumed or ""
         options = sorted(open_.options, key=lambda option: option[0] != assumed)
         choices = [Choice(f"{open_.key}={value}", label) for value, label in options]
         if assumed:
             choices.append(Choice("assume", "take what is assumed, here and from here on"))
-        return Page("Technique", lines, f"{open_.question} ({open_.matters})", tuple(choices), twin=twin)
+        return Page(
+            lines, f"{open_.question} ({open_.matters})", tuple(choices), cli_equivalent=cli_equivalent
+        )
     choices = [
         Choice(
             rank.technique, f"{rank.technique.upper()}: {rank.fit}", reason=rank.technique != advice.technique
@@ -60,7 +63,7 @@ def advice_page(wizard: Wizard) -> Page:
     if advice.technique is None:
         choices.insert(0, Choice("none", "none of these: leave it here"))
     question = "Which technique? Another than the first needs a reason, which goes into methodlog.md."
-    return Page("Technique", lines, question, tuple(choices), twin=twin)
+    return Page(lines, question, tuple(choices), cli_equivalent=cli_equivalent)
 
 
 def _runnable() -> tuple[str, ...]:
@@ -69,19 +72,19 @@ def _runnable() -> tuple[str, ...]:
     return tuple(RUNNABLE)
 
 
-def take_advice(wizard: Wizard, value: str, reason: str) -> bool:
+def take_advice(session: WizardSession, value: str, reason: str) -> bool:
     """An answer to the open question, or the technique."""
     key, equals, chosen = value.partition("=")
     if equals:
         from cockpit.core.technique.decision import advise
 
-        answers = {**wizard.state.answers, key: chosen}
-        advise(advice_of(wizard).facts, answers)
-        wizard.state.answers = answers
+        answers = {**session.state.answers, key: chosen}
+        advise(advice_of(session).facts, answers)
+        session.state.answers = answers
         return False
-    advice = advice_of(wizard).advice
+    advice = advice_of(session).advice
     if value == "assume":
-        wizard.state.assume = True
+        session.state.assume = True
         return False
     if value == "none":
         raise CockpitError("none of these techniques fits here", "; ".join(advice.instead) or advice.why)
@@ -92,30 +95,32 @@ def take_advice(wizard: Wizard, value: str, reason: str) -> bool:
     if value != advice.technique and not reason:
         better = (advice.technique or "none").upper()
         raise CockpitError(f"{value.upper()} is not what is advised ({better})", "Choose it with a reason.")
-    _check_data(wizard, value)
-    _record(wizard, value, reason)
-    wizard.state.technique, wizard.state.reason = value, reason if value != advice.technique else ""
+    _check_data(session, value)
+    _record(session, value, reason)
+    session.state.technique, session.state.reason = value, reason if value != advice.technique else ""
     return True
 
 
-def _check_data(wizard: Wizard, technique: str) -> None:
+def _check_data(session: WizardSession, technique: str) -> None:
     """The training file must hold what the technique learns from. Raises CockpitError."""
     from cockpit.services.dataset import datasets
 
-    train = wizard.ws.config.train
+    train = session.ws.config.train
     if train is not None and technique != "custom":
         datasets.read_as(train, technique)
 
 
-def _record(wizard: Wizard, value: str, reason: str) -> None:
+def _record(session: WizardSession, value: str, reason: str) -> None:
     """Both go to the log: the choice against the advice, and the reason."""
     from cockpit.core.methodlog import Entry
+    from cockpit.services.experiments import catch_up
     from cockpit.services.workspace import methodlog_writer
 
-    advice = advice_of(wizard).advice
+    catch_up.before_move(session.ws)
+    advice = advice_of(session).advice
     if value == advice.technique:
         entry = Entry("advice", f"{value.upper()}, as advised: {advice.why}")
     else:
         better = (advice.technique or "none of them").upper()
         entry = Entry("override", f"chose {value.upper()} although {better} was advised: {reason}")
-    methodlog_writer.record(wizard.ws, [entry])
+    methodlog_writer.record(session.ws, [entry])

@@ -7,43 +7,14 @@ thread) and raise CockpitError for an answer that can't be taken.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Literal
 
-from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import WorkspaceLayout
-from cockpit.services.wizard import pages
 from cockpit.services.wizard.page import Page
-from cockpit.services.wizard.state import WizardState
-from cockpit.services.workspace.workspace import Workspace
-
-if TYPE_CHECKING:
-    from cockpit.services.dataset.inspect import Inspection
-    from cockpit.services.technique.advice import Advised
-
-SETUP = ("data", "look", "held_out", "model", "verifier", "chance", "rules", "make")
-MOVE = ("log", "advice", "literature", "recipe", "hypothesis", "fit", "smoke", "end")
-TITLES: Mapping[str, str] = {
-    "data": "Your data",
-    "look": "What it is",
-    "held_out": "Held-out set",
-    "model": "Base model",
-    "verifier": "Verifier",
-    "chance": "Guessing scores",
-    "rules": "Your rules",
-    "make": "Workspace",
-    "log": "What the log says",
-    "advice": "Technique",
-    "literature": "Literature",
-    "recipe": "Recipe",
-    "hypothesis": "Hypothesis",
-    "fit": "Will it fit",
-    "smoke": "Smoke run",
-    "end": "Launch",
-}
-Tell = Callable[[str], None]
+from cockpit.services.wizard.session import Tell, WizardSession
+from cockpit.services.wizard.steps import BY_NAME, EXPERIMENT, SETUP, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,42 +24,23 @@ class Place:
     step: str
     title: str
     answer: str
-    where: str
+    where: Literal["behind", "here", "ahead"]
 
 
-class Wizard:
-    """One walk through the steps for the folder `root`, resumed where it was left."""
+class Wizard(WizardSession):
+    """Walks through the steps for the folder `root`, from where it was left."""
 
     def __init__(self, root: Path, *, tell: Tell = lambda _: None) -> None:
-        self.root = root
-        self.tell = tell
-        self.width = 56
-        """Cells that a page's lines may take; a front sets its own."""
-        self.state = WizardState.load(root)
-        self.resumed = bool(self.state.step)
-        self.looks: dict[str, Inspection] = {}
-        self.advised: Advised | None = None
+        super().__init__(root, tell=tell)
         if self.step not in self.steps:
             self.state.step = self.steps[0]
-
-    @property
-    def workspace(self) -> Workspace | None:
-        """The workspace, once it was made."""
-        return Workspace(self.root) if WorkspaceLayout(self.root).config.is_file() else None
-
-    @property
-    def ws(self) -> Workspace:
-        """The workspace. Raises CockpitError before it was made."""
-        found = self.workspace
-        if found is None:
-            raise CockpitError("there is no workspace yet", "Answer the first questions.")
-        return found
 
     @property
     def steps(self) -> tuple[str, ...]:
         """The steps of this walk: those of a set-up only where there is no workspace yet."""
         made = WorkspaceLayout(self.root).config.is_file()
-        return MOVE if made and "data" not in self.state.done else (*SETUP, *MOVE)
+        walk = EXPERIMENT if made and "data" not in self.state.done else (*SETUP, *EXPERIMENT)
+        return tuple(step.name for step in walk)
 
     @property
     def step(self) -> str:
@@ -100,24 +52,21 @@ class Wizard:
 
     def places(self) -> list[Place]:
         """Every step for the list on the left."""
-        at = self.steps.index(self.step)
-        return [
-            Place(
-                step,
-                TITLES[step],
-                pages.short_answer(self, step) if step in self.state.done else "",
-                "here" if i == at else "behind" if step in self.state.done else "ahead",
-            )
-            for i, step in enumerate(self.steps)
-        ]
+        return [self._place(BY_NAME[name]) for name in self.steps]
+
+    def _place(self, step: Step) -> Place:
+        done = step.name in self.state.done
+        where = "here" if step.name == self.step else "behind" if done else "ahead"
+        return Place(step.name, step.title, step.short(self.state) if done else "", where)
 
     def page(self) -> Page:
         """The page of the step where the wizard is. May look at the data or walk the tree."""
-        return pages.PAGES[self.step](self)
+        step = BY_NAME[self.step]
+        return replace(step.page(self), title=step.title)
 
     def answer(self, value: str, reason: str = "") -> None:
         """Take an answer to the page's question and go on, or stay where the page has more to ask."""
-        if pages.TAKES[self.step](self, value.strip(), reason.strip()):
+        if BY_NAME[self.step].take(self, value.strip(), reason.strip()):
             self._pass()
         self.save()
 
@@ -132,17 +81,6 @@ class Wizard:
             self.state.done.remove(self.state.step)
         self.save()
         return True
-
-    def save(self) -> None:
-        """Keep the state. Raises CockpitError where the folder can't be written."""
-        try:
-            self.state.save(self.root)
-        except OSError as error:
-            raise CockpitError(
-                f"the wizard's answers can't be kept: {error.strerror}",
-                "Check the folder's rights.",
-                file=self.root,
-            ) from error
 
     def restart(self) -> None:
         """Begin another experiment."""

@@ -20,13 +20,9 @@ from cockpit.core.scores import Score
 from cockpit.services.runs import attempts
 from cockpit.services.workspace import config, evo
 from cockpit.services.workspace.evo import EvoAttempt, Node
-from cockpit.services.workspace.workspace import (
-    Decision,
-    ExperimentView,
-    Workspace,
-    arrange,
-    signature_of,
-)
+from cockpit.services.workspace.tree import arrange
+from cockpit.services.workspace.view import Decision, ExperimentView
+from cockpit.services.workspace.workspace import Workspace, signature_of
 
 _WORDS = {
     "pending": "draft",

@@ -10,13 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from cockpit.ui.backend.summary import Check, Draft, Hardware, Picture, Problem, SampleFile
+from cockpit.ui.backend.summary import Check, Hardware, Problem, SampleFile, WorkspaceSnapshot
 
 if TYPE_CHECKING:
     from cockpit.core.findings import Finding
     from cockpit.core.scores import Score
     from cockpit.core.spotcheck.spot import SpotCheck
     from cockpit.core.tree.comparing import Axis, Comparison
+    from cockpit.services.recipe.field_check import DraftFields
     from cockpit.services.spotcheck.check import Bench
     from cockpit.services.system.hardware import Hardware as Looker
     from cockpit.services.workspace.workspace import ExperimentView, Workspace
@@ -40,7 +41,6 @@ class LocalBackend:
         self._lock = threading.Lock()
         self._judging_pause = 0.0
         self._judged: tuple[object, float, tuple[Finding, ...]] | None = None
-        self._told: dict[str, list[Finding]] = {}
         self._hardware: Looker | None = None
         self._shown: Hardware | None = None
 
@@ -48,14 +48,14 @@ class LocalBackend:
     def workspace(self) -> Workspace:
         """The workspace; raises CockpitError where there is none."""
         from cockpit.contract.errors import CockpitError
-        from cockpit.services.workspace.workspace import Workspace
+        from cockpit.services.workspace import open as open_workspace
 
         if self.root is None:
             raise CockpitError(
                 "there is no workspace here", "`cockpit init` makes one, `cockpit demo` shows one."
             )
         if self._workspace is None:
-            self._workspace = Workspace.at(self.root, clock=self.clock)
+            self._workspace = open_workspace.at(self.root, clock=self.clock)
         return self._workspace
 
     def use(self, root: Path) -> None:
@@ -66,42 +66,42 @@ class LocalBackend:
 
     # -- looking -------------------------------------------------------------------------------------------------
 
-    def look(self) -> Picture:
+    def refresh(self) -> WorkspaceSnapshot:
         from cockpit.contract.errors import CockpitError
 
         if self.root is None:
-            return Picture()
+            return WorkspaceSnapshot()
         workspace = self.workspace
         with self._lock:
-            picture = Picture(
+            snapshot = WorkspaceSnapshot(
                 root=self.root,
                 name=self.root.name,
                 experiments=(views := tuple(workspace.experiments())),
                 findings=self._across(views),
                 method_log=tuple(workspace.method_log_lines()),
             )
-            picture = self._with_story(picture)
-            if picture.story and not workspace.layout.config.exists():
-                return picture  # the demo makes its workspace when its model is ready
+            snapshot = self._with_story(snapshot)
+            if snapshot.story and not workspace.layout.config.exists():
+                return snapshot  # the demo makes its workspace when its model is ready
             try:
                 config = workspace.config
             except CockpitError as error:  # the runs can be looked at all the same
                 where = f"{Path(error.file).name}: " if error.file else ""
-                return picture._replace(problem=Problem(where + error.title, error.mend))
-            return picture._replace(
+                return snapshot._replace(problem=Problem(where + error.title, error.mend))
+            return snapshot._replace(
                 name=config.name, model=config.model, held_out=str(config.held_out), verifier=config.verifier
             )
 
-    def _with_story(self, picture: Picture) -> Picture:
+    def _with_story(self, snapshot: WorkspaceSnapshot) -> WorkspaceSnapshot:
         """The demo's narration, where this is its workspace."""
         assert self.root is not None
         private = self.workspace.layout.private
         if not (private / "demo.json").exists() and not (private / "demo.lock").exists():
-            return picture
+            return snapshot
         from cockpit.services.experiments import demo
 
         story, wrong = demo.told_so_far(self.root)
-        return picture._replace(story=story, problem=Problem(story, wrong) if wrong else None)
+        return snapshot._replace(story=story, problem=Problem(story, wrong) if wrong else None)
 
     def follow(self, view: ExperimentView, wake: Callable[[], None]) -> Feed:
         from cockpit.services.live.follower import Follower
@@ -110,7 +110,7 @@ class LocalBackend:
         return Follower(view.attempt_dir, wake)
 
     def _across(self, views: tuple[ExperimentView, ...]) -> tuple[Finding, ...]:
-        """The diagnostics across experiments: not for the first picture, then when a score or a decision changed."""
+        """The diagnostics across experiments: not for the first snapshot, then when a score or a decision changed."""
         now = time.monotonic()
         key = tuple((view.id, view.status, view.score) for view in views)
         if self._judged is None:
@@ -122,25 +122,17 @@ class LocalBackend:
             try:
                 found = tuple(workspace_findings.across(self.workspace, views, look=False))
             except CockpitError:
-                found = self._judged[2]  # a file that is being mended; the tree is shown all the same
+                found = self._judged[2]  # a file that is being edited; the tree is shown all the same
             self._judged = (key, now, found)
             self._judging_pause = _JUDGING_SHARE * (time.monotonic() - now)  # a large tree takes seconds
         return self._judged[2]
 
     def run_findings(self, view: ExperimentView) -> Sequence[Finding]:
         from cockpit.services.rules import run_findings as findings
-        from cockpit.services.spotcheck import auto
-        from cockpit.services.workspace import methodlog_writer
-
-        auto.start(self.workspace, view)
 
         if view.attempt_dir is None:
             return ()
-        found = findings.for_attempt(view.attempt_dir, parent=self._parent_score(view), now=self.clock())
-        if found and view.status == "running" and self._told.get(view.id) != found:
-            self._told[view.id] = found
-            methodlog_writer.of_run(self.workspace, view, found)
-        return found
+        return findings.for_attempt(view.attempt_dir, parent=self._parent_score(view), now=self.clock())
 
     def _parent_score(self, view: ExperimentView) -> Score | None:
         with self._lock:
@@ -171,7 +163,10 @@ class LocalBackend:
     def doctor(self) -> Sequence[Check]:
         from cockpit.services import doctor
 
-        return [Check(seen.name, seen.level, seen.says, seen.mend) for seen in doctor.checks(self.root)]
+        return [
+            Check(seen.name, seen.level, message=seen.says, fix=seen.mend)
+            for seen in doctor.checks(self.root)
+        ]
 
     # -- one run -------------------------------------------------------------------------------------------------
 
@@ -249,7 +244,7 @@ class LocalBackend:
             said += f" n: another hypothesis, from its parent {view.parent or 'exp_0000'}."
         return said
 
-    def new(self, draft: Draft) -> str:
+    def new(self, draft: DraftFields) -> str:
         from cockpit.services.experiments import lifecycle
 
         if draft.technique == "baseline":
@@ -270,8 +265,8 @@ class LocalBackend:
 
         return list(TECHNIQUES)
 
-    def check(self, draft: Draft) -> Mapping[str, str]:
-        from cockpit.ui.backend.draft_check import check
+    def check(self, draft: DraftFields) -> Mapping[str, str]:
+        from cockpit.services.recipe.field_check import check
 
         return check(self.workspace, draft)
 
@@ -289,10 +284,12 @@ class LocalBackend:
         if bench.subject.own:
             record.store(self.workspace, check)
 
-    def spot_mend(self, bench: Bench, choice: str, reason: str) -> str:
+    def spot_fix(self, bench: Bench, choice: str, reason: str) -> str:
         """Realign the data or change the eval prompt; says what was done."""
+        from cockpit.services.experiments import catch_up
         from cockpit.services.spotcheck import realign
 
+        catch_up.before_move(self.workspace)
         return realign.mend(self.workspace, bench.subject, choice, reason)
 
     # -- what went wrong -----------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ def steady(value: float | None, before: float | None, step: float) -> float | No
 
 
 def rounded(snapshot: Snapshot, before: Hardware | None) -> Hardware:
-    """One look as the screen shows it, given what it shows now."""
+    """Round a reading as the screen shows it, given what it shows now."""
     was = before or Hardware()
     free = snapshot.disk_free
     return Hardware(

@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 class Problem(NamedTuple):
-    """Something wrong that a person can mend: what, and how."""
+    """Something wrong that a person can fix: what, and how."""
 
     title: str
-    mend: str = ""
+    fix: str = ""
 
 
-class Picture(NamedTuple):
-    """The workspace at one look. Equal pictures need no redraw."""
+class WorkspaceSnapshot(NamedTuple):
+    """The workspace as it was read at one moment. Equal snapshots need no redraw."""
 
     root: Path | None = None
     name: str = ""
@@ -38,7 +38,7 @@ class Picture(NamedTuple):
 
 
 class Hardware(NamedTuple):
-    """The machine at one look, already rounded to what is worth a redraw. Memory in GiB, shares in percent."""
+    """The machine at one moment, already rounded to what is worth a redraw. Memory in GiB, shares in percent."""
 
     cpu: int | None = None
     memory_used: float | None = None
@@ -65,19 +65,8 @@ class Check(NamedTuple):
 
     name: str
     level: str
-    says: str
-    mend: str = ""
-
-
-class Draft(NamedTuple):
-    """What the form for a new experiment holds, as typed."""
-
-    technique: str
-    hypothesis: str = ""
-    parent: str | None = None
-    data: str = ""
-    overrides: tuple[str, ...] = ()
-    lora: bool | None = None
+    message: str
+    fix: str = ""
 
 
 class SampleFile(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
@@ -12,8 +11,9 @@ from textual.app import ComposeResult
 from cockpit.contract.errors import CockpitError
 from cockpit.ui import actions
 from cockpit.ui.compare import view
-from cockpit.ui.messages import LineChosen
-from cockpit.ui.pages.page import Page
+from cockpit.ui.messages import Answer, Compared, LineChosen
+from cockpit.ui.pages.page import PAGE_STYLES, Page
+from cockpit.ui.pages.search import SEARCH_STYLES
 from cockpit.ui.text.lines import Line, line
 from cockpit.ui.text.styles import ACCENT, BAD, DIM, KEY
 from cockpit.ui.widgets.chart import Chart
@@ -21,7 +21,7 @@ from cockpit.ui.widgets.chart import Chart
 if TYPE_CHECKING:
     from cockpit.core.chart.plot import Line as Curve
     from cockpit.core.tree.comparing import Axis, Comparison
-    from cockpit.ui.app import CockpitApp
+    from cockpit.ui.app_protocol import Cockpit
 
 AXES: tuple[Axis, ...] = ("step", "tokens", "time")
 _AXIS_WORDS = {"step": "steps", "tokens": "tokens seen", "time": "seconds"}
@@ -34,10 +34,10 @@ class CompareScreen(Page):
     cursor = True
     scope = actions.COMPARE
     BINDINGS = actions.bindings(actions.COMPARE)
-    CSS_PATH: ClassVar = ["../pages/search.tcss", "../pages/page.tcss", "screen.tcss"]
+    CSS_PATH: ClassVar = [SEARCH_STYLES, PAGE_STYLES, "screen.tcss"]
 
-    def __init__(self, app: CockpitApp, ids: Sequence[str]) -> None:
-        super().__init__(app)
+    def __init__(self, cockpit: Cockpit, ids: Sequence[str]) -> None:
+        super().__init__(cockpit)
         self.ids = list(ids)
         self.axis: Axis = "step"
         self.metric: str | None = None
@@ -49,26 +49,29 @@ class CompareScreen(Page):
         yield from super().compose()
 
     def on_mount(self) -> None:
-        super().on_mount()
         self._read()
 
     def _read(self) -> None:
-        threading.Thread(target=self._look, name="cockpit-compare", daemon=True).start()
+        axis = self.axis
+        self.in_thread("compare", lambda: self._compare(axis))
 
-    def _look(self) -> None:
+    def _compare(self, axis: Axis) -> Compared:
         try:
-            self.whole, self.wrong = self.cockpit.backend.compare(self.ids, self.axis), ""
+            return Compared(self.cockpit.backend.compare(self.ids, axis))
         except CockpitError as error:
-            self.wrong = str(error)
+            return Compared(None, str(error))
         except Exception as error:  # noqa: BLE001 - said on the screen, the log has the traceback
             self.cockpit.backend.complain(error)
-            self.wrong = f"they could not be compared: {error}"
-        self.cockpit.call_later(self._show)
+            return Compared(None, f"they could not be compared: {error}")
+
+    def answered(self, answer: Answer) -> None:
+        if isinstance(answer, Compared):
+            self.whole, self.wrong = answer.comparison or self.whole, answer.wrong
+            self._show()
 
     def _show(self) -> None:
-        if self.is_mounted:
-            self._draw()
-            self.fill()
+        self._draw()
+        self.fill()
 
     # -- the chart -----------------------------------------------------------------------------------------------
 
@@ -156,7 +159,7 @@ class CompareScreen(Page):
         if whole is None:
             self.cockpit.say("There is nothing to write yet.", "", bad=True)
             return
-        self.cockpit.commands.serve(None, "writing", lambda: self.cockpit.backend.export(whole))
+        self.cockpit.commands.call_service(None, "writing", lambda: self.cockpit.backend.export(whole))
 
     def on_line_chosen(self, message: LineChosen) -> None:
         if message.key == "axis":

@@ -1,35 +1,31 @@
-"""The one-line bars: the title on top, the machine and the keys at the bottom."""
+"""The one-line bars: the title on top, the machine at the bottom."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from rich.style import Style
-
 from cockpit.core.safe_text import clean
-from cockpit.ui.actions import Action
 from cockpit.ui.text import status_style
 from cockpit.ui.text.glyphs import Glyphs
 from cockpit.ui.text.lines import Line, Span, join, line
-from cockpit.ui.text.styles import BOLD, DIM, HEAD, KEY, LIVE, WARN
+from cockpit.ui.text.styles import BOLD, DIM, HEAD, LIVE, WARN
 
 if TYPE_CHECKING:
-    from cockpit.ui.backend.summary import GpuLine, Hardware, Picture
+    from cockpit.ui.backend.summary import GpuLine, Hardware, WorkspaceSnapshot
 
 
 UNKNOWN = "-"
 
 
-def title_line(picture: Picture | None, width: int, glyphs: Glyphs) -> Line:
+def title_line(snapshot: WorkspaceSnapshot | None, width: int, glyphs: Glyphs) -> Line:
     """`cockpit  demo  model × held-out × verifier … 1 running of 3`."""
-    if picture is None:
+    if snapshot is None:
         return line(("cockpit", HEAD), ("  reading the workspace …", DIM))
-    if picture.root is None:
+    if snapshot.root is None:
         return line(("cockpit", HEAD), ("  no workspace", WARN))
-    running = sum(status_style.is_live(view) for view in picture.experiments)
-    total = len(picture.experiments)
+    running = sum(status_style.is_live(view) for view in snapshot.experiments)
+    total = len(snapshot.experiments)
     counts: list[Span | str] = [
         (
             f"{glyphs.running} {running} running" if running else status_style.NOTHING_RUNS,
@@ -37,11 +33,11 @@ def title_line(picture: Picture | None, width: int, glyphs: Glyphs) -> Line:
         ),
         (f" of {total}" if running else f", {total} experiments" if total > 1 else "", DIM),
     ]
-    parts = (_tail(picture.model), _tail(picture.held_out), picture.verifier)
-    if picture.model == UNKNOWN:  # a run that others made, watched: what it trains on is not told
+    parts = (_tail(snapshot.model), _tail(snapshot.held_out), snapshot.verifier)
+    if snapshot.model == UNKNOWN:  # a run that others made, watched: what it trains on is not told
         parts = ()
     target = f" {glyphs.times} ".join(clean(part, newlines="show") for part in parts if part)
-    left = line(("cockpit", HEAD), "  ", (clean(picture.name, newlines="show"), BOLD))
+    left = line(("cockpit", HEAD), "  ", (clean(snapshot.name, newlines="show"), BOLD))
     right = line(*counts)
     room = width - left.width - right.width - 4
     shown = (
@@ -88,28 +84,3 @@ def _gpu(index: int, gpu: GpuLine) -> list[Span | str]:
     if gpu.celsius is not None:
         spans.append((f" {gpu.celsius} C", DIM))
     return spans
-
-
-def keys_line(actions: Sequence[Action], width: int) -> Line:
-    """The keys that matter now, as many as fit; `?` and `q` always do."""
-    always = [a for a in actions if a.id in ("help", "quit")]
-    room = width - sum(_cost(a) for a in always)
-    chosen: list[Action] = []
-    for action in actions:
-        if action in always:
-            continue
-        room -= _cost(action)
-        if room < 0:
-            break
-        chosen.append(action)
-    ordered = [a for a in actions if a in chosen or a in always]
-    return line(*join([[(a.shown, KEY + _press(a)), (f" {a.label}", DIM + _press(a))] for a in ordered]))
-
-
-def _press(action: Action) -> Style:
-    """A click on a key is that key."""
-    return Style(meta={"@click": f"app.do({action.id!r})"})
-
-
-def _cost(action: Action) -> int:
-    return len(action.shown) + len(action.label) + 3

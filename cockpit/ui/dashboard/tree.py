@@ -88,7 +88,7 @@ def listing_problem(words: str) -> str:
 
 def _row(view: ExperimentView, name: str, sign: str, width: int, glyphs: Glyphs) -> Line:
     roomy = width - len(name) >= 54
-    glyph, word, style = status_style.status_face(view, glyphs)
+    glyph, word, style = status_style.sign_word_style(view, glyphs)
     parts: list[Span] = [
         (sign, BOLD),
         (name, BOLD if status_style.is_live(view) else PLAIN),

@@ -20,7 +20,7 @@ class DecideScreen(Dialog[tuple[str, str]]):
     """Answers ("committed" or "discarded", the reason), or None."""
 
     def __init__(self, view: ExperimentView, glyphs: Glyphs) -> None:
-        says = (
+        outcome = (
             view.delta.sentence if view.delta else view.note or "There is no delta: the parent has no score."
         )
         score = (
@@ -38,7 +38,7 @@ class DecideScreen(Dialog[tuple[str, str]]):
             f"Decide on {view.id} ({status_style.technique(view)})",
             [
                 score,
-                says,
+                outcome,
                 *_regression(view),
                 "",
                 "Why? The reason goes into methodlog.md. Arrows choose, enter decides.",
@@ -67,9 +67,9 @@ def _regression(view: ExperimentView) -> list[str]:
 class ReasonScreen(Dialog[str]):
     """A closed gate: go on for a reason, which is recorded, or don't. Answers the reason or None."""
 
-    def __init__(self, glyphs: Glyphs, heading: str, says: Sequence[str], go: str) -> None:
+    def __init__(self, glyphs: Glyphs, heading: str, lines: Sequence[str], go: str) -> None:
         choices = [Choice("enter", "go", go), Choice("esc", "none", "leave it")]
-        super().__init__(glyphs, heading, [*says, "", "The reason goes into methodlog.md."], choices)
+        super().__init__(glyphs, heading, [*lines, "", "The reason goes into methodlog.md."], choices)
 
     def fields(self) -> Sequence[Widget]:
         return (Input(placeholder="the reason, in a line", id="reason", compact=True),)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal
-from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
 from cockpit.contract.errors import CockpitError
-from cockpit.ui.backend.summary import Draft
-from cockpit.ui.messages import DraftRefused, ExperimentMade
+from cockpit.core.recipe.aliases import notes_on
+from cockpit.services.recipe.field_check import DraftFields
+from cockpit.ui.messages import Answer, DraftRefused, ExperimentMade
+from cockpit.ui.pages.worker_screen import WorkerScreen
 from cockpit.ui.text.lines import line
 from cockpit.ui.text.styles import BOLD, DIM, KEY
 from cockpit.ui.widgets.form import ChoiceRow, Wrong
@@ -23,7 +23,7 @@ from cockpit.ui.widgets.line_view import LineView
 
 if TYPE_CHECKING:
     from cockpit.services.workspace.workspace import ExperimentView
-    from cockpit.ui.app import CockpitApp
+    from cockpit.ui.app_protocol import Cockpit
 
 FIELDS = ("parent", "data", "hypothesis", "settings")
 _LABELS = {"parent": "Parent", "data": "Data file", "hypothesis": "Hypothesis", "settings": "Settings"}
@@ -43,7 +43,7 @@ def branch_from(view: ExperimentView | None) -> str:
     return (view.parent or view.id) if discarded else view.id
 
 
-class NewExperimentScreen(Screen[str]):
+class NewExperimentScreen(WorkerScreen[str]):
     """Makes a draft. Everything left empty is decided by the workspace and the technique's defaults."""
 
     CSS_PATH = "new_experiment.tcss"
@@ -56,9 +56,8 @@ class NewExperimentScreen(Screen[str]):
         Binding("up", "app.focus_previous", "field before", show=False, id="new.previous"),
     ]
 
-    def __init__(self, app: CockpitApp) -> None:
-        super().__init__()
-        self.cockpit = app
+    def __init__(self, cockpit: Cockpit) -> None:
+        super().__init__(cockpit)
         self.making = False
 
     def compose(self) -> ComposeResult:
@@ -88,8 +87,8 @@ class NewExperimentScreen(Screen[str]):
         yield foot
 
     def _techniques(self) -> Sequence[tuple[str, str]]:
-        picture = self.cockpit.state.picture
-        there = bool(picture and picture.experiments)
+        snapshot = self.cockpit.state.snapshot
+        there = bool(snapshot and snapshot.experiments)
         trained = [(name, name.upper()) for name in self.cockpit.backend.techniques()]
         return trained if there else [("baseline", "baseline"), *trained]
 
@@ -107,15 +106,15 @@ class NewExperimentScreen(Screen[str]):
     def action_wizard(self) -> None:
         """The same, step by step: the data looked at, the technique advised, a smoke run."""
         self.dismiss(None)
-        self.cockpit.commands.wizard()
+        self.cockpit.commands.act("wizard")
 
     # -- making it -----------------------------------------------------------------------------------------------
 
-    def draft(self) -> Draft:
+    def draft(self) -> DraftFields:
         """What is typed, as a value."""
         values = {name: self.query_one(f"#{name}", Input).value.strip() for name in FIELDS}
         technique = self.query_one("#technique", ChoiceRow).value
-        return Draft(
+        return DraftFields(
             technique=technique,
             hypothesis=values["hypothesis"],
             parent=values["parent"] or None,
@@ -123,6 +122,13 @@ class NewExperimentScreen(Screen[str]):
             overrides=tuple(values["settings"].split()),
             lora=None if technique == "baseline" else self.query_one("#weights", ChoiceRow).value == "lora",
         )
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Say below the settings, as they are typed, what a short name stands for."""
+        if event.input.id == "settings":
+            draft = self.draft()
+            notes = notes_on(draft.overrides, draft.technique)
+            self.query_one("#wrong_settings", Wrong).note("; ".join(notes), self.size.width - 15)
 
     def on_input_submitted(self) -> None:
         self.action_make()
@@ -132,31 +138,33 @@ class NewExperimentScreen(Screen[str]):
         if not self.making:
             self.making = True
             self._say({"": ""})
-            threading.Thread(target=self._work, args=(self.draft(),), name="cockpit-new", daemon=True).start()
+            draft = self.draft()
+            self.in_thread("new", lambda: self._work(draft))
 
-    def _work(self, draft: Draft) -> None:
+    def _work(self, draft: DraftFields) -> ExperimentMade | DraftRefused:
         backend = self.cockpit.backend
         try:
             wrong = backend.check(draft)
-            if not wrong:
-                self.post_message(ExperimentMade(backend.new(draft)))
-                return
+            return DraftRefused(wrong) if wrong else ExperimentMade(backend.new(draft))
         except CockpitError as error:
-            wrong = {"": str(error)}
+            return DraftRefused({"": str(error)})
         except Exception as error:  # noqa: BLE001 - said in the form, the log has the traceback
             kept = backend.complain(error)
-            wrong = {"": f"That failed: {error}." + (f" The traceback is in {kept}." if kept else "")}
-        self.post_message(DraftRefused(wrong))
+            where = f" The traceback is in {kept}." if kept else ""
+            return DraftRefused({"": f"That failed: {error}.{where}"})
 
-    def on_draft_refused(self, message: DraftRefused) -> None:
+    def answered(self, answer: Answer) -> None:
+        if isinstance(answer, ExperimentMade):
+            self.dismiss(answer.experiment_id)
+        elif isinstance(answer, DraftRefused):
+            self._refused(answer.wrong)
+
+    def _refused(self, wrong: Mapping[str, str]) -> None:
         self.making = False
-        self._say(message.wrong)
-        first = next((name for name in FIELDS if message.wrong.get(name)), None)
+        self._say(wrong)
+        first = next((name for name in FIELDS if wrong.get(name)), None)
         if first is not None:
             self.query_one(f"#{first}").focus()
-
-    def on_experiment_made(self, message: ExperimentMade) -> None:
-        self.dismiss(message.experiment_id)
 
     def _say(self, wrong: Mapping[str, str]) -> None:
         for name in (*FIELDS, ""):

@@ -61,8 +61,8 @@ class FindingsScreen(Page):
             self.cockpit.push_screen(FindingActionsScreen(self.cockpit.glyphs, finding, offered), self._act)
 
     def _still_runs(self, finding: Finding) -> bool:
-        picture = self.cockpit.state.picture
-        views = [picture.view(id_) for id_ in finding.experiments] if picture else []
+        snapshot = self.cockpit.state.snapshot
+        views = [snapshot.view(id_) for id_ in finding.experiments] if snapshot else []
         return any(view is not None and view.status == "running" for view in views)
 
     def _act(self, action: FindingAction | None) -> None:
@@ -70,7 +70,7 @@ class FindingsScreen(Page):
         if action is None:
             return
         if action.do == "compare":
-            self.cockpit.commands.compare_these(action.experiments)
+            self.cockpit.commands.compare(action.experiments)
             return
         if action.experiment:
             self.cockpit.select(action.experiment)
@@ -81,13 +81,11 @@ class FindingsScreen(Page):
             "spot_check": "spot_check",
             "new": "new",
         }
-        getattr(self.cockpit.commands, method[action.do])()
+        self.cockpit.commands.act(method[action.do])
 
 
 class FindingActionsScreen(Dialog[FindingAction]):
     """Offers the actions on a finding, the most useful first; each with the command that does the same."""
-
-    CSS_PATH = "../pages/dialog.tcss"
 
     def __init__(self, glyphs: Glyphs, finding: Finding, offered: Sequence[FindingAction]) -> None:
         self.finding = finding

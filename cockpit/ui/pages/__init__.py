@@ -1,5 +1,5 @@
-"""What several screens are made from: a page of text, a dialog, the palette, the search line, the help.
+"""What several screens are made from: a page of text, a dialog, panels, the palette, the search line, the help.
 
 May import: `ui.text`, `ui.widgets`.
-Start reading at `page.py`, `dialog.py`.
+Start reading at `worker_screen.py` (how threads answer a screen), `page.py`, `dialog.py`.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 from textual import events
@@ -30,7 +31,7 @@ class Choice(NamedTuple):
 
     key: str
     id: str
-    says: str
+    label: str
 
 
 class Words(LineView):
@@ -43,7 +44,7 @@ class Words(LineView):
 class Dialog(ModalScreen[Answer], Generic[Answer]):
     """The box; subclasses say what is in it. `esc` closes it without an answer."""
 
-    CSS_PATH = "dialog.tcss"
+    CSS_PATH: ClassVar = Path(__file__).with_name("dialog.tcss")
     AUTO_FOCUS = ""
     BINDINGS: ClassVar = [
         Binding("escape", "leave", "back", show=False, id="dialog.leave"),
@@ -84,7 +85,7 @@ class Dialog(ModalScreen[Answer], Generic[Answer]):
 
     def choice_line(self, choice: Choice) -> Line:
         """How a choice reads."""
-        return line((f" {choice.key:<5} ", KEY), choice.says, key=choice.id)
+        return line((f" {choice.key:<5} ", KEY), choice.label, key=choice.id)
 
     def _words(self) -> list[Line]:
         return [line(part) for text in self.words for part in fold(clean(text, newlines="keep"), WIDTH)]

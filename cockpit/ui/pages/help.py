@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cockpit.ui.actions import ACTIONS, DECK, LIST, RUN, key_names, listed
+from cockpit.ui.actions import ACTIONS, DASHBOARD, LIST, RUN, key_names, listed
 from cockpit.ui.pages.page import Page
 from cockpit.ui.text.lines import Line, cell, fold, line
 from cockpit.ui.text.styles import ACCENT, BOLD, DIM, KEY
 
-_WHERE = {frozenset({DECK}): "flight deck", frozenset({RUN}): "run screen", frozenset({RUN, LIST}): ""}
+_WHERE = {frozenset({DASHBOARD}): "flight deck", frozenset({RUN}): "run screen", frozenset({RUN, LIST}): ""}
 
 
 class HelpScreen(Page):
@@ -29,8 +29,8 @@ def help_blocks(width: int) -> list[list[Line]]:
         for action in listed():
             if action.group == group:
                 where = _WHERE.get(action.scopes, "")
-                twin = f"cockpit {action.twin}" if action.twin else where
-                blocks.append(_row(key_names(action), action.help, twin, width))
+                equivalent = f"cockpit {action.cli_equivalent}" if action.cli_equivalent else where
+                blocks.append(_row(key_names(action), action.help, equivalent, width))
         blocks.append([line()])
     return [*blocks, [line((part, DIM)) for text in LAST_WORDS for part in fold(text, width)]]
 
@@ -41,10 +41,10 @@ LAST_WORDS = (
 )
 
 
-def _row(shown: str, says: str, twin: str, width: int) -> list[Line]:
+def _row(shown: str, text: str, equivalent: str, width: int) -> list[Line]:
     room = min(64, max(20, width - 22 - (18 if width >= 76 else 0)))
-    parts = fold(says, room)
+    parts = fold(text, room)
     first = line(
-        ("  " + cell(shown, 19), KEY), cell(parts[0], room), (f" {twin}" if width >= 76 else "", ACCENT)
+        ("  " + cell(shown, 19), KEY), cell(parts[0], room), (f" {equivalent}" if width >= 76 else "", ACCENT)
     )
     return [first, *(line(" " * 21, part) for part in parts[1:])]

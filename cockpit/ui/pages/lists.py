@@ -1,13 +1,12 @@
-"""The screens that are one text: findings with their evidence, the method log, the doctor."""
+"""The screens that are one text: the method log, the doctor."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 
 from cockpit.core.safe_text import clean
 from cockpit.ui.backend.summary import Check
-from cockpit.ui.findings.screen import FindingsScreen
+from cockpit.ui.messages import Answer, MachineChecked
 from cockpit.ui.pages import method
 from cockpit.ui.pages.page import Page
 from cockpit.ui.text.lines import Line, fold, line
@@ -21,8 +20,8 @@ class MethodLogScreen(Page):
     newest_last = True
 
     def blocks(self, width: int) -> Sequence[Sequence[Line]]:
-        picture = self.cockpit.state.picture
-        log = picture.method_log if picture else ()
+        snapshot = self.cockpit.state.snapshot
+        log = snapshot.method_log if snapshot else ()
         return method.document_lines(log, width) if log else [[line((method.NOTHING, DIM))]]
 
 
@@ -33,15 +32,19 @@ class DoctorScreen(Page):
     checks: Sequence[Check] | None = None
 
     def on_mount(self) -> None:
-        threading.Thread(target=self._look, name="cockpit-doctor", daemon=True).start()
+        self.in_thread("doctor", self._check)
 
-    def _look(self) -> None:
+    def _check(self) -> MachineChecked:
         try:
-            self.checks = self.cockpit.backend.doctor()
+            return MachineChecked(self.cockpit.backend.doctor())
         except Exception as error:  # noqa: BLE001 - said on the screen, the log has the traceback
             self.cockpit.backend.complain(error)
-            self.checks = [Check("doctor", "fail", f"the checks could not be made: {error}")]
-        self.cockpit.call_later(self.fill)
+            return MachineChecked([Check("doctor", "fail", f"the checks could not be made: {error}")])
+
+    def answered(self, answer: Answer) -> None:
+        if isinstance(answer, MachineChecked):
+            self.checks = answer.checks
+            self.fill()
 
     def blocks(self, width: int) -> Sequence[Sequence[Line]]:
         if self.checks is None:
@@ -50,21 +53,18 @@ class DoctorScreen(Page):
 
 
 def doctor_blocks(checks: Sequence[Check], width: int) -> list[list[Line]]:
-    """A block a check: its level as a word, what it says, how to mend it."""
-    faces = {"ok": ("ok  ", GOOD), "warn": ("warn", WARN), "fail": ("FAIL", BAD)}
+    """A block a check: its level as a word, what it says, how to fix it."""
+    levels = {"ok": ("ok  ", GOOD), "warn": ("warn", WARN), "fail": ("FAIL", BAD)}
     blocks: list[list[Line]] = []
     for check in checks:
-        word, style = faces.get(check.level, (check.level, DIM))
-        parts = fold(clean(f"{check.name}: {check.says}", newlines="show"), max(10, width - 6))
-        mend = [part for part in fold(clean(check.mend, newlines="show"), max(10, width - 6)) if part]
+        word, style = levels.get(check.level, (check.level, DIM))
+        parts = fold(clean(f"{check.name}: {check.message}", newlines="show"), max(10, width - 6))
+        fix = [part for part in fold(clean(check.fix, newlines="show"), max(10, width - 6)) if part]
         blocks.append(
             [
                 line((word, style), "  ", parts[0]),
                 *(line("      ", part) for part in parts[1:]),
-                *(line("      ", (part, ACCENT)) for part in mend),
+                *(line("      ", (part, ACCENT)) for part in fix),
             ]
         )
     return blocks
-
-
-__all__ = ["DoctorScreen", "FindingsScreen", "MethodLogScreen"]

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 
 from cockpit.core.safe_text import clean
 from cockpit.ui import actions
-from cockpit.ui.dashboard import bars
-from cockpit.ui.pages.search import SearchScreen
+from cockpit.ui.pages.search import SEARCH_STYLES, SearchScreen
+from cockpit.ui.text.keys_line import keys_line
 from cockpit.ui.text.lines import Line, line
 from cockpit.ui.text.styles import DIM
 from cockpit.ui.widgets.line_view import LineView
+from cockpit.ui.widgets.revisions import on_revision
+from cockpit.ui.widgets.seen import is_open
 
 if TYPE_CHECKING:
-    from cockpit.ui.app import CockpitApp
+    from cockpit.ui.app_protocol import Cockpit
+
+
+PAGE_STYLES = Path(__file__).with_name("page.tcss")
 
 
 class Page(SearchScreen):
@@ -24,16 +30,15 @@ class Page(SearchScreen):
 
     scope: ClassVar[str] = actions.LIST
     BINDINGS = actions.bindings(actions.LIST)
-    CSS_PATH: ClassVar = ["search.tcss", "page.tcss"]
+    CSS_PATH: ClassVar = [SEARCH_STYLES, PAGE_STYLES]
     AUTO_FOCUS = "#body"
     ASKS = "show only what holds these words; enter keeps them, esc drops them"
     heading: ClassVar[str] = ""
     cursor: ClassVar[bool] = False
     newest_last: ClassVar[bool] = False
 
-    def __init__(self, app: CockpitApp) -> None:
-        super().__init__()
-        self.cockpit = app
+    def __init__(self, cockpit: Cockpit) -> None:
+        super().__init__(cockpit)
         self._words = ""
 
     def compose(self) -> ComposeResult:
@@ -44,18 +49,18 @@ class Page(SearchScreen):
         yield LineView(id="foot", glyphs=glyphs, focusable=False)
 
     def on_mount(self) -> None:
-        self.watch(self.cockpit, "revision", self.fill, init=False)
+        on_revision(self, self.fill)
 
     def on_resize(self) -> None:
         self.fill()
 
     def fill(self) -> None:
         """Build the lines for the size there is."""
-        if not self.is_mounted or not self.size.area:
+        if not is_open(self) or not self.size.area:
             return
         width = max(20, self.size.width - 2)
         offered = actions.footer(self.scope, frozenset({"any"}))
-        self.query_one("#foot", LineView).set_lines([bars.keys_line(offered, width)])
+        self.query_one("#foot", LineView).set_lines([keys_line(offered, width)])
         found = [block for block in self.blocks(width) if self._holds(block)]
         lines = [item for block in found for item in block]
         none = [line((f"nothing holds “{self.words}”; esc drops the filter", DIM))]
@@ -85,4 +90,4 @@ class Page(SearchScreen):
 
     def do_back(self) -> None:
         if not self.drop_search():
-            self.cockpit.commands.back()
+            self.cockpit.commands.act("back")

@@ -31,9 +31,9 @@ class PaletteScreen(Dialog[str]):
     def choice_line(self, choice: Choice) -> Line:
         action = actions.BY_ID[choice.id]
         room = WIDTH - 26
-        says = cell(action.help, room, ellipsis=self.glyphs.ellipsis)
+        text = cell(action.help, room, ellipsis=self.glyphs.ellipsis)
         return line(
-            (cell(action.label, 13), BOLD), (says, DIM), ("  " + action.shown, KEY), key=choice.id
+            (cell(action.label, 13), BOLD), (text, DIM), ("  " + action.shown, KEY), key=choice.id
         )  # fmt: skip
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -53,5 +53,5 @@ def _choice(action: Action) -> Choice:
 
 
 def _holds(action: Action, words: Sequence[str]) -> bool:
-    hay = f"{action.label} {action.id.replace('_', ' ')} {action.help} {action.twin}".lower()
+    hay = f"{action.label} {action.id.replace('_', ' ')} {action.help} {action.cli_equivalent}".lower()
     return all(word in hay for word in words)

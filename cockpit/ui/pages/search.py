@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textual.screen import Screen
+from cockpit.ui.pages.worker_screen import WorkerScreen
 
 if TYPE_CHECKING:
     from textual.widgets import Input
 
 
-class SearchScreen(Screen[None]):
+SEARCH_STYLES = Path(__file__).with_name("search.tcss")
+"""Whole paths, since Textual looks for what a screen inherits in the folder of the heir."""
+
+
+class SearchScreen(WorkerScreen[None]):
     """`/` opens the line, enter keeps the words, esc drops them. Subclasses say what the words do."""
 
     ASKS = "words to look for; enter keeps them, esc drops them"

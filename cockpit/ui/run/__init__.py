@@ -1,5 +1,5 @@
 """One run: series, answers, rollouts, checkpoints, log, recipe.
 
-May import: `ui.text`, `ui.widgets`, `ui.pages`, `ui.dashboard`'s views.
-Start reading at `screen.py`.
+May import: `ui.text`, `ui.widgets`, `ui.pages`.
+Start reading at `screen.py`, then `tabs.py` (what each tab shows) and `read.py` (what was read from the disk).
 """

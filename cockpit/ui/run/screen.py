@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
 
+from rich.style import Style
 from textual.app import ComposeResult
 
 from cockpit.ui import actions
-from cockpit.ui.backend.summary import SampleFile
-from cockpit.ui.messages import LineChosen, LineHighlighted, RunFilesRead
-from cockpit.ui.pages.page import Page
-from cockpit.ui.pages.search import SearchScreen
-from cockpit.ui.run.answers import item_lines
+from cockpit.ui.messages import Answer, LineChosen, LineHighlighted, RunFilesRead
+from cockpit.ui.pages import panels
+from cockpit.ui.pages.search import SEARCH_STYLES, SearchScreen
+from cockpit.ui.run import tabs
+from cockpit.ui.run.layout import run_places
+from cockpit.ui.run.read import RunFiles
 from cockpit.ui.run.reader import RunReader
-from cockpit.ui.run.tabs import TABS, RunTabs
-from cockpit.ui.text.lines import Line, line
+from cockpit.ui.run.tabs import LISTS, TABS
+from cockpit.ui.text.lines import line
+from cockpit.ui.text.styles import BOLD, DIM
 from cockpit.ui.widgets.boxes import Boxes
 from cockpit.ui.widgets.charts_pane import ChartsPane
-from cockpit.ui.widgets.deck_layout import Box
-from cockpit.ui.widgets.deck_layout import run as run_places
 from cockpit.ui.widgets.line_view import LineView
 from cockpit.ui.widgets.panel import Panel
+from cockpit.ui.widgets.places import Box
+from cockpit.ui.widgets.revisions import on_revision
+from cockpit.ui.widgets.seen import is_open
 
 if TYPE_CHECKING:
+    from cockpit.services.live.attempt_state import LiveRun
     from cockpit.services.workspace.workspace import ExperimentView
-    from cockpit.ui.app import CockpitApp
+    from cockpit.ui.app_protocol import Cockpit
 
 
 class RunScreen(SearchScreen):
@@ -33,50 +38,43 @@ class RunScreen(SearchScreen):
 
     scope = actions.RUN
     BINDINGS = actions.bindings(actions.RUN)
-    CSS_PATH: ClassVar = ["../pages/search.tcss", "screen.tcss"]
+    CSS_PATH: ClassVar = [SEARCH_STYLES, "screen.tcss"]
     AUTO_FOCUS = ""
     ASKS = "search the log; enter keeps the words (n, N go between matches), esc drops them"
 
-    def __init__(self, app: CockpitApp, tab: str = "charts") -> None:
-        super().__init__()
-        self.cockpit = app
+    def __init__(self, cockpit: Cockpit, tab: str = "charts") -> None:
+        super().__init__(cockpit)
         self.tab = tab
-        self.reader = RunReader(app.backend, self.post_message)
-        self.files: Sequence[SampleFile] = ()
-        self.rows: Sequence[Mapping[str, Any]] = ()
-        self.rows_of = ""
-        """Which line of the index the rows belong to."""
-        self.log_text: Sequence[str] = ()
-        self.recipe: Mapping[str, Any] = {}
+        self.reader = RunReader(cockpit.backend, self.deliver)
+        self.files = RunFiles()
         self._news: object = None
         self._read_at = -1
         self._words = ""
-        self.tabs = RunTabs(self)
 
     @property
     def view(self) -> ExperimentView | None:
         return self.cockpit.state.shown
 
+    @property
+    def run(self) -> LiveRun | None:
+        return self.cockpit.state.shown_run
+
     def compose(self) -> ComposeResult:
         state, glyphs = self.cockpit.state, self.cockpit.glyphs
         yield Boxes(
-            Panel(
-                state, glyphs, "header", ("tree", "selection", "live", "clock", "findings"), focusable=False
-            ),
+            Panel(state, glyphs, "header", panels.HEADER_TOPICS, panels.header, focusable=False),
             LineView(id="tabs", glyphs=glyphs, focusable=False),
             ChartsPane(state, glyphs, every=True),
             LineView(id="index", glyphs=glyphs, title="…", cursor=True),
             LineView(id="detail", glyphs=glyphs, title="…", cursor=True),
             LineView(id="text", glyphs=glyphs, title="…"),
-            Panel(state, glyphs, "run_keys", ("tree", "selection"), id="keys", focusable=False),
+            Panel(state, glyphs, "keys", ("tree", "selection"), panels.keys(actions.RUN), focusable=False),
             places=self._places,
             id="run",
         )
 
     def _places(self, width: int, height: int) -> Mapping[str, Box]:
-        from cockpit.ui.dashboard import panes
-
-        header = len(panes.header_lines(self.cockpit.state, self.cockpit.glyphs, width - 1))
+        header = len(panels.header_lines(self.cockpit.state, self.cockpit.glyphs, width - 1))
         return run_places(width, height, tab=self.tab, header=max(3, header))
 
     def on_mount(self) -> None:
@@ -84,7 +82,7 @@ class RunScreen(SearchScreen):
         state.opened = state.selected
         state.touch("selection")
         self.cockpit.follow_shown()
-        self.watch(self.cockpit, "revision", self._revised, init=False)
+        on_revision(self, self._revised)
         self.show_tab(self.tab)
 
     def on_unmount(self) -> None:
@@ -98,14 +96,19 @@ class RunScreen(SearchScreen):
         """Bring up one tab, and read what it needs."""
         self.tab = tab
         spans = [
-            ((f"[{word}]" if name == tab else f" {word} "), self.tabs.style(name)) for name, word in TABS
+            ((f"[{word}]" if name == tab else f" {word} "), self._tab_style(name)) for name, word in TABS
         ]
         self.query_one("#tabs", LineView).set_lines([line(*spans)])
-        self._news = self.tabs.news(tab)
+        self._news = tabs.news(tab, self.run, self.cockpit.state.now)
         self._read()
         self.fill()
         self.query_one("#run", Boxes).rearrange()
-        self.query_one(f"#{self.tabs.focus(tab)}").focus()
+        self.query_one(f"#{tabs.focus(tab)}").focus()
+
+    def _tab_style(self, tab: str) -> Style:
+        """Bold for the one that is up; a click brings another one up."""
+        click = Style(meta={"@click": f"screen.show_tab({tab!r})"})
+        return (BOLD if tab == self.tab else DIM) + click
 
     def action_show_tab(self, tab: str) -> None:
         """A click on a tab's name."""
@@ -126,7 +129,7 @@ class RunScreen(SearchScreen):
 
     def _sideways(self, step: int) -> None:
         """Between index and items where there are two lists, else between columns of the text."""
-        if self.tab in ("answers", "rollouts", "held_out"):
+        if self.tab in LISTS:
             self.query_one("#detail" if step > 0 else "#index").focus()
         elif self.tab == "charts":
             self.query_one(ChartsPane).scroll_columns(step)
@@ -139,7 +142,8 @@ class RunScreen(SearchScreen):
         """Something changed: read the tab's files anew where they may have grown, and show what is known."""
         if not self.is_current:
             return
-        news, second = self.tabs.news(self.tab), int(self.cockpit.state.now)
+        now = self.cockpit.state.now
+        news, second = tabs.news(self.tab, self.run, now), int(now)
         if (
             news != self._news and second != self._read_at
         ):  # the rest of a second's news comes with the next tick
@@ -150,24 +154,42 @@ class RunScreen(SearchScreen):
 
     def _read(self) -> None:
         if (view := self.view) is not None:
-            for what in self.tabs.needs(self.tab):
+            for what in tabs.needs(self.tab):
                 self.reader.ask(what, view)
 
     def fill(self) -> None:
         """Build the lines of the tab that is up."""
-        if self.is_mounted:
-            self.tabs.fill(self.tab)
+        if not is_open(self):
+            return
+        if self.tab in LISTS:
+            self._fill_lists()
+        elif self.tab != "charts":
+            view = self._list("text")
+            view.tail(self.tab == "log")
+            shown = tabs.text(
+                self.tab, self.run, self.files, self.words, width=max(20, self.size.width - 1),
+                now=self.cockpit.state.now, glyphs=self.cockpit.glyphs,
+            )  # fmt: skip
+            view.set_lines(shown.lines, title=shown.title)
 
-    def on_run_files_read(self, message: RunFilesRead) -> None:
-        if message.what == "files":
-            self.files = message.value
-        elif message.what == "recipe":
-            self.recipe = message.value
-        elif message.what == "log":
-            self.log_text = message.value
-        else:
-            self.rows, self.rows_of = message.value, message.what
-        self.fill()
+    def _fill_lists(self) -> None:
+        index, detail, glyphs = self._list("index"), self._list("detail"), self.cockpit.glyphs
+        shown = tabs.index(self.tab, self.run, self.files, glyphs)
+        index.set_lines(shown.lines, title=shown.title)
+        chosen = index.cursor or ""
+        wanted = tabs.rows_wanted(self.tab, chosen, self.files)
+        if wanted is not None:
+            self.reader.ask_rows(*wanted)
+        shown = tabs.detail(self.tab, chosen, self.files, max(20, detail.size.width - 1), glyphs)
+        detail.set_lines(shown.lines, title=shown.title)
+
+    def _list(self, name: str) -> LineView:
+        return self.query_one(f"#{name}", LineView)
+
+    def answered(self, answer: Answer) -> None:
+        if isinstance(answer, RunFilesRead):
+            self.files.take(answer)
+            self.fill()
 
     def on_line_highlighted(self, message: LineHighlighted) -> None:
         if message.view.id == "index":
@@ -179,11 +201,20 @@ class RunScreen(SearchScreen):
     def do_open(self) -> None:
         """From the index to its items, from an item to the whole of it; a chart to the whole pane."""
         if self.tab == "charts":
-            self.cockpit.commands.zoom()
+            self.cockpit.commands.act("zoom")
         elif self.focused is not None and self.focused.id == "index":
             self.query_one("#detail").focus()
         elif self.focused is not None and self.focused.id == "detail":
-            self.tabs.open_item()
+            self._open_item()
+
+    def _open_item(self) -> None:
+        """The item under the cursor, whole."""
+        from cockpit.ui.run.item import ItemScreen
+
+        chosen = self._list("index").cursor or ""
+        row = tabs.item(self.tab, chosen, self._list("detail").cursor, self.files)
+        if row is not None:
+            self.cockpit.push_screen(ItemScreen(self.cockpit, row))
 
     def do_back(self) -> None:
         if self.drop_search() or self.cockpit.commands.clear_reading():
@@ -191,7 +222,7 @@ class RunScreen(SearchScreen):
         if self.focused is not None and self.focused.id == "detail":
             self.query_one("#index").focus()
         elif self.cockpit.state.zoomed and self.tab == "charts":
-            self.cockpit.commands.zoom()
+            self.cockpit.commands.act("zoom")
         else:
             self.cockpit.pop_screen()
 
@@ -215,26 +246,21 @@ class RunScreen(SearchScreen):
         self._words = words
         self.fill()
         if words:
-            self.tabs.to_match(0)
+            self._to_match(0)
 
     def leave_search(self) -> None:
         self.query_one("#text").focus()
 
     def do_next_match(self) -> None:
-        self.tabs.to_match(1)
+        self._to_match(1)
 
     def do_previous_match(self) -> None:
-        self.tabs.to_match(-1)
+        self._to_match(-1)
 
-
-class ItemScreen(Page):
-    """One item whole."""
-
-    heading = "One item"
-
-    def __init__(self, app: CockpitApp, row: Mapping[str, Any]) -> None:
-        super().__init__(app)
-        self.row = row
-
-    def blocks(self, width: int) -> Sequence[Sequence[Line]]:
-        return [[item] for item in item_lines(self.row, width=width, glyphs=self.cockpit.glyphs)]
+    def _to_match(self, step: int) -> None:
+        """Scroll to the next line that holds the words searched for (1), the one before (-1), or this one (0)."""
+        view = self._list("text")
+        row = tabs.match_row(self.files.log, self.words, view.top, step) if self.tab == "log" else None
+        if row is not None:
+            view.top = min(row, max(0, len(view.lines) - view.rows))
+            view.redraw()

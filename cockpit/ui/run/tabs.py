@@ -1,21 +1,21 @@
-"""What each tab of the run screen shows, and what it has to read for that."""
+"""What each tab of the run screen shows, and what it has to read for that. Values in, values out."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from rich.style import Style
-
-from cockpit.ui.dashboard.log import search
 from cockpit.ui.run import answers, texts
-from cockpit.ui.text.lines import Line, line
-from cockpit.ui.text.styles import BOLD, DIM, WARN
-from cockpit.ui.widgets.line_view import LineView
+from cockpit.ui.text.glyphs import Glyphs
+from cockpit.ui.text.lines import line
+from cockpit.ui.text.log_lines import search
+from cockpit.ui.text.styles import DIM, WARN
+from cockpit.ui.widgets.panel import Shown
 
 if TYPE_CHECKING:
     from cockpit.services.live.attempt_state import LiveRun
-    from cockpit.ui.run.screen import RunScreen
+    from cockpit.ui.backend.summary import SampleFile
+    from cockpit.ui.run.read import RunFiles
 
 TABS = (
     ("charts", "Charts"),
@@ -26,6 +26,9 @@ TABS = (
     ("log", "Log"),
     ("recipe", "Recipe"),
 )
+LISTS = ("answers", "rollouts", "held_out")
+"""The tabs with an index and what stands behind its lines; the others but the charts are one text."""
+LOOK_ONLY = "look, but never make training data from these: that is leakage"
 _NEEDS = {
     "answers": ("files",),
     "rollouts": ("files",),
@@ -33,138 +36,105 @@ _NEEDS = {
     "log": ("log",),
     "recipe": ("recipe",),
 }
-LISTS = ("answers", "rollouts", "held_out")
-LOOK_ONLY = "look, but never make training data from these: that is leakage"
+_SPLITS = {"answers": "eval", "rollouts": "train", "held_out": "held_out"}
+_NO_INDEX = {
+    "answers": "no mini-eval yet",
+    "rollouts": "the trainer kept no samples of its training",
+    "held_out": "no full held-out pass was made; e makes one when the run has ended",
+}
 
 
-class RunTabs:
-    """The run screen's content, a method a tab."""
+def needs(tab: str) -> Sequence[str]:
+    """What the reader is asked for when the tab comes up."""
+    return _NEEDS.get(tab, ())
 
-    def __init__(self, screen: RunScreen) -> None:
-        self.screen = screen
-        self._match = 0
 
-    def style(self, tab: str) -> Style:
-        """Bold for the one that is up; a click brings another one up."""
-        click = Style(meta={"@click": f"screen.show_tab({tab!r})"})
-        return (BOLD if tab == self.screen.tab else DIM) + click
+def news(tab: str, run: LiveRun | None, now: float) -> object:
+    """What the tab's files were read at; when it changes, they are read anew. None: nothing to read."""
+    if run is None or not _NEEDS.get(tab):
+        return None
+    if tab == "log":
+        return run.log_count
+    return (len(run.mid_evals), len(run.checkpoints), run.stage, int(now // 5))
 
-    def needs(self, tab: str) -> Sequence[str]:
-        return _NEEDS.get(tab, ())
 
-    def news(self, tab: str) -> object:
-        """What the tab's files were read at; when it changes, they are read anew. None: nothing to read."""
-        run = self.run
-        if run is None or not _NEEDS.get(tab):
-            return None
-        if tab == "log":
-            return run.log_count
-        return (len(run.mid_evals), len(run.checkpoints), run.stage, int(self.screen.cockpit.state.now // 5))
+def focus(tab: str) -> str:
+    """The widget that has the focus when the tab comes up."""
+    return "charts" if tab == "charts" else "index" if tab in LISTS else "text"
 
-    def focus(self, tab: str) -> str:
-        return "charts" if tab == "charts" else "index" if tab in LISTS else "text"
 
-    @property
-    def run(self) -> LiveRun | None:
-        view = self.screen.view
-        return self.screen.cockpit.state.live.get(view.id) if view is not None else None
+def index(tab: str, run: LiveRun | None, read: RunFiles, glyphs: Glyphs) -> Shown:
+    """The left one of two lists: checkpoints, steps, or slices of the held-out items."""
+    if tab == "answers":
+        lines, title = answers.mid_eval_index(run, read.samples, glyphs), "Mini-evals by checkpoint"
+    elif tab == "rollouts":
+        lines, title = answers.rollout_index(read.samples), "Training samples by step"
+    else:
+        rows = read.rows if read.rows_of == "held_out" else ()
+        lines, title = answers.held_out_index(rows, glyphs), "Held-out items"
+    return Shown(lines or [line((_NO_INDEX[tab], DIM))], title)
 
-    def _list(self, name: str) -> LineView:
-        return self.screen.query_one(f"#{name}", LineView)
 
-    def fill(self, tab: str) -> None:
-        """Build the lines of `tab`."""
-        if tab in LISTS:
-            self._fill_index(tab)
-            self._fill_detail(tab)
-        elif tab != "charts":
-            text = self._list("text")
-            text.tail(tab == "log")
-            lines, title = self._text(tab, max(20, self.screen.size.width - 1))
-            text.set_lines(lines, title=title)
+def rows_wanted(tab: str, chosen: str, read: RunFiles) -> tuple[str, SampleFile] | None:
+    """The file whose rows the tab needs for the `chosen` line of its index, and its name; None: all is there."""
+    split, _, which = chosen.partition(":")
+    if tab == "held_out":
+        what, step = "held_out", None
+    elif which and split == _SPLITS.get(tab):
+        what, step = chosen, int(which)
+    else:
+        return None
+    file = next((f for f in read.samples if f.split == _SPLITS[tab] and f.step == step), None)
+    return (what, file) if file is not None and read.rows_of != what else None
 
-    # -- two lists -----------------------------------------------------------------------------------------------
 
-    def _fill_index(self, tab: str) -> None:
-        screen, glyphs = self.screen, self.screen.cockpit.glyphs
-        if tab == "answers":
-            lines, title = answers.mid_eval_index(self.run, screen.files, glyphs), "Mini-evals by checkpoint"
-        elif tab == "rollouts":
-            lines, title = answers.rollout_index(screen.files), "Training samples by step"
-        else:
-            rows = screen.rows if screen.rows_of == "held_out" else ()
-            lines, title = answers.held_out_index(rows, glyphs), "Held-out items"
-        empty = {
-            "answers": "no mini-eval yet",
-            "rollouts": "the trainer kept no samples of its training",
-            "held_out": "no full held-out pass was made; e makes one when the run has ended",
-        }[tab]
-        if tab == "held_out" and not lines:
-            self._ask_rows("held_out", None, "held_out")
-        self._list("index").set_lines(lines or [line((empty, DIM))], title=title)
+def detail(tab: str, chosen: str, read: RunFiles, width: int, glyphs: Glyphs) -> Shown:
+    """The right one of two lists: the answers behind the `chosen` line of the index."""
+    split, _, which = chosen.partition(":")
+    if not which or split != _SPLITS[tab]:
+        return Shown([], "Answers")
+    if read.rows_of != ("held_out" if tab == "held_out" else chosen):
+        return Shown([line(("reading …", DIM))], "Answers")
+    if tab == "rollouts":
+        lines = answers.rollout_lines(read.rows, width=width, glyphs=glyphs)
+        return Shown(lines, f"Step {which}: {len(read.rows)} samples")
+    rows = _rows(tab, which, read)
+    lines = answers.answer_lines(rows, width=width, glyphs=glyphs)
+    if tab == "held_out":
+        lines = [line((LOOK_ONLY, WARN)), *lines]
+    where = f"Step {which}: " if tab == "answers" else ""
+    return Shown(lines, f"{where}{answers.shares(rows) or 'nothing'}")
 
-    def _fill_detail(self, tab: str) -> None:
-        detail, screen = self._list("detail"), self.screen
-        split, _, which = (self._list("index").cursor or "").partition(":")
-        if not which or split != {"answers": "eval", "rollouts": "train"}.get(tab, tab):
-            detail.set_lines([], title="Answers")
-            return
-        wanted = "held_out" if tab == "held_out" else f"{split}:{which}"
-        if screen.rows_of != wanted:
-            self._ask_rows(split, None if tab == "held_out" else int(which), wanted)
-            detail.set_lines([line(("reading …", DIM))], title="Answers")
-            return
-        width, glyphs = max(20, detail.size.width - 1), screen.cockpit.glyphs
-        if tab == "rollouts":
-            lines = answers.rollout_lines(screen.rows, width=width, glyphs=glyphs)
-            detail.set_lines(lines, title=f"Step {which}: {len(screen.rows)} samples")
-            return
-        rows = answers.in_slice(screen.rows, which) if tab == "held_out" else screen.rows
-        lines = answers.answer_lines(rows, width=width, glyphs=glyphs)
-        if tab == "held_out":
-            lines = [line((LOOK_ONLY, WARN)), *lines]
-        where = f"Step {which}: " if tab == "answers" else ""
-        detail.set_lines(lines, title=f"{where}{answers.shares(rows) or 'nothing'}")
 
-    def _ask_rows(self, split: str, step: int | None, what: str) -> None:
-        file = next((f for f in self.screen.files if f.split == split and f.step == step), None)
-        if file is not None:
-            self.screen.reader.ask_rows(what, file)
+def item(tab: str, chosen: str, row: str | None, read: RunFiles) -> Mapping[str, Any] | None:
+    """The item behind the line `row` of the right list."""
+    rows = _rows(tab, chosen.partition(":")[2], read)
+    return rows[int(row)] if row is not None and row.isdigit() and int(row) < len(rows) else None
 
-    def open_item(self) -> None:
-        """The item under the cursor, whole."""
-        from cockpit.ui.run.screen import ItemScreen
 
-        screen = self.screen
-        cursor = self._list("detail").cursor
-        rows = list(screen.rows)
-        if screen.tab == "held_out":
-            rows = answers.in_slice(rows, (self._list("index").cursor or ":").partition(":")[2])
-        if cursor is None or not cursor.isdigit() or int(cursor) >= len(rows):
-            return
-        screen.cockpit.push_screen(ItemScreen(screen.cockpit, rows[int(cursor)]))
+def _rows(tab: str, which: str, read: RunFiles) -> Sequence[Mapping[str, Any]]:
+    return answers.in_slice(read.rows, which) if tab == "held_out" else read.rows
 
-    # -- one text ------------------------------------------------------------------------------------------------
 
-    def _text(self, tab: str, width: int) -> tuple[Sequence[Line], str]:
-        screen, cockpit = self.screen, self.screen.cockpit
-        if tab == "checkpoints":
-            return texts.checkpoint_lines(self.run, cockpit.glyphs, cockpit.state.now), "Checkpoints"
-        if tab == "recipe":
-            return texts.recipe_lines(screen.recipe, width), "Recipe"
-        found = search(screen.log_text, screen.words)
-        note = f", {len(found)} lines hold “{screen.words}”; n and N go between them" if screen.words else ""
-        lines = texts.full_log_lines(screen.log_text, screen.words)
-        return lines or [line(("its log is empty", DIM))], f"Log, {len(screen.log_text)} lines{note}"
+def text(
+    tab: str, run: LiveRun | None, read: RunFiles, words: str, *, width: int, now: float, glyphs: Glyphs
+) -> Shown:
+    """A tab that is one text; in the log the places that hold `words` are marked."""
+    if tab == "checkpoints":
+        return Shown(texts.checkpoint_lines(run, glyphs, now), "Checkpoints")
+    if tab == "recipe":
+        return Shown(texts.recipe_lines(read.recipe, width), "Recipe")
+    found = len(search(read.log, words))
+    note = f", {found} lines hold “{words}”; n and N go between them" if words else ""
+    lines = texts.full_log_lines(read.log, words)
+    return Shown(lines or [line(("its log is empty", DIM))], f"Log, {len(read.log)} lines{note}")
 
-    def to_match(self, step: int) -> None:
-        """Scroll to the next line that holds the words searched for; 0: the last one at or after the view."""
-        screen, text = self.screen, self._list("text")
-        found = search(screen.log_text, screen.words)
-        if screen.tab != "log" or not found:
-            return
-        here = next((n for n, at in enumerate(found) if at >= text.top + (step > 0)), len(found) - 1)
-        if step < 0:
-            here = max((n for n, at in enumerate(found) if at < text.top), default=0)
-        text.top = min(found[here], max(0, len(text.lines) - text.rows))
-        text.redraw()
+
+def match_row(log: Sequence[str], words: str, top: int, step: int) -> int | None:
+    """The line to scroll to from `top`: the next one that holds `words` (1), the one before (-1), or this one (0)."""
+    found = search(log, words)
+    if not found:
+        return None
+    if step < 0:
+        return max((at for at in found if at < top), default=found[0])
+    return next((at for at in found if at >= top + (step > 0)), found[-1])

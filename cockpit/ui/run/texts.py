@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from cockpit.core.safe_text import clean, clip
-from cockpit.ui.dashboard.log import LogLines, log_line
 from cockpit.ui.text import ages
 from cockpit.ui.text.glyphs import Glyphs
 from cockpit.ui.text.lines import Line, Span, fold, line
+from cockpit.ui.text.log_lines import LogLines, log_line
 from cockpit.ui.text.scores import share
 from cockpit.ui.text.styles import BAD, BEST, BOLD, DIM, HEAD, MATCH, PLAIN, WARN
 

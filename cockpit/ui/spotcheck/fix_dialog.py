@@ -1,4 +1,4 @@
-"""How to mend a mismatch: the data realigned, with a preview of the diff, or the eval prompt changed for a reason."""
+"""How to fix a mismatch: the data realigned, with a preview of the diff, or the eval prompt changed for a reason."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from cockpit.ui.pages.dialog import WIDTH, Choice, Dialog
 from cockpit.ui.text.glyphs import Glyphs
 
 if TYPE_CHECKING:
-    from cockpit.ui.messages import MendPreviewed
+    from cockpit.ui.messages import FixPreviewed
 
 DIFF_LINES = 5
 """Lines of the preview's diff: the dialog has to fit 24 rows."""
 
 
-class MendScreen(Dialog[tuple[str, str]]):
+class FixDialog(Dialog[tuple[str, str]]):
     """Answers ("realign" or "prompt", the reason), or None."""
 
-    def __init__(self, glyphs: Glyphs, message: MendPreviewed) -> None:
+    def __init__(self, glyphs: Glyphs, message: FixPreviewed) -> None:
         choices: list[Choice] = []
         if message.preview is not None:
             choices.append(
@@ -51,7 +51,7 @@ class MendScreen(Dialog[tuple[str, str]]):
             self.dismiss((choice, reason))
 
 
-def _words(message: MendPreviewed) -> list[str]:
+def _words(message: FixPreviewed) -> list[str]:
     words: list[str] = []
     if message.preview is not None:
         first = message.preview.changes[0]

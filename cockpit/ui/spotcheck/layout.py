@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cockpit.ui.widgets.deck_layout import Box, is_wide
+from cockpit.ui.widgets.places import Box, is_wide
 
 PANES = ("mismatches", "train", "eval")
 """In the order of `tab`."""

@@ -8,23 +8,24 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 
 from cockpit.ui import actions
-from cockpit.ui.dashboard import bars
-from cockpit.ui.messages import LineChosen, MendPreviewed, SpotChecked
+from cockpit.ui.messages import Answer, FixPreviewed, LineChosen, SpotChecked
 from cockpit.ui.pages.page import Page
-from cockpit.ui.pages.search import SearchScreen
+from cockpit.ui.pages.search import SEARCH_STYLES, SearchScreen
 from cockpit.ui.spotcheck import view as views
 from cockpit.ui.spotcheck.layout import PANES
 from cockpit.ui.spotcheck.layout import spot as places
 from cockpit.ui.spotcheck.worker import SpotWorker
+from cockpit.ui.text.keys_line import keys_line
 from cockpit.ui.text.lines import Line, line
 from cockpit.ui.text.styles import BAD, DIM
 from cockpit.ui.widgets.boxes import Boxes
-from cockpit.ui.widgets.deck_layout import Box
 from cockpit.ui.widgets.line_view import LineView
+from cockpit.ui.widgets.places import Box
+from cockpit.ui.widgets.seen import is_open
 
 if TYPE_CHECKING:
     from cockpit.core.spotcheck.spot import Example, SpotCheck
-    from cockpit.ui.app import CockpitApp
+    from cockpit.ui.app_protocol import Cockpit
 
 N = 3
 """Examples a side (source text: "3 training examples and 3 eval-prompt examples")."""
@@ -35,14 +36,13 @@ class SpotCheckScreen(SearchScreen):
 
     scope = actions.SPOT
     BINDINGS = actions.bindings(actions.SPOT)
-    CSS_PATH: ClassVar = ["../pages/search.tcss", "screen.tcss"]
+    CSS_PATH: ClassVar = [SEARCH_STYLES, "screen.tcss"]
     ASKS = "examples that hold these words; enter keeps them, esc drops them"
     AUTO_FOCUS = ""
 
-    def __init__(self, app: CockpitApp, experiment_id: str | None) -> None:
-        super().__init__()
-        self.cockpit = app
-        self.worker = SpotWorker(app.backend, self.post_message, experiment_id, N)
+    def __init__(self, cockpit: Cockpit, experiment_id: str | None) -> None:
+        super().__init__(cockpit)
+        self.worker = SpotWorker(cockpit.backend, self.deliver, experiment_id, N)
         self.check: SpotCheck | None = None
         self.waiting = "reading both sides"
         self.problem = ""
@@ -81,11 +81,17 @@ class SpotCheckScreen(SearchScreen):
 
     # -- content -------------------------------------------------------------------------------------------------
 
-    def on_spot_checked(self, message: SpotChecked) -> None:
+    def answered(self, answer: Answer) -> None:
+        if isinstance(answer, SpotChecked):
+            self._checked(answer)
+        elif isinstance(answer, FixPreviewed):
+            self._ask_how(answer)
+
+    def _checked(self, message: SpotChecked) -> None:
         if message.check is not None:
             self.check = message.check
         self.waiting = message.waiting
-        self.problem = f"{message.problem}. {message.mend}".strip() if message.problem else ""
+        self.problem = f"{message.problem}. {message.fix}".strip() if message.problem else ""
         if not self._chose_pane and self.check is not None:
             self.pane = "mismatches" if self.check.mismatches else "train"
         self.lay_out()
@@ -96,13 +102,14 @@ class SpotCheckScreen(SearchScreen):
         self.call_after_refresh(self._focus_pane)
 
     def _focus_pane(self) -> None:
-        if not self.searching:
-            self.query_one(f"#{self.pane}").focus()
-        self.fill()
+        if is_open(self):
+            if not self.searching:
+                self.query_one(f"#{self.pane}").focus()
+            self.fill()
 
     def fill(self) -> None:
         """Build the lines of every pane for the size there is."""
-        if not self.is_mounted or not self.size.area:
+        if not is_open(self) or not self.size.area:
             return
         glyphs, width = self.cockpit.glyphs, max(20, self.size.width - 2)
         self._list("title").set_lines([views.title_line(self.check, width, self._note())])
@@ -113,7 +120,7 @@ class SpotCheckScreen(SearchScreen):
             verdict = [verdict[0], line((views.clean(self.problem, newlines="show"), BAD))]
             verdict = verdict if self.check is not None else verdict[1:]
         self._list("verdict").set_lines(verdict)
-        self._list("keys").set_lines([bars.keys_line(actions.footer(actions.SPOT, self._states()), width)])
+        self._list("keys").set_lines([keys_line(actions.footer(actions.SPOT, self._states()), width)])
         self._list("mismatches").set_lines(self._mismatch_lines(self._list("mismatches").size.width))
         for side, title in (("train", "Training examples"), ("eval", "Eval prompts")):
             self._fill_side(side, title)
@@ -229,26 +236,26 @@ class SpotCheckScreen(SearchScreen):
     def _whole(self, heading: str, build: Callable[[int], Sequence[Line]]) -> None:
         self.cockpit.push_screen(WholeScreen(self.cockpit, f"{heading}; esc goes back", build))
 
-    def do_mend(self) -> None:
-        """Ask how to mend, with a preview of what would change."""
+    def do_fix(self) -> None:
+        """Ask how to fix it, with a preview of what would change."""
         if self.check is None or not self.check.mismatches:
             self.cockpit.say("There is nothing to mend: both sides match.")
             return
         self.waiting = "working out what realigning would change"
-        self.worker.preview_mend()
+        self.worker.preview_fix()
         self.fill()
 
-    def on_mend_previewed(self, message: MendPreviewed) -> None:
-        from cockpit.ui.spotcheck.fix_dialog import MendScreen
+    def _ask_how(self, message: FixPreviewed) -> None:
+        from cockpit.ui.spotcheck.fix_dialog import FixDialog
 
         self.waiting = ""
         self.fill()
 
         def answered(answer: tuple[str, str] | None) -> None:
             if answer is not None:
-                self.worker.mend(*answer)
+                self.worker.fix(*answer)
 
-        self.cockpit.push_screen(MendScreen(self.cockpit.glyphs, message), answered)
+        self.cockpit.push_screen(FixDialog(self.cockpit.glyphs, message), answered)
 
     def do_refresh(self) -> None:
         self.waiting = "reading both sides anew"
@@ -279,8 +286,8 @@ class SpotCheckScreen(SearchScreen):
 class WholeScreen(Page):
     """One example, or what differs, whole."""
 
-    def __init__(self, app: CockpitApp, heading: str, build: Callable[[int], Sequence[Line]]) -> None:
-        super().__init__(app)
+    def __init__(self, cockpit: Cockpit, heading: str, build: Callable[[int], Sequence[Line]]) -> None:
+        super().__init__(cockpit)
         self.heading = heading  # pyright: ignore[reportAttributeAccessIssue]
         self.build = build
 

@@ -89,7 +89,7 @@ def verdict_lines(check: SpotCheck | None, width: int, glyphs: Glyphs, waiting: 
 def mismatch_lines(
     found: Sequence[Mismatch], width: int, glyphs: Glyphs, *, full: bool = False
 ) -> list[Line]:
-    """Each difference: kind and share, both sides quoted with what differs marked, the mend."""
+    """Each difference: kind and share, both sides quoted with what differs marked, the fix."""
     lines: list[Line] = []
     for index, mismatch in enumerate(found):
         sign, word, style = (

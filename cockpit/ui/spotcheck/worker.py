@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 from cockpit.contract.errors import CockpitError
-from cockpit.ui.messages import ActionFailed, ActionSucceeded, MendPreviewed, SpotChecked
+from cockpit.ui.messages import ActionFailed, ActionSucceeded, FixPreviewed, SpotChecked
 
 if TYPE_CHECKING:
     from cockpit.core.spotcheck.spot import SpotCheck
@@ -45,13 +45,13 @@ class SpotWorker:
         self.page, self.words, self.pinned = page, words, dict(pinned)
         self._jobs.put(self._show)
 
-    def preview_mend(self) -> None:
+    def preview_fix(self) -> None:
         """Find out what realigning would change."""
         self._jobs.put(self._preview)
 
-    def mend(self, choice: str, reason: str) -> None:
-        """Carry a mend out, and look at the outcome."""
-        self._jobs.put(lambda: self._mend(choice, reason))
+    def fix(self, choice: str, reason: str) -> None:
+        """Carry a fix out, and say what came of it."""
+        self._jobs.put(lambda: self._fix(choice, reason))
 
     def stop(self) -> None:
         """No further jobs; a rendering under way goes on in its own process, into the cache."""
@@ -62,7 +62,7 @@ class SpotWorker:
             try:
                 job()
             except CockpitError as error:
-                self.post(SpotChecked(self._check(), problem=error.title, mend=error.mend))
+                self.post(SpotChecked(self._check(), problem=error.title, fix=error.mend))
             except Exception as error:  # noqa: BLE001 - said on the screen, the log has the traceback
                 self.backend.complain(error)
                 self.post(SpotChecked(None, problem=f"the check could not be made: {error}"))
@@ -81,7 +81,7 @@ class SpotWorker:
             bench.render(more=self._lacking())
         except CockpitError as error:
             bench.remark(str(error))
-            self.post(SpotChecked(self._check(), problem=error.title, mend=error.mend))
+            self.post(SpotChecked(self._check(), problem=error.title, fix=error.mend))
             self.backend.spot_done(bench, bench.check(self.n))
             return
         check = self._check()
@@ -107,15 +107,15 @@ class SpotWorker:
         verifier, asks = self.bench.subject.verifier, ""
         try:
             asks = realign.ask_for(verifier) if verifier else ""
-            self.post(MendPreviewed(realign.realign(self.bench.subject, None), asks))
+            self.post(FixPreviewed(realign.realign(self.bench.subject, None), asks))
         except CockpitError as error:
-            self.post(MendPreviewed(None, asks, str(error)))
+            self.post(FixPreviewed(None, asks, str(error)))
 
-    def _mend(self, choice: str, reason: str) -> None:
+    def _fix(self, choice: str, reason: str) -> None:
         if self.bench is None:
             return
         try:
-            self.post(ActionSucceeded(self.backend.spot_mend(self.bench, choice, reason)))
+            self.post(ActionSucceeded(self.backend.spot_fix(self.bench, choice, reason)))
         except CockpitError as error:
             self.post(ActionFailed(error.title, error.mend))
 

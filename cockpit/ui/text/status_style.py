@@ -1,4 +1,4 @@
-"""A face for every state: the sign, the word and the style of a status, and the sentences of empty places."""
+"""How every status looks: its sign, its word and its style; and the sentences of empty places."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ _STATUS: dict[str, tuple[str, str, Style]] = {
 }
 
 
-def status_face(view: ExperimentView, glyphs: Glyphs) -> tuple[str, str, Style]:
-    """Sign, word and style for an experiment: how its run stands while that is the news, else its own status."""
+def sign_word_style(view: ExperimentView, glyphs: Glyphs) -> tuple[str, str, Style]:
+    """Return sign, word and style for an experiment: how its run stands while that is the news, else its own status."""
     state = view.attempt.state if view.attempt else ""
     shows_run = (
         state in LIVE_STATES

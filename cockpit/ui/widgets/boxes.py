@@ -8,7 +8,7 @@ from textual.geometry import NULL_OFFSET, NULL_SPACING, Region, Size
 from textual.layout import ArrangeResult, Layout, WidgetPlacement
 from textual.widget import Widget
 
-from cockpit.ui.widgets.deck_layout import Box
+from cockpit.ui.widgets.places import Box
 
 Places = Callable[[int, int], Mapping[str, Box]]
 

@@ -11,18 +11,19 @@ from cockpit.ui.text.glyphs import Glyphs
 from cockpit.ui.text.lines import line
 from cockpit.ui.text.styles import BOLD, DIM
 from cockpit.ui.widgets.boxes import Boxes
-from cockpit.ui.widgets.deck_layout import Box, chart_boxes
 from cockpit.ui.widgets.line_view import LineView
+from cockpit.ui.widgets.places import Box, chart_boxes
+from cockpit.ui.widgets.revisions import on_revision
 from cockpit.ui.widgets.seen import can_be_seen
 
 if TYPE_CHECKING:
     from cockpit.services.workspace.workspace import ExperimentView
-    from cockpit.ui.app import CockpitApp
+    from cockpit.ui.app_protocol import Cockpit
     from cockpit.ui.widgets.chart import Chart
 
 TOPICS: tuple[Topic, ...] = ("live", "charts", "selection")
 DECK_MOST = 4
-"""Charts on the flight deck; the run screen has all of them."""
+"""Charts on the dashboard; the run screen has all of them."""
 
 
 class ChartsPane(Boxes):
@@ -48,8 +49,7 @@ class ChartsPane(Boxes):
         """How often the charts were looked through: tests see by it that a hidden pane rests."""
 
     def on_mount(self) -> None:
-        app = cast("CockpitApp", self.app)  # pyright: ignore[reportUnknownMemberType]
-        self.watch(app, "revision", self.revise, init=False)
+        on_revision(self, self.revise)
 
     # -- where they lie ------------------------------------------------------------------------------------------
 
@@ -180,7 +180,7 @@ class ChartsPane(Boxes):
 
     def _changed(self) -> None:
         self.state.touch("charts")
-        cast("CockpitApp", self.app).changed()  # pyright: ignore[reportUnknownMemberType]
+        cast("Cockpit", self.app).changed()  # pyright: ignore[reportUnknownMemberType]
 
     def watch_has_focus(self, _has_focus: bool) -> None:
         """Title and chosen chart show it. Not `on_focus`: that comes before the widget knows."""

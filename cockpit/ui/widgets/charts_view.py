@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from cockpit.core.chart.plot import Level, Line, Mark, Range, View
-from cockpit.ui.dashboard.header import main_metric
 from cockpit.ui.text import status_style
+from cockpit.ui.text.run_header import main_metric
 
 if TYPE_CHECKING:
     from cockpit.services.live.attempt_state import LiveRun

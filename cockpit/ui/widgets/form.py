@@ -1,9 +1,10 @@
-"""Parts of a form: a row of choices, and the sentence below a field that says what is wrong with it."""
+"""Parts of a form: a row of choices, and the sentence below a field that says what is wrong with it, or noted."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.style import Style
 from textual import events
 
 from cockpit.core.safe_text import clean
@@ -67,10 +68,14 @@ class Wrong(LineView):
         return len(self.lines)
 
     def say(self, text: str, width: int) -> None:
-        """Show `text` (empty: nothing) in `width` cells."""
-        mark = self.glyphs.cross
+        """Show `text` (empty: nothing) in `width` cells, as what is wrong."""
+        self._put(text, width, f"{self.glyphs.cross} ", BAD)
+
+    def note(self, text: str, width: int) -> None:
+        """Show `text` (empty: nothing) in `width` cells, as a remark."""
+        self._put(text, width, "  ", DIM)
+
+    def _put(self, text: str, width: int, mark: str, style: Style) -> None:
         parts = fold(clean(text), max(10, width - 3)) if text else []
-        self.lines = [
-            line((f"{mark} " if n == 0 else "  ", BAD), (part, BAD)) for n, part in enumerate(parts)
-        ]
+        self.lines = [line((mark if n == 0 else "  ", style), (part, style)) for n, part in enumerate(parts)]
         self.refresh(layout=True)

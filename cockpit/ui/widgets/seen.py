@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from textual.screen import ModalScreen
+from typing import Any
+
+from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 
 
@@ -20,3 +22,8 @@ def can_be_seen(widget: Widget) -> bool:
         if not isinstance(above, ModalScreen):
             return False
     return False
+
+
+def is_open(screen: Screen[Any]) -> bool:
+    """Whether a screen is among those of the app: one that was closed lives on for a moment, without its widgets."""
+    return screen.is_mounted and screen.is_attached and screen in screen.app.screen_stack  # pyright: ignore[reportUnknownMemberType]

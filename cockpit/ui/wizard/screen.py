@@ -3,39 +3,38 @@
 from __future__ import annotations
 
 import shlex
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
-from textual.screen import Screen
 from textual.widgets import Input
 
-from cockpit.contract.errors import CockpitError
 from cockpit.core.safe_text import clean
-from cockpit.ui.messages import LineChosen, WizardSaid, WizardTurned
+from cockpit.ui.messages import Answer, LineChosen, WizardEvent, WizardTurned
 from cockpit.ui.pages.dialog import Words
-from cockpit.ui.text.lines import Line, fold, line
-from cockpit.ui.text.styles import BAD, BOLD, DIM, GOOD, KEY, PLAIN
+from cockpit.ui.pages.worker_screen import WorkerScreen
+from cockpit.ui.text.lines import fold, line
+from cockpit.ui.text.styles import BOLD
 from cockpit.ui.widgets.line_view import LineView
+from cockpit.ui.widgets.seen import is_open
+from cockpit.ui.wizard import view
+from cockpit.ui.wizard.worker import WizardWorker
 
 if TYPE_CHECKING:
     from cockpit.services.wizard.page import Choice, Page, Pick
     from cockpit.services.wizard.wizard import Wizard
-    from cockpit.ui.app import CockpitApp
+    from cockpit.ui.app_protocol import Cockpit
 
 WIDE = 110
 """Columns from which the steps show their answers beside them."""
-_TOLD = 200
-_GO_ON = "\0go on"
-"""The key of the line that leaves the settings as they are; no setting's name."""
+_EVENTS = 200
+"""Lines of what happens meanwhile that are kept."""
 
 
-class WizardScreen(Screen[str]):
+class WizardScreen(WorkerScreen[str]):
     """Pages of services/wizard/wizard, shown and answered. Answers the experiment's id when it is done."""
 
     CSS_PATH = "screen.tcss"
@@ -50,14 +49,14 @@ class WizardScreen(Screen[str]):
         Binding("pageup,ctrl+u", "page(-1)", "page up", show=False, id="wizard.pgup"),
     ]
 
-    def __init__(self, app: CockpitApp, wizard: Wizard) -> None:
-        super().__init__()
-        self.cockpit = app
+    def __init__(self, cockpit: Cockpit, wizard: Wizard) -> None:
+        super().__init__(cockpit)
         self.wizard = wizard
-        self.wizard.tell = self._tell
+        self.worker = WizardWorker(wizard, cockpit.backend, self.deliver)
         self.turn: Page | None = None
         self.busy = False
-        self.told: list[str] = []
+        self.events: list[str] = []
+        """What happened since the last answer."""
         self.reason_for: Choice | None = None
         self.typed = ""
         self.editing: Pick | None = None
@@ -71,7 +70,7 @@ class WizardScreen(Screen[str]):
             yield LineView(id="places", title="Steps", glyphs=glyphs, focusable=False)
             with Vertical(id="right"):
                 yield LineView(id="page", title="…", glyphs=glyphs)
-                yield Words(id="said", glyphs=glyphs, focusable=False)
+                yield Words(id="wrong", glyphs=glyphs, focusable=False)
                 yield Words(id="question", glyphs=glyphs, focusable=False)
                 yield Words(id="choices", glyphs=glyphs, cursor=True)
                 yield Input(id="line", select_on_focus=False, compact=True)
@@ -82,7 +81,7 @@ class WizardScreen(Screen[str]):
         self.query_one("#line").display = False
         width = self.cockpit.size.width  # before there is a layout; the stylesheet's widths of the steps
         self.wizard.width = max(30, width - (34 if width >= WIDE else 22) - 4)
-        self._work(lambda: None)
+        self._work(self.worker.fetch)
 
     def on_resize(self) -> None:
         self.set_class(self.size.width >= WIDE, "-wide")
@@ -90,46 +89,23 @@ class WizardScreen(Screen[str]):
 
     # -- working in a thread -------------------------------------------------------------------------------------
 
-    def _work(self, act: Callable[[], None], *, leave: bool = False) -> None:
-        """Do `act`, then fetch the page; both may look at files, so neither is done here."""
+    def _work(self, start: Callable[[], None]) -> None:
+        """Start what may look at files; the page that comes of it arrives in `answered`."""
         if self.busy:
             return
         self.busy = True
-        self.told = []  # what is told from here on is of this act
+        self.events = []  # what happens from here on is of this act
         self._foot()
-        threading.Thread(target=self._thread, args=(act,), name="cockpit-wizard", daemon=True).start()
+        start()
 
-    def _thread(self, act: Callable[[], None]) -> None:
-        wrong = ""
-        try:
-            act()
-        except CockpitError as error:
-            wrong = str(error)
-        except Exception as error:  # noqa: BLE001 - said on the page, the log has the traceback
-            kept = self.cockpit.backend.complain(error)
-            wrong = f"That failed: {error}." + (f" The traceback is in {kept}." if kept else "")
-        page: Page | None = None
-        try:
-            page = self.wizard.page()
-        except CockpitError as error:  # what was answered before can't stand: back to where it was asked
-            wrong = wrong or str(error)
-            page = self._page_before()
-        self.post_message(WizardTurned(page, wrong))
+    def answered(self, answer: Answer) -> None:
+        if isinstance(answer, WizardEvent):
+            self.events = [*self.events, answer.text][-_EVENTS:]
+            self._show_page()
+        elif isinstance(answer, WizardTurned):
+            self._turned(answer)
 
-    def _page_before(self) -> Page | None:
-        try:
-            return self.wizard.page() if self.wizard.back() else None
-        except CockpitError:
-            return None
-
-    def _tell(self, text: str) -> None:
-        self.post_message(WizardSaid(text))
-
-    def on_wizard_said(self, message: WizardSaid) -> None:
-        self.told = [*self.told, message.text][-_TOLD:]
-        self._show_page()
-
-    def on_wizard_turned(self, message: WizardTurned) -> None:
+    def _turned(self, message: WizardTurned) -> None:
         self.busy = False
         if self.wizard.finished:
             self.dismiss(self.wizard.state.experiment)
@@ -139,7 +115,7 @@ class WizardScreen(Screen[str]):
         if message.page is not None:
             self.turn = message.page
         if self.turn is not None and (self.turn.title != before or "run" in self.turn.busy):
-            self.told = []  # what was told on the way to a verdict is in it
+            self.events = []  # what happened on the way to a verdict is in it
         self.reason_for = None
         edited, self.editing = self.editing, None
         self._show()
@@ -150,6 +126,8 @@ class WizardScreen(Screen[str]):
     # -- showing -------------------------------------------------------------------------------------------------
 
     def _refit(self) -> None:
+        if not is_open(self):
+            return
         width = self.query_one("#page", LineView).size.width
         if width:
             self.wizard.width = max(30, width - 4)
@@ -157,42 +135,24 @@ class WizardScreen(Screen[str]):
 
     def _show(self, *, keep: bool = False) -> None:
         self._places()
-        self._show_page(top=not keep and not self.told)
+        self._show_page(top=not keep and not self.events)
         self._ask(keep=keep)
         self._foot()
 
     def _places(self) -> None:
-        glyphs = self.cockpit.glyphs
-        marks = {"behind": (glyphs.check, GOOD), "here": (glyphs.cursor, BOLD), "ahead": (" ", DIM)}
-        lines: list[Line] = []
-        for place in self.wizard.places():
-            mark, style = marks[place.where]
-            title = BOLD if place.where == "here" else PLAIN if place.where == "behind" else DIM
-            answer = f"  {clean(place.answer, newlines='show')}" if self.size.width >= WIDE else ""
-            lines.append(line((f"{mark} ", style), (place.title, title), (answer, DIM)))
+        lines = view.place_lines(self.wizard.places(), self.cockpit.glyphs, answers=self.size.width >= WIDE)
         self.query_one("#places", LineView).set_lines(lines)
 
     def _show_page(self, *, top: bool = False) -> None:
-        view = self.query_one("#page", LineView)
-        width = max(20, view.size.width - 2)
-        texts = list(self.turn.lines) if self.turn else ["Looking …"]
-        if self.told:
-            texts += ["", *self.told]
-        picks = {pick.line: pick.name for pick in self.turn.picks} if self.turn else {}
-        lines = [
-            line(part, key=picks.get(number) if first else None)
-            for number, text in enumerate(texts)
-            for first, part in _marked(_folded(clean(text, newlines="show"), width))
-        ]
-        if picks:
-            lines.insert(0, line(("Go on with these settings", BOLD), key=_GO_ON))
-        view.cursor_rows = bool(picks)
+        text = self.query_one("#page", LineView)
+        lines = view.page_lines(self.turn, self.events, max(20, text.size.width - 2))
+        text.cursor_rows = bool(self.turn and self.turn.picks)
         if top:
-            view.top = 0
-            view.cursor = None
-        elif self.told:
-            view.top = max(0, len(lines) - view.rows)
-        view.set_lines(lines, title=self.turn.title if self.turn else "…")
+            text.top = 0
+            text.cursor = None
+        elif self.events:
+            text.top = max(0, len(lines) - text.rows)
+        text.set_lines(lines, title=self.turn.title if self.turn else "…")
 
     def _ask(self, *, keep: bool = False) -> None:
         page = self.turn
@@ -204,7 +164,7 @@ class WizardScreen(Screen[str]):
         if page is None:
             return
         asked = "Why? The reason goes into methodlog.md." if self.reason_for else page.question
-        asked = self.editing.says if self.editing else asked
+        asked = self.editing.help if self.editing else asked
         width = max(20, self.query_one("#page").size.width - 2)
         question.set_lines([line((part, BOLD)) for part in fold(clean(asked), width)])
         question.refresh(layout=True)
@@ -224,12 +184,7 @@ class WizardScreen(Screen[str]):
         else:
             if not keep or choices.cursor is None:
                 choices.cursor, choices.top = "0", 0
-            choices.set_lines(
-                [
-                    line((f" {n} ", KEY), f" {clean(choice.says)}", key=str(n - 1))
-                    for n, choice in enumerate(page.choices, 1)
-                ]
-            )
+            choices.set_lines(view.choice_lines(page.choices))
             choices.refresh(layout=True)
             choices.focus()
 
@@ -237,7 +192,7 @@ class WizardScreen(Screen[str]):
         """Type the value of the setting under the cursor, or go on."""
         if self.turn is None:
             return
-        if name == _GO_ON:
+        if name == view.GO_ON:
             self._answer("")
             return
         self.editing = next((pick for pick in self.turn.picks if pick.name == name), None)
@@ -247,36 +202,21 @@ class WizardScreen(Screen[str]):
 
     def _edited(self, pick: Pick, *, again: bool) -> None:
         """Back to the list, the cursor on what was edited; what was refused is typed `again`."""
-        view = self.query_one("#page", LineView)
-        view.select_key(pick.name)
+        self.query_one("#page", LineView).select_key(pick.name)
         if again:
             self.editing = replace(pick, value=self.typed)
             self._ask()
             self._foot()
 
     def _say(self, text: str) -> None:
-        said = self.query_one("#said", Words)
+        wrong = self.query_one("#wrong", Words)
         width = max(20, self.query_one("#page").size.width - 4)
-        mark = self.cockpit.glyphs.cross
-        parts = fold(clean(text), width) if text else []
-        said.set_lines([line((f"{mark if n == 0 else ' '} {part}", BAD)) for n, part in enumerate(parts)])
-        said.refresh(layout=True)
+        wrong.set_lines(view.wrong_lines(text, width, self.cockpit.glyphs))
+        wrong.refresh(layout=True)
 
     def _foot(self) -> None:
-        twin = clean(self.turn.twin, newlines="show") if self.turn else ""
-        if self.busy:
-            parts = line(("working …", BOLD), ("  esc", KEY), (" leave, it goes on from here", DIM))
-        elif self.editing is not None:
-            parts = line(("enter", KEY), (" take it ", DIM), ("esc", KEY), (" leave it as it is", DIM))
-        elif self.turn is not None and self.turn.picks:
-            parts = line(("enter", KEY), (" edit, or go on ", DIM), ("tab", KEY), (" type NAME=VALUE ", DIM),
-                         ("f2", KEY), (" step before ", DIM), ("esc", KEY), (" leave", DIM),
-                         (f"   {twin}", DIM))  # fmt: skip
-        else:
-            shown = f"   {twin}" if twin else ""
-            parts = line(("enter", KEY), (" answer ", DIM), ("f2", KEY), (" step before ", DIM), ("esc", KEY),
-                         (" leave, nothing is lost", DIM), (shown, DIM))  # fmt: skip
-        self.query_one("#foot", LineView).set_lines([parts])
+        foot = view.foot_line(self.turn, busy=self.busy, editing=self.editing is not None)
+        self.query_one("#foot", LineView).set_lines([foot])
 
     # -- keys ----------------------------------------------------------------------------------------------------
 
@@ -302,7 +242,7 @@ class WizardScreen(Screen[str]):
         if isinstance(self.focused, Input):
             self._submit(self.query_one("#line", Input).value)
         elif page.picks:
-            self._pick(self.query_one("#page", LineView).cursor or _GO_ON)
+            self._pick(self.query_one("#page", LineView).cursor or view.GO_ON)
         elif page.choices:
             cursor = self.query_one("#choices", Words).cursor
             self._take(page.choices[int(cursor or 0)])
@@ -353,16 +293,13 @@ class WizardScreen(Screen[str]):
 
     def _answer(self, value: str, reason: str = "") -> None:
         self._say("")
-        self._work(lambda: self.wizard.answer(value, reason))
+        self._work(lambda: self.worker.answer(value, reason))
 
     def action_previous(self) -> None:
         if self.reason_for is not None or self.editing is not None:
             self._drop()
         else:
-            self._work(self._back)
-
-    def _back(self) -> None:
-        self.wizard.back()
+            self._work(self.worker.back)
 
     def action_leave(self) -> None:
         if self.reason_for is not None or self.editing is not None:
@@ -381,24 +318,14 @@ class WizardScreen(Screen[str]):
         if self.query_one("#choices").display:
             self.query_one("#choices", Words).move(delta)
             return
-        view = self.query_one("#page", LineView)
-        if view.cursor_rows and self.editing is None:
-            view.focus()
-        view.move(delta) if self.editing is None else view.scroll_rows(delta)
+        text = self.query_one("#page", LineView)
+        if self.editing is not None:
+            text.scroll_rows(delta)
+            return
+        if text.cursor_rows:
+            text.focus()
+        text.move(delta)
 
     def action_page(self, delta: int) -> None:
-        view = self.query_one("#page", LineView)
-        view.scroll_rows(delta * max(1, view.rows - 1))
-
-
-def _marked(parts: list[str]) -> list[tuple[bool, str]]:
-    """Each part and whether it is the first."""
-    return [(number == 0, part) for number, part in enumerate(parts)]
-
-
-def _folded(text: str, width: int) -> list[str]:
-    """Lines that fit keep their columns; longer ones are broken, and hang below their indent."""
-    if cell_len(text) <= width:
-        return [text]
-    indent = " " * min(12, len(text) - len(text.lstrip()))
-    return [indent + part for part in fold(text.strip(), width - len(indent))]
+        text = self.query_one("#page", LineView)
+        text.scroll_rows(delta * max(1, text.rows - 1))

@@ -26,5 +26,6 @@ def test_a_technique_may_be_named_and_is_needed_where_nothing_trained_yet(worksp
     assert "Name a technique" in text
     code, text = workspace("sweep", "sft", "lr=1e-5,3e-5", "peft.r=8,16")
     assert code == 0
-    assert text.count("lr=") == 4
+    assert text.count("learning_rate=") == 4
+    assert "lr is learning_rate." in text
     assert "p < 0.013" in text

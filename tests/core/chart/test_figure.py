@@ -224,4 +224,9 @@ def test_any_size_is_survived(width: int, height: int, log: bool, ascii_only: bo
 @example([5e-324], False)  # the smallest number there is: a tenth of it is nothing
 def test_any_values_are_survived(values: list[float], log: bool) -> None:
     made = table([float(n) for n in range(len(values))], x=values)
-    Figure().paint(40, 10, [Line("x", made.column("x"))], view=View(log=log, smoothing=0.6))
+    grid = Figure().paint(40, 10, [Line("x", made.column("x"))], view=View(log=log, smoothing=0.6))
+    assert grid is not None
+    assert [len(row) for row in text(grid).split("\n")] == [40] * 10
+    drawn = [value for value in values if math.isfinite(value) and (value > 0 or not log)]
+    inked = any("\u2800" < sign <= "\u28ff" for sign in text(grid))
+    assert drawn or not inked, "nothing is drawn of what is no number"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,6 @@ from cockpit.core.overlap.scan import KEPT_CHARS, Scan, excerpt
 from cockpit.core.overlap.summary import Overlap
 from cockpit.core.rules.tree_rules.leaks import of_overlap as findings
 from cockpit.services.dataset.overlap import compare, text_of
-
-DATA = Path(__file__).parents[4] / "shared" / "data"
-gsm8k = pytest.mark.skipif(not (DATA / "gsm8k").is_dir(), reason="../shared/data/gsm8k is not here")
-demo_data = pytest.mark.skipif(not (DATA / "llamafactory_demo").is_dir(), reason="../shared/data is not here")
 
 ITEM = (
     "A florist in Ravenna sells 24 bundles of lavender and 17 pots of rosemary before noon. Each bundle brings 3 euros "
@@ -200,44 +197,76 @@ def test_batches_do_not_matter(tmp_path: Path) -> None:
     assert seen[0] == seen[1] == seen[2]
 
 
-@gsm8k
-def test_gsm8k_is_counted_exactly_and_is_no_leak(capsys: pytest.CaptureFixture[str]) -> None:
-    code = main(
-        ["overlap", str(DATA / "gsm8k" / "train.jsonl"), str(DATA / "gsm8k" / "test.jsonl"), "--json"]
-    )
+def test_two_halves_of_one_world_are_counted_exactly_and_are_no_leak(
+    shapes: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Train and test share sentences here and there, as GSM8K's do."""
+    code = main(["overlap", str(shapes / "gsm8k_train.jsonl"), str(shapes / "gsm8k_test.jsonl"), "--json"])
     answer = json.loads(capsys.readouterr().out)
     assert code == 0
-    assert (answer["rows"], answer["items"]) == (7473, 1319)
+    assert (answer["rows"], answer["items"]) == (120, 40)
     assert answer["exact"] == answer["leaked"] == 0
-    assert answer["ngrams"] == {"8": 77, "10": 9, "13": 3}
-    assert [f["severity"] for f in answer["findings"]] == ["info"]
-    assert "Bella bought stamps" in answer["matches"][0]["train_text"]
-    assert "Max bought stamps" in answer["matches"][0]["held_out_text"]
+    assert answer["ngrams"] == _shared_runs(shapes)
+    assert answer["findings"] == []
+    first = answer["matches"][0]
+    for side in ("train_text", "held_out_text"):
+        assert first["shared"] in first[side].replace(",", "")
 
 
-@gsm8k
-def test_gsm8k_with_ten_test_items_slipped_in(tmp_path: Path) -> None:
-    train = (DATA / "gsm8k" / "train.jsonl").read_text().splitlines()[:2000]
-    test = [json.loads(line) for line in (DATA / "gsm8k" / "test.jsonl").read_text().splitlines()]
+def _shared_runs(shapes: Path) -> dict[str, int]:
+    """How many items share a run of so many words with a training row, by looking at every pair."""
+
+    def words(name: str) -> list[list[str]]:
+        texts = [json.loads(line)["question"] for line in (shapes / name).read_text().splitlines()]
+        return [re.findall(r"\w+", text.lower().replace("'", "")) for text in texts]
+
+    counts: dict[str, int] = {}
+    for size in (8, 10, 13):
+        runs = {
+            tuple(row[n : n + size]) for row in words("gsm8k_train.jsonl") for n in range(len(row) - size + 1)
+        }
+        counts[str(size)] = sum(
+            any(tuple(row[n : n + size]) in runs for n in range(len(row) - size + 1))
+            for row in words("gsm8k_test.jsonl")
+        )
+    return counts
+
+
+def test_ten_test_items_slipped_into_the_training_data_are_found_and_no_others(
+    shapes: Path, tmp_path: Path
+) -> None:
+    train = (shapes / "gsm8k_train.jsonl").read_text().splitlines()
+    test = [json.loads(line) for line in (shapes / "gsm8k_test.jsonl").read_text().splitlines()]
     slipped = [
         json.dumps(test[k] | {"question": test[k]["question"].replace("How", "So, how")})
-        for k in range(0, 100, 10)
+        for k in range(0, 40, 4)
     ]
     (tmp_path / "t.jsonl").write_text("\n".join([*train, *slipped]) + "\n")
-    (tmp_path / "h.jsonl").write_text("\n".join(map(json.dumps, test[:500])) + "\n")
+    (tmp_path / "h.jsonl").write_text("\n".join(map(json.dumps, test)) + "\n")
     found = compare(str(tmp_path / "t.jsonl"), str(tmp_path / "h.jsonl"))
     assert {
         m.held_out_line for m in found.gravest().values() if m.kind in ("exact", "near", "contained")
-    } == {k + 1 for k in range(0, 100, 10)}
+    } == {k + 1 for k in range(0, 40, 4)}
 
 
-@demo_data
-def test_ordinary_instruction_data_beside_itself_and_beside_others() -> None:
-    alpaca = str(DATA / "llamafactory_demo" / "alpaca_en_demo.json")
-    pairs = str(DATA / "llamafactory_demo" / "dpo_en_demo.json")
-    assert compare(alpaca, alpaca).leaked > 900
-    (line,) = compare(pairs, alpaca).lines("exact")
-    assert line > 1, "the two share one prompt: Name three natural elements."
+def test_a_quarter_of_twins_with_other_numbers_is_warned_of_and_no_leak(shapes: Path, tmp_path: Path) -> None:
+    train = (shapes / "gsm8k_train.jsonl").read_text().splitlines()
+    test = [json.loads(line)["question"] for line in (shapes / "gsm8k_test.jsonl").read_text().splitlines()]
+    twins = [
+        json.dumps({"question": re.sub(r"\d+", lambda n: str(int(n[0]) + 31), text), "answer": "#### 1"})
+        for text in test[:10]
+    ]
+    (tmp_path / "t.jsonl").write_text("\n".join([*train, *twins]) + "\n")
+    found = compare(str(tmp_path / "t.jsonl"), str(shapes / "gsm8k_test.jsonl"))
+    assert found.lines("renamed") == list(range(1, 11))
+    assert found.leaked == 0
+    assert [finding.severity for finding in findings(found, "t.jsonl")] == ["warn"]
+
+
+def test_ordinary_instruction_data_beside_itself_and_beside_others(shapes: Path) -> None:
+    alpaca, pairs = str(shapes / "alpaca.json"), str(shapes / "pairs.json")
+    assert compare(alpaca, alpaca).leaked == 60
+    assert compare(pairs, alpaca).lines("exact") == [60], "the one prompt that both ask"
 
 
 def test_the_command_says_it_in_words_and_fails_on_a_leak(

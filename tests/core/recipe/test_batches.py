@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from cockpit.contract.recipe import Recipe
 from cockpit.core.recipe import batches
 from cockpit.core.recipe.memory import Device, plan_of
 from cockpit.core.recipe.recipes import choices
@@ -44,7 +45,7 @@ def found(technique: str, config: dict[str, Any], size: float, *overrides: str) 
         ("RLOO keeps whole groups", "rloo", QWEN, 24, 1, 32),
     ],
 )
-def test_cases(
+def test_the_batch_is_lowered_to_what_fits(
     name: str, technique: str, config: dict[str, Any], size: float, batch: int | None, passes: int | None
 ) -> None:
     lowered = found(technique, config, size)
@@ -83,7 +84,7 @@ def small_gpu(monkeypatch: pytest.MonkeyPatch, ws: Workspace) -> Workspace:
 
 
 def test_a_draft_says_why(small_gpu: Workspace) -> None:
-    made = drafts.load(small_gpu.layout.experiment(lifecycle.new(small_gpu, "sft", hypothesis="x").id))
+    made = Recipe.load(small_gpu.layout.experiment(lifecycle.new(small_gpu, "sft", hypothesis="x").id).draft)
     assert made.trainer["per_device_train_batch_size"] * made.trainer["gradient_accumulation_steps"] == 8
     assert made.trainer["per_device_train_batch_size"] < 8
     sources = {choice.field: choice.source for choice in choices(made)}
@@ -101,7 +102,9 @@ def test_a_draft_says_why(small_gpu: Workspace) -> None:
     ],
 )
 def test_what_a_person_chose_stands(small_gpu: Workspace, override: str) -> None:
-    made = drafts.load(small_gpu.layout.experiment(lifecycle.new(small_gpu, "sft", overrides=[override]).id))
+    made = Recipe.load(
+        small_gpu.layout.experiment(lifecycle.new(small_gpu, "sft", overrides=[override]).id).draft
+    )
     name, _, value = override.removeprefix("trainer.").partition("=")
     assert made.trainer[name] == int(value)
     assert not made.reasons
@@ -110,7 +113,7 @@ def test_what_a_person_chose_stands(small_gpu: Workspace, override: str) -> None
 def test_what_the_workspace_chose_stands(small_gpu: Workspace) -> None:
     toml = small_gpu.layout.config
     toml.write_text(toml.read_text() + "\n[recipes.sft]\nper_device_train_batch_size = 8\n")
-    made = drafts.load(small_gpu.layout.experiment(lifecycle.new(Workspace(small_gpu.root), "sft").id))
+    made = Recipe.load(small_gpu.layout.experiment(lifecycle.new(Workspace(small_gpu.root), "sft").id).draft)
     assert made.trainer["per_device_train_batch_size"] == 8
     assert not made.reasons
 

@@ -304,14 +304,18 @@ QUIET = [
 @pytest.mark.parametrize(
     ("rule", "why", "rows", "everywhere"), FIRES, ids=[f"{r}: {w}" for r, w, _, _ in FIRES]
 )
-def test_it_fires(rule: str, why: str, rows: list[Row], everywhere: Row) -> None:
+def test_a_rule_fires_on_a_record_that_asks_for_it(
+    rule: str, why: str, rows: list[Row], everywhere: Row
+) -> None:
     assert rule in rules(*rows, **everywhere), why
 
 
 @pytest.mark.parametrize(
     ("rule", "why", "rows", "everywhere"), QUIET, ids=[f"{r}: {w}" for r, w, _, _ in QUIET]
 )
-def test_it_stays_quiet(rule: str, why: str, rows: list[Row], everywhere: Row) -> None:
+def test_a_rule_stays_quiet_on_a_record_that_is_sound(
+    rule: str, why: str, rows: list[Row], everywhere: Row
+) -> None:
     assert rule not in rules(*rows, **everywhere), why
 
 

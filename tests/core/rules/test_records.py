@@ -48,7 +48,9 @@ def judged(base: dict[str, Any] | None = None, **fields: Any) -> dict[str, Findi
          {"slices": {"sums": [0.7, 100], "rest": [0.5, 100]}}),
     ],
 )  # fmt: skip
-def test_it_fires(rule: str, fields: dict[str, Any], base: dict[str, Any]) -> None:
+def test_a_rule_fires_on_a_record_that_asks_for_it(
+    rule: str, fields: dict[str, Any], base: dict[str, Any]
+) -> None:
     found = judged(base, **fields)
     assert rule in found
     assert found[rule].experiments == ("e1",)
@@ -75,7 +77,9 @@ def test_it_fires(rule: str, fields: dict[str, Any], base: dict[str, Any]) -> No
          {"slices": {"sums": [0.7, 100]}, "verifier_hash": "a"}),
     ],
 )  # fmt: skip
-def test_it_stays_quiet(rule: str, fields: dict[str, Any], base: dict[str, Any]) -> None:
+def test_a_rule_stays_quiet_on_a_record_that_is_sound(
+    rule: str, fields: dict[str, Any], base: dict[str, Any]
+) -> None:
     assert rule not in judged(base, **fields)
 
 

@@ -295,7 +295,9 @@ QUIET = [
 @pytest.mark.parametrize(
     ("name", "record", "rule", "severity", "says"), FIRES, ids=[case[0] for case in FIRES]
 )
-def test_fires(name: str, record: Run, rule: str, severity: str, says: str) -> None:
+def test_one_rule_of_runs_fires_on_its_record(
+    name: str, record: Run, rule: str, severity: str, says: str
+) -> None:
     found = read(record)
     (about,) = [f for f in found if f.rule == rule]
     assert {f.rule for f in found} <= {rule, "diverged"}, "nothing else is said, but how far it went"
@@ -308,7 +310,7 @@ def test_fires(name: str, record: Run, rule: str, severity: str, says: str) -> N
 
 
 @pytest.mark.parametrize(("name", "record"), QUIET, ids=[case[0] for case in QUIET])
-def test_stays_quiet(name: str, record: Run) -> None:
+def test_no_rule_fires_on_a_run_that_is_sound(name: str, record: Run) -> None:
     assert read(record) == []
 
 

@@ -54,7 +54,7 @@ DRIFT = Drift("<|im_start|>system\nYou are…", "", "", 10)
         (replace(RL, rollouts_passed=32), "no signal"),
     ],
 )  # fmt: skip
-def test_red_at_its_stage(facts: SmokeFacts, stage: str) -> None:
+def test_a_smoke_run_is_red_at_the_stage_that_broke(facts: SmokeFacts, stage: str) -> None:
     verdict = judge(facts)
     assert (verdict.green, verdict.stage) == (False, stage)
     assert verdict.headline
@@ -78,13 +78,13 @@ def test_red_at_its_stage(facts: SmokeFacts, stage: str) -> None:
         (replace(RL, rollouts_passed=0), "no sampled pass, but a held-out item scores"),
     ],
 )  # fmt: skip
-def test_green(facts: SmokeFacts, why: str) -> None:
+def test_a_smoke_run_that_works_opens_the_gate(facts: SmokeFacts, why: str) -> None:
     verdict = judge(facts)
     assert verdict.green, (why, verdict.headline)
     assert all(ok for _, _, ok in passed_stages(verdict))
 
 
-def test_what_it_says() -> None:
+def test_the_verdicts_headline_names_the_cause() -> None:
     empty = judge(replace(GOOD, checkpoint="", checkpoint_bytes=0, scored=None))
     assert "although the loss fell from 2 to 1" in empty.headline
     level = judge(replace(GOOD, losses=(2.0, 2.0), checkpoint="", checkpoint_bytes=0))

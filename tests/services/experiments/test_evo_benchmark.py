@@ -74,6 +74,21 @@ def test_a_recipe_of_a_few_lines(repo: Repo) -> None:
     assert recipe.peft is not None
 
 
+def test_short_names_of_the_file_the_options_and_the_target(
+    repo: Repo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = repo.worktree / "cockpit.toml"
+    target.write_text(target.read_text().replace("max_steps = 7", "steps = 7"))
+    recipe = repo.resolve('technique = "sft"\nlr = 3e-4\n[data]\ntrain = "train.jsonl"\n[lora]\nrank = 8\n')
+    assert (recipe.trainer["learning_rate"], recipe.trainer["max_steps"]) == (3e-4, 7)
+    assert recipe.peft is not None
+    assert recipe.peft.r == 8
+    said = capsys.readouterr().err
+    for note in ("in cockpit.toml steps is max_steps.", "lr is learning_rate.", "lora.rank is peft.r."):
+        assert f"trainers.run: {note}\n" in said
+    assert repo.resolve(FIRM, "--set", "lr=1e-4").trainer["learning_rate"] == 1e-4
+
+
 def test_options_win_over_the_file(repo: Repo) -> None:
     recipe = repo.resolve(FIRM, "--full", "--set", "learning_rate=1e-4", "--hypothesis", "mine")
     assert (recipe.peft, recipe.trainer["learning_rate"], recipe.hypothesis) == (None, 1e-4, "mine")

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from cockpit.services.workspace.workspace import Workspace
+from cockpit.services.workspace import open as open_workspace
 
 pytestmark = [pytest.mark.ml, pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -161,7 +161,7 @@ def test_from_init_to_a_child_of_a_discarded_artifact(evo: Evo) -> None:
     assert Path(recipe["model"]["warm_start"]).resolve() == Path(seed).resolve()
     assert evo.nodes["exp_0003"]["score"] > evo.nodes["exp_0002"]["score"]
 
-    views = {view.id: view for view in Workspace.find(evo.root).experiments()}
+    views = {view.id: view for view in open_workspace.find(evo.root).experiments()}
     assert [views[f"exp_000{i}"].status for i in range(4)][:3] == ["committed", "committed", "discarded"]
     assert [views[f"exp_000{i}"].parent for i in range(4)] == [None, "exp_0000", "exp_0001", "exp_0001"]
     assert views["exp_0001"].technique == "sft"
@@ -213,7 +213,7 @@ def test_a_stop_is_answered_with_a_score(evo: Evo) -> None:
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and not list((seam / "checkpoints").glob("step_*")):
         time.sleep(0.2)
-    live = Workspace.find(evo.root).experiment(id_)
+    live = open_workspace.find(evo.root).experiment(id_)
     assert live.status == "running"
     assert live.attempt is not None
     assert live.attempt.step
@@ -234,4 +234,4 @@ def test_a_recipe_that_fails_says_so_and_scores_nothing(evo: Evo) -> None:
     assert "lerning_rate=1: there is no such setting. Did you mean learning_rate?" in log
     assert "Traceback" not in log
     assert evo.nodes[id_]["score"] is None
-    assert Workspace.find(evo.root).experiment(id_).status == "failed"
+    assert open_workspace.find(evo.root).experiment(id_).status == "failed"

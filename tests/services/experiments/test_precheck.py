@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from cockpit.cli import main
-from cockpit.contract.errors import CockpitError
+from cockpit.contract.errors import GateClosed
+from cockpit.contract.recipe import Recipe
 from cockpit.core.methodlog import Entry
 from cockpit.core.recipe import constraints
 from cockpit.core.recipe.recipes import resolve
 from cockpit.core.technique.literature import Brief, Hit, rank
 from cockpit.core.tree import prelaunch_checks
 from cockpit.services.experiments import lifecycle, precheck
-from cockpit.services.recipe import drafts
 from cockpit.services.technique import literature
 from cockpit.services.workspace import methodlog_writer
 from cockpit.services.workspace.workspace import Workspace
@@ -57,6 +57,9 @@ def recipe(technique: str = "sft", *overrides: str, **more: Any) -> Any:
         ("hours <= 2", ("budget.seconds=36000",), True),
         ("never use qwen", (), True),
         ("be kind to the GPU, please", (), False),
+        ("lr <= 1e-6", (), True),
+        ("rank >= 64", (), True),
+        ("bs <= 64", (), False),
         ("answers must stay polite", (), False),
     ],
 )
@@ -94,20 +97,18 @@ def test_the_same_ablation_is_not_run_twice() -> None:
 
 
 def test_a_workspace_notices_what_changed_under_it(ws: Workspace, draft: str) -> None:
-    made = drafts.load(ws.layout.experiment(draft))
+    made = Recipe.load(ws.layout.experiment(draft).draft)
     assert precheck.concerns(ws, made, but=draft) == []
     (ws.root.parent / "model" / "config.json").write_text('{"hidden_size": 1}')
     methodlog_writer.note(ws, "no sft", kind="constraint")
     assert [c.rule for c in precheck.concerns(ws, made, but=draft)] == ["swap", "constraint"]
-    with pytest.raises(CockpitError, match="base model"):
-        lifecycle.launch(ws, draft, reason=None if _scored(ws) else "")
-
-
-def _scored(ws: Workspace) -> bool:
     attempt = ws.layout.experiment("exp_0000").attempt(1)
-    attempt.mini_eval.mkdir(parents=True)
+    attempt.mini_eval.mkdir(parents=True)  # the base is scored, so that gate is open
     (attempt.mini_eval / "score.json").write_text(json.dumps({"score": 0.5, "n": 10}))
-    return True
+    with pytest.raises(GateClosed, match="base model") as closed:
+        lifecycle.launch(ws, draft)
+    assert "no sft" in str(closed.value)
+    assert not ws.layout.experiment(draft).attempt(1).root.exists()
 
 
 def test_new_says_what_the_log_says(ws: Workspace, capsys: pytest.CaptureFixture[str]) -> None:

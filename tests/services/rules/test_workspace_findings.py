@@ -13,9 +13,8 @@ from cockpit.cli import main
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError, GateClosed
 from cockpit.contract.layout import AttemptLayout
-from cockpit.services.experiments import lifecycle
+from cockpit.services.experiments import catch_up, lifecycle
 from cockpit.services.rules import workspace_findings
-from cockpit.services.workspace import methodlog_writer
 from cockpit.services.workspace.workspace import Workspace
 from tests.support.ui.stage import Stage
 
@@ -127,14 +126,14 @@ def test_all_closed_gates_are_named_at_once_and_one_reason_opens_them(
 
 def test_findings_are_written_once_and_for_people(bench: Bench) -> None:
     stuck(bench)
-    methodlog_writer.catch_up(bench.ws)
+    catch_up.catch_up(bench.ws)
     before = bench.log()
     assert before.count("land at the same score") == 1
     assert "(exp_0001, exp_0002, exp_0003)" in before
-    methodlog_writer.catch_up(bench.ws)
+    catch_up.catch_up(bench.ws)
     assert bench.log() == before
     bench.scored(4, "kto", 82, seed=7)
-    methodlog_writer.catch_up(bench.ws)
+    catch_up.catch_up(bench.ws)
     assert bench.log().count("land at the same score") == 1, "it goes on, it does not begin"
 
 
@@ -194,7 +193,7 @@ def test_a_pair_of_files_is_compared_once(bench: Bench, monkeypatch: pytest.Monk
 
     same = str(bench.root / "held_out.jsonl")
     data = {"train": same, "train_hash": "a", "held_out": same, "held_out_hash": "b"}
-    first = leaks.of_data(bench.ws, data, "exp_0001")
+    first = leaks.of_data(bench.ws, data, "exp_0001", keep=True)
     monkeypatch.setattr(overlap, "compare", lambda *_, **__: pytest.fail("compared again"))
     assert leaks.of_data(bench.ws, data, "exp_0001") == first
     assert first[0].rule == "eval-in-train"

@@ -13,7 +13,7 @@ from cockpit.contract.serving import ServerLayout
 from cockpit.services.serving import servers
 from cockpit.services.serving.servers import Server, Wish
 
-STANDIN = Path(__file__).with_name("standin.py")
+STANDIN = Path(__file__).parents[2] / "support/serving/standin.py"
 
 
 @pytest.fixture

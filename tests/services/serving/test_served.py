@@ -20,7 +20,7 @@ from cockpit.contract.serving import ServerFacts
 from cockpit.services.serving import http, servers
 from tests.services.serving.conftest import Start
 from tests.support.serving.standin import END
-from trainers.loop.signals import StopFlag, Stopped
+from trainers.attempt.signals import StopFlag, Stopped
 from trainers.scoring import served
 from trainers.scoring.served import Server, Unserved, check_adapter
 
@@ -248,7 +248,7 @@ def test_the_proxy_of_the_environment_is_not_asked(start: Start, monkeypatch: py
     assert server.answer(server.ready(), "base", [[1]], SETTINGS, ends=[END], seed=0) == [[2, END]]
 
 
-def test_nothing_here_needs_torch() -> None:
+def test_the_module_that_asks_a_server_imports_no_torch() -> None:
     import subprocess
     import sys
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.fault
 
 
 @pytest.mark.parametrize("promise", checks.TESTS, ids=lambda test: test.__name__)
-def test_the_stand_in_keeps_the_contract(
+def test_the_stand_in_keeps_a_promise_of_the_serving_contract(
     promise: Callable[[ServerLayout, Path, Path], None], start: Start, adapter: Path, tmp_path: Path
 ) -> None:
     promise(start().layout, adapter, tmp_path)

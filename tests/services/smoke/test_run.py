@@ -10,9 +10,10 @@ import pytest
 from cockpit.cli import main
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.reader import read_rows
+from cockpit.contract.recipe import Recipe
 from cockpit.services.experiments import lifecycle
-from cockpit.services.recipe import drafts
 from cockpit.services.smoke import prepare, run
+from cockpit.services.workspace import smoke_verdict
 from cockpit.services.workspace.workspace import Workspace
 from tests.support.standin_workspace import Behave
 
@@ -26,7 +27,7 @@ def test_green_is_recorded_and_shown(ws: Workspace, draft: str, behave: Behave) 
     assert ws.experiment(draft).status == "smoked"
     assert "smoke · exp_0001: green" in ws.layout.methodlog.read_text()
     assert told[0].startswith("comparing training prompts")
-    again = run.last(ws, draft)
+    again = smoke_verdict.last(ws, draft)
     assert again is not None
     assert again.opens
     assert again.verdict == found.verdict
@@ -34,12 +35,13 @@ def test_green_is_recorded_and_shown(ws: Workspace, draft: str, behave: Behave) 
 
 def test_it_takes_the_longest_rows_and_trains_on_none_of_the_items(ws: Workspace, draft: str) -> None:
     run.run(ws, draft)
-    attempt = prepare.latest(ws.layout.experiment(draft))
+    attempt = smoke_verdict.latest(ws.layout.experiment(draft))
     assert attempt is not None
     trained = [row["prompt"] for row in read_rows(attempt.root / "data" / "train.jsonl")]
     items = [row["prompt"] for row in read_rows(attempt.root / "data" / "items.jsonl")]
     every = [
-        row["prompt"] for row in read_rows(Path(drafts.load(ws.layout.experiment(draft)).data.train or ""))
+        row["prompt"]
+        for row in read_rows(Path(Recipe.load(ws.layout.experiment(draft).draft).data.train or ""))
     ]
     assert len(trained) == 10
     assert min(map(len, trained)) >= sorted(map(len, every))[-10] - 1
@@ -69,7 +71,7 @@ def test_of_rows_that_are_cut_those_with_a_short_prompt_come_first(ws: Workspace
     id_ = lifecycle.new(
         ws, "sft", train=data, overrides=["max_length=200", "per_device_train_batch_size=2"]
     ).id
-    chosen = prepare.longest_rows(drafts.load(ws.layout.experiment(id_)))
+    chosen = prepare.longest_rows(Recipe.load(ws.layout.experiment(id_).draft))
     assert [row["prompt"].partition(" ")[0] for row in chosen] == ["cut"] * 5 + ["less"] * 5
 
 
@@ -128,7 +130,7 @@ def test_a_changed_recipe_needs_a_new_one(ws: Workspace, draft: str) -> None:
     path.write_text(
         path.read_text().replace('"per_device_train_batch_size": 8', '"per_device_train_batch_size": 4')
     )
-    stale = run.last(ws, draft)
+    stale = smoke_verdict.last(ws, draft)
     assert stale is not None
     assert not stale.opens
 
@@ -149,7 +151,7 @@ def test_the_command(ws: Workspace, draft: str, behave: Behave, capsys: pytest.C
 
 def test_the_budget_of_old_runs_is_bounded(ws: Workspace, draft: str) -> None:
     for number in (1, 2, 3):
-        (prepare.folder(ws.layout.experiment(draft)) / f"{number:03d}").mkdir(parents=True)
+        (smoke_verdict.folder(ws.layout.experiment(draft)) / f"{number:03d}").mkdir(parents=True)
     run.run(ws, draft)
-    kept = sorted(p.name for p in prepare.folder(ws.layout.experiment(draft)).iterdir())
+    kept = sorted(p.name for p in smoke_verdict.folder(ws.layout.experiment(draft)).iterdir())
     assert kept == ["002", "003", "004"]

@@ -10,12 +10,13 @@ import pytest
 from cockpit.contract import atomic
 from cockpit.core.runs.run_record import MidEval, Run
 from cockpit.services.dataset import render
-from cockpit.services.runs import supervisor
+from cockpit.services.experiments import catch_up
+from cockpit.services.runs import aftermath
 from cockpit.services.spotcheck import auto
 from cockpit.services.spotcheck import record as spot_record
-from cockpit.services.workspace import methodlog_writer
 from cockpit.services.workspace.workspace import Workspace
 from tests.cli.spotcheck.test_command import fake_rendering, write
+from tests.support.attempts import until
 from tests.support.spot_cases import said, train
 from tests.support.ui.stage import Stage
 
@@ -63,7 +64,7 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
 
 def test_the_end_of_a_run_checks_it_once(stage: Stage):
     ws = Workspace(stage.root)
-    assert methodlog_writer.main([str(stage.root)]) == 0
+    assert catch_up.main([str(stage.root)]) == 0
     kept = spot_record.latest(ws)
     assert kept is not None
     assert (kept["verdict"], kept["experiment"]) == ("mismatched", "exp_0001")
@@ -72,29 +73,33 @@ def test_the_end_of_a_run_checks_it_once(stage: Stage):
     assert auto.catch_up(ws) == []
 
 
-def test_the_supervisor_asks_for_it_at_the_end(stage: Stage, monkeypatch: pytest.MonkeyPatch):
-    started: list[list[str]] = []
-    monkeypatch.setattr(supervisor.subprocess, "Popen", lambda argv, **_: started.append(argv))
+def test_it_is_made_once_beside_a_run(stage: Stage):
+    words = [str(stage.root), "exp_0001", "--beside"]
+    assert auto.main(words) == 0
+    kept = stage.layout.spot_check
+    assert kept.exists()
+    kept.unlink()
+    stage.layout.experiment("exp_0001").record.write_text(
+        stage.layout.experiment("exp_0001").record.read_text().replace('"spot_check"', '"unmade"')
+    )
+    assert auto.main(words) == 0
+    assert not kept.exists(), "once an attempt"
+    assert auto.main([str(stage.root), "exp_0000", "--beside"]) == 0
+    assert not kept.exists(), "a baseline has no mini-evals at 0"
+
+
+def test_the_supervisor_looks_beside_a_run_whose_mini_evals_are_at_0(stage: Stage, tmp_path: Path):
+    said: list[str] = []
     attempt = stage.layout.experiment("exp_0001").attempt(1)
-    supervisor._look_at_both_sides(attempt)
-    (argv,) = started
-    assert argv[1:] == ["-m", "cockpit.services.spotcheck.auto", str(stage.root), "exp_0001", "--if-due"]
-    assert auto.main(argv[3:]) == 0
-    assert spot_record.latest(Workspace(stage.root)) is not None
-    supervisor._look_at_both_sides(stage.layout.experiment("exp_0000").attempt(1))
-    assert len(started) == 1, "a baseline has no mini-evals at 0"
-
-
-def test_it_is_started_once_beside_a_run(stage: Stage, monkeypatch: pytest.MonkeyPatch):
-    started: list[list[str]] = []
-    monkeypatch.setattr(auto.subprocess, "Popen", lambda argv, **_: started.append(argv))
-    ws = Workspace(stage.root)
-    view = ws.experiment("exp_0001")
-    assert auto.start(ws, view)
-    assert not auto.start(ws, view)
-    assert [argv[1:] for argv in started] == [
-        ["-m", "cockpit.services.spotcheck.auto", str(stage.root), "exp_0001"]
-    ]
+    look = aftermath.Beside(attempt, said.append)
+    look.look()
+    until(lambda: any((stage.layout.cache / "spot").glob("exp_0001-*")))
+    look.end()
+    assert said == []
+    other = aftermath.Beside(stage.layout.experiment("exp_0000").attempt(1), said.append)
+    other.look()
+    other.end()
+    assert [path.name for path in (stage.layout.cache / "spot").iterdir()] == ["exp_0001-001"]
 
 
 def test_what_cannot_be_checked_is_told_and_stops_nothing(stage: Stage):

@@ -10,8 +10,8 @@ import pytest
 
 from cockpit.cli import main
 from cockpit.contract.errors import CockpitError
+from cockpit.contract.recipe import Recipe
 from cockpit.services.experiments import lifecycle
-from cockpit.services.recipe import drafts
 from cockpit.services.spotcheck import check as spotcheck
 from cockpit.services.spotcheck import realign
 from cockpit.services.workspace import config
@@ -138,7 +138,7 @@ def test_adopting_changes_the_config_the_log_and_the_next_recipe(
     assert "decision · train on train-realigned-" in log
     assert "the verifier wants tags" in log
     view = lifecycle.new(ws, "sft", hypothesis="realigned")
-    recipe = drafts.load(ws.layout.experiment(view.id))
+    recipe = Recipe.load(ws.layout.experiment(view.id).draft)
     assert recipe.data.train == str(train_file)
     assert (ws.root / "train.jsonl").read_text().count("The answer is") == 20
 
@@ -164,4 +164,4 @@ def test_the_eval_prompt_changes_for_a_reason_alone(ws: Workspace, capsys: pytes
     assert system == "Put your final answer between <answer> and </answer>."
     assert "allowed because: the task leaves the prompt open" in ws.layout.methodlog.read_text()
     view = lifecycle.new(ws, "sft", hypothesis="asked for")
-    assert drafts.load(ws.layout.experiment(view.id)).data.system_prompt == system
+    assert Recipe.load(ws.layout.experiment(view.id).draft).data.system_prompt == system

@@ -13,7 +13,7 @@ from cockpit.cli import BAD_INPUT
 from cockpit.services.workspace import caching
 from cockpit.services.workspace.workspace import Workspace
 from tests.support.cli import Cli
-from trainers.model import cache
+from trainers.attempt import cache
 
 
 @pytest.fixture

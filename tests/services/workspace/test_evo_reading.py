@@ -11,8 +11,9 @@ import pytest
 
 from cockpit.cli import BAD_INPUT, main
 from cockpit.contract.errors import CockpitError
+from cockpit.services.workspace import open as open_workspace
 from cockpit.services.workspace.evo_workspace import EvoWorkspace
-from cockpit.services.workspace.workspace import ExperimentView, Workspace
+from cockpit.services.workspace.workspace import ExperimentView
 
 GONE = 2**22 + 1  # above any pid that Linux gives
 
@@ -48,7 +49,7 @@ def shown(root: Path, *nodes: dict[str, Any], pid: int = GONE) -> dict[str, Expe
         attempt.mkdir(parents=True, exist_ok=True)
         (attempt / "attempt_state.json").write_text(json.dumps({"pid": pid, "phase": "benchmark"}))
         (attempt / "benchmark.log").write_text("42 widgets\n")
-    return {view.id: view for view in Workspace.find(root).experiments()}
+    return {view.id: view for view in open_workspace.find(root).experiments()}
 
 
 TASKS = {f"t{i}": float(i < 15) for i in range(20)}
@@ -111,7 +112,7 @@ def test_active_is_running_while_its_driver_lives(root: Path) -> None:
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"nodes": 3}', '{"nodes": {"a": 7}}'])
 def test_a_graph_that_is_none_has_no_experiments(root: Path, text: str) -> None:
     (root / ".evo/run_0000/graph.json").write_text(text)
-    assert Workspace.find(root).experiments() == []
+    assert open_workspace.find(root).experiments() == []
 
 
 def test_the_log_is_evos(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -138,17 +139,17 @@ def test_every_move_is_refused_and_leaves_nothing(
 
 
 def test_a_workspace_of_the_cockpits_own_beside_it_wins(root: Path) -> None:
-    assert isinstance(Workspace.find(root), EvoWorkspace)
+    assert isinstance(open_workspace.find(root), EvoWorkspace)
     (root / "cockpit.toml").write_text("")
-    assert isinstance(Workspace.find(root), EvoWorkspace)  # the target of evo's benchmark
+    assert isinstance(open_workspace.find(root), EvoWorkspace)  # the target of evo's benchmark
     (root / ".cockpit/experiments").mkdir(parents=True)
-    assert not isinstance(Workspace.find(root), EvoWorkspace)
+    assert not isinstance(open_workspace.find(root), EvoWorkspace)
 
 
 def test_evos_own_home_is_no_workspace(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EVO_HOME", str(root / ".evo"))
     with pytest.raises(CockpitError, match="no workspace"):
-        Workspace.find(root)
+        open_workspace.find(root)
 
 
 def test_watch_gives_a_snapshot_and_writes_nothing(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -49,7 +49,7 @@ class CountingApp(CockpitApp):
 async def look(pilot: Pilot[Any]) -> None:
     """One round of the poller, and what follows from it."""
     app: CountingApp = pilot.app  # type: ignore[assignment]
-    app.poller.look()
+    app.poller.refresh()
     await pilot.pause()
 
 

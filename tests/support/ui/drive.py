@@ -20,11 +20,12 @@ from textual.screen import Screen
 from cockpit.contract.errors import GateClosed
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import read_rows
+from cockpit.services.recipe.field_check import DraftFields
 from cockpit.services.workspace.workspace import ExperimentView
 from cockpit.ui import textual_patch
 from cockpit.ui.app import CockpitApp
 from cockpit.ui.backend.local import LocalBackend
-from cockpit.ui.backend.summary import Check, Draft, GpuLine, Hardware
+from cockpit.ui.backend.summary import Check, GpuLine, Hardware
 from cockpit.ui.text.glyphs import ASCII, UNICODE
 from tests.support.ui.stage import Stage
 from tests.support.ui.tty import TtyDriver
@@ -77,11 +78,11 @@ class StageBackend(LocalBackend):
     def decide(self, experiment_id: str, status: str, reason: str) -> str:
         return self._ask("decide", experiment_id, status, reason)
 
-    def new(self, draft: Draft) -> str:
+    def new(self, draft: DraftFields) -> str:
         self._ask("new", draft)
         return "exp_0001"
 
-    def check(self, draft: Draft) -> Mapping[str, str]:
+    def check(self, draft: DraftFields) -> Mapping[str, str]:
         return {"data": str(self.fails["check"])} if "check" in self.fails else {}
 
     def complain(self, error: BaseException) -> Path | None:
@@ -154,8 +155,8 @@ async def ready(pilot: Pilot[Any]) -> None:
     """Until everything that the first screen waits for has been read and drawn."""
     app = pilot.app
     assert isinstance(app, CockpitApp)
-    await until(pilot, lambda: app.state.picture is not None)
-    if app.state.picture is not None and app.state.picture.experiments:
+    await until(pilot, lambda: app.state.snapshot is not None)
+    if app.state.snapshot is not None and app.state.snapshot.experiments:
         app.poller.poke()  # the second look would come a second later
         await until(pilot, lambda: app.state.hardware is not None)
         await until(pilot, lambda: app.state.shown_id in app.state.findings)
@@ -165,8 +166,8 @@ async def ready(pilot: Pilot[Any]) -> None:
 
 def is_read(app: CockpitApp) -> bool:
     """Whether the followers have told all that stands in the files of the runs on screen."""
-    picture = app.state.picture
-    views = [picture.view(id_) for id_ in (app.state.shown_id, *app.state.marked)] if picture else []
+    snapshot = app.state.snapshot
+    views = [snapshot.view(id_) for id_ in (app.state.shown_id, *app.state.marked)] if snapshot else []
     return all(_is_told(app, view) for view in views if view is not None)
 
 
@@ -183,11 +184,16 @@ def _is_told(app: CockpitApp, view: ExperimentView) -> bool:
 
 
 def cockpit_app(
-    stage: Stage | None, *, select: str | None = None, ascii: bool = False, hardware: Hardware = HARDWARE
+    stage: Stage | None,
+    *,
+    select: str | None = None,
+    ascii: bool = False,
+    hardware: Hardware = HARDWARE,
+    backend: StageBackend | None = None,
 ) -> CockpitApp:
     """The app on a stage (None: where there is no workspace), its clock frozen."""
     app = CockpitApp(
-        StageBackend(stage, hardware=hardware),
+        backend or StageBackend(stage, hardware=hardware),
         glyphs=ASCII if ascii else UNICODE,
         clock=lambda: stage.now if stage else 0.0,
         fps=30,

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.trainers.data.test_shapes import Attempt
+from trainers.data.freshness import behind, flag_stale, starting_ids
 from trainers.data.same_tokens import check_tokens
-from trainers.rollouts.freshness import behind, flag_stale, starting_ids
 
 
 class Tokenizer:

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from cockpit.contract import CockpitError, Recipe
-from cockpit.data import column_names
-from cockpit.data import rows as meaning
-from trainers.data import rows as data
+from cockpit.data import column_names, needs
+from cockpit.data.examples import split_texts
+from cockpit.data.rows import ALIASES
+from trainers.attempt.processes import OneProcess
 from trainers.data.demonstrations import sft_dataset
-from trainers.data.examples import read_example, split_texts
+from trainers.data.examples import read_example
 from trainers.data.preferences import label_dataset, pairs_of, split_pairs
 from trainers.data.selection import learnable
 
@@ -38,6 +39,7 @@ class Attempt:
         )
         self.said: list[str] = []
         self.gauges: dict[str, float] = {}
+        self.processes = OneProcess()
 
     def notice(self, text: str, level: str = "info") -> None:
         self.said.append(text)
@@ -154,7 +156,7 @@ def test_the_trainers_names_are_the_ones_that_the_cockpit_recognises() -> None:
         "history": column_names.HISTORY,
     }
     for ours, names in known.items():
-        assert set(data.ALIASES[ours]) <= set(names), ours
+        assert set(ALIASES[ours]) <= set(names), ours
 
 
 @pytest.mark.parametrize(
@@ -175,12 +177,12 @@ def test_the_trainers_names_are_the_ones_that_the_cockpit_recognises() -> None:
 def test_the_draft_names_the_columns_of_shapes_that_the_trainer_turns_round(
     technique: str, row: dict[str, Any], expected: dict[str, str]
 ) -> None:
-    assert expected.items() <= meaning.read_as([row, row], technique).items()
+    assert expected.items() <= needs.read_as([row, row], technique).items()
 
 
 def test_what_no_trainer_of_the_technique_can_use_is_refused() -> None:
     with pytest.raises(CockpitError, match="no column set that dpo can use"):
-        meaning.read_as([{"prompt": "a", "answer": "b"}], "dpo")
+        needs.read_as([{"prompt": "a", "answer": "b"}], "dpo")
 
 
 def test_held_out_pairs_are_the_same_in_every_order_and_share_no_group() -> None:

@@ -62,7 +62,7 @@ class Tiny:
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     """The tiny model, pretrained once and kept in the demo's cache (COCKPIT_CACHE moves it)."""
     pytest.importorskip("torch", reason="needs the training stack: pip install 'finetune-cockpit[train]'")
-    from cockpit.services.experiments.demo import cache_dir
+    from cockpit.services.system.paths import cache_dir
 
     data = tmp_path_factory.mktemp("tiny-data")
     base = [sys.executable, "-m", "trainers.tiny", str(cache_dir())]
@@ -85,18 +85,18 @@ class Run:
 
     def here(self, *arguments: str) -> int:
         """Train in this process, which saves the import; the held-out pass, an exec, is only noted. Exit code."""
-        from trainers.loop import attempt
+        from trainers.loop import frame
 
         module: Any = importlib.import_module(f"trainers.{self.recipe.technique}")
         handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-        become, attempt._become_evaluate = (
-            attempt._become_evaluate,
+        become, frame._become_evaluate = (
+            frame._become_evaluate,
             lambda _, checkpoint: self.would_score.append(checkpoint),
         )
         try:
-            return attempt.run(self.recipe.technique, module.train, [str(self.layout.root), *arguments])
+            return frame.run(self.recipe.technique, module.train, [str(self.layout.root), *arguments])
         finally:
-            attempt._become_evaluate = become
+            frame._become_evaluate = become
             for number, handler in handlers.items():
                 signal.signal(number, handler)
 
@@ -243,16 +243,7 @@ class Scripted:
         self.scores = list(scores)
         self.seen: list[dict[str, Any]] = []
 
-    def __call__(
-        self,
-        engine: Any,
-        load: Callable[[], Any],
-        tokenizer: Any,
-        items: list[Any],
-        *rest: Any,
-        step: int,
-        **more: Any,
-    ) -> Any:
+    def __call__(self, load: Callable[[], Any], *, step: int, **more: Any) -> Any:
         from trainers.scoring.scoring import Scored
 
         score = self.scores.pop(0) if len(self.scores) > 1 else self.scores[0]
@@ -265,10 +256,10 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Scripted]:
     """Put a `Scripted` scorer into the mid-eval."""
 
     def put(*scores: float) -> Scripted:
-        from trainers.loop import mid_eval
+        from trainers.scoring.scoring import Scorer
 
         scorer = Scripted(*scores)
-        monkeypatch.setattr(mid_eval, "score_items", scorer)
+        monkeypatch.setattr(Scorer, "score", scorer)
         return scorer
 
     return put

@@ -29,7 +29,7 @@ def allow() -> None:
 
 
 if __name__ == "__main__":
-    from trainers.loop.attempt import run
+    from trainers.loop.frame import run
 
     allow()
     technique = sys.argv[1]

@@ -72,9 +72,12 @@ def test_requests_of_the_cockpit_are_carried_out(
 
 def test_a_stop_that_comes_after_the_processes_agreed_waits_for_the_next_step(attempt: Fly) -> None:
     """Heard in one process alone, it would save while the others train on: they would wait for each other for ever."""
-    from trainers.loop.attempt import Attempt, SilentWriter
+    from trainers.attempt.attempt import Attempt
+    from trainers.attempt.signals import StopFlag
+    from trainers.loop.frame import SilentWriter
     from trainers.loop.mid_eval import MidEval
-    from trainers.loop.signals import StopFlag
+    from trainers.scoring.engine import Engine
+    from trainers.scoring.scoring import Scorer
 
     class Late(StopFlag):
         """Is set by a signal just after it was first looked at."""
@@ -86,7 +89,7 @@ def test_a_stop_that_comes_after_the_processes_agreed_waits_for_the_next_step(at
 
     run = attempt("sft", max_steps=9, mid_eval__every_steps=5)
     flown = Attempt(run.layout, run.recipe, SilentWriter(run.layout.root), Late())
-    mid_eval = MidEval(flown, None, [], None, True)
+    mid_eval = MidEval(flown, None, Scorer(flown, None, [], None, Engine(flown)))
     decided: list[tuple[bool, bool]] = []
     for step in (1, 2):
         flow = SimpleNamespace(should_save=False, should_training_stop=False)

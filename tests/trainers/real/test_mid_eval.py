@@ -21,7 +21,7 @@ def test_whichever_comes_first(
     every_steps: int, every_epochs: float, steps_per_epoch: int, expected: int
 ) -> None:
     pytest.importorskip("transformers")
-    from trainers.loop.mid_eval import interval
+    from trainers.loop.progress import interval
 
     settings = SimpleNamespace(every_steps=every_steps, every_epochs=every_epochs)
     assert interval(settings, steps_per_epoch) == expected
@@ -89,13 +89,12 @@ def test_training_with_training_settings_and_the_mode_given_back(
     """`use_cache` off and dropout on in every step, eval mode in the mini-eval, training mode after it."""
     from torch.nn import Dropout
 
-    from trainers.loop import mid_eval
     from trainers.report import telemetry
-    from trainers.scoring.scoring import score_items
+    from trainers.scoring.scoring import Scorer
 
     steps: list[tuple[bool, bool, set[float]]] = []
     evals: list[tuple[bool, bool]] = []
-    begin = telemetry.Telemetry.on_step_begin
+    begin, score = telemetry.Telemetry.on_step_begin, Scorer.score
 
     def look(self: Any, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         model = kwargs["model"]
@@ -103,15 +102,15 @@ def test_training_with_training_settings_and_the_mode_given_back(
         steps.append((model.training, model.config.use_cache, dropouts))
         begin(self, args, state, control, **kwargs)
 
-    def watched(engine: Any, load: Callable[[], Any], *args: Any, **kwargs: Any) -> Any:
+    def watched(self: Any, load: Callable[[], Any], **kwargs: Any) -> Any:
         model = load()
         before = model.training
-        scored = score_items(engine, load, *args, **kwargs)
+        scored = score(self, load, **kwargs)
         evals.append((before, model.training))
         return scored
 
     monkeypatch.setattr(telemetry.Telemetry, "on_step_begin", look)
-    monkeypatch.setattr(mid_eval, "score_items", watched)
+    monkeypatch.setattr(Scorer, "score", watched)
     run = attempt("sft", lora=True, max_steps=4, mid_eval__every_steps=2, peft__lora_dropout=0.2)
     assert run.here() == 0
     assert steps == [(True, False, {0.2})] * 4

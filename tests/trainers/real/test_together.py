@@ -85,22 +85,16 @@ def test_grpo_on_two_processes_and_a_signal_to_the_launcher(ws: Workspace, tiny:
     assert belonging(facts.launch) == []
 
 
-def test_the_first_to_fail_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_to_fail_is_named(tmp_path: Path) -> None:
     from cockpit.contract import AttemptLayout
-    from trainers.distributed import ranks
-    from trainers.loop import attempt
-    from trainers.loop.ending import Ending
+    from trainers.attempt.ending import Ending
+    from trainers.distributed.together import Together
 
     layout = AttemptLayout(tmp_path)
     torn = Ending("failed", "RuntimeError: Connection closed by peer (the log has the traceback)")
-    with monkeypatch.context() as rank_1:
-        rank_1.setattr(ranks, "RANK", 1)
-        rank_1.setattr(attempt, "RANK", 1)
-        attempt._blamed(Ending("failed", "ValueError: row 7 is empty"), layout, 0.0)
-    monkeypatch.setattr(ranks, "WORLD", 2)
-    assert attempt._blamed(torn, layout, 0.0).reason == "In process 1 of 2: ValueError: row 7 is empty"
-    assert attempt._blamed(torn, layout, 1e12).reason == torn.reason, (
-        "an earlier launch's word does not count"
-    )
+    Together(1, 2).blamed(Ending("failed", "ValueError: row 7 is empty"), layout, 0.0)
+    first = Together(0, 2)
+    assert first.blamed(torn, layout, 0.0).reason == "In process 1 of 2: ValueError: row 7 is empty"
+    assert first.blamed(torn, layout, 1e12).reason == torn.reason, "an earlier launch's word does not count"
     well = Ending("finished", "done")
-    assert attempt._blamed(well, layout, 0.0) is well
+    assert first.blamed(well, layout, 0.0) is well

@@ -117,7 +117,7 @@ def engines(run: Run) -> list[str]:
 
 
 @pytest.mark.parametrize("promise", checks.TESTS, ids=lambda test: test.__name__)
-def test_the_contract(
+def test_vllms_server_keeps_a_promise_of_the_serving_contract(
     promise: Callable[[ServerLayout, Path, Path], None], server: Server, trained: Run, tmp_path: Path
 ) -> None:
     promise(server.layout, trained.layout.best.resolve(), tmp_path)
@@ -135,7 +135,9 @@ def test_a_run_is_answered_by_the_server_and_leaves_nothing_loaded(server: Serve
 
 
 @pytest.mark.parametrize("technique", ["baseline", "sft"])
-def test_parity(technique: str, served: Server, wide: Tiny, trained: Run, tmp_path: Path) -> None:
+def test_vllm_and_transformers_score_a_checkpoint_alike(
+    technique: str, served: Server, wide: Tiny, trained: Run, tmp_path: Path
+) -> None:
     """Greedy answers of base and adapter: the two engines say the same to at least 197 of 200 items.
 
     They add up in another order, so that where two tokens are as likely as each other they may choose differently.

@@ -67,7 +67,7 @@ async def test_compare_shows_scores_settings_and_items(stage: Stage, size: tuple
 
 async def test_left_and_right_turn_the_metric_and_enter_the_axis(stage: Stage) -> None:
     async with fly(stage, select="exp_0002") as cockpit:
-        cockpit.app.commands.compare_these(["exp_0001", "exp_0002"])
+        cockpit.app.commands.compare(["exp_0001", "exp_0002"])
         await until(
             cockpit, lambda: isinstance(cockpit.app.screen, CompareScreen) and "reference" in words(cockpit)
         )
@@ -86,7 +86,7 @@ async def test_left_and_right_turn_the_metric_and_enter_the_axis(stage: Stage) -
 @pytest.mark.parametrize("size", SIZES, ids=["80x24", "160x45"])
 async def test_w_writes_markdown_and_csv_and_says_where(stage: Stage, size: tuple[int, int]) -> None:
     async with fly(stage, size=size, select="exp_0002") as cockpit:
-        cockpit.app.commands.compare_these(["exp_0001", "exp_0002"])
+        cockpit.app.commands.compare(["exp_0001", "exp_0002"])
         await until(
             cockpit, lambda: isinstance(cockpit.app.screen, CompareScreen) and "reference" in words(cockpit)
         )
@@ -104,7 +104,7 @@ async def test_w_writes_markdown_and_csv_and_says_where(stage: Stage, size: tupl
 async def test_a_comparison_that_cannot_be_written_says_so(stage: Stage) -> None:
     (stage.root / "comparisons").write_text("in the way")
     async with fly(stage, select="exp_0002") as cockpit:
-        cockpit.app.commands.compare_these(["exp_0001", "exp_0002"])
+        cockpit.app.commands.compare(["exp_0001", "exp_0002"])
         await until(
             cockpit, lambda: isinstance(cockpit.app.screen, CompareScreen) and "reference" in words(cockpit)
         )

@@ -8,7 +8,7 @@ import pytest
 
 from cockpit.contract.errors import CockpitError, GateClosed
 from cockpit.ui.backend.local import LocalBackend
-from cockpit.ui.dashboard.screen import FlightDeck
+from cockpit.ui.dashboard.screen import Dashboard
 from cockpit.ui.experiments.decide import ReasonScreen
 from cockpit.ui.run.screen import RunScreen
 from tests.support.ui.drive import LARGE, SMALL, Cockpit, StageBackend, fly
@@ -105,14 +105,14 @@ async def test_a_filter_that_finds_nothing_says_so_and_esc_drops_it_while_typing
         assert _selected(cockpit) == "exp_0002"
         await cockpit.press("escape")
         await cockpit.until("exp_0001 SFT")
-        assert isinstance(cockpit.screen, FlightDeck)
+        assert isinstance(cockpit.screen, Dashboard)
 
 
 async def test_keys_are_letters_while_a_filter_is_typed(tmp_path: Path) -> None:
     async with fly(build("story", tmp_path)) as cockpit:
         await cockpit.press("slash", *"qsn?")
         assert cockpit.app.is_running
-        assert isinstance(cockpit.screen, FlightDeck)
+        assert isinstance(cockpit.screen, Dashboard)
         assert cockpit.app.state.words == "qsn?"
 
 
@@ -145,7 +145,7 @@ async def test_enter_opens_the_run_and_esc_comes_back(tmp_path: Path) -> None:
         await cockpit.press("enter")
         assert isinstance(cockpit.screen, RunScreen)
         await cockpit.press("escape")
-        assert isinstance(cockpit.screen, FlightDeck)
+        assert isinstance(cockpit.screen, Dashboard)
 
 
 async def test_stop_asks_first_and_no_is_no(tmp_path: Path) -> None:

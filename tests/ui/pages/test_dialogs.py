@@ -8,9 +8,9 @@ import pytest
 from textual.widgets import Input
 
 from cockpit.contract.errors import CockpitError
+from cockpit.services.recipe.field_check import DraftFields
 from cockpit.ui import actions
-from cockpit.ui.backend.summary import Draft
-from cockpit.ui.dashboard.screen import FlightDeck
+from cockpit.ui.dashboard.screen import Dashboard
 from cockpit.ui.experiments.new_experiment import NewExperimentScreen
 from cockpit.ui.wizard.screen import WizardScreen
 from tests.support.ui.drive import LARGE, SMALL, fly
@@ -33,7 +33,7 @@ async def test_the_palette_finds_and_does(tmp_path: Path, key: str) -> None:
         await cockpit.until("no action holds these words")
         await cockpit.press("enter")
         await cockpit.press("escape")
-        assert isinstance(cockpit.screen, FlightDeck)
+        assert isinstance(cockpit.screen, Dashboard)
 
 
 async def test_the_palette_moves_with_the_arrows(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ async def test_a_decision_needs_its_reason(tmp_path: Path, down: int, status: st
 async def test_a_decision_can_be_put_off(tmp_path: Path) -> None:
     async with fly(build("finished", tmp_path)) as cockpit:
         await cockpit.press("c", *"never", "escape")
-        assert isinstance(cockpit.screen, FlightDeck)
+        assert isinstance(cockpit.screen, Dashboard)
         assert cockpit.backend.asked == []
 
 
@@ -80,10 +80,20 @@ async def test_the_form_makes_a_draft(tmp_path: Path, size: tuple[int, int]) -> 
         await cockpit.press("enter")
         await cockpit.until(lambda: cockpit.backend.asked)
         draft = cockpit.backend.asked[0][1]
-        assert draft == Draft(
+        assert draft == DraftFields(
             cockpit.backend.techniques()[1], "longer", "exp_0002", "", ("max_steps=200", "peft.r=16"), False
         )
         await cockpit.until("exp_0001 is a draft: l launches it")
+
+
+async def test_what_a_short_name_stands_for_is_said_below_the_settings(tmp_path: Path) -> None:
+    async with fly(build("finished", tmp_path)) as cockpit:
+        await cockpit.press("n")
+        await cockpit.until("New experiment")
+        cockpit.app.screen.query_one("#settings", Input).value = "lr=1e-5 max_steps=20 bs=4"
+        await cockpit.until("lr is learning_rate; bs is per_device_train_batch_size")
+        cockpit.app.screen.query_one("#settings", Input).value = "max_steps=20"
+        await cockpit.until(lambda: "learning_rate" not in cockpit.text)
 
 
 async def test_what_is_wrong_stands_below_its_field_and_has_the_focus(tmp_path: Path) -> None:
@@ -100,7 +110,7 @@ async def test_what_is_wrong_stands_below_its_field_and_has_the_focus(tmp_path: 
         await cockpit.press("enter")
         await cockpit.until("the held-out set overlaps. Take other data.")
         await cockpit.press("escape")
-        assert isinstance(cockpit.screen, FlightDeck)
+        assert isinstance(cockpit.screen, Dashboard)
 
 
 async def test_after_a_discard_the_next_hypothesis_branches_from_the_parent(tmp_path: Path) -> None:
@@ -121,7 +131,7 @@ async def test_the_wizard_is_one_key_away_from_the_form(tmp_path: Path) -> None:
         await cockpit.until(lambda: isinstance(cockpit.screen, WizardScreen))
         await cockpit.until("What the log says")
         await cockpit.press("escape")
-        assert isinstance(cockpit.screen, FlightDeck)
+        assert isinstance(cockpit.screen, Dashboard)
 
 
 async def test_in_an_empty_workspace_the_baseline_comes_first(tmp_path: Path) -> None:
@@ -149,7 +159,7 @@ async def test_help_scrolls_and_filters(tmp_path: Path, size: tuple[int, int]) -
         await cockpit.press("G")
         await cockpit.until("The mouse works")
         await cockpit.press("escape")
-        assert isinstance(cockpit.screen, FlightDeck)
+        assert isinstance(cockpit.screen, Dashboard)
 
 
 async def test_the_method_log_opens_at_its_end_and_is_shown_whole(tmp_path: Path) -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from cockpit.ui.dashboard.screen import FlightDeck
-from cockpit.ui.run.screen import ItemScreen, RunScreen
+from cockpit.ui.dashboard.screen import Dashboard
+from cockpit.ui.run.item import ItemScreen
+from cockpit.ui.run.screen import RunScreen
 from cockpit.ui.run.tabs import TABS
 from tests.support.ui.drive import LARGE, SMALL, Cockpit, fly
 from tests.support.ui.gallery import build
@@ -51,7 +52,7 @@ async def test_an_item_whole(tmp_path: Path) -> None:
         await cockpit.press("escape", "escape")
         assert isinstance(cockpit.screen, RunScreen)
         await cockpit.press("escape", "escape")
-        assert isinstance(cockpit.screen, FlightDeck)
+        assert isinstance(cockpit.screen, Dashboard)
 
 
 @SIZES

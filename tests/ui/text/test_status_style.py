@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 from tests.support.ui.drive import LARGE, SMALL, fly
 from tests.support.ui.gallery import FACES, build
@@ -83,4 +84,5 @@ async def test_a_screen_of_any_size_is_drawn(tmp_path: Path, size: tuple[int, in
         for _ in range(7):
             await cockpit.press("tab")
         await cockpit.press("escape", "question_mark", "escape", "m", "escape")
-        assert all(len(row) <= size[0] * 2 for row in cockpit.rows)
+        assert len(cockpit.rows) == size[1]
+        assert [row for row in cockpit.rows if cell_len(row) > size[0]] == []

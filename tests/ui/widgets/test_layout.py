@@ -7,7 +7,9 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cockpit.ui.widgets.deck_layout import PANES, Box, Need, chart_boxes, deck, is_wide, run
+from cockpit.ui.dashboard.layout import PANES, Need, dashboard_places
+from cockpit.ui.run.layout import run_places
+from cockpit.ui.widgets.places import Box, chart_boxes, is_wide
 
 SIDES = st.integers(1, 300)
 NEEDS = st.builds(
@@ -32,7 +34,7 @@ def _apart(boxes: list[Box]) -> bool:
 
 @given(SIDES, SIDES, NEEDS)
 def test_panes_stay_on_the_screen_and_never_lie_over_each_other(width: int, height: int, need: Need) -> None:
-    boxes = deck(width, height, need)
+    boxes = dashboard_places(width, height, need)
     for box in boxes.values():
         assert box.width <= 0 or box.height <= 0 or (box.x >= 0 and box.x + box.width <= width)
         assert box.width <= 0 or box.height <= 0 or (box.y >= 0 and box.y + box.height <= height)
@@ -43,7 +45,7 @@ def test_panes_stay_on_the_screen_and_never_lie_over_each_other(width: int, heig
 def test_from_80x24_on_the_chosen_pane_the_tree_and_the_bars_are_in_sight(
     width: int, height: int, need: Need
 ) -> None:
-    boxes = deck(width, height, need)
+    boxes = dashboard_places(width, height, need)
     for name in ("title", "hardware", "keys"):
         assert boxes[name].height == 1
     if need.alone:
@@ -58,17 +60,17 @@ def test_from_80x24_on_the_chosen_pane_the_tree_and_the_bars_are_in_sight(
 
 
 def test_at_80x24_a_chart_has_room_to_be_read() -> None:
-    assert deck(80, 24, Need(experiments=3)).get("charts", Box(0, 0, 0, 0)).height >= 10
+    assert dashboard_places(80, 24, Need(experiments=3)).get("charts", Box(0, 0, 0, 0)).height >= 10
 
 
 def test_many_experiments_leave_room_for_the_run() -> None:
-    assert deck(80, 24, Need(experiments=50))["charts"].height >= 6
-    assert deck(160, 45, Need(experiments=50, findings=30))["decided"].height >= 5
+    assert dashboard_places(80, 24, Need(experiments=50))["charts"].height >= 6
+    assert dashboard_places(160, 45, Need(experiments=50, findings=30))["decided"].height >= 5
 
 
 @given(SIDES, st.integers(4, 200), st.sampled_from(["charts", "answers", "log"]), st.integers(3, 6))
 def test_the_run_screens_boxes_stay_apart(width: int, height: int, tab: str, header: int) -> None:
-    assert _apart(list(run(width, height, tab=tab, header=header).values()))
+    assert _apart(list(run_places(width, height, tab=tab, header=header).values()))
 
 
 @given(SIDES, SIDES, st.integers(0, 40))

@@ -19,13 +19,13 @@ from cockpit.core.recipe.memory import Device
 from cockpit.services.recipe import fit
 from cockpit.services.smoke import run
 from cockpit.services.wizard.page import Page
-from cockpit.services.wizard.wizard import MOVE, SETUP, Wizard
+from cockpit.services.wizard.wizard import Wizard
 from cockpit.ui.app import CockpitApp
 from cockpit.ui.backend.local import LocalBackend
 from cockpit.ui.text.glyphs import UNICODE
 from cockpit.ui.wizard.screen import WizardScreen
 from tests.core.recipe.test_memory import SMOL
-from tests.services.wizard.test_wizard import settled, to
+from tests.services.wizard.test_wizard import EXPERIMENT, SETUP, settled, to
 from tests.support.standin_workspace import Behave
 
 Given = tuple[Path, str, str]
@@ -58,7 +58,10 @@ class StillWizard(Wizard):
         page = super().page()
         lines = tuple(_still(text, self.home) for text in page.lines)
         return replace(
-            page, lines=lines, default=_still(page.default, self.home), twin=_still(page.twin, self.home)
+            page,
+            lines=lines,
+            default=_still(page.default, self.home),
+            cli_equivalent=_still(page.cli_equivalent, self.home),
         )
 
 
@@ -83,7 +86,7 @@ def shown(root: Path, home: Path) -> tuple[CockpitApp, Callable[[Pilot[Any]], An
 @pytest.mark.parametrize(
     ("step", "size"),
     [
-        *(pytest.param(step, SMALL, id=f"{step}-80x24") for step in (*SETUP, *MOVE)),
+        *(pytest.param(step, SMALL, id=f"{step}-80x24") for step in (*SETUP, *EXPERIMENT)),
         *(pytest.param(step, LARGE, id=f"{step}-160x45") for step in WIDE_TOO),
     ],
 )

@@ -110,6 +110,9 @@ def test_a_job_runs_to_its_end_through_the_same_folder(ws: Cli) -> None:
     until(lambda: state(ws, id_) == "finished")
     assert "began at 0" in attempt.log.read_text()
     assert ws.json("show", id_)["status"] == "evaluated"
+    log = Workspace(ws.root).layout.methodlog
+    until(lambda: f"verdict · {id_}" in log.read_text())  # the job itself wrote it: nobody waits here
+    assert log.read_text().count(f"verdict · {id_}") == 1
 
 
 def test_a_pending_job_says_why_and_is_cancelled_at_once(ws: Cli, cluster: Cluster) -> None:

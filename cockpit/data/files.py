@@ -1,0 +1,288 @@
+"""Data files of every kind, a row at a time: what is good is read, what is bad is named with its place.
+
+    for line, row in iter_rows("train.jsonl"): …     # memory stays that of the largest row
+    rows = Rows("train.jsonl")                       # read anew each time it is gone over
+
+What a file is, its content says first (gzip, Parquet, a pointer of Git LFS), then its name.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import msgspec
+
+from cockpit.contract.errors import CockpitError
+from cockpit.data import arrow_rows, json_rows
+from cockpit.data.rows import Row
+
+Numbered = Iterator[tuple[int, Row]]
+_BOM = b"\xef\xbb\xbf"
+_HEAD = 4096
+_PACKED = (".zst", ".zip", ".xz", ".bz2", ".tar", ".7z")
+_PASSAGE_LINES = 200
+_DELIMITERS = ",;\t|"
+_ONE_A_LINE = "Give a JSONL file, one JSON object a line."
+_decode = msgspec.json.Decoder().decode
+
+# What a file is by its first bytes, where it is no data: what is said of it, and what to do.
+_OTHER: tuple[tuple[re.Pattern[bytes], str, str], ...] = (
+    (
+        re.compile(rb"version https://git-lfs"),
+        "this is a pointer of Git LFS: the file itself was not fetched",
+        "Fetch it: git lfs pull.",
+    ),
+    (re.compile(rb"\xff\xfe|\xfe\xff"), "this file is UTF-16", "Save it as UTF-8."),
+    (
+        re.compile(rb"PK\x03\x04"),
+        "this is a zip archive (or an Excel sheet)",
+        "Unpack it, or save it as CSV.",
+    ),
+    (re.compile(rb"\s*<(!doctype|html)", re.I), "this is a web page, not data", "Fetch the file itself."),
+    (re.compile(rb"\s*<\?xml"), "this is XML", _ONE_A_LINE),
+)
+_YAML = re.compile(rb"(---\s|- \S|[A-Za-z_]\w*:\s)")
+
+
+class Rows:
+    """The rows of a file, read anew each time they are gone over, so that none of them is kept."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._length: int | None = None
+
+    def __iter__(self) -> Iterator[Row]:
+        number = 0
+        for _, row in iter_rows(self.path):
+            number += 1
+            yield row
+        self._length = number
+
+    def __len__(self) -> int:
+        if self._length is None:
+            self._length = sum(1 for _ in iter_rows(self.path))
+        return self._length
+
+
+def load_rows(path: str | Path) -> list[Row]:
+    """Return every row of a data file; at least one. Raises CockpitError naming the file and, for a line, the line."""
+    rows = [row for _, row in iter_rows(path)]
+    if not rows:
+        raise CockpitError("this data file is empty", "Give a file with at least one row.", file=path)
+    return rows
+
+
+def iter_rows(path: str | Path) -> Numbered:
+    """Yield line number (or place, from 1) and row of a data file. Raises CockpitError."""
+    place = Path(path).expanduser()
+    try:
+        if place.is_dir():
+            raise CockpitError("this is a folder, not a data file", "Name a JSONL file in it.", file=place)
+        yield from reader(place)[1]
+    except FileNotFoundError:
+        raise CockpitError("there is no such data file", "Correct the path.", file=place) from None
+    except OSError as error:
+        raise CockpitError(
+            f"the data file can't be read: {error.strerror or error}", "Check its rights.", file=place
+        ) from error
+
+
+def reader(path: Path) -> tuple[str, Numbered]:
+    """Return the kind of a file and its rows. Raises CockpitError for what holds no rows."""
+    try:
+        with path.open("rb") as handle:
+            head = handle.read(_HEAD)
+    except FileNotFoundError:
+        raise CockpitError("there is no such data file", "Correct the path.", file=path) from None
+    except OSError as error:
+        raise CockpitError(
+            f"the data file can't be read: {error.strerror or error}", "Check its rights.", file=path
+        ) from error
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    packed = head.startswith(b"\x1f\x8b") or suffixes[-1:] == [".gz"]
+    if packed:
+        head = _unpacked(path)
+        suffixes = [suffix for suffix in suffixes if suffix != ".gz"]
+    last = suffixes[-1] if suffixes else ""
+    for pattern, why, mend in _OTHER:
+        if pattern.match(head):
+            raise CockpitError(why, mend, file=path)
+    if last in _PACKED:
+        raise CockpitError(f"a {last} file can't be read as it is", "Unpack it first.", file=path)
+    if head.startswith(b"PAR1") or last == ".parquet":
+        return "parquet", arrow_rows.parquet(path)
+    if last == ".arrow":
+        return "arrow", arrow_rows.arrow([path])
+    kind, rows = _of_text(path, head.removeprefix(_BOM), last, packed=packed)
+    return (f"{kind}.gz" if packed else kind), rows
+
+
+def _of_text(path: Path, head: bytes, suffix: str, *, packed: bool) -> tuple[str, Numbered]:
+    if suffix in (".txt", ".md"):
+        return "text", _passages(path, packed=packed)
+    if suffix in (".csv", ".tsv"):
+        return suffix[1:], _csv(path, "\t" if suffix == ".tsv" else ",", packed=packed)
+    begin = head.lstrip()
+    named_lines = suffix in (".jsonl", ".ndjson")
+    if begin.startswith(b"[") and (not named_lines or begin[1:].lstrip()[:1] in (b"{", b"")):
+        return "json", json_rows.rows(lambda: _text(path, packed=packed), path)
+    if begin.startswith(b"{") and not _begins_with_a_row(path, packed=packed, alone=named_lines):
+        return "json", json_rows.rows(lambda: _text(path, packed=packed), path)
+    return "jsonl", _lines(path, packed=packed)
+
+
+def _begins_with_a_row(path: Path, *, packed: bool, alone: bool) -> bool:
+    """Whether the first line is a whole object (or wrong in its midst); `alone`: even where nothing follows."""
+    with _bytes(path, packed=packed) as handle:
+        first = next((line for line in handle if line.strip()), b"").removeprefix(_BOM).rstrip()
+        more = any(line.strip() for line in handle)
+    try:
+        json.loads(first)
+    except (ValueError, RecursionError) as error:
+        extra = getattr(error, "msg", "") == "Extra data"
+        return not extra and getattr(error, "pos", 0) < len(first.decode("utf-8", "replace"))
+    return more or alone
+
+
+def _bytes(path: Path, *, packed: bool) -> BinaryIO:
+    return cast("BinaryIO", gzip.open(path, "rb")) if packed else path.open("rb")
+
+
+def _text(path: Path, *, packed: bool) -> io.TextIOWrapper:
+    return io.TextIOWrapper(_bytes(path, packed=packed), encoding="utf-8-sig", newline="")
+
+
+def _unpacked(path: Path) -> bytes:
+    try:
+        with gzip.open(path, "rb") as handle:
+            return handle.read(_HEAD)
+    except (OSError, EOFError) as error:
+        raise _broken_gzip(path, error) from None
+
+
+def _broken_gzip(path: Path, error: Exception) -> CockpitError:
+    return CockpitError(f"this is not a whole gzip file: {error}", "Unpack or fetch it anew.", file=path)
+
+
+def _lines(path: Path, *, packed: bool) -> Numbered:
+    with _bytes(path, packed=packed) as handle:
+        try:
+            for number, raw in enumerate(handle, 1):
+                raw = raw.removeprefix(_BOM) if number == 1 else raw
+                if raw and not raw.isspace():
+                    yield number, json_rows.as_row(_json_of(raw, path, number), path, number)
+        except (gzip.BadGzipFile, EOFError) as error:
+            raise _broken_gzip(path, error) from None
+
+
+def _json_of(raw: bytes, path: Path, number: int) -> object:
+    try:
+        return _decode(raw)
+    except (msgspec.DecodeError, RecursionError):
+        pass  # the library below takes NaN too, and says what is wrong
+    try:
+        return json.loads(raw.decode())  # bytes would be guessed to be UTF-16 now and then
+    except UnicodeDecodeError:
+        shown = json_rows.shown(raw[:40].decode("latin-1"))
+        raise CockpitError(
+            f"this line is not UTF-8 text ({shown})", _ONE_A_LINE, file=path, line=number
+        ) from None
+    except ValueError as error:
+        raise _not_json(raw, error, path, number) from None
+    except RecursionError:
+        raise CockpitError(
+            "this line is nested too deeply", "Mend or remove the line.", file=path, line=number
+        ) from None
+
+
+def _not_json(raw: bytes, error: ValueError, path: Path, number: int) -> CockpitError:
+    shown = json_rows.shown(raw[:80].decode("utf-8", "replace").strip())
+    reason = getattr(error, "msg", str(error))
+    why, mend = f"this line is not JSON: {reason} ({shown})", "Mend or remove the line."
+    if raw.lstrip().startswith((b"{'", b"['")):
+        why, mend = f"this line is a Python literal, not JSON ({shown})", "Write each row with json.dumps."
+    elif number == 1 and _YAML.match(raw):
+        why, mend = f"this is YAML, not JSON ({shown})", _ONE_A_LINE
+    elif not raw.endswith(b"\n") and number > 1:
+        why = f"this line is not JSON: the file is cut off in its midst ({shown})"
+        mend = "Fetch the file anew, or remove the line."
+    return CockpitError(why, mend, file=path, line=number)
+
+
+def _csv(path: Path, usual: str, *, packed: bool) -> Numbered:
+    """CSV holds text only: cells that are JSON (a list of messages, say) are read as such."""
+    csv.field_size_limit(min(sys.maxsize, 1 << 31))  # the library's own limit is 128 KiB a cell
+    number = 0
+    try:
+        with _text(path, packed=packed) as handle:
+            header = handle.readline()
+            # The delimiter that the header has most of: Excel writes semicolons where a comma parts decimals.
+            delimiter = max((usual, *_DELIMITERS), key=header.count)
+            names = next(csv.reader([header], delimiter=delimiter), list[str]())
+            for cells in (table := csv.reader(handle, delimiter=delimiter)):
+                number = table.line_num + 1
+                if any(cells):
+                    yield number, _cells(names, cells, path, number)
+    except UnicodeDecodeError as error:
+        byte = error.object[error.start : error.start + 1].hex()
+        raise CockpitError(
+            f"this is not a CSV file in UTF-8: byte 0x{byte} stands after line {number or 1}",
+            "Save it as UTF-8 (it may be in Windows-1252), or give JSONL.", file=path,
+        ) from None  # fmt: skip
+    except csv.Error as error:
+        raise CockpitError(
+            f"this is not a CSV file: {error}", "Give JSONL.", file=path, line=number
+        ) from None
+    except (gzip.BadGzipFile, EOFError) as error:
+        raise _broken_gzip(path, error) from None
+
+
+def _cells(names: list[str], cells: list[str], path: Path, number: int) -> Row:
+    if any(cells[len(names) :]):
+        raise CockpitError(
+            f"this row has {len(cells)} cells for {len(names)} columns",
+            "Quote cells that hold the delimiter, or give JSONL.", file=path, line=number,
+        )  # fmt: skip
+    padded: list[str | None] = [*cells, *[None] * (len(names) - len(cells))]
+    return {name: _cell(cell) for name, cell in zip(names, padded, strict=False)}
+
+
+def _cell(value: str | None) -> Any:
+    if value and value[0] in "[{" and value[-1] in "]}":
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            return value
+    return value
+
+
+def _passages(path: Path, *, packed: bool) -> Numbered:
+    """Plain text: blank lines part the passages; a file without them gives a row for every so many lines."""
+    passage: list[str] = []
+    start = number = 1
+    try:
+        with _text(path, packed=packed) as handle:
+            for number, line in enumerate(handle, 1):
+                if line.strip():
+                    start = start if passage else number
+                    passage.append(line)
+                if passage and (not line.strip() or len(passage) >= _PASSAGE_LINES):
+                    yield start, {"text": "".join(passage).strip()}
+                    passage = []
+            if passage:
+                yield start, {"text": "".join(passage).strip()}
+    except UnicodeDecodeError:
+        raise CockpitError(
+            "this file is not UTF-8 text", "Save it as UTF-8.", file=path, line=number
+        ) from None
+
+
+__all__ = ["Numbered", "Rows", "iter_rows", "load_rows", "reader"]

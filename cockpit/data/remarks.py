@@ -1,0 +1,57 @@
+"""What is to be said of rows beside their shape: tools, pictures and ratings change what an answer's text is worth."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from cockpit.data.columns import Column, Columns
+from cockpit.data.messages import messages_in
+from cockpit.data.numbers import is_rating
+
+# Placeholders of the field's vision and audio formats; HTML's own img has attributes.
+_MEDIA = re.compile(r"<(image|video|audio)>|<img>[^<]*</img>|<\|?(image|video|audio)(_pad)?\|>")
+_LOOKED_AT = 200
+_SHARE = 0.1
+"""Of the rows: fewer with a placeholder are likely to speak of one."""
+
+
+def remarks(roles: Mapping[str, str], unused: Iterable[str], columns: Columns) -> tuple[list[str], str]:
+    """What a person must know of rows that are read so, and why no program can check their answers, if so."""
+    notes: list[str] = []
+    unchecked = ""
+    used = [columns[name] for name in roles.values() if name in columns]
+    if "tools" in roles or any(_calls(column) for column in used):
+        unchecked = "answers call tools"
+    for name in unused:
+        column = columns[name]
+        if column.is_mostly("text") and all(is_rating(value) for value in column.values):
+            notes.append(
+                f"`{name}` holds ratings as text ({str(column.values[0])[:12]!r}), which are not read: "
+                "write them as numbers, or as yes and no in a column `label`."
+            )
+            unchecked = "answers are rated, so not all of them are right"
+    shown = max((_share(column) for column in used), default=0.0)
+    if shown >= _SHARE:
+        notes.append(
+            f"{shown:.0%} of the rows speak of an image, a video or a sound by its placeholder: these trainers learn "
+            "text alone, so the model would learn to answer without seeing it."
+        )
+        unchecked = "answers are about an image, a video or a sound"
+    return notes, unchecked
+
+
+def _share(column: Column) -> float:
+    looked = column.values[:_LOOKED_AT]
+    return sum(any(_MEDIA.search(text) for text in _of(value)) for value in looked) / max(1, len(looked))
+
+
+def _of(value: object) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    return [str(turn["content"]) for turn in messages_in(value) or []]
+
+
+def _calls(column: Column) -> bool:
+    found = (messages_in(value) for value in column.values[:_LOOKED_AT] if not isinstance(value, str))
+    return any("tool_calls" in turn for turns in found for turn in turns or [])

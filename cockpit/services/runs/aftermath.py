@@ -1,0 +1,112 @@
+"""What a run sets off beside it and at its end: each a process of our own, started by its name.
+
+The supervisor stays small: it knows neither the method log nor the spot check, and what goes wrong in them is said in
+its log and changes nothing about the run.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from cockpit.contract.layout import AttemptLayout
+from cockpit.contract.reader import last_event
+from cockpit.services.system import spawn
+
+CATCH_UP = "cockpit.services.experiments.catch_up"
+SPOT_CHECK = "cockpit.services.spotcheck.auto"
+CATCH_UP_S = 300.0  # then it goes on alone; under Slurm it ends with the job
+FIRST_LOOK_S = 30.0  # between two looks at a run beside it; doubled each time
+
+Say = Callable[[str], None]
+
+
+def place_of(layout: AttemptLayout) -> tuple[Path, str] | None:
+    """Return the workspace and the experiment that an attempt belongs to; None for a smoke run or a bare folder."""
+    workspace, attempts = spawn.workspace_of(layout.root), layout.root.parent
+    if attempts.name != "attempts" or not (workspace / "cockpit.toml").is_file():
+        return None
+    return workspace, attempts.parent.name
+
+
+def write_down(layout: AttemptLayout, say: Say) -> None:
+    """Bring the run's verdict and findings into the method log, and make the spot check that it calls for."""
+    place = place_of(layout)
+    if place is not None:
+        workspace, experiment = place
+        run(layout, CATCH_UP, [str(workspace), experiment], within_s=CATCH_UP_S, say=say)
+
+
+def run(layout: AttemptLayout, module: str, arguments: Sequence[str], *, within_s: float, say: Say) -> None:
+    """Run one of our modules and wait for its end, at most `within_s` seconds. Never raises; says what went wrong."""
+    try:
+        process = _start(module, arguments)
+        code = process.wait(within_s)
+    except OSError as error:
+        say(f"{module} could not be started: {error.strerror or error}")
+    except subprocess.TimeoutExpired:
+        say(f"{module} is not done after {within_s:.0f} s; it goes on alone")
+    else:
+        if code:
+            say(f"{module} of {layout.root} failed (exit code {code})")
+
+
+class Beside:
+    """Looks at a run while it goes on: one whose mini-evals all scored 0 may learn what the verifier never accepts."""
+
+    def __init__(self, layout: AttemptLayout, say: Say) -> None:
+        self._layout = layout
+        self._say = say
+        self._place = place_of(layout)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._size = 0
+        self._next = time.monotonic()
+        self._pause = FIRST_LOOK_S
+
+    def look(self) -> None:
+        """Start the spot check where the newest mini-eval calls for one; cheap where nothing was written since."""
+        if self._place is None or time.monotonic() < self._next:
+            return
+        try:
+            size = self._layout.events.stat().st_size
+        except OSError:
+            return
+        if size == self._size:
+            return
+        self._size = size
+        if (last_event(self._layout.events, "mid_eval") or {}).get("best_score") != 0.0:
+            return
+        self.end()
+        workspace, experiment = self._place
+        try:
+            self._process = _start(SPOT_CHECK, [str(workspace), experiment, "--beside"])
+        except OSError as error:
+            self._say(f"the spot check could not be started: {error.strerror or error}")
+        self._next = time.monotonic() + self._pause
+        self._pause *= 2
+
+    def end(self) -> None:
+        """End a check that is still going on: it is none of the processes that the trainer left behind."""
+        process, self._process = self._process, None
+        if process is not None and process.poll() is None:
+            with suppress(OSError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _start(module: str, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", module, *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=sys.stderr,
+        stderr=sys.stderr,
+        cwd="/",
+        env=spawn.child_environment(),
+        start_new_session=True,
+    )

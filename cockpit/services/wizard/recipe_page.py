@@ -1,0 +1,148 @@
+"""The wizard's recipe page: every setting with its range, what the data suggests, what differs from the parent."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import TYPE_CHECKING
+
+from cockpit.contract.errors import CockpitError
+from cockpit.services.wizard.page import Page, Pick
+
+if TYPE_CHECKING:
+    from cockpit.contract.recipe import Recipe
+    from cockpit.services.wizard.session import WizardSession
+
+
+def recipe_of(session: WizardSession) -> Recipe:
+    """The recipe with the settings changed so far, resolved. Raises CockpitError naming field, value and range."""
+    from cockpit.services.recipe import drafts
+
+    s = session.state
+    return drafts.resolve(
+        session.ws, drafts.Wish(technique=s.technique, overrides=s.settings, parent=s.parent or None)
+    )
+
+
+def recipe_page(session: WizardSession) -> Page:
+    from cockpit.core.recipe import recipes
+    from cockpit.core.recipe.settings import shown
+
+    recipe = recipe_of(session)
+    weights = f"LoRA, rank {recipe.peft.r}" if recipe.peft else "full weights"
+    lines = [f"{recipe.technique.upper()}, {weights}, on {recipe.model.name_or_path}", ""]
+    picks: list[Pick] = []
+    for choice in recipes.choices(recipe):
+        name = choice.field.removeprefix("trainer.")
+        value = choice.value if isinstance(choice.value, str) else shown(choice.value)
+        about = f"{name}: {choice.says}. Allowed: {choice.allowed}. " if choice.allowed else f"{name}. "
+        about += f"Default: {shown(choice.default)}. From: {choice.source}. Empty: the default again"
+        picks.append(Pick(len(lines), name, value, about))
+        changed = "" if choice.value == choice.default else f" (default {shown(choice.default)})"
+        lines.append(f"{name} = {shown(choice.value)}{changed}")
+        lines.append(f"    {choice.says}; {choice.allowed}; {choice.source}")
+    lines += [f"! {why}" for name, why in recipe.reasons.items() if not name.startswith("trainer.")]
+    fitting = suggestions(session, recipe)
+    if fitting:
+        lines += [
+            "",
+            "From your data (`suggested` takes them):",
+            *(f"  {text}  {why}" for text, why in fitting),
+        ]
+    said = recipes.advice(recipe)
+    lines += ["", *(f"! {text}" for text in said)] if said else []
+    lines += _against_parent(session, recipe) + _against_log(session, recipe)
+    changed = "".join(f" {shlex.quote(text)}" for text in session.state.settings)
+    return Page(
+        tuple(lines),
+        "NAME=VALUE changes a setting (peft=null: full weights; undo; suggested); empty goes on",
+        optional=True,
+        cli_equivalent=f"cockpit new {session.state.technique}{changed}",
+        picks=tuple(picks),
+    )
+
+
+def suggestions(session: WizardSession, recipe: Recipe) -> list[tuple[str, str]]:
+    """Settings that the data's own lengths ask for, as overrides with the reason."""
+    from cockpit.contract.techniques import GROUPED
+
+    if not recipe.data.train:
+        return []
+    session.state.data = session.state.data or recipe.data.train
+    session.state.model = session.state.model or recipe.model.name_or_path
+    seen = session.inspection()
+    if not seen.profile.lengths.n:
+        return []
+    if recipe.technique in GROUPED:
+        return []  # how long the model answers is not in the data
+    now, enough = recipe.trainer.get("max_length"), seen.enough
+    about = "" if seen.measured.unit == "tokens" else "about "
+    if isinstance(now, int) and enough != now and (enough > now or 4 * enough <= now):
+        return [(f"max_length={enough}", f"{about}{enough:,} tokens leave 99 % of the rows whole")]
+    return []
+
+
+def _against_parent(session: WizardSession, recipe: Recipe) -> list[str]:
+    """Only the settings that differ from the parent's recipe."""
+    from cockpit.contract.recipe import Recipe
+
+    parent = session.state.parent
+    if not parent or parent == "exp_0000":
+        return []
+    try:
+        other = Recipe.load(session.ws.layout.experiment(parent).draft)
+    except CockpitError:
+        return []
+    mine, theirs = flat(recipe), flat(other)
+    names = sorted({*mine, *theirs})
+    rows = [
+        f"  {n}: {theirs.get(n, '-')} -> {mine.get(n, '-')}" for n in names if mine.get(n) != theirs.get(n)
+    ]
+    return ["", f"Against {parent}:", *(rows or ["  nothing differs"])]
+
+
+def flat(recipe: Recipe) -> dict[str, str]:
+    """The settings that a diff is about, as dotted names with JSON values."""
+    skipped = {"experiment_id", "attempt", "parent", "hypothesis", "v", "reasons"}
+    found: dict[str, str] = {}
+
+    def walk(prefix: str, value: object) -> None:
+        if isinstance(value, dict):
+            for key, part in value.items():  # pyright: ignore[reportUnknownVariableType]
+                walk(f"{prefix}.{key}" if prefix else str(key), part)  # pyright: ignore[reportUnknownArgumentType]
+        elif value is not None:
+            found[prefix.removeprefix("trainer.")] = json.dumps(value, default=str)
+
+    walk("", recipe.model_dump(mode="json", exclude=skipped))
+    return found
+
+
+def _against_log(session: WizardSession, recipe: Recipe) -> list[str]:
+    from cockpit.services.experiments import precheck
+
+    found = precheck.concerns(session.ws, recipe)
+    return ["", "The log says:", *(f"! {c.headline}. {c.mend}" for c in found)] if found else []
+
+
+def take_recipe(session: WizardSession, value: str, reason: str) -> bool:
+    from cockpit.core.recipe import aliases, recipes
+
+    if not value or value == "go":
+        recipe_of(session)
+        return True
+    before = list(session.state.settings)
+    if value == "suggested":
+        value = shlex.join(text for text, _ in suggestions(session, recipe_of(session)))
+        if not value:
+            raise CockpitError("the data suggests no other setting", "Go on.")
+    given, technique = ([] if value == "undo" else shlex.split(value)), session.state.technique
+    recipes.named_overrides([text for text in given if not text.endswith("=")], technique)
+    session.state.settings = before[:-1] if value == "undo" else aliases.changed(before, given, technique)
+    try:
+        recipe_of(session)
+    except CockpitError:
+        session.state.settings = before
+        raise
+    for note in aliases.notes_on(given, technique):
+        session.tell(f"{note}.")
+    return False

@@ -1,0 +1,92 @@
+"""What a smoke run said of an experiment, as it is kept: the newest verdict, and whether it is about this recipe."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from cockpit.contract import atomic
+from cockpit.contract.errors import CockpitError
+from cockpit.contract.layout import AttemptLayout, ExperimentLayout
+from cockpit.contract.values import number
+from cockpit.core.smoke.verdict import SmokeVerdict
+from cockpit.services.workspace.workspace import Workspace
+
+if TYPE_CHECKING:
+    from cockpit.contract.recipe import Recipe
+
+VERDICT = "verdict.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Smoke:
+    """One finished smoke run: its verdict, what was measured, where it lies, and whether it is about this recipe."""
+
+    verdict: SmokeVerdict
+    folder: Path
+    step_time: float | None
+    seconds: float | None
+    peak_bytes: int | None
+    current: bool
+
+    @property
+    def opens(self) -> bool:
+        """Whether the gate is open: green, and for the recipe as it stands."""
+        return self.verdict.green and self.current
+
+
+def last(ws: Workspace, experiment_id: str) -> Smoke | None:
+    """The newest smoke run that was judged, or None; `current` says whether the recipe is still the same."""
+    from cockpit.contract.recipe import Recipe
+
+    layout = ws.layout.experiment(experiment_id)
+    attempt = latest(layout)
+    value = atomic.read_json(attempt.root / VERDICT) if attempt is not None else None
+    if attempt is None or not isinstance(value, dict):
+        return None
+    fields = cast("dict[str, Any]", value)
+    try:
+        current = fields.get("recipe") == fingerprint(Recipe.load(layout.draft))
+    except CockpitError:
+        current = False
+    verdict = SmokeVerdict.from_dict(fields)
+    return Smoke(
+        verdict,
+        attempt.root,
+        number(fields.get("step_time")),
+        number(fields.get("seconds")),
+        int(fields["peak_bytes"]) if fields.get("peak_bytes") else None,
+        current,
+    )
+
+
+def folder(layout: ExperimentLayout) -> Path:
+    """Where an experiment's smoke runs lie, numbered."""
+    return layout.root / "smoke"
+
+
+def latest(layout: ExperimentLayout) -> AttemptLayout | None:
+    """The newest smoke run of the experiment, or None."""
+    made = numbers(layout)
+    return AttemptLayout(folder(layout) / f"{made[-1]:03d}") if made else None
+
+
+def numbers(layout: ExperimentLayout) -> list[int]:
+    """Return the numbers of its smoke runs, in order."""
+    try:
+        return sorted(int(path.name) for path in folder(layout).iterdir() if path.name.isdigit())
+    except OSError:
+        return []
+
+
+def fingerprint(recipe: Recipe) -> str:
+    """What a verdict is about: everything of the recipe but its words and the attempt's number."""
+    kept = recipe.model_dump(
+        mode="json", exclude={"attempt", "hypothesis", "parent", "experiment_id", "report_to", "reasons"}
+    )
+    kept["mid_eval"].pop("baseline", None)
+    kept["resources"].pop("cuda_visible_devices", None)  # which GPU was free says nothing of the recipe
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,82 @@
+"""The experiments among each other: as a tree, against their parents, and in the line of those that wait."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+from cockpit.contract import atomic
+from cockpit.contract.layout import WorkspaceLayout
+from cockpit.core.scores import compare
+from cockpit.services.workspace.view import ExperimentView
+
+
+def arrange(views: list[ExperimentView]) -> list[ExperimentView]:
+    """The tree: parents before children, each with its delta against its parent."""
+    return _as_tree(_with_deltas(views))
+
+
+def queue_folder(layout: WorkspaceLayout) -> Path:
+    """Where those that wait to be launched stand in line, a file each."""
+    return layout.private / "queue"
+
+
+def queue_files(layout: WorkspaceLayout) -> list[Path]:
+    """Their files, the first in line first."""
+    try:
+        names = os.listdir(queue_folder(layout))
+    except OSError:
+        return []
+    return [queue_folder(layout) / n for n in sorted(names) if n.endswith(".json") and n[0].isdigit()]
+
+
+def with_places(views: list[ExperimentView], line: list[Path]) -> list[ExperimentView]:
+    """Say of drafts that wait where in line they stand, and for what."""
+    if not line:
+        return views
+    places = {path.stem.partition("-")[2]: (number, path) for number, path in enumerate(line, 1)}
+    result: list[ExperimentView] = []
+    for view in views:
+        if view.id in places and view.attempt is None:
+            number, path = places[view.id]
+            value: Any = atomic.read_json(path)
+            why = str(cast("dict[str, Any]", value).get("why") or "") if isinstance(value, dict) else ""
+            note = f"queued: {why}" if number == 1 and why else f"queued: number {number} in line"
+            view = replace(view, queued=number, note=note)
+        result.append(view)
+    return result
+
+
+def _with_deltas(views: Iterable[ExperimentView]) -> list[ExperimentView]:
+    by_id = {view.id: view for view in views}
+    scored = Counter(view.sweep for view in by_id.values() if view.sweep and view.score is not None)
+    result: list[ExperimentView] = []
+    for view in by_id.values():
+        parent = by_id.get(view.parent or "")
+        if view.score is not None and parent is not None and parent.score is not None:
+            view = replace(view, delta=compare(view.score, parent.score, tried=scored[view.sweep] or 1))
+        result.append(view)
+    return result
+
+
+def _as_tree(views: list[ExperimentView]) -> list[ExperimentView]:
+    """Depth-first, parents before children; one whose parent is gone stands at the top."""
+    ids = {view.id for view in views}
+    below: dict[str | None, list[ExperimentView]] = {}
+    for view in views:
+        parent = view.parent if view.parent in ids and view.parent != view.id else None
+        below.setdefault(parent, []).append(view)
+    ordered: list[ExperimentView] = []
+    stack = [(view, 0) for view in reversed(below.get(None, []))]
+    while stack:
+        view, depth = stack.pop()
+        children = below.pop(view.id, [])
+        ordered.append(replace(view, depth=depth, children=tuple(child.id for child in children)))
+        stack.extend((child, depth + 1) for child in reversed(children))
+    seen = {view.id for view in ordered}
+    ordered.extend(view for view in views if view.id not in seen)  # a ring of parents: shown flat
+    return ordered

@@ -1,0 +1,118 @@
+"""One experiment as a value: its record and its latest attempt, read from the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from cockpit.contract import atomic
+from cockpit.contract.layout import AttemptLayout, ExperimentLayout
+from cockpit.core.runs.status import AttemptStatus
+from cockpit.core.scores import Delta, Score
+from cockpit.services.runs import attempts
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Committed or discarded, why, and when (epoch seconds)."""
+
+    status: str
+    reason: str
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentView:
+    """What a screen or a command shows of one experiment."""
+
+    id: str
+    parent: str | None
+    technique: str
+    lora: bool
+    hypothesis: str
+    created: float
+    status: str
+    attempt: AttemptStatus | None
+    attempt_dir: Path | None
+    model: str
+    verifier: str
+    score: Score | None = None
+    delta: Delta | None = None
+    mini_best: float | None = None
+    mini_baseline: float | None = None
+    mini_last: float | None = None
+    best_step: int | None = None
+    attempts: int = 0
+    decision: Decision | None = None
+    children: tuple[str, ...] = ()
+    depth: int = 0
+    sweep: str = ""
+    """The sweep that it belongs to; its siblings carry the same name."""
+    queued: int = 0
+    """Its place in the line of those that wait to be launched, from 1; 0 where it doesn't wait."""
+    start: str = ""
+    """The checkpoint that it goes on from, `exp_0003@40`; empty for the base model."""
+    note: str = ""
+    """Why there is no score, or anything else that needs a sentence."""
+
+
+def read(layout: ExperimentLayout, attempt: AttemptLayout | None, now: float) -> ExperimentView | None:
+    """Read the experiment as of `now` (epoch seconds); None where its record is missing or broken."""
+    record: Any = atomic.read_json(layout.record)
+    if not isinstance(record, dict):
+        return None
+    record = cast("dict[str, Any]", record)
+    facts = attempts.read(attempt, now) if attempt is not None else None
+    decision = _decision(record.get("decision"))
+    return ExperimentView(
+        id=layout.root.name,
+        parent=record.get("parent"),
+        technique=str(record.get("technique", "?")),
+        lora=bool(record.get("lora", False)),
+        hypothesis=str(record.get("hypothesis", "")),
+        created=float(record.get("created") or 0.0),
+        model=str(record.get("model", "")),
+        verifier=str(record.get("verifier", "")),
+        status=_status(record, facts, decision),
+        attempt=facts.status if facts else None,
+        attempt_dir=attempt.root if attempt else None,
+        score=facts.score if facts else None,
+        mini_best=facts.mini_best if facts else None,
+        mini_last=facts.mini_last if facts else None,
+        mini_baseline=facts.mini_baseline if facts else None,
+        best_step=facts.best_step if facts else None,
+        attempts=int(attempt.root.name) if attempt else 0,
+        decision=decision,
+        start=str(record.get("warm_start_from") or ""),
+        sweep=_sweep(record),
+        note=facts.note if facts else "",
+    )
+
+
+def _sweep(record: Mapping[str, Any]) -> str:
+    value: object = record.get("sweep")
+    return str(cast("dict[str, Any]", value).get("id", "")) if isinstance(value, dict) else ""
+
+
+def _decision(value: object) -> Decision | None:
+    if not isinstance(value, dict):
+        return None
+    fields = cast("dict[str, Any]", value)
+    return Decision(
+        str(fields.get("status")), str(fields.get("reason", "")), float(fields.get("time") or 0.0)
+    )
+
+
+def _status(record: Mapping[str, Any], facts: attempts.AttemptFacts | None, decision: Decision | None) -> str:
+    """The words of the product: draft, smoked, running, evaluated, committed, discarded, failed."""
+    if facts is None or (facts.status.state == "queued" and not facts.status.in_line):  # nothing was started
+        return "smoked" if record.get("smoke") else "draft"
+    if attempts.is_live(facts.status):
+        return "running"
+    if decision is not None:
+        return decision.status
+    if facts.score is not None or attempts.ended_well(facts.status):
+        return "evaluated"
+    return "failed"

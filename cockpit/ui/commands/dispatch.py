@@ -1,0 +1,75 @@
+"""Finds what carries out an action: the screen in front, else the group of commands that has a method of its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from cockpit.ui.commands.charts import ChartCommands
+from cockpit.ui.commands.making import MakingCommands
+from cockpit.ui.commands.moving import MovingCommands
+from cockpit.ui.commands.runs import RunCommands
+from cockpit.ui.commands.screens import ScreenCommands
+from cockpit.ui.commands.service_calls import ServiceCalls
+
+if TYPE_CHECKING:
+    from cockpit.ui.app_protocol import Cockpit
+
+GROUPS = (MovingCommands, ScreenCommands, ChartCommands, RunCommands, MakingCommands)
+"""Each has methods named after ids of the table of actions, and carries nothing else out."""
+
+
+class Commands:
+    """Carries out actions for the application and its screens."""
+
+    def __init__(self, cockpit: Cockpit) -> None:
+        self.cockpit = cockpit
+        self.services = ServiceCalls(cockpit)
+        self.charts = ChartCommands(cockpit)
+        self.screens = ScreenCommands(cockpit)
+        self.groups: Sequence[object] = (
+            MovingCommands(cockpit),
+            self.screens,
+            self.charts,
+            RunCommands(cockpit, self.services),
+            MakingCommands(cockpit),
+        )
+
+    def do(self, action_id: str) -> None:
+        """Carry out an action: `do_<id>` of the screen in front, else the common way."""
+        own: Callable[[], None] | None = getattr(self.cockpit.screen, f"do_{action_id}", None)
+        if own is not None:
+            own()
+        else:
+            self.act(action_id)
+
+    def act(self, action_id: str) -> None:
+        """Carry out an action the common way; what only another kind of screen can do does nothing."""
+        for group in self.groups:
+            method: Callable[[], None] | None = getattr(group, action_id, None)
+            if method is not None:
+                method()
+                return
+
+    def clear_reading(self) -> bool:
+        """Take the charts' reading line away; True if there was one."""
+        return self.charts.clear_reading()
+
+    def set_filter(self, words: str) -> None:
+        """List only the experiments that `words` keep."""
+        self.screens.set_filter(words)
+
+    def compare(self, ids: Sequence[str]) -> None:
+        """Open the comparison of these experiments."""
+        self.screens.compare_these(ids)
+
+    def call_service(
+        self,
+        experiment_id: str | None,
+        doing: str,
+        ask: Callable[[], str],
+        *,
+        again: Callable[[str], str] | None = None,
+    ) -> None:
+        """Run a service in a thread and say what came of it."""
+        self.services.call(experiment_id, doing, ask, again=again)

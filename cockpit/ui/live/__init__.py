@@ -1,0 +1,5 @@
+"""What keeps the state fresh: the thread that polls the workspace, the open tails, how often the screen may change.
+
+May import: `ui.backend`, `ui.messages`, `ui.state`; of `services` the live package's types.
+Start reading at `poller.py`, then `feeds.py`.
+"""

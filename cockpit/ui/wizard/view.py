@@ -1,0 +1,84 @@
+"""The wizard as lines: its steps, a page with what happened meanwhile, the choices, the keys. Values in, values out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+
+from cockpit.core.safe_text import clean
+from cockpit.ui.text.glyphs import Glyphs
+from cockpit.ui.text.lines import Line, fold, line
+from cockpit.ui.text.styles import BAD, BOLD, DIM, GOOD, KEY, PLAIN
+
+if TYPE_CHECKING:
+    from cockpit.services.wizard.page import Choice, Page
+    from cockpit.services.wizard.wizard import Place
+
+GO_ON = "\0go on"
+"""The key of the line that leaves the settings as they are; no setting's name."""
+
+
+def place_lines(places: Sequence[Place], glyphs: Glyphs, *, answers: bool) -> list[Line]:
+    """The steps, each behind, here or ahead; with `answers` what was said to those behind."""
+    marks = {"behind": (glyphs.check, GOOD), "here": (glyphs.cursor, BOLD), "ahead": (" ", DIM)}
+    lines: list[Line] = []
+    for place in places:
+        mark, style = marks[place.where]
+        title = BOLD if place.where == "here" else PLAIN if place.where == "behind" else DIM
+        answer = f"  {clean(place.answer, newlines='show')}" if answers else ""
+        lines.append(line((f"{mark} ", style), (place.title, title), (answer, DIM)))
+    return lines
+
+
+def page_lines(page: Page | None, events: Sequence[str], width: int) -> list[Line]:
+    """What is known, folded to `width`, then what happens; a setting's line has its name as key."""
+    texts = list(page.lines) if page else ["Looking …"]
+    if events:
+        texts += ["", *events]
+    picks = {pick.line: pick.name for pick in page.picks} if page else {}
+    lines: list[Line] = []
+    for number, text in enumerate(texts):
+        parts = folded(clean(text, newlines="show"), width)
+        lines += [line(part, key=picks.get(number) if at == 0 else None) for at, part in enumerate(parts)]
+    if picks:
+        lines.insert(0, line(("Go on with these settings", BOLD), key=GO_ON))
+    return lines
+
+
+def choice_lines(choices: Sequence[Choice]) -> list[Line]:
+    """A numbered line a choice; its key is its index."""
+    return [
+        line((f" {number} ", KEY), f" {clean(choice.label)}", key=str(number - 1))
+        for number, choice in enumerate(choices, 1)
+    ]
+
+
+def wrong_lines(text: str, width: int, glyphs: Glyphs) -> list[Line]:
+    """Why an answer wasn't taken; nothing for an empty text."""
+    parts = fold(clean(text), width) if text else []
+    return [line((f"{glyphs.cross if at == 0 else ' '} {part}", BAD)) for at, part in enumerate(parts)]
+
+
+def foot_line(page: Page | None, *, busy: bool, editing: bool) -> Line:
+    """The keys that matter now, and the command that does the same as the page."""
+    command = clean(page.cli_equivalent, newlines="show") if page else ""
+    shown = (f"   {command}" if command else "", DIM)
+    if busy:
+        return line(("working …", BOLD), ("  esc", KEY), (" leave, it goes on from here", DIM))
+    if editing:
+        return line(("enter", KEY), (" take it ", DIM), ("esc", KEY), (" leave it as it is", DIM))
+    if page is not None and page.picks:
+        return line(("enter", KEY), (" edit, or go on ", DIM), ("tab", KEY), (" type NAME=VALUE ", DIM),
+                    ("f2", KEY), (" step before ", DIM), ("esc", KEY), (" leave", DIM), shown)  # fmt: skip
+    return line(("enter", KEY), (" answer ", DIM), ("f2", KEY), (" step before ", DIM), ("esc", KEY),
+                (" leave, nothing is lost", DIM), shown)  # fmt: skip
+
+
+def folded(text: str, width: int) -> list[str]:
+    """Lines that fit keep their columns; longer ones are broken, and hang below their indent."""
+    if cell_len(text) <= width:
+        return [text]
+    indent = " " * min(12, len(text) - len(text.lstrip()))
+    return [indent + part for part in fold(text.strip(), width - len(indent))]

@@ -1,0 +1,79 @@
+"""One attempt as a trainer sees it: recipe, reports, stop flag, and whom it shares the run with."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cockpit.contract import AttemptLayout, AttemptWriter, Recipe
+from cockpit.contract.events import Stage
+from trainers.attempt import imports
+from trainers.attempt.processes import OneProcess
+from trainers.attempt.signals import StopFlag, Stopped
+
+
+class Nobody:
+    """Who waits for the run's score, outside evo: nobody. Inside, `trainers.report.evo` is told of it."""
+
+    wants_score = False
+    """Whether every end must be answered with a score, a stop and a poor mid-eval among them."""
+
+    def publish_summary(self, summary: Mapping[str, Any]) -> None:
+        """Hand on train_summary.json."""
+
+    def publish_result(self, result: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> None:
+        """Hand on result.json and the scored rows behind it."""
+
+    def unscored(self) -> bool:
+        """Return True if a result is waited for that was not written: the exit code may not be 0."""
+        return False
+
+
+@dataclass
+class Attempt:
+    """What a trainer is given. `facts` gathers what train_summary.json will say (tokens, trackers, …), `gauges`
+    numbers that stand in every row of metrics.jsonl beside what TRL logs.
+    """
+
+    layout: AttemptLayout
+    recipe: Recipe
+    out: AttemptWriter
+    stop: StopFlag
+    resume: bool = False
+    processes: OneProcess = field(default_factory=OneProcess)
+    orchestrator: Nobody = field(default_factory=Nobody)
+    began: float = field(default_factory=time.monotonic)
+    facts: dict[str, Any] = field(default_factory=dict)
+    gauges: dict[str, float] = field(default_factory=dict)
+
+    def stage(self, name: Stage, detail: str = "") -> None:
+        """Report a stage, unless the run was asked to stop meanwhile. Raises Stopped."""
+        if self.stop:
+            raise Stopped
+        self.enter(name, detail)
+
+    def enter(self, name: Stage, detail: str = "") -> None:
+        """Report a stage, whatever was asked meanwhile: for where all processes have agreed to go on."""
+        (imports.hold if name == "importing" else imports.settle)()
+        if self.processes.first:
+            print(f"== {name} {detail}".rstrip(), flush=True)
+        self.out.stage(name, detail)
+
+    def told_to_stop(self) -> bool:
+        """Return True if any process of the run was asked to stop. Waits for all of them, and answers them all alike.
+
+        Act on the answer, never on `stop`: a signal that comes a moment later is heard here and not yet there, and
+        processes that don't do the same wait for each other until they are killed.
+        """
+        agreed = self.processes.agree(bool(self.stop))[0]
+        if agreed:
+            self.stop.follow()
+        return agreed
+
+    def notice(self, text: str, level: Any = "info", about: Any = None) -> None:
+        """Say something to the person, in the events and in the log; programs go by `about`, not by the sentence."""
+        if self.processes.first:
+            print(f"[{level}] {text}", flush=True)
+        self.out.notice(level, text, about)
