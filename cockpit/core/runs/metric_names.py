@@ -1,6 +1,6 @@
 """What trainers call the same measurement: series of a run under the one name that the rules know.
 
-TRL's names are the rules' own (its docs/logging.md); beside them stand those of its older versions, of its PPO, of
+TRL's names are the rules' own (its page on logging); beside them stand those of its older versions, of its PPO, of
 LLaMA-Factory and of verl. A name of a run's own is never replaced.
 """
 
