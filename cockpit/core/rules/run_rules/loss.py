@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from cockpit.core import stats
 from cockpit.core.findings import Finding, Severity
-from cockpit.core.rules.run_rules import advice, series, trained
+from cockpit.core.rules.run_rules import advice, pairs, series, trained
 from cockpit.core.rules.run_rules.run_rule import RunRule
 from cockpit.core.rules.table import count, found, limit
 from cockpit.core.runs.run_record import Run
@@ -37,6 +37,8 @@ def flat_loss(run: Run) -> list[Finding]:
         return []  # what its learning rate says is another rule's
     fell = early - late > FLAT_SHARE * abs(early) or (change < 0 and t < -3) or late < 0.9 * initial
     fell = fell or losses[0] - late > 4 * series.noise(learning)
+    if pairs.reward_model_at_chance(run):
+        return []
     unsure = 2 * series.change(learning)[1] > RESOLVED * abs(early)
     if fell or unsure or late < LEARNT_LOSS or late > 1.1 * early:
         return []

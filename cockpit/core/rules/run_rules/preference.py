@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from cockpit.contract.techniques import PREFERENCES, REWARDED
 from cockpit.core import stats
 from cockpit.core.findings import Finding
-from cockpit.core.rules.run_rules import advice
+from cockpit.core.rules.run_rules import advice, pairs
 from cockpit.core.rules.run_rules.run_rule import RunRule
 from cockpit.core.rules.table import count, found, limit
 from cockpit.core.runs.run_record import Run
@@ -28,6 +28,8 @@ def pairs_not_told_apart(run: Run) -> list[Finding]:
     accuracy = accuracy or run.values("accuracy")
     if run.technique not in PREFERENCES or max(len(accuracy), len(margins)) < 2 * POINTS:
         return []
+    if pairs.reward_model_at_chance(run):
+        return []  # said there, with what is likelier the cause
     if accuracy:
         now = stats.mean(_late(accuracy))
         if now > CHANCE:
