@@ -25,7 +25,8 @@ from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import read_rows
 from cockpit.services.wizard.wizard import Wizard
-from cockpit.services.workspace.workspace import ExperimentView, Workspace
+from cockpit.services.workspace.open import find
+from cockpit.services.workspace.workspace import ExperimentView
 from cockpit.ui.app import CockpitApp
 from cockpit.ui.backend.local import LocalBackend
 from cockpit.ui.text.glyphs import UNICODE
@@ -75,7 +76,7 @@ def main(argv: Sequence[str]) -> int:
     root = Path(argv[0]).resolve()
     out = Path(argv[1]) if len(argv) > 1 else Path(__file__).parent
     try:
-        views = Workspace.find(root).experiments()
+        views = find(root).experiments()
     except CockpitError as error:
         print(f"screenshots: {error}", file=sys.stderr)
         return 2

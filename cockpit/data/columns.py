@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
-from cockpit.contract.labels import as_bool as as_bool
+from cockpit.data.labels import as_bool as as_bool
 from cockpit.data.messages import message_of, messages_in, style_of
 
 Kind = Literal["null", "bool", "number", "text", "turn", "turns", "texts", "list", "object"]

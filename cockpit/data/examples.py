@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from cockpit.contract.errors import CockpitError
-from cockpit.contract.labels import as_bool
 from cockpit.data.column_names import USUAL
+from cockpit.data.labels import as_bool
 from cockpit.data.messages import Message, Turn, as_turns, joined, spoken, text_of, weights_of
 from cockpit.data.numbers import as_number
 from cockpit.data.rows import (

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from cockpit.contract import hub
+from cockpit.contract.network import hub
 from cockpit.services.runs import slurm
 from cockpit.services.system import environments, lockfiles, stack, terminal
 from cockpit.services.system.gpus import Gpu

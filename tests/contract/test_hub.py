@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from cockpit.contract import CockpitError, Recipe, hub
+from cockpit.contract import CockpitError, Recipe
+from cockpit.contract.network import hub
 from cockpit.services import doctor
 from cockpit.services.dataset import hub_rows
 from cockpit.services.system import stack

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import warnings
 
-from cockpit.contract import Recipe, hub
+from cockpit.contract import Recipe
+from cockpit.contract.network import hub
 
 
 def quiet_environment(recipe: Recipe) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cockpit.contract import CockpitError, Recipe
-from cockpit.data.files import Rows
 from cockpit.data.keys import keys_of, prompt_keys
+from cockpit.data.reading.files import Rows
 from cockpit.data.rows import Row
 from trainers.data.rows import eval_items
 

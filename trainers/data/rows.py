@@ -9,8 +9,8 @@ from typing import Any
 
 from cockpit.contract import CockpitError
 from cockpit.data.examples import numbered_example
-from cockpit.data.files import load_rows as read_rows
 from cockpit.data.messages import Message
+from cockpit.data.reading.files import load_rows as read_rows
 from cockpit.data.rows import Prompt, Row, messages_of, prompt_of
 from cockpit.data.rows import value as column
 

@@ -15,7 +15,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from cockpit.contract import AttemptLayout, AttemptWriter, CockpitError, Recipe, hub
+from cockpit.contract import AttemptLayout, AttemptWriter, CockpitError, Recipe
+from cockpit.contract.network import hub
 from trainers.attempt import checkpoints
 from trainers.attempt.attempt import Attempt, Nobody
 from trainers.attempt.ending import Ending, explain

@@ -12,8 +12,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cockpit.contract import CockpitError, Recipe, hub
+from cockpit.contract import CockpitError, Recipe
 from cockpit.contract.atomic import read_json
+from cockpit.contract.network import hub
 from trainers.attempt import cache
 
 if TYPE_CHECKING:

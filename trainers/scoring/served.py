@@ -22,8 +22,9 @@ from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any
 
-from cockpit.contract import CockpitError, loopback, serving
+from cockpit.contract import CockpitError, serving
 from cockpit.contract.atomic import read_json
+from cockpit.contract.network import loopback
 from cockpit.contract.recipe import GenerationSettings
 from cockpit.contract.serving import BASE, ServerFacts, ServerLayout
 from trainers.attempt.signals import StopFlag, Stopped

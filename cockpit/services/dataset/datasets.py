@@ -1,4 +1,4 @@
-"""Data files: fingerprinted, split, and compared for leaks. Reading them is `cockpit.data.files`' business."""
+"""Data files: fingerprinted, split, and compared for leaks. Reading them is `cockpit.data.reading.files`' business."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from typing import Any
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
 from cockpit.data import needs
-from cockpit.data.files import iter_rows as iter_rows
-from cockpit.data.files import load_rows as load_rows
 from cockpit.data.keys import prompt_keys as prompt_keys
+from cockpit.data.reading.files import iter_rows as iter_rows
+from cockpit.data.reading.files import load_rows as load_rows
 from cockpit.data.rows import Row
 
 _CHUNK = 1 << 20

@@ -9,8 +9,8 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any, cast
 
-from cockpit.contract import hub
 from cockpit.contract.errors import CockpitError
+from cockpit.contract.network import hub
 from cockpit.core.safe_text import clip
 
 # Streams without downloading the whole; media columns are left out.

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from cockpit.contract.errors import CockpitError
-from cockpit.data.arrow_rows import arrow
-from cockpit.data.files import reader
+from cockpit.data.reading.arrow_rows import arrow
+from cockpit.data.reading.files import reader
 from cockpit.services.dataset import hub_rows
 
 Rows = Iterator[tuple[int, dict[str, Any]]]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import urllib.error
 
-from cockpit.contract.loopback import ask as ask
-from cockpit.contract.loopback import healthy as healthy
+from cockpit.contract.network.loopback import ask as ask
+from cockpit.contract.network.loopback import healthy as healthy
 
 PROBE_S = 120.0  # the first answer warms the engine up
 

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from cockpit import __version__
-from cockpit.contract import hub
 from cockpit.contract.errors import CockpitError
+from cockpit.contract.network import hub
 from cockpit.core.methodlog import Entry
 from cockpit.core.safe_text import clean, clip
 from cockpit.core.technique.literature import Brief, Hit, family_of, rank

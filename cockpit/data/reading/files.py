@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, cast
 import msgspec
 
 from cockpit.contract.errors import CockpitError
-from cockpit.data import arrow_rows, json_rows
+from cockpit.data.reading import arrow_rows, json_rows
 from cockpit.data.rows import Row
 
 Numbered = Iterator[tuple[int, Row]]
