@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from cockpit.core.findings import SEVERITIES, Finding, Severity
-from cockpit.core.rules.rows import across, evals, loss, pace, preference, progress, reward
+from cockpit.core.rules.rows import across, evals, loss, pace, policy, preference, progress, reward
 from cockpit.core.rules.rule import Offer, Rule
 
 RULES: tuple[Rule, ...] = (
@@ -17,6 +17,7 @@ RULES: tuple[Rule, ...] = (
     *loss.ROWS,
     *evals.ROWS,
     *reward.ROWS,
+    *policy.ROWS,
     *preference.ROWS,
     *pace.ROWS,
     *progress.ROWS,

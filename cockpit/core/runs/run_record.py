@@ -52,7 +52,8 @@ class Run:
 
     baseline: the base model's score on the mini-eval's items. stalled: the status's sentence where it stalls.
     train_reward: the mean reward over the training set, where it was measured; else the readings take the
-    series. examples: step -> where the examples of that step's batch can be read.
+    series. examples: step -> where the examples of that step's batch can be read. settings: the trainer's, by
+    their names, as far as they are known.
     """
 
     id: str
@@ -70,6 +71,22 @@ class Run:
     groups: Groups | None = None
     examples: Mapping[int, str] = field(default_factory=dict[int, str])
     beta: float | None = None
+    settings: Mapping[str, object] = field(default_factory=dict[str, object])
+
+    def setting(self, name: str) -> float | None:
+        """Return a setting that is a number; None for one that isn't known."""
+        value = self.settings.get(name)
+        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+    @property
+    def rate(self) -> float | None:
+        """The highest learning rate: as it was logged, else as it was set."""
+        return max(self.values("lr"), default=0.0) or self.setting("learning_rate")
+
+    @property
+    def last_step(self) -> int:
+        """The newest step of any series; 0 before the first."""
+        return max((points[-1][0] for points in self.metrics.values() if points), default=0)
 
     @property
     def rewarded(self) -> bool:

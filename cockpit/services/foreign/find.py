@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cockpit.contract.errors import CockpitError
 from cockpit.services.foreign import mlflow
+from cockpit.services.foreign.factory_log import LOG, FactoryRun
 from cockpit.services.foreign.hf import STATE, TrainerRun, newest_state
 from cockpit.services.foreign.record import ForeignRun
 from cockpit.services.foreign.tensorboard import PATTERN, TensorBoardRun
@@ -16,8 +17,8 @@ from cockpit.services.foreign.wandb import WandbRun
 _DEEP = 4
 _MOST = 500
 _LOOKED_FOR = (
-    "a Trainer's output folder, TensorBoard event files, mlflow.db or mlruns/, an MLflow address, "
-    "run-*.wandb or an evo workspace"
+    "a Trainer's output folder, a LLaMA-Factory trainer_log.jsonl, TensorBoard event files, mlflow.db or mlruns/, an "
+    "MLflow address, run-*.wandb or an evo workspace"
 )
 
 
@@ -45,6 +46,8 @@ def _file(path: Path) -> Sequence[ForeignRun]:
         return mlflow.sqlite_runs(path)
     if path.name == STATE:
         return [TrainerRun(path.parent, path.parent.name)]
+    if path.name == LOG:
+        return [FactoryRun(path, path.parent.name)]
     if ".tfevents." in path.name:
         return [TensorBoardRun(path.parent, path.parent.name)]
     return []
@@ -73,6 +76,8 @@ def _one(here: Path, files: Sequence[str], root: Path) -> list[ForeignRun]:
     name = str(here.relative_to(root)) if here != root else here.resolve().name
     if newest_state(here) is not None and not here.name.startswith("checkpoint-"):
         return [TrainerRun(here, name)]
+    if LOG in files:
+        return [FactoryRun(here / LOG, name)]
     if "mlflow.db" in files:
         return list(mlflow.sqlite_runs(here / "mlflow.db"))
     if "meta.yaml" in files and list(here.glob("*/meta.yaml")):

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any, cast
 
 from cockpit.contract.errors import CockpitError
-from cockpit.contract.values import number
+from cockpit.contract.values import finite, number
 from cockpit.services.dataset import datasets
 from cockpit.services.foreign.record import Row, Update, metric
 
 STATE = "trainer_state.json"
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)")
 _SHOWN_ROWS = 256
+_SET_IN_STATE = ("max_steps", "num_train_epochs", "train_batch_size", "logging_steps", "save_steps")
+_MOST_EPOCHS = 1e6  # streamed data is trained on for 2^63 epochs, as the trainer puts it
 _TOTALS = ("train_runtime", "train_samples_per_second", "train_steps_per_second", "total_flos", "train_loss")
 
 
@@ -49,6 +51,10 @@ class TrainerRun:
         return update
 
     def _history(self, state: dict[str, Any], when: float, update: Update) -> None:
+        for name in _SET_IN_STATE:
+            value = finite(state.get(name))
+            if value is not None and 0 < value < _MOST_EPOCHS:
+                self.settings.setdefault(name, int(value) if value == int(value) else value)
         history = cast("list[dict[str, Any]]", state.get("log_history") or [])
         steps = [int(row.get("step") or 0) for row in history]
         if len(history) < self._count or (self._count and steps[self._count - 1] != self._last_step):
@@ -68,7 +74,7 @@ class TrainerRun:
             update.state = "finished"
 
     def _settings(self, folder: Path) -> None:
-        if self.settings:
+        if "model" in self.settings:
             return
         for place in (self.folder, folder):
             config = place / "config.json"

@@ -52,13 +52,22 @@ def metric(name: str) -> str:
     return METRICS.get(name, name)
 
 
+_ODDS = {"log_odds_ratio", "odds_ratio_loss", "log_odds_chosen"}
+_PPO = {"objective/kl", "objective/scores", "objective/rlhf_reward", "ppo/mean_scores", "policy/clipfrac_avg"}
+_REWARD_MODEL = {"min_reward", "mean_reward", "max_reward"}
+
+
 def technique_of(names: Sequence[str]) -> str:
-    """Guess the technique by the metrics that it logs, as TRL names them."""
+    """Guess the technique by the metrics that it logs, as TRL and LLaMA-Factory name them."""
     known = {metric(name) for name in names}
+    if known & _PPO:
+        return "ppo"
     if any(name.startswith("completions/") for name in known) or {"reward", "reward_std"} <= known:
         return "grpo"
-    if "log_odds_ratio" in known:
+    if known & _ODDS:
         return "orpo"
     if "rewards/accuracies" in known or "rewards/margins" in known:
         return "kto" if "kl" in known else "dpo"
+    if known >= _REWARD_MODEL or {"accuracy", "margin"} <= known:
+        return "reward"
     return "sft"

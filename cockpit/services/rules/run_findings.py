@@ -18,6 +18,7 @@ from cockpit.contract.values import mapping
 from cockpit.core.findings import Finding
 from cockpit.core.rules.run_rules import judge
 from cockpit.core.rules.table import ranked, sourced
+from cockpit.core.runs.metric_names import aliased
 from cockpit.core.runs.run_record import Run, groups_of, mid_evals_of, series_of
 from cockpit.core.scores import Score
 from cockpit.services.runs import attempts, observe
@@ -54,10 +55,11 @@ def run_of(attempt: AttemptLayout, *, stalled: str = "", parent: Score | None = 
     mid_evals, baseline = mid_evals_of(events)
     outcome = next((str(row.get("outcome")) for row in reversed(events) if row.get("kind") == "end"), None)
     beta = trainer.get("beta")
+    technique = str(recipe.get("technique") or "")
     return Run(
         id=str(recipe.get("experiment_id") or ""),
-        technique=str(recipe.get("technique") or ""),
-        metrics=metrics,
+        technique=technique,
+        metrics=aliased(metrics, technique),
         mid_evals=mid_evals,
         nonfinite=nonfinite,
         baseline=baseline,
@@ -69,6 +71,7 @@ def run_of(attempt: AttemptLayout, *, stalled: str = "", parent: Score | None = 
         groups=groups_of(_rollouts(attempt)),
         examples=_examples(attempt),
         beta=float(beta) if isinstance(beta, int | float) else None,
+        settings=trainer,
     )
 
 

@@ -283,7 +283,7 @@ QUIET = [
         "slower because longer",
         run(
             "grpo",
-            reward=RISING_REWARD * 2,
+            reward=curve(lambda x: 0.2 + 0.6 * x, 120, 0.5),
             step_time=[1.0] * 80 + [4.0] * 40,
             length=[100.0] * 80 + [300.0] * 40,
         ),
@@ -299,13 +299,14 @@ def test_one_rule_of_runs_fires_on_its_record(
     name: str, record: Run, rule: str, severity: str, says: str
 ) -> None:
     found = read(record)
-    assert [f.rule for f in found] == [rule]
-    assert found[0].severity == severity
-    assert says in found[0].headline
-    assert found[0].evidence
-    assert found[0].next_step
-    assert found[0].source
-    assert found[0].experiments == ("exp_0001",)
+    (about,) = [f for f in found if f.rule == rule]
+    assert {f.rule for f in found} <= {rule, "diverged"}, "nothing else is said, but how far it went"
+    assert about.severity == severity
+    assert says in about.headline
+    assert about.evidence
+    assert about.next_step
+    assert about.source
+    assert about.experiments == ("exp_0001",)
 
 
 @pytest.mark.parametrize(("name", "record"), QUIET, ids=[case[0] for case in QUIET])
@@ -325,7 +326,7 @@ def test_no_rule_fires_on_a_run_that_is_sound(name: str, record: Run) -> None:
 )
 def test_says_where_it_began(index: str, lowest: int, highest: int) -> None:
     record = next(case[1] for case in FIRES if case[0] == index)
-    step = read(record)[0].step
+    step = read(record)[-1].step
     assert step is not None
     assert lowest <= step <= highest
 

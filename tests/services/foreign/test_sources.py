@@ -342,7 +342,37 @@ def test_nothing_there_names_what_could_be(tmp_path: Path) -> None:
         (["rewards/accuracies", "rewards/margins"], "dpo"),
         (["rewards/margins", "kl"], "kto"),
         (["rewards/accuracies", "log_odds_ratio"], "orpo"),
+        (["rewards/accuracies", "rewards/margins", "odds_ratio_loss", "sft_loss"], "orpo"),
+        (["objective/kl", "objective/scores", "val/ratio"], "ppo"),
+        (["loss", "accuracy", "min_reward", "mean_reward", "max_reward"], "reward"),
+        (["loss", "accuracy", "margin"], "reward"),
+        (["loss", "eval_accuracy", "eval_f1"], "sft"),
     ],
 )
 def test_the_technique_is_guessed_by_what_is_logged(names: list[str], technique: str) -> None:
     assert technique_of(names) == technique
+
+
+def test_a_llamafactory_log_is_read_on_as_it_grows(tmp_path: Path) -> None:
+    log = tmp_path / "trainer_log.jsonl"
+    log.write_text(
+        '{"current_steps": 1, "total_steps": 3, "loss": 0.7, "accuracy": 0.5, "lr": 1e-6, "elapsed_time": "0:01"}\n'
+        '{"current_steps": 2, "total_'
+    )
+    (run,) = find(str(tmp_path))
+    first = run.poll()
+    assert [(row.step, dict(row.values)) for row in first.rows] == [
+        (1, {"loss": 0.7, "rewards/accuracies": 0.5, "lr": 1e-6})
+    ]
+    assert (first.state, run.settings) == ("unknown", {"max_steps": 3})
+    with log.open("a") as handle:
+        handle.write(
+            'steps": 3, "loss": 0.6}\nnot json\n{"current_steps": 3, "total_steps": 3, "eval_loss": 0.5}'
+        )
+    second = run.poll()
+    assert [(row.step, dict(row.values)) for row in second.rows] == [
+        (2, {"loss": 0.6}),
+        (3, {"eval_loss": 0.5}),
+    ]
+    assert second.state == "finished"
+    assert run.poll().rows == []

@@ -17,7 +17,36 @@ ROWS: tuple[Rule, ...] = (
         "Raise the KL penalty and go back to the best checkpoint; read what the highest-rewarded samples exploit.",
         "evo's diagnostics: reward up while held-out falls is reward hacking; raise the KL penalty",
         offers=("stop",),
-        thresholds={"rise": Threshold(0.05, "of the mean training reward; less is noise")},
+        thresholds={
+            "rise": Threshold(0.05, "of the mean training reward; less is noise"),
+            "fall": Threshold(
+                0.1, "of the best held-out score, beyond the noise of its successive differences"
+            ),
+        },
+    ),
+    Rule(
+        "eval-loss-rising",
+        "evals",
+        "The held-out loss was lowest earlier, while the train loss goes on falling.",
+        "Keep the checkpoint of the lowest held-out loss; train for fewer epochs or with a lower learning rate.",
+        "finetune-doctor: noise from successive differences (von Neumann 1941), equal within it or 1 %",
+        offers=("stop",),
+        thresholds={
+            "equal": Threshold(0.01, "of the lowest: checkpoints within it are equal"),
+            "grave": Threshold(0.05, "of the lowest, beyond the noise, from which on it is a warning"),
+        },
+    ),
+    Rule(
+        "memorised",
+        "evals",
+        "The train loss is near zero after several epochs, and nothing held out was looked at.",
+        "Hold rows out and look at their loss; train for fewer epochs.",
+        "Carlini et al. 2021 (extraction): text that is given 90 % a token is recited; the usual 1 to 3 epochs",
+        thresholds={
+            "loss": Threshold(0.1, "nats a token: 90 % for each token of the rows"),
+            "epochs": Threshold(2.5, "epochs at the least"),
+            "many": Threshold(5, "epochs from which on twice that loss will do"),
+        },
     ),
     Rule(
         "overfit-or-leak",
@@ -26,7 +55,11 @@ ROWS: tuple[Rule, ...] = (
         "Train for fewer epochs, lower the rank, vary the data; look for what gives the answer away.",
         "evo's diagnostics: a large generalization gap means overfit or leak",
         thresholds={
-            "gap": Threshold(0.2, "train minus held-out; half of it beyond the held-out score's interval")
+            "gap": Threshold(0.2, "train minus held-out; half of it beyond the held-out score's interval"),
+            "perfect": Threshold(3, "evals at exactly 1: real items have some that are wrong or unclear"),
+            "nothing_left": Threshold(
+                0.01, "nats a token in training and held out: labels on padding, or constants"
+            ),
         },
     ),
     Rule(

@@ -17,6 +17,36 @@ ROWS: tuple[Rule, ...] = (
         thresholds={"fall": Threshold(0.08, "of the verifier's mean over a quarter of the run")},
     ),
     Rule(
+        "preference-collapse",
+        "preferences",
+        "Chosen (or rejected) answers get less likely without bound, whatever the accuracy says.",
+        "Go back; add the likelihood of the chosen answer to the loss, raise beta, lower the learning rate.",
+        "Pal et al. 2024 (DPO-Positive), Razin et al. 2024 (likelihood displacement); TRL's issue 5608",
+        offers=("stop",),
+        thresholds={
+            "fall": Threshold(
+                0.4, "of the first log-probability of the chosen answers, twice that of the rejected"
+            ),
+            "rows": Threshold(8, "rows, falling nearly step by step"),
+            "nats": Threshold(
+                10.0, "nats an answer at the least; a twentieth where it is a mean over its tokens"
+            ),
+        },
+    ),
+    Rule(
+        "reward-model-at-chance",
+        "preferences",
+        "A reward model puts the better answer first no more often than a coin, in training or on held-out pairs.",
+        "Set the pad token, look at ten pairs; on held-out pairs alone: fewer epochs and more pairs.",
+        "TRL's issues 2758 and 937",
+        offers=("stop", "spot_check"),
+        thresholds={
+            "rows": Threshold(8, "rows; fewer say nothing"),
+            "steps": Threshold(100, "optimizer steps; before that nobody is above chance"),
+            "chance": Threshold(0.55, "accuracy that a coin reaches in batches of the usual size"),
+        },
+    ),
+    Rule(
         "pairs-not-told-apart",
         "preferences",
         "After many steps the better answers are no likelier than the worse ones.",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from cockpit.core import stats
 from cockpit.core.findings import Finding
 from cockpit.core.rules.rows.evals import HEALTHY_LOSS
+from cockpit.core.rules.run_rules import advice
 from cockpit.core.rules.run_rules.run_rule import RunRule
 from cockpit.core.rules.table import found, limit
 from cockpit.core.runs.run_record import MidEval, Run
@@ -113,9 +114,8 @@ def _fallen(run: Run, fall: Fall) -> Finding:
         "warn",
         what,
         evidence,
-        "Stop and keep the best checkpoint. Look at the mini-eval's answers before and after: lower the "
-        "learning rate or "
-        "train for fewer epochs if they got worse at the task, realign the data if they answer another "
+        f"Stop and keep the best checkpoint. Look at the mini-eval's answers before and after: {advice.rate(run, 0.5)} "
+        "or train for fewer epochs if they got worse at the task, realign the data if they answer another "
         "question.",
         (run.id,),
         fall.since,
@@ -188,14 +188,13 @@ def reward_hacking(run: Run) -> list[Finding]:
         told = f"held-out {run.parent.text()} before, {run.held_out.text()} now"
     else:
         return []
-    penalty = f" (beta is {run.beta:g})" if run.beta is not None else ""
     return [
         found(
             "reward-hacking",
             "alarm",
             f"The reward rose from {early:.2f} to {late:.2f} while {seen}",
             (risen, told),
-            f"Raise the KL penalty{penalty} and go back to the best checkpoint; read the highest-rewarded "
+            f"{advice.sentence(advice.beta(run, 4, 0.04))} and go back to the best checkpoint; read the best-paid "
             "samples for what "
             "they exploit, and make the reward the verifier itself.",
             (run.id,),

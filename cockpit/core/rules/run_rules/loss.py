@@ -8,12 +8,14 @@ from itertools import pairwise
 
 from cockpit.core import stats
 from cockpit.core.findings import Finding, Severity
+from cockpit.core.rules.run_rules import advice, pairs, series, trained
 from cockpit.core.rules.run_rules.run_rule import RunRule
 from cockpit.core.rules.table import count, found, limit
 from cockpit.core.runs.run_record import Run
 
 FLAT_POINTS = count("flat-loss", "points")
 FLAT_SHARE = limit("flat-loss", "fall")
+RESOLVED = limit("flat-loss", "resolved")
 LEARNT_LOSS = limit("flat-loss", "learnt")
 LONG_WARMUP = count("flat-loss", "warmup")
 FLOOR = limit("flat-loss", "floor")
@@ -27,14 +29,18 @@ def flat_loss(run: Run) -> list[Finding]:
     losses = run.values("loss")
     start = _after_warmup(run)
     learning = losses[start:]
-    if run.rewarded or len(learning) < FLAT_POINTS:
+    if run.rewarded or len(learning) < FLAT_POINTS or trained.nothing_trained(run):
         return []
     initial, early, late = stats.mean(losses[:3]), _quarter(learning, 0), _quarter(learning, -1)
     change, t = stats.trend(learning)
     if _warming_up(run.values("lr")):
         return []  # what its learning rate says is another rule's
     fell = early - late > FLAT_SHARE * abs(early) or (change < 0 and t < -3) or late < 0.9 * initial
-    if fell or late < LEARNT_LOSS or late > 1.1 * early:
+    fell = fell or losses[0] - late > 4 * series.noise(learning)
+    if pairs.reward_model_at_chance(run):
+        return []
+    unsure = 2 * series.change(learning)[1] > RESOLVED * abs(early)
+    if fell or unsure or late < LEARNT_LOSS or late > 1.1 * early:
         return []
     rate = max(run.values("lr"), default=None)
     return [
@@ -48,9 +54,8 @@ def flat_loss(run: Run) -> list[Finding]:
                 f"fitted change {change:+.3g} from step {run.since('loss', start)} on, within its noise",
                 *([f"highest learning rate so far {rate:.3g}"] if rate is not None else []),
             ),
-            "Raise the learning rate (LoRA takes about ten times that of full weights), or look whether "
-            "the training "
-            "rows are all alike or already known to the model.",
+            f"{advice.sentence(advice.rate(run, 5))} (LoRA takes about ten times that of full weights), or look "
+            "whether the training rows are all alike or already known to the model.",
             (run.id,),
             run.since("loss", start),
         )
@@ -182,9 +187,8 @@ def _spiked(run: Run, index: int, losses: Sequence[float], *, lasting: bool) -> 
         "alarm" if lasting else "info",
         f"The loss jumped from {base:.3g} to {losses[index]:.3g} at step {step} {now}",
         tuple(evidence),
-        "Stop, go back to the checkpoint before it, and lower the learning rate or clip the gradient "
-        "lower; look at "
-        "that batch's rows."
+        f"Stop, go back to {advice.checkpoint(run, step)}, and {advice.rate(run, 0.3)} or clip the gradient lower "
+        "(max_grad_norm 0.3); look at that batch's rows."
         if lasting
         else "Look at that batch's rows; nothing else to do unless it happens again.",
         (run.id,),
@@ -222,8 +226,8 @@ def _diverging(run: Run, index: int, losses: Sequence[float]) -> Finding:
         "alarm",
         f"The loss rises since about step {step}: {low:.3g} then, {now:.3g} now",
         (f"mean over {size} points around step {step}: {low:.4g}; of the last {size}: {now:.4g}",),
-        "The learning rate is too high for what is left to learn: go back to the best checkpoint and lower "
-        "it.",
+        f"The steps are too large for what is left to learn: go back to {advice.checkpoint(run, step)} and "
+        f"{advice.rate(run, 0.3)}.",
         (run.id,),
         step,
     )
@@ -251,10 +255,9 @@ def nonfinite(run: Run) -> list[Finding]:
             tuple(evidence),
             "Nothing, unless it goes on: fp16 loss scaling skips such steps."
             if rare
-            else "Stop: weights that saw it are spoilt. Go back to the checkpoint before it, use bf16 or "
-            "float32 instead "
-            "of fp16, lower the learning rate, and look at that batch's rows (empty completions give a "
-            "mean of nothing).",
+            else f"Stop: weights that saw it are spoilt. Go back to {advice.checkpoint(run, first.step)}, set bf16 "
+            f"to True, not fp16, {advice.rate(run, 0.5)}, and look at that batch's rows (empty completions, or a batch "
+            "of KTO without one of its labels, give a mean of nothing).",
             (run.id,),
             first.step,
         )

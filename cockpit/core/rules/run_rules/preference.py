@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from cockpit.contract.techniques import PREFERENCES, REWARDED
 from cockpit.core import stats
 from cockpit.core.findings import Finding
+from cockpit.core.rules.run_rules import advice, pairs
 from cockpit.core.rules.run_rules.run_rule import RunRule
 from cockpit.core.rules.table import count, found, limit
 from cockpit.core.runs.run_record import Run
@@ -27,6 +28,8 @@ def pairs_not_told_apart(run: Run) -> list[Finding]:
     accuracy = accuracy or run.values("accuracy")
     if run.technique not in PREFERENCES or max(len(accuracy), len(margins)) < 2 * POINTS:
         return []
+    if pairs.reward_model_at_chance(run):
+        return []  # said there, with what is likelier the cause
     if accuracy:
         now = stats.mean(_late(accuracy))
         if now > CHANCE:
@@ -45,7 +48,7 @@ def pairs_not_told_apart(run: Run) -> list[Finding]:
             "The better answers are not told from the worse ones",
             (seen, f"over {max(len(accuracy), len(margins))} steps"),
             "Look at ten pairs: are chosen and rejected the right way round, and is there a difference to see? Then "
-            "raise the learning rate (LoRA takes about ten times that of full weights).",
+            f"{advice.rate(run, 5)} (LoRA takes about ten times that of full weights).",
             (run.id,),
             run.since(name, 0),
         )
@@ -74,8 +77,8 @@ def chosen_less_likely(run: Run) -> list[Finding]:
                 f"rewards/chosen lately {mean:.3g}, rewards/rejected {stats.mean(_late(rejected)):.3g}, beta {beta:g}",
                 "the margin grows because the worse answers fall faster; what gains is neither",
             ),
-            f"Look at the mini-eval's answers. Add a term that holds the better answer up ({term}), raise beta, or "
-            "lower the learning rate; ORPO has that term built in.",
+            f"Look at the mini-eval's answers. Add a term that holds the better answer up ({term}), "
+            f"raise beta from {beta:g} to {3 * beta:.2g}, or {advice.rate(run, 0.3)}; ORPO has that term built in.",
             (run.id,),
             run.since("rewards/chosen", stats.change_point(chosen)),
         )

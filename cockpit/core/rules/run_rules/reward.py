@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from cockpit.core import stats
 from cockpit.core.findings import Finding
+from cockpit.core.rules.run_rules import advice, series
 from cockpit.core.rules.run_rules.run_rule import RunRule
 from cockpit.core.rules.table import count, found, limit
 from cockpit.core.runs.run_record import Run
@@ -33,7 +34,8 @@ def degenerate_reward(run: Run) -> list[Finding]:
         return []
     mean = stats.mean(_late(rewards))
     share = stats.mean(_late(flat)) if len(flat) >= MIN_POINTS else None
-    wrong, right = mean <= NEAR, mean >= 1 - NEAR
+    bounded = min(rewards) >= 0 and max(rewards) <= 1
+    wrong, right = mean <= NEAR and min(rewards) >= 0, mean >= 1 - NEAR and bounded
     if share is None:
         shares = min(rewards) >= 0 and max(rewards) <= 1
         if not shares or NEAR / 5 < mean < 1 - NEAR / 5 or len(rewards) < 2 * MIN_POINTS:
@@ -69,8 +71,9 @@ def _degenerate(run: Run, mean: float, share: float | None, wrong: bool, right: 
             tuple(evidence),
             "Nothing can be learnt from rewards that are all 0. Ask first whether anything parses (format "
             "before "
-            "knowledge); then easier prompts, a short SFT for the format, or more generations at a higher "
-            "temperature.",
+            "knowledge); then easier prompts, a short SFT for the format, or "
+            + advice.whole(run, "num_generations", lambda now: 2 * now, "raise num_generations to 16")
+            + " at temperature 1.",
             (run.id,),
             since,
         )
@@ -120,8 +123,8 @@ def kl_blow_up(run: Run) -> list[Finding]:
                 f"median KL of the first half {before:.3g}, of the last five points {now:.3g}",
                 "the reward is still rising" if t > 3 else "the reward is not rising any more",
             ),
-            "Go back to a checkpoint before it, and lower the learning rate or raise beta"
-            + (f" (now {run.beta:g})." if run.beta is not None else "."),
+            f"Go back to {advice.checkpoint(run, run.since('kl', since))}; {advice.rate(run, 0.3)}, or "
+            f"{advice.beta(run, 3, 0.04)}.",
             (run.id,),
             run.since("kl", since),
         )
@@ -152,9 +155,8 @@ def entropy_collapse(run: Run) -> list[Finding]:
                 "a token",
                 f"mean reward of the last half {stats.mean(late):.3f}, not rising",
             ),
-            "It repeats one answer: go back to a checkpoint before it, and lower the learning rate, raise "
-            "the sampling "
-            "temperature or add an entropy bonus.",
+            f"It repeats one answer: go back to {advice.checkpoint(run, run.since('entropy', since))}; "
+            f"{advice.rate(run, 0.3)}, set temperature to 1 and epsilon_high to 0.28, or {advice.beta(run, 3, 0.04)}.",
             (run.id,),
             run.since("entropy", since),
         )
@@ -172,7 +174,8 @@ def truncated_completions(run: Run) -> list[Finding]:
             evidence += (
                 [f"mean length {lengths[0]:.0f} tokens at first, {lengths[-1]:.0f} now"] if lengths else []
             )
-            since = run.since("completions/clipped_ratio", stats.change_point(clipped) or 0)
+            began = series.began(clipped, lambda value: value >= CLIPPED)
+            since = run.since("completions/clipped_ratio", began or 0)
             return [_cut(run, f"{late:.0%} of the sampled completions are cut off", evidence, late, since)]
     last = run.mid_evals[-1] if run.mid_evals else None
     if last is None or last.truncated is None or last.n < 5 or last.truncated < last.n / 2:
@@ -191,12 +194,13 @@ def truncated_completions(run: Run) -> list[Finding]:
 
 def _cut(run: Run, headline: str, evidence: Sequence[str], share: float, since: int | None) -> Finding:
     limit = "max_completion_length" if run.rewarded else "generation.max_new_tokens"
+    raised = advice.scaled(run, limit, 2) if run.rewarded else f"raise {limit}"
     return found(
         "truncated-completions",
         "alarm" if share >= GRAVE else "warn",
         headline,
         tuple(evidence),
-        f"Raise {limit}, or find out why it doesn't stop: is the end-of-turn token trained, and does the "
+        f"{advice.sentence(raised)}, or find out why it doesn't stop: is the end-of-turn token trained, and does the "
         "tokenizer's "
         "eos match the chat template's?",
         (run.id,),
