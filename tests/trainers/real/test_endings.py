@@ -157,7 +157,7 @@ def test_want_of_memory_is_said_in_a_sentence(
     run = attempt("sft", max_steps=2)
     assert run.here() == 1
     assert run.end["outcome"] == "out_of_memory"
-    assert run.end["reason"].startswith("Memory ran out. In this order, try: ")
+    assert run.end["reason"].startswith("To make it fit, try in this order: ")
     assert expected in run.end["reason"]
 
 
