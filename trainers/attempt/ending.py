@@ -1,4 +1,4 @@
-"""How a run ended, in the words of the `end` event."""
+"""Turn the way a run ended into the words of the `end` event."""
 
 from __future__ import annotations
 

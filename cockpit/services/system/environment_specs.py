@@ -1,4 +1,4 @@
-"""What the environments of their own hold (see `environments`): pins as values."""
+"""Define the packages and pins of each separate environment (see `environments`)."""
 
 from __future__ import annotations
 
