@@ -15,7 +15,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from cockpit.services.workspace import mlflow_page
+    from cockpit.services.serving import mlflow_page
 
     ws = workspace(options)
     if not options.json:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from cockpit.cli import BAD_INPUT, main
-from cockpit.services.workspace import mlflow_page
+from cockpit.services.serving import mlflow_page
 from cockpit.services.workspace.workspace import Workspace
 
 
