@@ -187,7 +187,7 @@ def mend(ws: Workspace, about: Subject, choice: str, reason: str) -> str:
         return prompt_change(ws, about.verifier, reason=reason)
     made = realign(about, folder_of(ws))
     sentence = adopt(ws, about, made, reason=reason)
-    check = spotcheck.run(spotcheck.Wish(train=str(made.path), technique=about.technique), ws)
+    check = spotcheck.run(spotcheck.SpotCheckRequest(train=str(made.path), technique=about.technique), ws)
     return f"{sentence} Checked: {check.verdict}."
 
 

@@ -20,7 +20,7 @@ def recipe_of(session: WizardSession) -> Recipe:
 
     s = session.state
     return drafts.resolve(
-        session.ws, drafts.Wish(technique=s.technique, overrides=s.settings, parent=s.parent or None)
+        session.ws, drafts.DraftRequest(technique=s.technique, overrides=s.settings, parent=s.parent or None)
     )
 
 

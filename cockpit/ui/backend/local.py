@@ -275,7 +275,9 @@ class LocalBackend:
     def spot_bench(self, experiment_id: str | None) -> Bench:
         from cockpit.services.spotcheck import check as spotcheck
 
-        return spotcheck.Bench(spotcheck.subject(spotcheck.Wish(experiment=experiment_id), self.workspace))
+        return spotcheck.Bench(
+            spotcheck.subject(spotcheck.SpotCheckRequest(experiment=experiment_id), self.workspace)
+        )
 
     def spot_done(self, bench: Bench, check: SpotCheck) -> None:
         """A finished check leaves its verdict."""
