@@ -97,7 +97,8 @@ def _alone(request: SpotCheckRequest) -> Subject:
 
     technique = request.technique or "sft"
     made = Subject(
-        train=request.train, items=request.items, verifier=load_verifier(request.verifier) if request.verifier else None,
+        train=request.train, items=request.items,
+        verifier=load_verifier(request.verifier) if request.verifier else None,
         cache=cache_dir() / "render", technique=technique, columns=request.columns, serve=request.serve,
         notes=() if request.verifier else ("No verifier was named: answers are compared by their form alone.",),
     )  # fmt: skip
