@@ -178,7 +178,7 @@ def prompt_change(ws: Workspace, verifier: Verifier, *, reason: str, text: str =
     return f"The system prompt of both sides now says: {whole}"
 
 
-def mend(ws: Workspace, about: Subject, choice: str, reason: str) -> str:
+def fix(ws: Workspace, about: Subject, choice: str, reason: str) -> str:
     """Carry out a mend: `realign` (write, adopt, and check the new file) or `prompt`. Says what was done."""
     from cockpit.services.spotcheck import check as spotcheck
 

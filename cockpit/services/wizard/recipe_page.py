@@ -121,7 +121,7 @@ def _against_log(session: WizardSession, recipe: Recipe) -> list[str]:
     from cockpit.services.experiments import precheck
 
     found = precheck.concerns(session.ws, recipe)
-    return ["", "The log says:", *(f"! {c.headline}. {c.mend}" for c in found)] if found else []
+    return ["", "The log says:", *(f"! {c.headline}. {c.fix}" for c in found)] if found else []
 
 
 def take_recipe(session: WizardSession, value: str, reason: str) -> bool:
