@@ -12,6 +12,9 @@ from typing import Any
 from cockpit.contract.atomic import finite
 from cockpit.core.safe_text import clean, escape_json
 
+PUBLISHED = {"fix": "mend"}
+"""Fields whose name in the code is younger than the one that `--json` has had from the start."""
+
 
 def print_json(value: object) -> None:
     """One JSON value, indented; dataclasses become objects, paths become strings, non-finite numbers null."""
@@ -29,7 +32,7 @@ def plain(value: object) -> Any:
     """`value` as dicts, lists and scalars."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields: Any = dataclasses.fields(value)
-        return {f.name: plain(getattr(value, f.name)) for f in fields}
+        return {PUBLISHED.get(f.name, f.name): plain(getattr(value, f.name)) for f in fields}
     if isinstance(value, dict):
         return {str(k): plain(v) for k, v in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
     if isinstance(value, list | tuple | set | frozenset):

@@ -45,7 +45,7 @@ def _start(options: argparse.Namespace) -> int:
     except CockpitError:
         if not options.model:
             raise
-    wish = servers.wish_of(
+    request = servers.request_of(
         ws,
         max_model_len=options.max_model_len,
         max_lora_rank=options.max_lora_rank,
@@ -61,7 +61,7 @@ def _start(options: argparse.Namespace) -> int:
     server, found = servers.start(
         ws,
         model,
-        wish,
+        request,
         revision=section.get("revision"),
         trust_remote_code=bool(section.get("trust_remote_code")),
     )

@@ -13,11 +13,11 @@ class CockpitError(Exception):
     """
 
     def __init__(
-        self, title: str, mend: str = "", *, file: str | Path | None = None, line: int | None = None
+        self, title: str, fix: str = "", *, file: str | Path | None = None, line: int | None = None
     ) -> None:
         super().__init__(title)
         self.title = title
-        self.mend = mend
+        self.fix = fix
         self.file = str(file) if file is not None else None
         self.line = line
 
@@ -28,11 +28,11 @@ class CockpitError(Exception):
         sentence = f"{where}{self.title}"
         if not sentence.endswith((".", "!", "?")):
             sentence += "."
-        return f"{sentence} {self.mend}".strip()
+        return f"{sentence} {self.fix}".strip()
 
     def as_dict(self) -> dict[str, object]:
         """The same facts for `--json`."""
-        return {"error": self.title, "mend": self.mend, "file": self.file, "line": self.line}
+        return {"error": self.title, "mend": self.fix, "file": self.file, "line": self.line}
 
 
 class GateClosed(CockpitError):
@@ -41,8 +41,8 @@ class GateClosed(CockpitError):
     `closed` says what is against it, a sentence a gate; `instead` what would open it without a reason.
     """
 
-    def __init__(self, title: str, mend: str = "", *, closed: tuple[str, ...], instead: str = "") -> None:
-        super().__init__(title, mend)
+    def __init__(self, title: str, fix: str = "", *, closed: tuple[str, ...], instead: str = "") -> None:
+        super().__init__(title, fix)
         self.closed = closed
         self.instead = instead
 

@@ -56,15 +56,15 @@ def read_as(
     reading = _by_shape(rows, need, given, full)
     if reading is not None and not (lacking and "messages" in (*reading.values(), *full)):
         return reading
-    mend = " ".join(part for part in (_fitting(rows, need, given), _asked(choices)) if part)
+    fix = " ".join(part for part in (_fitting(rows, need, given), _asked(choices)) if part)
     if lacking is not None:
         raise CockpitError(
             f"row {lacking} is no conversation that {need} can use: it doesn't end with the assistant's answer",
-            mend,
+            fix,
             file=file or None,
         )
     raise CockpitError(
-        f"no column set that {need} can use: it has {_listed(counts, len(rows))}", mend, file=file or None
+        f"no column set that {need} can use: it has {_listed(counts, len(rows))}", fix, file=file or None
     )
 
 

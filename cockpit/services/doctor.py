@@ -36,7 +36,7 @@ class Check:
     name: str
     level: Level
     says: str
-    mend: str = ""
+    fix: str = ""
 
     def as_dict(self) -> dict[str, str]:
         """For `--json`."""
@@ -134,11 +134,11 @@ def judge_torch(torch: stack.Torch, gpus: tuple[Gpu, ...]) -> Check:
     build = f"for CUDA {torch.cuda}" if torch.cuda else f"for ROCm {torch.hip}" if torch.hip else "for CPU"
     says = f"torch {torch.version}, built {build}"
     if gpus and not (torch.cuda or torch.hip):
-        mend = "Install a CUDA build of torch (pytorch.org has the command), then `make setup TORCH=keep`."
-        return Check("torch", "warn", f"{says}, though this machine has {len(gpus)} GPU(s)", mend)
+        fix = "Install a CUDA build of torch (pytorch.org has the command), then `make setup TORCH=keep`."
+        return Check("torch", "warn", f"{says}, though this machine has {len(gpus)} GPU(s)", fix)
     if gpus and not torch.available:
-        mend = "The driver may be too old for this build, or CUDA_VISIBLE_DEVICES hides them: compare `nvidia-smi`."
-        return Check("torch", "fail", f"{says}, but it sees none of {len(gpus)} GPU(s)", mend)
+        fix = "The driver may be too old for this build, or CUDA_VISIBLE_DEVICES hides them: compare `nvidia-smi`."
+        return Check("torch", "fail", f"{says}, but it sees none of {len(gpus)} GPU(s)", fix)
     if torch.available and not torch.bfloat16:
         return Check(
             "torch", "warn", f"{says}; a GPU here has no bfloat16", "Set model.dtype=float16 or float32."
@@ -161,8 +161,8 @@ def judge_gpus(gpus: tuple[Gpu, ...]) -> Check:
         if gpu.memory_used > 0.2 * gpu.memory_total:
             taken.append(str(gpu.index))
     if taken:
-        mend = "See with `nvidia-smi` who uses it, or choose another: resources.cuda_visible_devices."
-        return Check("gpu", "warn", f"{'; '.join(lines)}. In use: {', '.join(taken)}", mend)
+        fix = "See with `nvidia-smi` who uses it, or choose another: resources.cuda_visible_devices."
+        return Check("gpu", "warn", f"{'; '.join(lines)}. In use: {', '.join(taken)}", fix)
     return Check("gpu", "ok", "; ".join(lines))
 
 
@@ -200,8 +200,8 @@ def judge_shared_memory(size: int | None) -> list[Check]:
     """Containers often have 64 MB of it, and data loaders with workers then die of a bus error."""
     if size is None or size >= 1 * GB:
         return []
-    mend = "Start the container with --shm-size=8g, or keep dataloader_num_workers at 0."
-    return [Check("shared memory", "warn", f"/dev/shm has only {size / 1e6:.0f} MB", mend)]
+    fix = "Start the container with --shm-size=8g, or keep dataloader_num_workers at 0."
+    return [Check("shared memory", "warn", f"/dev/shm has only {size / 1e6:.0f} MB", fix)]
 
 
 def judge_terminal(seen: terminal.Terminal) -> Check:
@@ -210,12 +210,12 @@ def judge_terminal(seen: terminal.Terminal) -> Check:
     charset = "UTF-8" if seen.utf8 else "no UTF-8"
     says = f"{seen.name or 'no TERM'}, {seen.columns}x{seen.rows}, {colours}, {charset}"
     says += f", clipboard by {seen.clipboard}" if seen.clipboard else ", no clipboard that is known of"
-    mends: list[str] = []
+    fixes: list[str] = []
     if not seen.utf8:
-        mends.append("Set LANG=C.UTF-8 for finer charts (ASCII is drawn meanwhile).")
+        fixes.append("Set LANG=C.UTF-8 for finer charts (ASCII is drawn meanwhile).")
     if seen.columns < terminal.SMALLEST[0] or seen.rows < terminal.SMALLEST[1]:
-        mends.append(f"Make it at least {terminal.SMALLEST[0]}x{terminal.SMALLEST[1]}.")
-    return Check("terminal", "warn" if mends else "ok", says, " ".join(mends))
+        fixes.append(f"Make it at least {terminal.SMALLEST[0]}x{terminal.SMALLEST[1]}.")
+    return Check("terminal", "warn" if fixes else "ok", says, " ".join(fixes))
 
 
 def judge_tmux(seen: terminal.Terminal, installed: bool) -> Check:
@@ -241,10 +241,10 @@ def judge_hub(env: Mapping[str, str], token: bool, reached: bool | None = None) 
     cache = env.get("HF_HUB_CACHE") or str(_hub_home(env) / "hub")
     says = f"{'offline, ' if offline else ''}token {'found' if token else 'not set'}, cache {cache}"
     if reached is False:
-        mend = "Train on what is in the cache or in folders; behind a proxy set HTTPS_PROXY, for a mirror HF_ENDPOINT."
-        return Check("hugging face", "warn", f"{hub.host()[0]} can't be reached, {says}", mend)
-    mend = "" if token or offline else "Gated models and private pushes need HF_TOKEN or `hf auth login`."
-    return Check("hugging face", "ok", says, mend)
+        fix = "Train on what is in the cache or in folders; behind a proxy set HTTPS_PROXY, for a mirror HF_ENDPOINT."
+        return Check("hugging face", "warn", f"{hub.host()[0]} can't be reached, {says}", fix)
+    fix = "" if token or offline else "Gated models and private pushes need HF_TOKEN or `hf auth login`."
+    return Check("hugging face", "ok", says, fix)
 
 
 def judge_tracker(env: Mapping[str, str], installed: Mapping[str, str | None]) -> Check:
@@ -271,8 +271,8 @@ def judge_vllm(version: str | None, own: str | None = None) -> Check:
         says = "not installed; answers come from transformers (`cockpit env add vllm` makes a place for it)"
         return Check("vllm", "ok", says)
     if not stack.within(version, *VLLM_RANGE):
-        mend = f"TRL {stack.TESTED['trl']} works with {VLLM_RANGE[0]} to {VLLM_RANGE[1]}."
-        return Check("vllm", "warn", f"vllm {version}{where}", mend)
+        fix = f"TRL {stack.TESTED['trl']} works with {VLLM_RANGE[0]} to {VLLM_RANGE[1]}."
+        return Check("vllm", "warn", f"vllm {version}{where}", fix)
     return Check("vllm", "ok", f"vllm {version}{where}")
 
 
@@ -290,17 +290,17 @@ def judge_slurm(there: bool, partitions: str | None = None) -> Check:
         return Check("slurm", "ok", "sbatch and squeue are here")
     rows = [line.split("|") for line in partitions.splitlines() if line.count("|") == 3]
     if not rows:
-        mend = "`sinfo` says why: the controller or munge may be down, or SLURM_CONF names another cluster."
-        return Check("slurm", "warn", "sbatch is here, but the cluster does not answer", mend)
+        fix = "`sinfo` says why: the controller or munge may be down, or SLURM_CONF names another cluster."
+        return Check("slurm", "warn", "sbatch is here, but the cluster does not answer", fix)
     up = [f"{name} ({nodes} nodes, limit {limit})" for name, state, limit, nodes in rows if state == "up"]
     if not up:
         return Check("slurm", "warn", "no partition of the cluster is up", "Ask who runs it.")
-    mend = (
+    fix = (
         ""
         if stack.version("submitit")
         else "launcher=slurm needs submitit: pip install 'finetune-cockpit[slurm]'."
     )
-    return Check("slurm", "warn" if mend else "ok", f"partitions: {', '.join(up)}", mend)
+    return Check("slurm", "warn" if fix else "ok", f"partitions: {', '.join(up)}", fix)
 
 
 def judge_git(there: bool) -> Check:

@@ -152,7 +152,7 @@ def test_the_doctor_says_it(deaf: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", f"http://{deaf}")
     silent = doctor.judge_hub(os.environ, True, hub.reachable())
     assert (silent.level, silent.says.split(",")[0]) == ("warn", "127.0.0.1 can't be reached")
-    assert "HTTPS_PROXY" in silent.mend
+    assert "HTTPS_PROXY" in silent.fix
     assert doctor.judge_hub(os.environ, True, True).level == "ok"
     assert doctor.judge_hub(os.environ, True).level == "ok"
 

@@ -68,7 +68,7 @@ def test_a_bad_file_is_named_with_its_line(
     assert str(path) in str(caught.value)
     assert caught.value.line == line
     assert "\x1b" not in str(caught.value)
-    assert caught.value.mend
+    assert caught.value.fix
 
 
 def test_a_bad_array_csv_folder_and_missing_file_are_refused(tmp_path: Path) -> None:

@@ -186,4 +186,4 @@ def test_both_refuse_the_same_with_one_sentence(tmp_path: Path, file: str, conte
             reader(path)
         told.append(str(caught.value))
     assert len(set(told)) == 1
-    assert caught.value.mend
+    assert caught.value.fix

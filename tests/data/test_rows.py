@@ -80,7 +80,7 @@ def test_missing_columns_name_what_there_is(rows: list[dict[str, Any]], need: st
         needs.read_as(rows, need, file="train.jsonl")
     assert says in str(caught.value)
     assert str(caught.value).startswith("train.jsonl: ")
-    assert "It needs " in caught.value.mend
+    assert "It needs " in caught.value.fix
 
 
 def test_a_given_column_that_is_not_there_is_refused() -> None:

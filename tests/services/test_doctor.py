@@ -126,9 +126,9 @@ CASES: list[tuple[Check, str, str]] = [
     ("check", "level", "says"), CASES, ids=[f"{c[0].name}-{i}" for i, c in enumerate(CASES)]
 )
 def test_judgements(check: Check, level: str, says: str) -> None:
-    assert (check.level, says in f"{check.says} {check.mend}") == (level, True), check
+    assert (check.level, says in f"{check.says} {check.fix}") == (level, True), check
     if level != "ok":
-        assert check.mend or check.name == "memory"
+        assert check.fix or check.name == "memory"
 
 
 def test_quiet_where_there_is_nothing_to_say() -> None:

@@ -47,7 +47,7 @@ def until(what: Callable[[], Any], within_s: float = 15.0) -> Any:
     return value
 
 
-class Flight:
+class StandIn:
     """One attempt whose trainer is a few lines of Python."""
 
     def __init__(self, root: Path) -> None:
@@ -93,8 +93,8 @@ class Flight:
 
 
 @pytest.fixture
-def flight(tmp_path: Path) -> Iterator[Flight]:
-    made = Flight(tmp_path / "ws/.cockpit/experiments/exp_0001/attempts/001")
+def standin(tmp_path: Path) -> Iterator[StandIn]:
+    made = StandIn(tmp_path / "ws/.cockpit/experiments/exp_0001/attempts/001")
     yield made
     clean_up(made.layout)
 

@@ -17,7 +17,7 @@ from rich.cells import cell_len
 
 from cockpit.core.safe_text import clean
 from cockpit.ui import actions
-from tests.support.ui.drive import LARGE, SMALL, Cockpit, fly
+from tests.support.ui.drive import LARGE, SMALL, Cockpit, opened
 from tests.support.ui.gallery import build
 from tests.support.ui.hostile import OWNED, hostile
 from tests.support.ui.stage import Stage
@@ -38,7 +38,7 @@ async def _same(cockpit: Cockpit) -> None:
 async def test_after_every_key_the_terminal_shows_what_the_screen_holds(
     tmp_path: Path, size: tuple[int, int], scope: str
 ) -> None:
-    async with fly(build("story", tmp_path), size=size, tty=True) as cockpit:
+    async with opened(build("story", tmp_path), size=size, tty=True) as cockpit:
         if scope == actions.RUN:
             await cockpit.press("enter")
         await _same(cockpit)
@@ -58,7 +58,7 @@ async def test_after_every_key_the_terminal_shows_what_the_screen_holds(
 async def test_every_tab_is_painted_though_the_one_before_had_other_panes(
     tmp_path: Path, size: tuple[int, int]
 ) -> None:
-    async with fly(build("finished", tmp_path), size=size, tty=True) as cockpit:
+    async with opened(build("finished", tmp_path), size=size, tty=True) as cockpit:
         await cockpit.press("enter")
         for _ in range(15):
             await cockpit.press("tab")
@@ -76,7 +76,7 @@ async def test_nothing_hostile_reaches_the_terminal(
     stage = Stage(tmp_path / "ws")
     hostile(stage)
     stage.settle()
-    async with fly(stage, size=size, tty=True, select="exp_0001", ascii=ascii) as cockpit:
+    async with opened(stage, size=size, tty=True, select="exp_0001", ascii=ascii) as cockpit:
         await _walk(cockpit, size[0], ascii)
         driver = cockpit.app._driver
         assert isinstance(driver, TtyDriver)

@@ -153,7 +153,7 @@ def test_why_names_what_was_found_and_wanted() -> None:
 def test_a_bad_spec_is_refused_in_a_sentence(spec: str, says: str) -> None:
     with pytest.raises(CockpitError, match=says.replace("(", r"\(")) as caught:
         load(spec)
-    assert caught.value.mend
+    assert caught.value.fix
 
 
 def test_a_missing_gold_column_names_the_columns_there_are() -> None:

@@ -24,6 +24,6 @@ def run(options: argparse.Namespace) -> int:
     else:
         for check in checks:
             say(f"{check.level:<4}  {check.name}: {check.says}")
-            if check.mend and check.level != "ok":
-                say(f"      {check.mend}")
+            if check.fix and check.level != "ok":
+                say(f"      {check.fix}")
     return FAILED if failed else OK

@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
         for names, reason in _by_reason(recipe.reasons).items():
             say(f"  {names} {reason}.")
         for concern in against:
-            say(f"  ! {concern.headline}\n      {concern.mend}")
+            say(f"  ! {concern.headline}\n      {concern.fix}")
         if not options.launch and options.technique != "custom":
             say(f"Prove it on ten examples with `cockpit smoke {view.id}`.")
         if not options.launch:

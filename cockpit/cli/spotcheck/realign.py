@@ -37,12 +37,12 @@ def run(options: argparse.Namespace) -> int:
     ws = spot_check.find_workspace(options)
     if ws is not None and (options.adopt or options.prompt is not None):
         catch_up.before_move(ws)
-    wish = check.Wish(
+    request = check.SpotCheckRequest(
         train=options.train, verifier=options.verifier, experiment=options.experiment,
         technique=spot_check.technique(options.technique), columns=spot_check.columns(options.column),
         without_model=True,
     )  # fmt: skip
-    about = check.subject(wish, ws)
+    about = check.subject(request, ws)
     if options.prompt is not None:
         if ws is None or about.verifier is None:
             raise CockpitError("the eval prompt belongs to a workspace, and there is none here", "Use --dir.")

@@ -48,12 +48,12 @@ def run(options: argparse.Namespace) -> int:
 
     if options.n < 1 or options.page < 1:
         raise CockpitError("--n and --page count from 1", "Give a number from 1 up.")
-    wish = spotcheck.Wish(
+    request = spotcheck.SpotCheckRequest(
         train=options.train, items=options.eval, verifier=options.verifier, model=options.model,
         experiment=options.experiment, technique=technique(options.technique), serve=options.serve,
         columns=columns(options.column), without_model=options.no_model,
     )  # fmt: skip
-    check = spotcheck.run(wish, find_workspace(options), n=options.n, seed=options.seed, page=options.page - 1,
+    check = spotcheck.run(request, find_workspace(options), n=options.n, seed=options.seed, page=options.page - 1,
                           words=options.filter)  # fmt: skip
     if options.json:
         print_json(check.as_dict())

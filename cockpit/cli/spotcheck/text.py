@@ -58,7 +58,7 @@ def mismatch_lines(mismatch: Mismatch) -> list[str]:
         *_quoted("train", mismatch.train),
         *_quoted("eval ", mismatch.eval),
         *(f"  {line}" for line in mismatch.evidence),
-        f"  Mend: {mismatch.mend}",
+        f"  Mend: {mismatch.fix}",
     ]
 
 

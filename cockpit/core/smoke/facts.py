@@ -59,7 +59,7 @@ class SmokeFacts:
     rollouts_parsed: int = 0
     base_solved: int = 0
     """Items among those scored that the base model solved in the baseline."""
-    mend: str = ""
+    fix: str = ""
     """What the trainer itself said of a lack of memory."""
 
     @property

@@ -22,8 +22,8 @@ def judge(facts: SmokeFacts) -> SmokeVerdict:
     for rule in _RULES:
         cause = rule(facts)
         if cause is not None:
-            headline, mend = wording.words_of(cause, facts)
-            return SmokeVerdict(False, STAGE_OF[cause], headline, mend, seen, minded, cause=cause)
+            headline, fix = wording.words_of(cause, facts)
+            return SmokeVerdict(False, STAGE_OF[cause], headline, fix, seen, minded, cause=cause)
     return SmokeVerdict(True, "", wording.headline_of_green(facts), "", seen, minded)
 
 

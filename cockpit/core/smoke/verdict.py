@@ -69,7 +69,7 @@ class SmokeVerdict:
     green: bool
     stage: Stage
     headline: str
-    mend: str
+    fix: str
     evidence: tuple[str, ...]
     cautions: tuple[str, ...] = ()
     source: str = SOURCE
@@ -87,7 +87,7 @@ class SmokeVerdict:
             "stage": self.stage or None,
             "cause": self.cause or None,
             "headline": self.headline,
-            "mend": self.mend,
+            "mend": self.fix,
             "evidence": list(self.evidence),
             "cautions": list(self.cautions),
             "source": self.source,
@@ -101,7 +101,7 @@ class SmokeVerdict:
             green=bool(value.get("green")),
             stage=cast("Stage", stage) if stage in _STAGE_NAMES else "",
             headline=str(value.get("headline", "")),
-            mend=str(value.get("mend", "")),
+            fix=str(value.get("mend", "")),
             evidence=_lines(value.get("evidence")),
             cautions=_lines(value.get("cautions")),
             cause=cause if cause in STAGE_OF else "",

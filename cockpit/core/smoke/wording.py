@@ -34,8 +34,8 @@ def words_of(cause: Cause, facts: SmokeFacts) -> Words:
 
 
 def _memory(facts: SmokeFacts) -> Words:
-    mend = facts.mend or "Halve per_device_train_batch_size and double gradient_accumulation_steps."
-    return f"Memory ran out {_where(facts.stage)}, on the longest examples", mend
+    fix = facts.fix or "Halve per_device_train_batch_size and double gradient_accumulation_steps."
+    return f"Memory ran out {_where(facts.stage)}, on the longest examples", fix
 
 
 def _no_step(facts: SmokeFacts) -> Words:
@@ -90,11 +90,11 @@ def _none_pass(facts: SmokeFacts) -> Words:
     )
 
 
-def _unread(mend: str) -> Callable[[SmokeFacts], Words]:
+def _unread(fix: str) -> Callable[[SmokeFacts], Words]:
     def words(facts: SmokeFacts) -> Words:
         quoted = f" The model said {_quoted(facts.said)}." if facts.said else ""
         why = facts.why or "no answer found"
-        return f"{facts.verifier} can read none of {facts.scored} answers: {why}.{quoted}", mend
+        return f"{facts.verifier} can read none of {facts.scored} answers: {why}.{quoted}", fix
 
     return words
 

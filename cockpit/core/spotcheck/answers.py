@@ -61,7 +61,7 @@ def targets_against_verifier(sides: Sides) -> Mismatch | None:
         f"{_of(failing, targets)} training targets don't pass{tail}",
         train=of_target(row, row.stated.whole if row.stated else None),
         eval=of_verifier(verifier.spec, verifier.wanted, written_for(verifier, answer) or verifier.wanted),
-        mend=f"Realign the training data to {verifier.wanted}, or score with a verifier that reads {usual}.",
+        fix=f"Realign the training data to {verifier.wanted}, or score with a verifier that reads {usual}.",
         action="realign",
         evidence=tuple(line for line in evidence if line),
     )
@@ -87,7 +87,7 @@ def prompt_against_verifier(sides: Sides) -> Mismatch | None:
         f"{sides.verifier.wanted}",
         train=of_verifier(sides.verifier.spec, sides.verifier.wanted, sides.verifier.wanted),
         eval=excerpt(f"eval item {item.id}, the prompt", _all(item), form.span),
-        mend=f"Let the eval prompt ask for {sides.verifier.wanted} (if the rules allow), or score with a verifier that "
+        fix=f"Let the eval prompt ask for {sides.verifier.wanted} (if the rules allow), or score with a verifier that "
         f"reads {form.label}.",
         action="prompt",
     )
@@ -116,7 +116,7 @@ def targets_against_prompt(sides: Sides) -> Mismatch | None:
         headline=f"Training ends in {_usual(others)}, the eval prompts ask for {form.label}",
         train=of_target(row, row.stated.whole),
         eval=excerpt(f"eval item {item.id}, the prompt", _all(item), form.span),
-        mend=f"Realign the training data to {form.label}, or change the eval prompt if the rules allow.",
+        fix=f"Realign the training data to {form.label}, or change the eval prompt if the rules allow.",
         action="realign" if sides.verifier and key in _own_keys(sides.verifier) else "prompt",
     )
 
@@ -143,7 +143,7 @@ def golds_against_verifier(sides: Sides) -> Mismatch | None:
         eval=excerpt(
             f"eval item {item.id}, its gold answer in the training format", item.written or "", None
         ),
-        mend=f"Look at these items: {item.verdict.why}. Mend the gold answers, or choose a verifier that reads them.",
+        fix=f"Look at these items: {item.verdict.why}. Mend the gold answers, or choose a verifier that reads them.",
         evidence=(f"Gold answer of item {item.id}: {item.gold[:80]!r}.",),
     )
 
@@ -165,7 +165,7 @@ def reasoning_against_verifier(sides: Sides) -> Mismatch | None:
         f"{_of(failing, targets)} targets pass only without their reasoning",
         train=of_target(row, (0, row.stated.whole[0])),
         eval=of_verifier(sides.verifier.spec, sides.verifier.wanted, row.stated.answer),
-        mend="Score with a verifier that finds the answer in the text (numeric, boxed, hashes, tagged), or realign the "
+        fix="Score with a verifier that finds the answer in the text (numeric, boxed, hashes, tagged), or realign the "
         "training data to the answer alone.",
         action="realign",
     )
@@ -201,7 +201,7 @@ def reasoning_against_prompt(sides: Sides) -> Mismatch | None:
         headline=f"The eval prompts ask for {asks}, the training targets hold {holds}",
         train=of_target(row, span),
         eval=excerpt(f"eval item {item.id}, the prompt", _all(item), style[1]),
-        mend="Train on targets of the style that the eval prompt asks for, or change the eval prompt if the rules allow.",
+        fix="Train on targets of the style that the eval prompt asks for, or change the eval prompt if the rules allow.",
         action="prompt",
     )
 

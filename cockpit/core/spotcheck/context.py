@@ -45,7 +45,7 @@ def system_prompt(sides: Sides) -> Mismatch | None:
         headline=f"Training prompts {_system_words(texts[0])}, eval prompts {_system_words(texts[1])}",
         train=_system_quote(f"training row {row.row}, its system prompt", texts[0]),
         eval=_system_quote(f"eval item {item.id}, its system prompt", texts[1]),
-        mend="Give both sides the same system prompt: set data.system_prompt, and take others out of the training data.",
+        fix="Give both sides the same system prompt: set data.system_prompt, and take others out of the training data.",
         action="setting",
     )
 
@@ -74,7 +74,7 @@ def role_order(sides: Sides) -> Mismatch | None:
         eval=Quote(
             f"eval item {item.id if item else 1}, its roles", expected[:200], ((0, min(200, len(expected))),)
         ),
-        mend="Put the turns into the order system, user, assistant, user, …; drop what can't be.",
+        fix="Put the turns into the order system, user, assistant, user, …; drop what can't be.",
     )
 
 
@@ -106,7 +106,7 @@ def template_in_the_data(sides: Sides) -> Mismatch | None:
         f"{' markers' if name else ''}, eval prompts with {usual_eval or 'none'}",
         train=excerpt(f"training row {row.row}", text, marker(text)),
         eval=excerpt(f"eval item {item.id}", item_text, marker(item_text)),
-        mend="Take the markers out of the data and leave the template to the tokenizer, on both sides.",
+        fix="Take the markers out of the data and leave the template to the tokenizer, on both sides.",
     )
 
 
@@ -129,7 +129,7 @@ def twice_templated(sides: Sides) -> Mismatch | None:
         headline=f"Training rows hold {family(text)} markers already, and the chat template is put around them once more",
         train=excerpt(f"training row {row.row}", text, marker(text)),
         eval=of_prompt(item) if item else Quote("the eval prompts", ""),
-        mend="Take the markers out of the data: the tokenizer's template writes them.",
+        fix="Take the markers out of the data: the tokenizer's template writes them.",
     )
 
 
@@ -158,7 +158,7 @@ def prompt_cue(sides: Sides) -> Mismatch | None:
         headline=f"Training prompts end on {_cue_words(left)}, eval prompts on {_cue_words(right)}",
         train=_cue_quote(row, left),
         eval=_cue_quote(item, right),
-        mend="Let the prompts of both sides end alike.",
+        fix="Let the prompts of both sides end alike.",
         action="prompt",
     )
 
@@ -187,7 +187,7 @@ def thinking(sides: Sides) -> Mismatch | None:
         headline=f"Targets hold {'a block of' if off else 'no'} thinking, eval switches thinking {'off' if off else 'on'}",
         train=of_target(row, span),
         eval=of_prompt(item),
-        mend="Train as you evaluate: "
+        fix="Train as you evaluate: "
         + (
             "take the thinking out of the targets, or switch it on."
             if off
@@ -211,11 +211,11 @@ def loss_on_the_prompt(sides: Sides) -> Mismatch | None:
         headline = (
             "Training takes the loss on the prompt too: the rows are plain texts with the prompt in them"
         )
-        mend = "Use prompt and completion, or messages: then the loss is on the answer alone."
+        fix = "Use prompt and completion, or messages: then the loss is on the answer alone."
     else:
         quote = of_prompt(row, (0, len(row.prompt)))
         headline = "The rows' own mask (`trainable`) takes the loss on turns that are not the assistant's"
-        mend = "Set `trainable` to false for every turn that isn't the assistant's."
+        fix = "Set `trainable` to false for every turn that isn't the assistant's."
     item = sides.items[0] if sides.items else None
     return Mismatch(
         kind="loss-mask",
@@ -225,7 +225,7 @@ def loss_on_the_prompt(sides: Sides) -> Mismatch | None:
         headline=headline,
         train=quote,
         eval=of_prompt(item) if item else Quote("the eval prompts", ""),
-        mend=mend,
+        fix=fix,
     )
 
 

@@ -85,7 +85,7 @@ def _context_rule(kind: Kind) -> Rule:
             headline=_HEADLINES[kind],
             train=_side("training", first, first.train),
             eval=_side("the eval prompt of the same row", first, first.eval),
-            mend=_MENDS[kind],
+            fix=_MENDS[kind],
             action="setting",
             evidence=("The texts are equal, the token ids are not.",) if first.ids_only else (),
         )
@@ -106,7 +106,7 @@ def served_otherwise(sides: Sides) -> Mismatch | None:
         headline="What is served renders the same prompt differently from what is scored",
         train=Quote("as served", f"…{served.before}{served.train}", _tail_span(served.before, served.train)),
         eval=Quote("as scored", f"…{served.before}{served.eval}", _tail_span(served.before, served.eval)),
-        mend="Serve the checkpoint with its own tokenizer and chat template, and with the same switches.",
+        fix="Serve the checkpoint with its own tokenizer and chat template, and with the same switches.",
         action="setting",
     )
 
@@ -127,7 +127,7 @@ def refused_rows(sides: Sides) -> Mismatch | None:
         headline=f"{rendered.refusals:,} training rows can't be rendered: {why}",
         train=of_prompt(row, (0, len(row.prompt))) if row else Quote(f"training row {number}", ""),
         eval=of_prompt(sides.items[0]) if sides.items else Quote("the eval", ""),
-        mend="Bring the rows into the form that the chat template takes (system, user, assistant, user, …), or drop them.",
+        fix="Bring the rows into the form that the chat template takes (system, user, assistant, user, …), or drop them.",
     )
 
 
@@ -140,7 +140,7 @@ def bos(sides: Sides) -> Mismatch | None:
     double_eval = [item for item in rendered.items if item.bos > 1]
     missing = [row for row in rendered.rows if rendered.adds_bos and row.bos == 0]
     uneven = [row for row in rendered.rows if rendered.items and row.bos != rendered.items[0].bos]
-    for rows, headline, mend in (
+    for rows, headline, fix in (
         (double, f"Training sequences begin with {rendered.bos} twice: the text and the tokenizer both write it",
          "Take the token out of the text (or out of the template): the tokenizer puts it there."),
         (uneven, f"Training sequences and eval prompts do not begin with the same number of {rendered.bos}",
@@ -149,7 +149,7 @@ def bos(sides: Sides) -> Mismatch | None:
          "Add the token to the chat template: the model was pretrained with it."),
     ):  # fmt: skip
         if rows:
-            return _bos(sides, rendered, rows, headline, mend)
+            return _bos(sides, rendered, rows, headline, fix)
     if double_eval:
         share = len(double_eval) / len(rendered.items)
         return _bos(
@@ -168,7 +168,7 @@ def _bos(
     rendered: Rendered,
     rows: Sequence[RowFacts],
     headline: str,
-    mend: str,
+    fix: str,
     share: float | None = None,
 ) -> Mismatch:
     token = rendered.bos or ""
@@ -192,7 +192,7 @@ def _bos(
             f"{right}{item.prompt[:60] if item else ''}…",
             ((0, len(right)),) if right else (),
         ),
-        mend=mend,
+        fix=fix,
         action="setting",
     )
 
@@ -220,7 +220,7 @@ def eos(sides: Sides) -> Mismatch | None:
         headline="Training targets end without an end token: the model does not learn to stop",
         train=Quote(quote.where, quote.text, marks),
         eval=Quote("scoring ends an answer at", ends, ((0, len(ends)),)),
-        mend="End the assistant's turn with the EOS token in the chat template (inside the generation markers), or set "
+        fix="End the assistant's turn with the EOS token in the chat template (inside the generation markers), or set "
         "eos_token to the token that the template ends turns with.",
         action="setting",
     )
@@ -252,7 +252,7 @@ def loss_mask(sides: Sides) -> Mismatch | None:
         headline=what,
         train=of_prompt(target, (0, len(target.prompt))) if target else Quote("training", ""),
         eval=of_prompt(sides.items[0]) if sides.items else Quote("the eval", ""),
-        mend="Leave completion_only_loss and assistant_only_loss to the trainer, or use prompt and completion columns.",
+        fix="Leave completion_only_loss and assistant_only_loss to the trainer, or use prompt and completion columns.",
         action="setting",
     )
 
@@ -278,7 +278,7 @@ def dropped_by_template(sides: Sides) -> Mismatch | None:
         headline="The chat template changes the targets: what is trained is not what stands in the data",
         train=of_target(row, opened.span() if opened else None),
         eval=of_prompt(sides.items[0]) if sides.items else Quote("the eval", ""),
-        mend="Give the thinking as the template wants it (reasoning_content), or use a template that leaves it in.",
+        fix="Give the thinking as the template wants it (reasoning_content), or use a template that leaves it in.",
         action="setting",
     )
 

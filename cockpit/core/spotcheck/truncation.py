@@ -29,7 +29,7 @@ def truncation(sides: Sides) -> Mismatch | None:
             headline=f"max_length={rendered.max_length} cuts the answer off: row {row.row} has {fact.tokens:,} tokens",
             train=excerpt(f"training row {row.row}, what is cut off", text, (kept, len(text))),
             eval=of_prompt(sides.items[0]) if sides.items else Quote("the eval", ""),
-            mend=f"Raise max_length (the longest row has {max(f.tokens for f in rendered.rows):,} tokens), or leave long "
+            fix=f"Raise max_length (the longest row has {max(f.tokens for f in rendered.rows):,} tokens), or leave long "
             "rows out.",
             action="setting",
         )
@@ -52,7 +52,7 @@ def _eval_truncation(sides: Sides, rendered: Rendered) -> Mismatch | None:
             headline=f"Training answers are longer than the scorer lets the model write (max_new_tokens={limit})",
             train=of_target(target, None) if target else Quote("training", ""),
             eval=Quote("the scorer's limit", f"max_new_tokens={limit}; row {row.row} trains {row.trained:,}", ((15, 15 + len(str(limit))),)),
-            mend=f"Raise generation.max_new_tokens to {max(r.trained for r in longer):,} or more.",
+            fix=f"Raise generation.max_new_tokens to {max(r.trained for r in longer):,} or more.",
             action="setting",
         )  # fmt: skip
     room = rendered.max_positions
@@ -70,7 +70,7 @@ def _eval_truncation(sides: Sides, rendered: Rendered) -> Mismatch | None:
         headline=f"Prompt and answer do not fit the model's {room:,} positions",
         train=Quote("the model", f"{room:,} positions", ((0, len(f"{room:,}")),)),
         eval=of_prompt(found) if found else Quote("the eval", ""),
-        mend="Shorten the prompts, or lower generation.max_new_tokens.",
+        fix="Shorten the prompts, or lower generation.max_new_tokens.",
         action="setting",
     )
 

@@ -214,7 +214,7 @@ class Mismatch:
     headline: str
     train: Quote
     eval: Quote
-    mend: str
+    fix: str
     action: Action = ""
     evidence: tuple[str, ...] = ()
 
@@ -252,6 +252,6 @@ def as_dict(mismatch: Mismatch) -> dict[str, Any]:
         "eval_example": mismatch.eval.text,
         "eval_where": mismatch.eval.where,
         "eval_differs": [list(span) for span in mismatch.eval.marks],
-        "mend": mismatch.mend,
+        "mend": mismatch.fix,
         "evidence": list(mismatch.evidence),
     }

@@ -73,7 +73,7 @@ def target_edges(sides: Sides) -> Mismatch | None:
         eval=excerpt(f"eval item {item.id}, its gold answer", item.gold, None)
         if item
         else Quote("the eval", ""),
-        mend="Strip the targets; the template puts the blanks that belong there.",
+        fix="Strip the targets; the template puts the blanks that belong there.",
         action="realign",
     )
 
@@ -107,12 +107,12 @@ def other_language(sides: Sides) -> Mismatch | None:
         f"{' and '.join(sorted({found for _, found in strange})[:3])}, the eval prompts are in {usual}",
         train=quoted,
         eval=of_prompt(item),
-        mend=f"Train on data in {usual}, or evaluate in {name}: a score says little across languages.",
+        fix=f"Train on data in {usual}, or evaluate in {name}: a score says little across languages.",
     )
 
 
 def _one_sided(
-    sides: Sides, rows: Sequence[Target], find: Callable[[str], Span | None], what: str, mend: str
+    sides: Sides, rows: Sequence[Target], find: Callable[[str], Span | None], what: str, fix: str
 ) -> Mismatch | None:
     """A property that most prompts of one side have, and hardly any of the other."""
     if not rows or not sides.items:
@@ -133,7 +133,7 @@ def _one_sided(
         "prompts don't",
         train=_end(row, find),
         eval=_end(item, find),
-        mend=mend,
+        fix=fix,
         action="prompt",
     )
 

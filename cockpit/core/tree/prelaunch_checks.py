@@ -38,7 +38,7 @@ class PrelaunchCheck:
 
     rule: Rule
     headline: str
-    mend: str
+    fix: str
     shows: str = ""
     source: str = SOURCE
 

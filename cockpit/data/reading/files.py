@@ -112,9 +112,9 @@ def reader(path: Path) -> tuple[str, Numbered]:
         head = _unpacked(path)
         suffixes = [suffix for suffix in suffixes if suffix != ".gz"]
     last = suffixes[-1] if suffixes else ""
-    for pattern, why, mend in _OTHER:
+    for pattern, why, fix in _OTHER:
         if pattern.match(head):
-            raise CockpitError(why, mend, file=path)
+            raise CockpitError(why, fix, file=path)
     if last in _PACKED:
         raise CockpitError(f"a {last} file can't be read as it is", "Unpack it first.", file=path)
     if head.startswith(b"PAR1") or last == ".parquet":
@@ -206,15 +206,15 @@ def _json_of(raw: bytes, path: Path, number: int) -> object:
 def _not_json(raw: bytes, error: ValueError, path: Path, number: int) -> CockpitError:
     shown = json_rows.shown(raw[:80].decode("utf-8", "replace").strip())
     reason = getattr(error, "msg", str(error))
-    why, mend = f"this line is not JSON: {reason} ({shown})", "Mend or remove the line."
+    why, fix = f"this line is not JSON: {reason} ({shown})", "Mend or remove the line."
     if raw.lstrip().startswith((b"{'", b"['")):
-        why, mend = f"this line is a Python literal, not JSON ({shown})", "Write each row with json.dumps."
+        why, fix = f"this line is a Python literal, not JSON ({shown})", "Write each row with json.dumps."
     elif number == 1 and _YAML.match(raw):
-        why, mend = f"this is YAML, not JSON ({shown})", _ONE_A_LINE
+        why, fix = f"this is YAML, not JSON ({shown})", _ONE_A_LINE
     elif not raw.endswith(b"\n") and number > 1:
         why = f"this line is not JSON: the file is cut off in its midst ({shown})"
-        mend = "Fetch the file anew, or remove the line."
-    return CockpitError(why, mend, file=path, line=number)
+        fix = "Fetch the file anew, or remove the line."
+    return CockpitError(why, fix, file=path, line=number)
 
 
 def _csv(path: Path, usual: str, *, packed: bool) -> Numbered:

@@ -57,7 +57,7 @@ def _unavailable(name: str, log: str) -> CockpitError:
     """The last line of a traceback as a reason that a person can use."""
     last = next((line for line in reversed(log.splitlines()) if line.strip()), "no reason was given")
     if "ModuleNotFoundError" in last:
-        why, mend = (
+        why, fix = (
             "the training stack (`datasets`) is not installed",
             "pip install 'finetune-cockpit[train]'.",
         )
@@ -67,11 +67,11 @@ def _unavailable(name: str, log: str) -> CockpitError:
         or "Could not connect" in log
         or "ConnectError" in log
     ):
-        why, mend = "the hub can't be reached from here", "Give a file, or a folder that `datasets` saved."
+        why, fix = "the hub can't be reached from here", "Give a file, or a folder that `datasets` saved."
     elif "gated" in log.lower() or "401" in last:
-        why, mend = "the data set is gated or private", "Ask for access and set HF_TOKEN."
+        why, fix = "the data set is gated or private", "Ask for access and set HF_TOKEN."
     elif "DatasetNotFound" in last or "doesn't exist" in last:
-        why, mend = "there is no such data set on the hub", "Correct the id."
+        why, fix = "there is no such data set on the hub", "Correct the id."
     else:
-        why, mend = clip(last, 160), "Fetch it by hand and give the file."
-    return CockpitError(f"there is no file {name!r} here, and from the hub: {why}", mend)
+        why, fix = clip(last, 160), "Fetch it by hand and give the file."
+    return CockpitError(f"there is no file {name!r} here, and from the hub: {why}", fix)

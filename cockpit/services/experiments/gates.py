@@ -23,7 +23,7 @@ class Gate(NamedTuple):
 
     name: str
     says: str
-    mend: str
+    fix: str
 
 
 def closed(ws: Workspace, view: ExperimentView, recipe: Recipe, baseline: Score | None) -> list[Gate]:
@@ -49,12 +49,12 @@ def open_with(
     if found and not (reason or "").strip():
         first, *more = found
         also = "".join(f"; also, {gate.says}" for gate in more)
-        mend = " ".join(dict.fromkeys(gate.mend for gate in found if gate.mend))
+        fix = " ".join(dict.fromkeys(gate.fix for gate in found if gate.fix))
         raise GateClosed(
             f"{first.says}{also}",
-            f"{mend} Or give a reason to go without (--reason).".lstrip(),
+            f"{fix} Or give a reason to go without (--reason).".lstrip(),
             closed=tuple(gate.says for gate in found),
-            instead=mend,
+            instead=fix,
         )
     methodlog_writer.record(
         ws,
@@ -91,7 +91,7 @@ def _against_log(ws: Workspace, view: ExperimentView, recipe: Recipe) -> list[Ga
     from cockpit.services.experiments import precheck
 
     return [
-        Gate(check.rule.replace(" ", "-"), check.headline, check.mend)
+        Gate(check.rule.replace(" ", "-"), check.headline, check.fix)
         for check in precheck.concerns(ws, recipe, but=view.id)
     ]
 
@@ -101,4 +101,4 @@ def _red_smoke(ws: Workspace, view: ExperimentView) -> list[Gate]:
     if last is None or not last.current or last.verdict.green:
         return []
     verdict = last.verdict
-    return [Gate("smoke", f"the smoke run is red at {verdict.stage}: {verdict.headline}", verdict.mend)]
+    return [Gate("smoke", f"the smoke run is red at {verdict.stage}: {verdict.headline}", verdict.fix)]

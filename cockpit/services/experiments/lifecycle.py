@@ -53,7 +53,7 @@ def new(
     ws.refuse_moves()
     catch_up.before_move(ws)
     parent, warm_start = starts.choose(ws, parent, warm_start, fresh=fresh, technique=technique)
-    wish = drafts.Wish(
+    request = drafts.DraftRequest(
         technique=technique,
         hypothesis=hypothesis,
         parent=parent,
@@ -63,7 +63,7 @@ def new(
         warm_start=warm_start,
         command=command,
     )
-    recipe = drafts.resolve(ws, wish)
+    recipe = drafts.resolve(ws, request)
     recipe = drafts.write(ws, recipe, now=ws.clock())
     methodlog_writer.record(ws, [*draft_entries(recipe), *catch_up.of_data(ws, recipe)])
     return ws.experiment(recipe.experiment_id)
@@ -73,7 +73,9 @@ def draft_baseline(ws: Workspace) -> ExperimentView:
     """`exp_0000`: the base model on the held-out set, before any training."""
     ws.refuse_moves()
     catch_up.before_move(ws)
-    recipe = drafts.resolve(ws, drafts.Wish(technique="baseline", hypothesis="the base model, untouched"))
+    recipe = drafts.resolve(
+        ws, drafts.DraftRequest(technique="baseline", hypothesis="the base model, untouched")
+    )
     drafts.write(ws, recipe, now=ws.clock())
     return ws.experiment(BASELINE_ID)
 

@@ -1,4 +1,4 @@
-"""Drafts: a wish, the workspace and the defaults become a recipe on the disk, checked against the guardrails."""
+"""Drafts: a request, the workspace and the defaults become a recipe on the disk, checked against the guardrails."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TRACKERS = (("WANDB_API_KEY", "wandb"), ("TRACKIO_SPACE_ID", "trackio"), ("MLFLO
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class DraftRequest:
     """What somebody asked for; what is None is decided by the workspace and the defaults."""
 
     technique: str
@@ -39,36 +39,36 @@ class Wish:
     command: str | None = None
 
 
-def resolve(ws: Workspace, wish: Wish) -> Recipe:
-    """The recipe that `wish` makes in this workspace. Raises CockpitError naming the field that is wrong."""
+def resolve(ws: Workspace, request: DraftRequest) -> Recipe:
+    """The recipe that `request` makes in this workspace. Raises CockpitError naming the field that is wrong."""
     from cockpit.core.recipe import recipes
 
     config = ws.config
-    training = wish.technique != "baseline"
+    training = request.technique != "baseline"
     model: dict[str, Any] = {**config.sections["model"], "name_or_path": config.model}
-    overrides, lora = recipes.named_overrides(wish.overrides, wish.technique).settings, wish.lora
-    if wish.warm_start:
-        begun = starts.find(ws, wish.warm_start)
+    overrides, lora = recipes.named_overrides(request.overrides, request.technique).settings, request.lora
+    if request.warm_start:
+        begun = starts.find(ws, request.warm_start)
         model.update(begun.model)
         overrides, lora = starts.settings(begun, config.model, overrides, lora, ws.layout.experiments)
     sections = {
         name: dict(config.sections[name])
         for name in ("generation", "mid_eval", "budget", "resources", "slurm")
     }
-    if wish.command:
-        sections["resources"]["command"] = shlex.split(wish.command)
+    if request.command:
+        sections["resources"]["command"] = shlex.split(request.command)
     recipe = recipes.resolve(
-        wish.technique,
+        request.technique,
         experiment_id=BASELINE_ID,
         model=model,
         verifier=config.verifier,
-        data=_data(config, wish, training=training),
+        data=_data(config, request, training=training),
         lora=lora,
         overrides=overrides,
         sections=sections,
         recipes=config.recipes,
-        parent=wish.parent,
-        hypothesis=wish.hypothesis,
+        parent=request.parent,
+        hypothesis=request.hypothesis,
         report_to=tracker(os.environ),
     )
     recipe = with_environment([ws.root], _with_reward_model(ws, recipe))
@@ -148,17 +148,17 @@ def _reward_model(ws: Workspace, named: str) -> str:
     return str(starts.find(ws, named).folder)
 
 
-def _data(config: WorkspaceConfig, wish: Wish, *, training: bool) -> dict[str, Any]:
+def _data(config: WorkspaceConfig, request: DraftRequest, *, training: bool) -> dict[str, Any]:
     """The recipe's data section: files with the hash of their content, and what their columns are read as."""
     data: dict[str, Any] = dict(config.sections["data"])
     for name, path in (("held_out", config.held_out), ("mini_eval", config.mini_eval)):
         data[name] = str(path)
         data[f"{name}_hash"] = datasets.content_hash(path)
-    train = (wish.train.resolve() if wish.train else config.train) if training else None
+    train = (request.train.resolve() if request.train else config.train) if training else None
     data["train"] = str(train) if train else None
     if train is not None:
-        if wish.technique != "custom":
-            data["columns"] = datasets.read_as(train, wish.technique, data.get("columns"))
+        if request.technique != "custom":
+            data["columns"] = datasets.read_as(train, request.technique, data.get("columns"))
         data["train_hash"] = datasets.content_hash(train)
     return data
 

@@ -76,9 +76,9 @@ def of_recipe(recipe: Recipe, *, step_time: float | None = None, hourly: float |
     whole = estimate(shape, plan)
     fits = tuple(Fit(device, whole.total) for device in devices)
     room = max((device.free for device in devices), default=0)
-    mends = changes(shape, plan, room) if room else []
+    fixes = changes(shape, plan, room) if room else []
     time = pace(recipe, rows, step_time, hourly=hourly) if step_time and rows else None
-    return Fitted(plan, whole, fits, tuple(mends), tuple(notes), time)
+    return Fitted(plan, whole, fits, tuple(fixes), tuple(notes), time)
 
 
 def _beside(

@@ -58,7 +58,7 @@ def start(ws: Workspace | None, recipe: Recipe) -> None:
         servers.start(
             ws,
             model,
-            servers.wish_of(ws),
+            servers.request_of(ws),
             revision=recipe.model.revision,
             trust_remote_code=recipe.model.trust_remote_code,
             rank=recipe.peft.r if recipe.peft else None,

@@ -31,7 +31,7 @@ STOP_S = 40.0  # vLLM's own end, then what is left of it
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ServerRequest:
     """What [serve] of cockpit.toml or the command line asks for; None is what `core.serving` finds right."""
 
     python: str | None = None
@@ -94,17 +94,17 @@ class Server:
         }
 
 
-def wish_of(ws: Workspace | None, **more: Any) -> Wish:
+def request_of(ws: Workspace | None, **more: Any) -> ServerRequest:
     """[serve] of the workspace's cockpit.toml, and `more` over it. Raises CockpitError for a value that can't be."""
     told = dict(ws.config.sections.get("serve") or {}) if ws is not None else {}
     told |= {name: value for name, value in more.items() if value is not None}
-    return Wish(**told)
+    return ServerRequest(**told)
 
 
 def start(
     ws: Workspace | None,
     model: str,
-    wish: Wish,
+    request: ServerRequest,
     *,
     revision: str | None = None,
     trust_remote_code: bool = False,
@@ -125,7 +125,7 @@ def start(
         if found is not None and found.facts.state in ("starting", "ready"):
             return found, True
         _until(lambda: not serving.kept(layout), STOP_S)
-    plan = _plan(ws, model, digest, wish, rank=rank, trainer=trainer)
+    plan = _plan(ws, model, digest, request, rank=rank, trainer=trainer)
     plan |= {"revision": revision, "trust_remote_code": trust_remote_code}
     layout.root.mkdir(parents=True, exist_ok=True)
     layout.root.chmod(0o700)
@@ -232,11 +232,11 @@ def processes_of(facts: ServerFacts) -> list[Row]:
     return belonging(facts.token, [facts.pid], rows)
 
 
-def python_with_vllm(ws: Workspace | None, wish: Wish) -> list[str]:
+def python_with_vllm(ws: Workspace | None, request: ServerRequest) -> list[str]:
     """The command that `serve …` follows. Raises CockpitError where there is no vLLM."""
     entry = ["-m", "vllm.entrypoints.cli.main"]
-    if wish.python:
-        python = Path(wish.python).expanduser()
+    if request.python:
+        python = Path(request.python).expanduser()
         if not python.is_file():
             raise CockpitError("serve.python is no interpreter", "Name one that has vLLM.", file=python)
         return [str(python), *entry]
@@ -256,19 +256,19 @@ def _plan(
     ws: Workspace | None,
     model: str,
     digest: str | None,
-    wish: Wish,
+    request: ServerRequest,
     *,
     rank: int | None,
     trainer: int | None,
 ) -> dict[str, Any]:
-    command = python_with_vllm(ws, wish)
+    command = python_with_vllm(ws, request)
     devices, gpus = fit.here()
-    index, device = _device(devices, wish.gpu) if gpus else (None, devices[0] if devices else None)
-    dtype = wish.dtype or ("auto" if gpus else "float32")
+    index, device = _device(devices, request.gpu) if gpus else (None, devices[0] if devices else None)
+    dtype = request.dtype or ("auto" if gpus else "float32")
     config, limit = _config(model)
     shape = memory.Shape.from_config(config) if config else None
     weights = _weights(model, shape, dtype)
-    kv = int(wish.kv_cache_gib * rules.GIB) if wish.kv_cache_gib else None
+    kv = int(request.kv_cache_gib * rules.GIB) if request.kv_cache_gib else None
     share = rules.share(weights, gpu_total=device.total if gpus and device else None, kv=kv)
     why = rules.refusal(share, device.free if device else None, trainer)
     if why:
@@ -282,14 +282,14 @@ def _plan(
         "python": command[0],
         "host": "127.0.0.1",
         "dtype": dtype,
-        "max_model_len": rules.length(limit, wish.max_model_len),
-        "max_lora_rank": wish.max_lora_rank or max(rules.MAX_LORA_RANK, rules.lora_rank(rank or 1)),
-        "max_loras": wish.max_loras or rules.MAX_LORAS,
+        "max_model_len": rules.length(limit, request.max_model_len),
+        "max_lora_rank": request.max_lora_rank or max(rules.MAX_LORA_RANK, rules.lora_rank(rank or 1)),
+        "max_loras": request.max_loras or rules.MAX_LORAS,
         "gpu": index,
         "gpu_memory_utilization": share.fraction,
         "kv_gib": max(1, round(share.kv / rules.GIB)),
         "cores": ",".join(map(str, cores)) or None,
-        "idle_s": 60 * (IDLE_MIN if wish.idle_min is None else wish.idle_min),
+        "idle_s": 60 * (IDLE_MIN if request.idle_min is None else request.idle_min),
         "memory": share.says,
         "offline": digest is not None,
     }

@@ -49,7 +49,7 @@ def facts(attempt: AttemptLayout) -> SmokeFacts:
         checkpoint=checkpoint,
         checkpoint_bytes=size,
         verifier=str(recipe.get("verifier", "")),
-        mend=reason if memory else "",
+        fix=reason if memory else "",
         **_rendered(attempt),
         **_scored(attempt),
         **_rollouts(attempt),

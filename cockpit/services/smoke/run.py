@@ -173,6 +173,6 @@ def _conclude(
     ws.update_record(experiment_id, {"smoke": values if verdict.green else None})
     colour = "green" if verdict.green else f"red at {verdict.stage}"
     key = f"smoke/{experiment_id}/{attempt.root.name}"
-    text = f"{colour}: {verdict.headline}" + (f" Next: {verdict.mend}" if verdict.mend else "")
+    text = f"{colour}: {verdict.headline}" + (f" Next: {verdict.fix}" if verdict.fix else "")
     methodlog_writer.record(ws, [Entry("smoke", text, experiment=experiment_id, key=key)])
     return Smoke(verdict, attempt.root, facts.step_time, seconds, facts.peak_bytes, True)

@@ -17,8 +17,8 @@ def as_text(experiment_id: str, found: Smoke) -> str:
         f"{experiment_id} smoke run: {'GREEN' if verdict.green else f'RED at {verdict.stage}'}",
         f"  {verdict.headline}",
     ]
-    if verdict.mend:
-        lines.append(f"  Next: {verdict.mend}")
+    if verdict.fix:
+        lines.append(f"  Next: {verdict.fix}")
     lines.append("")
     marks = {True: "ok", False: "FAIL", None: "-"}
     lines += [f"  {marks[ok]:<4} {stage:<12} {says}" for stage, says, ok in passed_stages(verdict)]

@@ -62,7 +62,7 @@ def quietly(ws: Workspace, experiment_id: str, tell: Callable[[str], None]) -> N
     from cockpit.services.spotcheck import check as spotcheck
 
     try:
-        check = spotcheck.run(spotcheck.Wish(experiment=experiment_id), ws)
+        check = spotcheck.run(spotcheck.SpotCheckRequest(experiment=experiment_id), ws)
     except CockpitError as error:
         tell(f"the spot check could not be made: {error}")
         return

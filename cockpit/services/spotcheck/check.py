@@ -1,6 +1,6 @@
 """The spot check: read both sides, feed them to the verifier, ask how the model sees them, name what differs.
 
-    bench = Bench(subject(Wish(train=…, items=…, verifier=…), workspace))
+    bench = Bench(subject(SpotCheckRequest(train=…, items=…, verifier=…), workspace))
     bench.read()               # the data alone; a second for 10,000 rows
     bench.render()             # the tokenizer, in a subprocess; seconds, or at once from the cache
     check = bench.check(n=3)   # values to show
@@ -25,7 +25,7 @@ from cockpit.core.spotcheck.types import Item, Mismatch, Sides, Target
 from cockpit.services.dataset import render as renderer
 from cockpit.services.spotcheck import record
 from cockpit.services.spotcheck import rows as spot_rows
-from cockpit.services.spotcheck.subject import Subject, Wish, subject
+from cockpit.services.spotcheck.subject import SpotCheckRequest, Subject, subject
 
 if TYPE_CHECKING:
     from cockpit.services.workspace.workspace import Workspace
@@ -276,16 +276,22 @@ def _is_label(row: Target) -> bool:
 
 
 def run(
-    wish: Wish, ws: Workspace | None, *, n: int = 3, seed: int = 0, page: int = 0, words: str = ""
+    request: SpotCheckRequest,
+    ws: Workspace | None,
+    *,
+    n: int = 3,
+    seed: int = 0,
+    page: int = 0,
+    words: str = "",
 ) -> SpotCheck:
     """The whole check at once, its verdict stored: for the command line and the smoke run. Raises CockpitError."""
-    bench = Bench(subject(wish, ws), seed=seed)
+    bench = Bench(subject(request, ws), seed=seed)
     bench.read()
     chosen = bench.chosen(n, page=page, words=words)
     try:
         bench.render(more=[(side, i) for side, many in chosen.items() for i in many])
     except CockpitError as error:
-        if wish.model is not None:
+        if request.model is not None:
             raise
         bench.remark(f"What the model sees could not be rendered: {error}")
     check = bench.check(n, page=page, words=words)
@@ -299,4 +305,4 @@ def _even(many: Sequence[Any], most: int) -> Sequence[Any]:
     return many[::stride]
 
 
-__all__ = ["Bench", "Subject", "Wish", "run", "subject"]
+__all__ = ["Bench", "SpotCheckRequest", "Subject", "run", "subject"]

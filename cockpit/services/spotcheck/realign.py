@@ -178,7 +178,7 @@ def prompt_change(ws: Workspace, verifier: Verifier, *, reason: str, text: str =
     return f"The system prompt of both sides now says: {whole}"
 
 
-def mend(ws: Workspace, about: Subject, choice: str, reason: str) -> str:
+def fix(ws: Workspace, about: Subject, choice: str, reason: str) -> str:
     """Carry out a mend: `realign` (write, adopt, and check the new file) or `prompt`. Says what was done."""
     from cockpit.services.spotcheck import check as spotcheck
 
@@ -187,7 +187,7 @@ def mend(ws: Workspace, about: Subject, choice: str, reason: str) -> str:
         return prompt_change(ws, about.verifier, reason=reason)
     made = realign(about, folder_of(ws))
     sentence = adopt(ws, about, made, reason=reason)
-    check = spotcheck.run(spotcheck.Wish(train=str(made.path), technique=about.technique), ws)
+    check = spotcheck.run(spotcheck.SpotCheckRequest(train=str(made.path), technique=about.technique), ws)
     return f"{sentence} Checked: {check.verdict}."
 
 

@@ -51,7 +51,7 @@ def record_of(check: SpotCheck, now: float) -> dict[str, Any]:
         "rendered": check.rendered, "pass_share": check.shares.share, "rows": check.shares.rows,
         "kinds": [mismatch.kind for mismatch in check.mismatches],
         "mismatches": [
-            {"kind": m.kind, "share": round(m.share, 4), "headline": m.headline, "mend": m.mend,
+            {"kind": m.kind, "share": round(m.share, 4), "headline": m.headline, "mend": m.fix,
              "serious": m.is_serious}
             for m in check.mismatches
         ],

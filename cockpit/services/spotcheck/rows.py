@@ -42,7 +42,7 @@ def naming(path: str, read: Callable[P, R], *arguments: P.args, **named: P.kwarg
     try:
         return read(*arguments, **named)
     except CockpitError as error:
-        raise CockpitError(error.title, error.mend, file=error.file or path, line=error.line) from None
+        raise CockpitError(error.title, error.fix, file=error.file or path, line=error.line) from None
 
 
 def readable(path: str, cache: Path) -> str:

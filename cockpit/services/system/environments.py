@@ -235,7 +235,7 @@ def _installed(folder: Path) -> dict[str, str]:
     return {dist.metadata["Name"]: dist.version for dist in found if dist.metadata["Name"] not in ("pip",)}
 
 
-def _run(command: list[str], what: str, mend: str) -> None:
+def _run(command: list[str], what: str, fix: str) -> None:
     env = {
         **os.environ,
         "PIP_NO_COLOR": "1",
@@ -249,16 +249,16 @@ def _run(command: list[str], what: str, mend: str) -> None:
             command, capture_output=True, text=True, errors="replace", env=env, timeout=PIP_S, check=False
         )
     except subprocess.TimeoutExpired:
-        raise CockpitError(f"{what}: no answer within {PIP_S / 60:.0f} minutes", mend) from None
+        raise CockpitError(f"{what}: no answer within {PIP_S / 60:.0f} minutes", fix) from None
     except OSError as error:
-        raise CockpitError(f"{what}: {error.strerror}", mend) from error
+        raise CockpitError(f"{what}: {error.strerror}", fix) from error
     if done.returncode:
         lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
         last = next(
             (line for line in reversed(lines) if "ERROR" in line or "Error" in line),
             lines[-1] if lines else "",
         )
-        raise CockpitError(f"{what}: {last[:300] or f'exit code {done.returncode}'}", mend)
+        raise CockpitError(f"{what}: {last[:300] or f'exit code {done.returncode}'}", fix)
 
 
 @contextmanager

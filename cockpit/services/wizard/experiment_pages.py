@@ -209,11 +209,11 @@ def end_page(session: WizardSession) -> Page:
             pace = None
         lines += [pace.sentence] if pace else []
     elif found is not None and red:
-        lines.append(f"Smoke run red at {found.verdict.stage}: {found.verdict.headline} {found.verdict.mend}")
+        lines.append(f"Smoke run red at {found.verdict.stage}: {found.verdict.headline} {found.verdict.fix}")
     lines.append("One attempt: what regresses asks for another hypothesis, not for another try.")
     against = [gate for gate in lifecycle.closed_gates(session.ws, id_) if gate.name != "smoke"]
     needs = red or bool(against)
-    lines += [f"Against it: {gate.says}. {gate.mend}" for gate in against]
+    lines += [f"Against it: {gate.says}. {gate.fix}" for gate in against]
     launch = Choice("launch", "launch it: it outlives the terminal", reason=needs)
     leave = Choice("leave", "leave it as a draft")
     choices = (leave, launch) if needs else (launch, leave)

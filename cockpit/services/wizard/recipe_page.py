@@ -20,7 +20,7 @@ def recipe_of(session: WizardSession) -> Recipe:
 
     s = session.state
     return drafts.resolve(
-        session.ws, drafts.Wish(technique=s.technique, overrides=s.settings, parent=s.parent or None)
+        session.ws, drafts.DraftRequest(technique=s.technique, overrides=s.settings, parent=s.parent or None)
     )
 
 
@@ -121,7 +121,7 @@ def _against_log(session: WizardSession, recipe: Recipe) -> list[str]:
     from cockpit.services.experiments import precheck
 
     found = precheck.concerns(session.ws, recipe)
-    return ["", "The log says:", *(f"! {c.headline}. {c.mend}" for c in found)] if found else []
+    return ["", "The log says:", *(f"! {c.headline}. {c.fix}" for c in found)] if found else []
 
 
 def take_recipe(session: WizardSession, value: str, reason: str) -> bool:

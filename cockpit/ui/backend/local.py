@@ -87,7 +87,7 @@ class LocalBackend:
                 config = workspace.config
             except CockpitError as error:  # the runs can be looked at all the same
                 where = f"{Path(error.file).name}: " if error.file else ""
-                return snapshot._replace(problem=Problem(where + error.title, error.mend))
+                return snapshot._replace(problem=Problem(where + error.title, error.fix))
             return snapshot._replace(
                 name=config.name, model=config.model, held_out=str(config.held_out), verifier=config.verifier
             )
@@ -164,8 +164,7 @@ class LocalBackend:
         from cockpit.services import doctor
 
         return [
-            Check(seen.name, seen.level, message=seen.says, fix=seen.mend)
-            for seen in doctor.checks(self.root)
+            Check(seen.name, seen.level, message=seen.says, fix=seen.fix) for seen in doctor.checks(self.root)
         ]
 
     # -- one run -------------------------------------------------------------------------------------------------
@@ -275,7 +274,9 @@ class LocalBackend:
     def spot_bench(self, experiment_id: str | None) -> Bench:
         from cockpit.services.spotcheck import check as spotcheck
 
-        return spotcheck.Bench(spotcheck.subject(spotcheck.Wish(experiment=experiment_id), self.workspace))
+        return spotcheck.Bench(
+            spotcheck.subject(spotcheck.SpotCheckRequest(experiment=experiment_id), self.workspace)
+        )
 
     def spot_done(self, bench: Bench, check: SpotCheck) -> None:
         """A finished check leaves its verdict."""
@@ -290,7 +291,7 @@ class LocalBackend:
         from cockpit.services.spotcheck import realign
 
         catch_up.before_move(self.workspace)
-        return realign.mend(self.workspace, bench.subject, choice, reason)
+        return realign.fix(self.workspace, bench.subject, choice, reason)
 
     # -- what went wrong -----------------------------------------------------------------------------------------
 

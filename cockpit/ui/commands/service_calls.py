@@ -58,7 +58,7 @@ class ServiceCalls:
             if again is not None and isinstance(error, GateClosed):
                 return ReasonWanted(experiment_id, doing, error.closed, error.instead, again)
             where = f"{error.file}:{error.line}: " if error.line else f"{error.file}: " if error.file else ""
-            return ActionFailed(where + error.title, error.mend, experiment_id)
+            return ActionFailed(where + error.title, error.fix, experiment_id)
         except Exception as error:  # noqa: BLE001 - the screen says it in a sentence, the log has the traceback
             kept = self._cockpit.backend.complain(error)
             fix = f"The traceback is in {kept}." if kept else ""

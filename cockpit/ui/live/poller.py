@@ -73,7 +73,7 @@ class Poller:
             snapshot = self.backend.refresh()
         except CockpitError as error:
             last = self._snapshot or WorkspaceSnapshot()
-            snapshot = last._replace(problem=Problem(error.title, error.mend))
+            snapshot = last._replace(problem=Problem(error.title, error.fix))
         except Exception as error:  # noqa: BLE001 - one broken file must not end the looking; the log has it
             self.backend.complain(error)
             snapshot = (self._snapshot or WorkspaceSnapshot())._replace(

@@ -107,7 +107,7 @@ def mismatch_lines(
         if full:
             lines += [line(("    ", DIM), (part, DIM)) for text in mismatch.evidence
                       for part in fold(clean(text, newlines="show"), max(8, width - 5))]  # fmt: skip
-        for number, part in enumerate(fold(clean(mismatch.mend, newlines="show"), max(8, width - 5))):
+        for number, part in enumerate(fold(clean(mismatch.fix, newlines="show"), max(8, width - 5))):
             lines.append(line((f"  {glyphs.arrow} " if number == 0 else "    ", ACCENT), part))
     return lines
 

@@ -62,7 +62,7 @@ class SpotWorker:
             try:
                 job()
             except CockpitError as error:
-                self.post(SpotChecked(self._check(), problem=error.title, fix=error.mend))
+                self.post(SpotChecked(self._check(), problem=error.title, fix=error.fix))
             except Exception as error:  # noqa: BLE001 - said on the screen, the log has the traceback
                 self.backend.complain(error)
                 self.post(SpotChecked(None, problem=f"the check could not be made: {error}"))
@@ -81,7 +81,7 @@ class SpotWorker:
             bench.render(more=self._lacking())
         except CockpitError as error:
             bench.remark(str(error))
-            self.post(SpotChecked(self._check(), problem=error.title, fix=error.mend))
+            self.post(SpotChecked(self._check(), problem=error.title, fix=error.fix))
             self.backend.spot_done(bench, bench.check(self.n))
             return
         check = self._check()
@@ -117,7 +117,7 @@ class SpotWorker:
         try:
             self.post(ActionSucceeded(self.backend.spot_fix(self.bench, choice, reason)))
         except CockpitError as error:
-            self.post(ActionFailed(error.title, error.mend))
+            self.post(ActionFailed(error.title, error.fix))
 
     def _lacking(self) -> list[tuple[str, int]]:
         assert self.bench is not None

@@ -190,10 +190,10 @@ def test_a_check_against_something_else_is_not_the_workspaces(
 def test_a_matched_verdict_needs_the_tokens(stage: Stage, monkeypatch: pytest.MonkeyPatch):
     write(stage.root / "train.jsonl", train(said("<answer>{a}</answer>")))
     ws = Workspace(stage.root)
-    spotcheck.run(spotcheck.Wish(without_model=True), ws)
+    spotcheck.run(spotcheck.SpotCheckRequest(without_model=True), ws)
     assert spot_record.latest(ws) is None
     monkeypatch.setattr(render, "_ask", fake_rendering)
-    check = spotcheck.run(spotcheck.Wish(), ws)
+    check = spotcheck.run(spotcheck.SpotCheckRequest(), ws)
     assert (check.verdict, check.rendered, check.mismatches) == ("matched", True, ())
     kept = spot_record.latest(ws)
     assert kept is not None
@@ -201,7 +201,7 @@ def test_a_matched_verdict_needs_the_tokens(stage: Stage, monkeypatch: pytest.Mo
 
 
 def test_a_model_that_cannot_be_rendered_is_said(stage: Stage):
-    check = spotcheck.run(spotcheck.Wish(), Workspace(stage.root))  # tiny/base0 is nowhere
+    check = spotcheck.run(spotcheck.SpotCheckRequest(), Workspace(stage.root))  # tiny/base0 is nowhere
     assert check.verdict == "mismatched"
     assert not check.rendered
     assert any("could not be rendered" in note for note in check.notes)

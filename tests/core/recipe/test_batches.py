@@ -119,12 +119,12 @@ def test_what_the_workspace_chose_stands(small_gpu: Workspace) -> None:
 
 
 def test_another_machine_is_not_judged_by_this_one(small_gpu: Workspace) -> None:
-    made = drafts.resolve(small_gpu, drafts.Wish("sft", overrides=["launcher=slurm"]))
+    made = drafts.resolve(small_gpu, drafts.DraftRequest("sft", overrides=["launcher=slurm"]))
     assert made.trainer["per_device_train_batch_size"] == 8
 
 
 def test_a_model_of_unknown_size_keeps_the_default(ws: Workspace) -> None:
-    assert drafts.resolve(ws, drafts.Wish("sft")).trainer["per_device_train_batch_size"] == 8
+    assert drafts.resolve(ws, drafts.DraftRequest("sft")).trainer["per_device_train_batch_size"] == 8
 
 
 def test_sft_on_pairs_says_that_it_learns_the_better_answers(ws: Workspace, tmp_path: Path) -> None:
@@ -132,6 +132,6 @@ def test_sft_on_pairs_says_that_it_learns_the_better_answers(ws: Workspace, tmp_
     rows = [{"conversations": [{"from": "human", "value": f"word {n}?"}], **sides} for n in range(5)]
     pairs = tmp_path / "pairs.jsonl"
     pairs.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    made = drafts.resolve(ws, drafts.Wish("sft", train=pairs))
+    made = drafts.resolve(ws, drafts.DraftRequest("sft", train=pairs))
     assert "the better answer of each pair is learnt" in made.reasons["data.train"]
-    assert not drafts.resolve(ws, drafts.Wish("dpo", train=pairs)).reasons
+    assert not drafts.resolve(ws, drafts.DraftRequest("dpo", train=pairs)).reasons

@@ -30,7 +30,7 @@ DRIFT = Drift("<|im_start|>system\nYou are…", "", "", 10)
         (replace(GOOD, state="failed", stage="training", error="expected scalar type Float but found BFloat16"),
          "dtype"),
         (replace(GOOD, state="failed", stage="loading", error="not implemented for 'Half'"), "dtype"),
-        (replace(GOOD, state="out_of_memory", stage="training", mend="Memory ran out."), "oom"),
+        (replace(GOOD, state="out_of_memory", stage="training", fix="Memory ran out."), "oom"),
         (replace(GOOD, state="oom_killed", stage="loading"), "oom"),
         (replace(GOOD, state="failed", stage="training", error="torch.OutOfMemoryError: CUDA out of memory."), "oom"),
         (replace(GOOD, state="failed", stage="training", error="ValueError: bad beta"), "training"),
@@ -58,7 +58,7 @@ def test_a_smoke_run_is_red_at_the_stage_that_broke(facts: SmokeFacts, stage: st
     verdict = judge(facts)
     assert (verdict.green, verdict.stage) == (False, stage)
     assert verdict.headline
-    assert verdict.mend
+    assert verdict.fix
     assert stage in [name for name, _ in STAGES]
     assert [ok for name, _, ok in passed_stages(verdict) if name == stage] == [False]
 
@@ -95,7 +95,7 @@ def test_the_verdicts_headline_names_the_cause() -> None:
     broken = judge(replace(GOOD, base_solved=5, **ZERO))
     assert "training broke something" in broken.headline
     cut = judge(replace(GOOD, parsed=0, truncated=10, **ZERO))
-    assert "max_new_tokens" in cut.mend
+    assert "max_new_tokens" in cut.fix
     assert any("weak signal" in text for text in judge(replace(RL, rollouts_passed=1)).cautions)
     assert not any("weak signal" in text for text in judge(RL).cautions)
     assert any("cut off" in text for text in judge(replace(GOOD, truncated=6)).cautions)

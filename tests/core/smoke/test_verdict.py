@@ -41,7 +41,7 @@ def test_whether_the_objective_is_off_is_told_by_the_cause(
 ) -> None:
     verdict = judge(facts)
     assert (verdict.cause, verdict.of_objective) == (cause, of_objective)
-    reworded = replace(verdict, headline="something else", mend="something else")
+    reworded = replace(verdict, headline="something else", fix="something else")
     assert reworded.of_objective == of_objective
 
 

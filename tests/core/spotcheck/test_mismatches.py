@@ -31,7 +31,7 @@ def test_a_mismatch_is_named_and_nothing_else(case: Case):
     for mismatch in found:
         assert mismatch.kind in KINDS
         assert 0 < mismatch.share <= 1
-        assert mismatch.mend
+        assert mismatch.fix
         for quote in (mismatch.train, mismatch.eval):
             assert quote.text or quote.where
             assert all(0 <= a <= b <= len(quote.text) for a, b in quote.marks), quote

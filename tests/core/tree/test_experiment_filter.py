@@ -65,4 +65,4 @@ def test_words_keep_and_order(words: str, kept: str) -> None:
 def test_a_word_that_means_nothing_is_named(words: str, says: str) -> None:
     with pytest.raises(CockpitError, match=says) as caught:
         parse(words)
-    assert caught.value.mend
+    assert caught.value.fix

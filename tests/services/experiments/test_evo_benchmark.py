@@ -182,7 +182,7 @@ def test_ppo_runs_in_the_environment_that_was_made_for_it(repo: Repo) -> None:
     homes = evo_benchmark._homes(repo.given())  # pyright: ignore[reportPrivateUsage]
     with pytest.raises(CockpitError, match="PPO needs an environment") as caught:
         drafts.with_environment(homes, whole)
-    assert "cockpit env add ppo" in caught.value.mend
+    assert "cockpit env add ppo" in caught.value.fix
     folder = environments.folder_of(repo.root) / "ppo"
     (folder / "bin").mkdir(parents=True)
     (folder / "bin" / "python").write_text("")

@@ -330,7 +330,7 @@ def test_nothing_there_names_what_could_be(tmp_path: Path) -> None:
         find(str(tmp_path / "missing"))
     with pytest.raises(CockpitError, match="no run was found") as caught:
         find(str(tmp_path))
-    assert "mlflow.db" in caught.value.mend
+    assert "mlflow.db" in caught.value.fix
 
 
 @pytest.mark.parametrize(

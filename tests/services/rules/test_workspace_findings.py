@@ -86,7 +86,7 @@ def test_a_fourth_technique_waits_for_the_spot_check_or_a_reason(bench: Bench) -
     bench.draft("exp_0004", "sft", parent="exp_0000")
     with pytest.raises(CockpitError, match="no spot check was made") as held:
         lifecycle.launch(bench.ws, "exp_0004")
-    assert "Don't try a fourth technique" in held.value.mend
+    assert "Don't try a fourth technique" in held.value.fix
     bench.record("exp_0003", spot_check={"verdict": "matched"})
     assert workspace_findings.held_back(bench.ws) is None
 

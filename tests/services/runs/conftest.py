@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.support.attempts import flight
+from tests.support.attempts import standin
 
-__all__ = ["flight"]
+__all__ = ["standin"]

@@ -16,7 +16,7 @@ from cockpit.core.runs.evidence import Pid
 from cockpit.services.runs import launcher
 from cockpit.services.system.oom import OomWatch
 from cockpit.services.system.processes import alive, start_time
-from tests.support.attempts import Flight, until
+from tests.support.attempts import StandIn, until
 
 pytestmark = pytest.mark.fault
 
@@ -43,78 +43,78 @@ forever()
 """
 
 
-def fly(flight: Flight) -> Pid:
-    facts = launcher.launch(flight.layout, confirm_s=0)
+def start_it(standin: StandIn) -> Pid:
+    facts = launcher.launch(standin.layout, confirm_s=0)
     assert facts.trainer
-    until(lambda: flight.says("up"))
+    until(lambda: standin.says("up"))
     return facts.trainer
 
 
-def test_killed_from_outside(flight: Flight) -> None:
-    flight.trainer(OBEYS)
-    trainer = fly(flight)
+def test_killed_from_outside(standin: StandIn) -> None:
+    standin.trainer(OBEYS)
+    trainer = start_it(standin)
     os.kill(trainer.pid, signal.SIGKILL)
-    until(flight.over)
-    facts = flight.facts
+    until(standin.over)
+    facts = standin.facts
     assert (facts.outcome, facts.signal, facts.exit_code, facts.stop_reason) == (
         "signaled",
         "SIGKILL",
         None,
         None,
     )
-    assert flight.status.state == "killed"
-    assert "no sign that memory ran out" in flight.status.sentence
+    assert standin.status.state == "killed"
+    assert "no sign that memory ran out" in standin.status.sentence
 
 
-def test_crash_in_native_code(flight: Flight) -> None:
-    flight.trainer(OBEYS)
-    trainer = fly(flight)
+def test_crash_in_native_code(standin: StandIn) -> None:
+    standin.trainer(OBEYS)
+    trainer = start_it(standin)
     os.kill(trainer.pid, signal.SIGSEGV)
-    until(flight.over)
-    assert (flight.facts.signal, flight.status.state) == ("SIGSEGV", "failed")
-    assert "Crashed while training" in flight.status.sentence
+    until(standin.over)
+    assert (standin.facts.signal, standin.status.state) == ("SIGSEGV", "failed")
+    assert "Crashed while training" in standin.status.sentence
 
 
-def test_python_error_is_told_in_its_own_words(flight: Flight) -> None:
-    flight.trainer('event("stage", name="loading", detail="")\nprint("up")\nforever(asked)\nint("seven")')
-    launcher.launch(flight.layout, confirm_s=0)
-    until(lambda: flight.says("up"))
-    (flight.layout.control).mkdir(exist_ok=True)
-    (flight.layout.control / "001-stop.json").write_text("{}")  # as somebody without our code would
-    until(flight.over)
-    assert (flight.facts.exit_code, flight.status.state) == (1, "failed")
-    assert "while loading the model" in flight.status.sentence
-    assert "ValueError: invalid literal" in flight.status.sentence
+def test_python_error_is_told_in_its_own_words(standin: StandIn) -> None:
+    standin.trainer('event("stage", name="loading", detail="")\nprint("up")\nforever(asked)\nint("seven")')
+    launcher.launch(standin.layout, confirm_s=0)
+    until(lambda: standin.says("up"))
+    (standin.layout.control).mkdir(exist_ok=True)
+    (standin.layout.control / "001-stop.json").write_text("{}")  # as somebody without our code would
+    until(standin.over)
+    assert (standin.facts.exit_code, standin.status.state) == (1, "failed")
+    assert "while loading the model" in standin.status.sentence
+    assert "ValueError: invalid literal" in standin.status.sentence
 
 
-def test_graceful_stop(flight: Flight) -> None:
-    flight.trainer(OBEYS)
-    fly(flight)
-    assert "checkpoint" in launcher.stop(flight.layout)
-    until(flight.over)
-    facts = flight.facts
+def test_graceful_stop(standin: StandIn) -> None:
+    standin.trainer(OBEYS)
+    start_it(standin)
+    assert "checkpoint" in launcher.stop(standin.layout)
+    until(standin.over)
+    facts = standin.facts
     assert (facts.outcome, facts.exit_code, facts.stop_reason, facts.forced) == ("exited", 0, "user", False)
-    assert flight.status.state == "stopped"
+    assert standin.status.state == "stopped"
     with pytest.raises(CockpitError, match="nothing runs"):
-        launcher.stop(flight.layout)
+        launcher.stop(standin.layout)
 
 
-def test_sigterm_follows_an_unheard_request(flight: Flight) -> None:
-    flight.trainer(TERM_ONLY, budget={"grace_s": 0.2})
-    fly(flight)
-    launcher.stop(flight.layout)
-    assert flight.status.state in ("stopping", "stopped")
-    until(flight.over)
-    assert (flight.facts.exit_code, flight.facts.forced, flight.status.state) == (0, False, "stopped")
-    assert "asked by SIGTERM" in flight.status.sentence
+def test_sigterm_follows_an_unheard_request(standin: StandIn) -> None:
+    standin.trainer(TERM_ONLY, budget={"grace_s": 0.2})
+    start_it(standin)
+    launcher.stop(standin.layout)
+    assert standin.status.state in ("stopping", "stopped")
+    until(standin.over)
+    assert (standin.facts.exit_code, standin.facts.forced, standin.status.state) == (0, False, "stopped")
+    assert "asked by SIGTERM" in standin.status.sentence
 
 
-def test_sigkill_follows_an_ignored_sigterm(flight: Flight) -> None:
-    flight.trainer(IGNORES_ALL, budget={"grace_s": 30})
-    trainer = fly(flight)
-    launcher.stop(flight.layout, grace_s=0.2)
-    until(flight.over)
-    facts = flight.facts
+def test_sigkill_follows_an_ignored_sigterm(standin: StandIn) -> None:
+    standin.trainer(IGNORES_ALL, budget={"grace_s": 30})
+    trainer = start_it(standin)
+    launcher.stop(standin.layout, grace_s=0.2)
+    until(standin.over)
+    facts = standin.facts
     assert not alive(trainer)
     assert (facts.signal, facts.stop_reason, facts.forced, facts.outcome) == (
         "SIGKILL",
@@ -122,13 +122,13 @@ def test_sigkill_follows_an_ignored_sigterm(flight: Flight) -> None:
         True,
         "signaled",
     )
-    assert flight.status.state == "killed"
-    assert "did not stop in time" in flight.status.sentence
+    assert standin.status.state == "killed"
+    assert "did not stop in time" in standin.status.sentence
 
 
-def test_a_checkpoint_in_the_making_is_not_cut_short(flight: Flight) -> None:
+def test_a_checkpoint_in_the_making_is_not_cut_short(standin: StandIn) -> None:
     """Who answered the request and is writing its checkpoint has another grace before SIGTERM."""
-    flight.trainer(
+    standin.trainer(
         """
         print("up")
         forever(asked)
@@ -142,58 +142,58 @@ def test_a_checkpoint_in_the_making_is_not_cut_short(flight: Flight) -> None:
             "grace_s": 2
         },  # longer than one grace, shorter than two, with a second to spare for a busy machine
     )
-    fly(flight)
-    launcher.stop(flight.layout)
-    until(flight.over)
-    assert (flight.facts.exit_code, flight.facts.signal, flight.status.state) == (0, None, "stopped")
+    start_it(standin)
+    launcher.stop(standin.layout)
+    until(standin.over)
+    assert (standin.facts.exit_code, standin.facts.signal, standin.status.state) == (0, None, "stopped")
 
 
-def test_stop_now_overtakes_a_patient_stop(flight: Flight) -> None:
-    flight.trainer(TERM_ONLY)
-    fly(flight)
-    launcher.stop(flight.layout)
-    until(lambda: flight.facts.stop_requested)
-    assert flight.status.state == "stopping"
-    launcher.stop(flight.layout, now=True)
-    until(flight.over)  # the patient one would take a minute
-    assert (flight.facts.exit_code, flight.status.state) == (0, "stopped")
+def test_stop_now_overtakes_a_patient_stop(standin: StandIn) -> None:
+    standin.trainer(TERM_ONLY)
+    start_it(standin)
+    launcher.stop(standin.layout)
+    until(lambda: standin.facts.stop_requested)
+    assert standin.status.state == "stopping"
+    launcher.stop(standin.layout, now=True)
+    until(standin.over)  # the patient one would take a minute
+    assert (standin.facts.exit_code, standin.status.state) == (0, "stopped")
 
 
-def test_a_request_in_the_folder_alone_is_followed_up(flight: Flight) -> None:
+def test_a_request_in_the_folder_alone_is_followed_up(standin: StandIn) -> None:
     """Another machine can only reach the folder: the supervisor sees the request and its grace begins."""
-    flight.trainer(TERM_ONLY, budget={"grace_s": 0.1})
-    fly(flight)
-    flight.layout.control.mkdir()
-    (flight.layout.control / "001-stop.json").write_text("{}")
-    until(flight.over, 20)
-    assert (flight.facts.stop_reason, flight.status.state) == ("user", "stopped")
+    standin.trainer(TERM_ONLY, budget={"grace_s": 0.1})
+    start_it(standin)
+    standin.layout.control.mkdir()
+    (standin.layout.control / "001-stop.json").write_text("{}")
+    until(standin.over, 20)
+    assert (standin.facts.stop_reason, standin.status.state) == ("user", "stopped")
 
 
-def test_time_budget(flight: Flight) -> None:
-    flight.trainer(OBEYS, budget={"seconds": 0.5})
-    fly(flight)
-    until(flight.over)
-    facts = flight.facts
+def test_time_budget(standin: StandIn) -> None:
+    standin.trainer(OBEYS, budget={"seconds": 0.5})
+    start_it(standin)
+    until(standin.over)
+    facts = standin.facts
     assert (facts.outcome, facts.stop_reason, facts.exit_code) == ("time_budget", "time_budget", 0)
-    assert flight.status.state == "stopped"
-    assert "time budget" in flight.status.sentence
+    assert standin.status.state == "stopped"
+    assert "time budget" in standin.status.sentence
 
 
-def test_time_budget_of_a_deaf_trainer(flight: Flight) -> None:
-    flight.trainer(IGNORES_ALL, budget={"seconds": 3, "grace_s": 0.1})  # deaf by then, on a busy machine too
-    fly(flight)
-    until(flight.over)
-    assert (flight.facts.outcome, flight.facts.signal, flight.facts.forced) == (
+def test_time_budget_of_a_deaf_trainer(standin: StandIn) -> None:
+    standin.trainer(IGNORES_ALL, budget={"seconds": 3, "grace_s": 0.1})  # deaf by then, on a busy machine too
+    start_it(standin)
+    until(standin.over)
+    assert (standin.facts.outcome, standin.facts.signal, standin.facts.forced) == (
         "time_budget",
         "SIGKILL",
         True,
     )
-    assert "had to be killed" in flight.status.sentence
+    assert "had to be killed" in standin.status.sentence
 
 
-def test_orphans_are_swept(flight: Flight) -> None:
+def test_orphans_are_swept(standin: StandIn) -> None:
     """One that left group and session but kept its environment, and one that did the opposite."""
-    flight.trainer(
+    standin.trainer(
         """
         wait = "import time; print('child', flush=True); time.sleep(60)"
         a = subprocess.Popen([sys.executable, "-c", wait], start_new_session=True)
@@ -203,17 +203,17 @@ def test_orphans_are_swept(flight: Flight) -> None:
         os._exit(0)
         """
     )
-    launcher.launch(flight.layout, confirm_s=0)
-    until(lambda: flight.facts.ended)
-    children = [int(pid) for pid in (flight.layout.root / "children").read_text().split()]
-    assert flight.status.state == "finished"  # on record before the sweep
-    until(flight.over, 20)
+    launcher.launch(standin.layout, confirm_s=0)
+    until(lambda: standin.facts.ended)
+    children = [int(pid) for pid in (standin.layout.root / "children").read_text().split()]
+    assert standin.status.state == "finished"  # on record before the sweep
+    until(standin.over, 20)
     assert [start_time(pid) for pid in children] == [None, None]
-    assert "swept" in flight.layout.process.read_text()
+    assert "swept" in standin.layout.process.read_text()
 
 
-def test_sweep_of_what_a_killed_supervisor_left(flight: Flight) -> None:
-    flight.trainer(
+def test_sweep_of_what_a_killed_supervisor_left(standin: StandIn) -> None:
+    standin.trainer(
         """
         child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
         (root / "child").write_text(str(child.pid))
@@ -221,23 +221,23 @@ def test_sweep_of_what_a_killed_supervisor_left(flight: Flight) -> None:
         forever()
         """
     )
-    facts = launcher.launch(flight.layout, confirm_s=0)
+    facts = launcher.launch(standin.layout, confirm_s=0)
     assert facts.supervisor
     assert facts.trainer
-    until(lambda: flight.says("up"))
-    child = int((flight.layout.root / "child").read_text())
+    until(lambda: standin.says("up"))
+    child = int((standin.layout.root / "child").read_text())
     with pytest.raises(CockpitError, match="alive"):
-        launcher.sweep(flight.layout)
+        launcher.sweep(standin.layout)
     for process in (facts.supervisor, facts.trainer):
         os.kill(process.pid, signal.SIGKILL)
     until(lambda: not alive(facts.trainer))
-    assert launcher.sweep(flight.layout) == [child]
+    assert launcher.sweep(standin.layout) == [child]
     assert start_time(child) is None
 
 
-def test_an_exec_is_the_same_run(flight: Flight) -> None:
+def test_an_exec_is_the_same_run(standin: StandIn) -> None:
     """Training ends by becoming the evaluation: same pid, a new stage after no end yet."""
-    flight.trainer(
+    standin.trainer(
         """
         event("stage", name="training", detail="")
         after = "import os; print('up', flush=True)\\nwhile not os.path.exists('go'): os.sched_yield()"
@@ -245,12 +245,12 @@ def test_an_exec_is_the_same_run(flight: Flight) -> None:
         os.execv(sys.executable, [sys.executable, "-c", after])
         """
     )
-    trainer = fly(flight)
+    trainer = start_it(standin)
     assert alive(trainer)
-    assert flight.status.state == "running"
-    (flight.layout.root / "go").touch()
-    until(flight.over)
-    assert flight.facts.exit_code == 0
+    assert standin.status.state == "running"
+    (standin.layout.root / "go").touch()
+    until(standin.over)
+    assert standin.facts.exit_code == 0
 
 
 @pytest.fixture
@@ -285,8 +285,8 @@ def _removed(group: Path) -> bool:
     return True
 
 
-def test_killed_by_the_kernel_for_memory(flight: Flight, small_group: Path) -> None:
-    flight.trainer(
+def test_killed_by_the_kernel_for_memory(standin: StandIn, small_group: Path) -> None:
+    standin.trainer(
         """
         event("stage", name="training", detail="")
         print("up")
@@ -300,13 +300,13 @@ def test_killed_by_the_kernel_for_memory(flight: Flight, small_group: Path) -> N
         "from cockpit.services.runs.launcher import launch; launch(sys.argv[1], confirm_s=0)"
     )
     pid = os.posix_spawn(
-        sys.executable, [sys.executable, "-c", code, str(flight.layout.root), str(small_group)], os.environ
+        sys.executable, [sys.executable, "-c", code, str(standin.layout.root), str(small_group)], os.environ
     )
     assert os.waitpid(pid, 0)[1] == 0
-    until(flight.over, 30)
-    assert (flight.facts.outcome, flight.facts.signal) == ("oom_killed", "SIGKILL")
-    assert flight.status.state == "oom_killed"
-    assert "want of memory" in flight.status.sentence
+    until(standin.over, 30)
+    assert (standin.facts.outcome, standin.facts.signal) == ("oom_killed", "SIGKILL")
+    assert standin.status.state == "oom_killed"
+    assert "want of memory" in standin.status.sentence
 
 
 def test_oom_evidence_of_each_kind(tmp_path: Path) -> None:

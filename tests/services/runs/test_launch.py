@@ -19,7 +19,7 @@ from cockpit.services.runs import launcher, observe
 from cockpit.services.runs.record import ProcessFile
 from cockpit.services.system import processes
 from cockpit.services.system.processes import alive
-from tests.support.attempts import Flight, clean_up, until
+from tests.support.attempts import StandIn, clean_up, until
 
 pytestmark = pytest.mark.fault
 
@@ -31,8 +31,8 @@ forever(lambda: (root / "go").exists() or asked())
 """
 
 
-def test_two_cockpits_start_one_run(flight: Flight) -> None:
-    flight.trainer(COUNTS)
+def test_two_cockpits_start_one_run(standin: StandIn) -> None:
+    standin.trainer(COUNTS)
     code = (
         "import sys; from cockpit.contract.errors import CockpitError\n"
         "from cockpit.services.runs import launcher, observe\n"
@@ -41,7 +41,7 @@ def test_two_cockpits_start_one_run(flight: Flight) -> None:
         "try: launcher.launch(sys.argv[1], confirm_s=0); print('started')\n"
         "except CockpitError as error: print('refused', error)"
     )
-    argv = [sys.executable, "-c", code, str(flight.layout.root)]
+    argv = [sys.executable, "-c", code, str(standin.layout.root)]
     both = [
         subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(3)
     ]
@@ -54,54 +54,60 @@ def test_two_cockpits_start_one_run(flight: Flight) -> None:
         one.stdin.flush()
     answers = sorted(one.communicate()[0].split()[0] for one in both)
     assert answers == ["refused", "refused", "started"]
-    until(lambda: flight.says("up"))
-    assert (flight.layout.root / "starts").read_text() == "x"
-    assert not (flight.layout.root / observe.LOCK).exists()
+    until(lambda: standin.says("up"))
+    assert (standin.layout.root / "starts").read_text() == "x"
+    assert not (standin.layout.root / observe.LOCK).exists()
 
 
-def test_supervisor_lets_no_second_one_in(flight: Flight) -> None:
+def test_supervisor_lets_no_second_one_in(standin: StandIn) -> None:
     """The launcher's lock apart: a supervisor started by hand sees that the attempt is taken."""
-    flight.trainer(COUNTS)
-    launcher.launch(flight.layout, confirm_s=0)
-    argv = [sys.executable, "-m", "cockpit.services.runs.supervisor", "--foreground", str(flight.layout.root)]
+    standin.trainer(COUNTS)
+    launcher.launch(standin.layout, confirm_s=0)
+    argv = [
+        sys.executable,
+        "-m",
+        "cockpit.services.runs.supervisor",
+        "--foreground",
+        str(standin.layout.root),
+    ]
     done = subprocess.run(argv, capture_output=True, text=True)
     assert done.returncode == 1
     assert "another supervisor" in done.stderr
 
 
-def test_lock_of_a_dead_launcher_is_taken_over(flight: Flight) -> None:
-    flight.trainer(COUNTS)
-    lock = flight.layout.root / observe.LOCK
+def test_lock_of_a_dead_launcher_is_taken_over(standin: StandIn) -> None:
+    standin.trainer(COUNTS)
+    lock = standin.layout.root / observe.LOCK
     lock.write_text(json.dumps(processes.me() | {"start_time": 1.0}))
-    facts = launcher.launch(flight.layout, confirm_s=0)
+    facts = launcher.launch(standin.layout, confirm_s=0)
     assert alive(facts.trainer)
     assert not lock.exists()
 
 
-def test_lock_of_a_living_launcher_is_respected(flight: Flight) -> None:
-    flight.trainer(COUNTS)
-    (flight.layout.root / observe.LOCK).write_text(json.dumps(processes.me()))
-    assert flight.status.state == "starting"
+def test_lock_of_a_living_launcher_is_respected(standin: StandIn) -> None:
+    standin.trainer(COUNTS)
+    (standin.layout.root / observe.LOCK).write_text(json.dumps(processes.me()))
+    assert standin.status.state == "starting"
     with pytest.raises(CockpitError, match="being launched right now"):
-        launcher.launch(flight.layout)
+        launcher.launch(standin.layout)
 
 
-def test_a_reused_pid_is_not_the_run(flight: Flight) -> None:
-    flight.trainer(COUNTS)
+def test_a_reused_pid_is_not_the_run(standin: StandIn) -> None:
+    standin.trainer(COUNTS)
     me = processes.me()
     pid = {"pid": os.getpid(), "start_time": 1.0}
     record = {**me, "trainer": pid, "supervisor": pid, "launch": "x", "started": time.time(), "outcome": None}
-    atomic.write_json(flight.layout.process, record)
-    assert flight.status.state == "lost"
+    atomic.write_json(standin.layout.process, record)
+    assert standin.status.state == "lost"
     with pytest.raises(CockpitError, match="nothing runs"):
-        launcher.stop(flight.layout)
+        launcher.stop(standin.layout)
     record["trainer"] = {"pid": me["pid"], "start_time": me["start_time"]}
-    atomic.write_json(flight.layout.process, record)
-    assert flight.status.state == "starting"
+    atomic.write_json(standin.layout.process, record)
+    assert standin.status.state == "starting"
     record["boot_id"] = "another"
-    atomic.write_json(flight.layout.process, record)
-    assert flight.status.state == "lost"
-    assert "restarted" in flight.status.sentence
+    atomic.write_json(standin.layout.process, record)
+    assert standin.status.state == "lost"
+    assert "restarted" in standin.status.sentence
 
 
 @pytest.mark.parametrize(
@@ -113,61 +119,65 @@ def test_a_reused_pid_is_not_the_run(flight: Flight) -> None:
         ({}, "custom", "resources.command"),
     ],
 )
-def test_unstartable_is_said(flight: Flight, resources: dict[str, object], technique: str, says: str) -> None:
-    flight.recipe(None, technique=technique, resources=resources)
+def test_unstartable_is_said(
+    standin: StandIn, resources: dict[str, object], technique: str, says: str
+) -> None:
+    standin.recipe(None, technique=technique, resources=resources)
     with pytest.raises(CockpitError, match=says):
-        launcher.launch(flight.layout)
-    if flight.layout.process.exists():
-        assert flight.status.state == "failed"
-        assert says in flight.status.sentence
-    flight.trainer(COUNTS)  # mended: a spawn that failed is not a run
-    assert alive(launcher.launch(flight.layout, confirm_s=0).trainer)
+        launcher.launch(standin.layout)
+    if standin.layout.process.exists():
+        assert standin.status.state == "failed"
+        assert says in standin.status.sentence
+    standin.trainer(COUNTS)  # mended: a spawn that failed is not a run
+    assert alive(launcher.launch(standin.layout, confirm_s=0).trainer)
 
 
-def test_a_trainer_that_ends_at_once_is_said_at_once(flight: Flight) -> None:
-    flight.trainer("sys.exit('no such model: /nowhere')")
+def test_a_trainer_that_ends_at_once_is_said_at_once(standin: StandIn) -> None:
+    standin.trainer("sys.exit('no such model: /nowhere')")
     with pytest.raises(CockpitError, match="no such model: /nowhere"):
-        launcher.launch(flight.layout, confirm_s=10)
+        launcher.launch(standin.layout, confirm_s=10)
 
 
-def test_modules_are_found_from_any_folder(flight: Flight, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_modules_are_found_from_any_folder(standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     """`-m` works in the workspace, and a folder there that is named like a library shadows nothing."""
-    workspace = flight.layout.root.parents[4]
+    workspace = standin.layout.root.parents[4]
     (workspace / "json").mkdir()
     (workspace / "json/__init__.py").write_text("raise ImportError('shadowed')")
     monkeypatch.chdir(workspace)
     monkeypatch.delenv("PYTHONPATH", raising=False)
-    flight.recipe(None, technique="sft")
-    facts = launcher.launch(flight.layout, module="cockpit.core.runs.evidence", confirm_s=10)
-    assert (facts.exit_code, facts.cwd) == (0, str(workspace)), flight.layout.log.read_text()
+    standin.recipe(None, technique="sft")
+    facts = launcher.launch(standin.layout, module="cockpit.core.runs.evidence", confirm_s=10)
+    assert (facts.exit_code, facts.cwd) == (0, str(workspace)), standin.layout.log.read_text()
     assert facts.argv[1:4] == ("-u", "-m", "cockpit.core.runs.evidence")
 
 
-def test_one_attempt_is_one_run_until_resumed(flight: Flight) -> None:
-    flight.trainer(COUNTS + 'print("resume", os.environ.get("COCKPIT_RESUME"))')
+def test_one_attempt_is_one_run_until_resumed(standin: StandIn) -> None:
+    standin.trainer(COUNTS + 'print("resume", os.environ.get("COCKPIT_RESUME"))')
     with pytest.raises(CockpitError, match="never started"):
-        launcher.resume(flight.layout)
-    launcher.launch(flight.layout, confirm_s=0)
-    until(lambda: flight.says("up"))
-    control.request(flight.layout, "stop")
-    until(flight.over)
+        launcher.resume(standin.layout)
+    launcher.launch(standin.layout, confirm_s=0)
+    until(lambda: standin.says("up"))
+    control.request(standin.layout, "stop")
+    until(standin.over)
     with pytest.raises(CockpitError, match="has run already"):
-        launcher.launch(flight.layout)
-    assert control.pending(flight.layout)  # nobody answered it: it must not stop the resumed run
-    facts = launcher.resume(flight.layout, confirm_s=0)
+        launcher.launch(standin.layout)
+    assert control.pending(standin.layout)  # nobody answered it: it must not stop the resumed run
+    facts = launcher.resume(standin.layout, confirm_s=0)
     assert facts.resumed
-    assert not control.pending(flight.layout)
-    (flight.layout.root / "go").touch()
-    until(flight.over)
-    assert flight.says("resume None\nup\nresume 1")
-    assert [run["exit_code"] for run in json.loads(flight.layout.process.read_text())["earlier"]] == [0]
+    assert not control.pending(standin.layout)
+    (standin.layout.root / "go").touch()
+    until(standin.over)
+    assert standin.says("resume None\nup\nresume 1")
+    assert [run["exit_code"] for run in json.loads(standin.layout.process.read_text())["earlier"]] == [0]
 
 
-def test_environment_is_inherited_and_never_written(flight: Flight, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_is_inherited_and_never_written(
+    standin: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("WANDB_API_KEY", "s3cret-value")
     monkeypatch.setenv("EVO_RESULT_PATH", "/evo/result.json")
     monkeypatch.delenv("EVO_EXPERIMENT_ID", raising=False)
-    flight.trainer(
+    standin.trainer(
         """
         keys = ("WANDB_API_KEY", "EVO_RESULT_PATH", "EVO_EXPERIMENT_ID", "CUDA_VISIBLE_DEVICES", "EXTRA")
         ok = [os.environ.get(key) for key in keys]
@@ -175,23 +185,23 @@ def test_environment_is_inherited_and_never_written(flight: Flight, monkeypatch:
         """,
         resources={"cuda_visible_devices": "1,3", "env": {"EXTRA": "yes"}},
     )
-    launcher.launch(flight.layout, confirm_s=0)
-    until(flight.over)
-    assert flight.says("ok")
-    for path in flight.layout.root.rglob("*"):
+    launcher.launch(standin.layout, confirm_s=0)
+    until(standin.over)
+    assert standin.says("ok")
+    for path in standin.layout.root.rglob("*"):
         assert not path.is_file() or "s3cret-value" not in path.read_text()
 
 
-def test_folder_deleted_under_a_running_supervisor(flight: Flight) -> None:
-    flight.trainer(COUNTS)
-    facts = launcher.launch(flight.layout, confirm_s=0)
-    until(lambda: flight.says("up"))
-    shutil.rmtree(flight.layout.root)
-    assert flight.status.state == "queued"
+def test_folder_deleted_under_a_running_supervisor(standin: StandIn) -> None:
+    standin.trainer(COUNTS)
+    facts = launcher.launch(standin.layout, confirm_s=0)
+    until(lambda: standin.says("up"))
+    shutil.rmtree(standin.layout.root)
+    assert standin.status.state == "queued"
     until(lambda: not alive(facts.trainer) and not alive(facts.supervisor), 20)
-    assert not flight.layout.root.exists()
+    assert not standin.layout.root.exists()
     with pytest.raises(CockpitError, match="folder is gone"):
-        launcher.launch(flight.layout)
+        launcher.launch(standin.layout)
 
 
 @pytest.fixture
@@ -217,29 +227,29 @@ def fill(disk: Path) -> None:
 
 
 def test_disk_that_fills_up_during_the_run(small_disk: Path) -> None:
-    flight = Flight(small_disk / "attempt")
-    flight.trainer(COUNTS)
-    launcher.launch(flight.layout, confirm_s=0)
-    until(lambda: flight.says("up"))
+    standin = StandIn(small_disk / "attempt")
+    standin.trainer(COUNTS)
+    launcher.launch(standin.layout, confirm_s=0)
+    until(lambda: standin.says("up"))
     fill(small_disk)
     try:
-        launcher.stop(flight.layout, grace_s=0.2)
-        until(flight.over)
-        assert flight.facts.ended
+        launcher.stop(standin.layout, grace_s=0.2)
+        until(standin.over)
+        assert standin.facts.ended
         # the request did not fit on the disk: the supervisor's signal had to do
-        assert (flight.facts.stop_reason, flight.facts.signal) == ("signal", "SIGTERM")
-        assert flight.status.state == "stopped"
+        assert (standin.facts.stop_reason, standin.facts.signal) == ("signal", "SIGTERM")
+        assert standin.status.state == "stopped"
     finally:
-        clean_up(flight.layout)
+        clean_up(standin.layout)
 
 
 def test_disk_that_is_full_from_the_start(small_disk: Path) -> None:
-    flight = Flight(small_disk / "attempt")
-    flight.trainer(COUNTS)
+    standin = StandIn(small_disk / "attempt")
+    standin.trainer(COUNTS)
     fill(small_disk)
     with pytest.raises(CockpitError, match="No space left"):
-        launcher.launch(flight.layout)
-    assert not (flight.layout.root / "starts").exists()
+        launcher.launch(standin.layout)
+    assert not (standin.layout.root / "starts").exists()
 
 
 def test_record_is_rewritten_in_place_where_nothing_new_fits(

@@ -14,7 +14,7 @@ import pytest
 from cockpit.contract.errors import CockpitError
 from cockpit.services.runs import launcher
 from cockpit.services.system.processes import alive, look
-from tests.support.attempts import Flight, until
+from tests.support.attempts import StandIn, until
 
 pytestmark = pytest.mark.fault
 
@@ -30,9 +30,9 @@ LAUNCH = (
 )
 
 
-def test_sessions_and_parents_are_its_own(flight: Flight) -> None:
-    flight.trainer(WAITS)
-    facts = launcher.launch(flight.layout, confirm_s=0)
+def test_sessions_and_parents_are_its_own(standin: StandIn) -> None:
+    standin.trainer(WAITS)
+    facts = launcher.launch(standin.layout, confirm_s=0)
     assert facts.trainer
     assert facts.supervisor
     supervisor, trainer = look(facts.supervisor.pid), look(facts.trainer.pid)
@@ -40,37 +40,37 @@ def test_sessions_and_parents_are_its_own(flight: Flight) -> None:
     assert trainer
     assert len({os.getsid(0), supervisor.session, trainer.session}) == 3
     assert supervisor.parent != os.getpid()
-    assert os.readlink(f"/proc/{trainer.pid}/fd/1") == str(flight.layout.log)
-    (flight.layout.root / "go").touch()
-    ended = launcher.wait(flight.layout, 10)
+    assert os.readlink(f"/proc/{trainer.pid}/fd/1") == str(standin.layout.log)
+    (standin.layout.root / "go").touch()
+    ended = launcher.wait(standin.layout, 10)
     assert ended
-    assert (ended.outcome, ended.exit_code, flight.status.state) == ("exited", 0, "finished")
+    assert (ended.outcome, ended.exit_code, standin.status.state) == ("exited", 0, "finished")
 
 
-def test_killed_cockpit(flight: Flight) -> None:
-    flight.trainer(WAITS)
+def test_killed_cockpit(standin: StandIn) -> None:
+    standin.trainer(WAITS)
     code = LAUNCH + "; sys.stdin.read()"
     with subprocess.Popen(
-        [sys.executable, "-c", code, str(flight.layout.root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-c", code, str(standin.layout.root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as cockpit:
         assert cockpit.stdout
         assert cockpit.stdout.readline() == b"launched\n"
         cockpit.kill()
-    until(lambda: flight.says("up"))
-    assert flight.status.state == "running"
-    assert alive(flight.facts.supervisor)
-    (flight.layout.root / "go").touch()
-    until(flight.over)
-    assert (flight.facts.exit_code, flight.status.state) == (0, "finished")
+    until(lambda: standin.says("up"))
+    assert standin.status.state == "running"
+    assert alive(standin.facts.supervisor)
+    (standin.layout.root / "go").touch()
+    until(standin.over)
+    assert (standin.facts.exit_code, standin.status.state) == (0, "finished")
 
 
-def test_closed_terminal(flight: Flight) -> None:
+def test_closed_terminal(standin: StandIn) -> None:
     """The pty's hangup reaches the session that launched, not the run."""
-    flight.trainer(WAITS)
+    standin.trainer(WAITS)
     pid, terminal = pty.fork()
     if pid == 0:
         os.execv(
-            sys.executable, [sys.executable, "-c", LAUNCH + "; sys.stdin.read()", str(flight.layout.root)]
+            sys.executable, [sys.executable, "-c", LAUNCH + "; sys.stdin.read()", str(standin.layout.root)]
         )
     seen = b""
     while b"launched" not in seen:
@@ -78,72 +78,76 @@ def test_closed_terminal(flight: Flight) -> None:
     os.close(terminal)
     ended = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     assert ended in (-signal.SIGHUP, 1), "hung up, or its read failed first"
-    until(lambda: flight.says("up"))
-    assert flight.status.state == "running"
-    (flight.layout.root / "go").touch()
-    until(flight.over)
-    assert (flight.facts.exit_code, flight.facts.signal) == (0, None)
+    until(lambda: standin.says("up"))
+    assert standin.status.state == "running"
+    (standin.layout.root / "go").touch()
+    until(standin.over)
+    assert (standin.facts.exit_code, standin.facts.signal) == (0, None)
 
 
-def test_killed_supervisor_leaves_the_trainer_to_be_found_and_stopped(flight: Flight) -> None:
-    flight.trainer(WAITS)
-    facts = launcher.launch(flight.layout, confirm_s=0)
+def test_killed_supervisor_leaves_the_trainer_to_be_found_and_stopped(standin: StandIn) -> None:
+    standin.trainer(WAITS)
+    facts = launcher.launch(standin.layout, confirm_s=0)
     assert facts.supervisor
-    until(lambda: flight.says("up"))
+    until(lambda: standin.says("up"))
     os.kill(facts.supervisor.pid, signal.SIGKILL)
     until(lambda: not alive(facts.supervisor))
     assert alive(facts.trainer)
-    assert flight.status.state == "running"
-    assert "supervisor is gone" in flight.status.sentence
+    assert standin.status.state == "running"
+    assert "supervisor is gone" in standin.status.sentence
     with pytest.raises(CockpitError, match="runs already"):
-        launcher.launch(flight.layout)
-    launcher.stop(flight.layout)
-    until(flight.over)
+        launcher.launch(standin.layout)
+    launcher.stop(standin.layout)
+    until(standin.over)
     assert not alive(facts.trainer)
-    assert flight.facts.supervisor != facts.supervisor
-    assert (flight.status.state, flight.facts.stop_reason) == ("stopped", "user")
+    assert standin.facts.supervisor != facts.supervisor
+    assert (standin.status.state, standin.facts.stop_reason) == ("stopped", "user")
 
 
-def test_all_killed_is_lost_not_running(flight: Flight) -> None:
-    flight.trainer(WAITS)
-    facts = launcher.launch(flight.layout, confirm_s=0)
+def test_all_killed_is_lost_not_running(standin: StandIn) -> None:
+    standin.trainer(WAITS)
+    facts = launcher.launch(standin.layout, confirm_s=0)
     assert facts.supervisor
     assert facts.trainer
-    until(lambda: flight.says("up"))
+    until(lambda: standin.says("up"))
     os.kill(facts.supervisor.pid, signal.SIGKILL)
     until(lambda: not alive(facts.supervisor))
     os.kill(facts.trainer.pid, signal.SIGKILL)
     until(lambda: not alive(facts.trainer))
-    assert flight.status.state == "lost"
-    ended = launcher.wait(flight.layout, 5)
+    assert standin.status.state == "lost"
+    ended = launcher.wait(standin.layout, 5)
     assert ended
     assert ended.ended is None
     with pytest.raises(CockpitError, match="has run already"):
-        launcher.launch(flight.layout)
+        launcher.launch(standin.layout)
 
 
-def test_hangup_and_interrupt_to_the_supervisor(flight: Flight) -> None:
+def test_hangup_and_interrupt_to_the_supervisor(standin: StandIn) -> None:
     """SIGHUP is nothing to it; SIGTERM stops the trainer gracefully."""
-    flight.trainer(WAITS)
-    facts = launcher.launch(flight.layout, confirm_s=0)
+    standin.trainer(WAITS)
+    facts = launcher.launch(standin.layout, confirm_s=0)
     assert facts.supervisor
-    until(lambda: flight.says("up"))
+    until(lambda: standin.says("up"))
     os.kill(facts.supervisor.pid, signal.SIGHUP)
     os.kill(facts.supervisor.pid, signal.SIGTERM)
-    until(flight.over)
-    assert (flight.facts.exit_code, flight.facts.stop_reason, flight.status.state) == (0, "signal", "stopped")
+    until(standin.over)
+    assert (standin.facts.exit_code, standin.facts.stop_reason, standin.status.state) == (
+        0,
+        "signal",
+        "stopped",
+    )
 
 
-def test_reattach_from_another_process(flight: Flight) -> None:
-    flight.trainer(WAITS)
-    launcher.launch(flight.layout, confirm_s=0)
-    until(lambda: flight.says("up"))
+def test_reattach_from_another_process(standin: StandIn) -> None:
+    standin.trainer(WAITS)
+    launcher.launch(standin.layout, confirm_s=0)
+    until(lambda: standin.says("up"))
     code = (
         "import sys; from pathlib import Path; from cockpit.contract.layout import AttemptLayout; "
         "from cockpit.services.runs import launcher, observe; a = AttemptLayout(Path(sys.argv[1])); "
         "print(observe.observe(a).state); launcher.stop(a); print(launcher.wait(a, 10).exit_code)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, str(flight.layout.root)], capture_output=True, text=True, cwd=Path("/")
+        [sys.executable, "-c", code, str(standin.layout.root)], capture_output=True, text=True, cwd=Path("/")
     )
     assert done.stdout.split() == ["running", "0"], done.stderr

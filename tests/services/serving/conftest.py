@@ -11,7 +11,7 @@ import pytest
 
 from cockpit.contract.serving import ServerLayout
 from cockpit.services.serving import servers
-from cockpit.services.serving.servers import Server, Wish
+from cockpit.services.serving.servers import Server, ServerRequest
 
 STANDIN = Path(__file__).parents[2] / "support/serving/standin.py"
 
@@ -58,8 +58,8 @@ def start(model: Path, python: Callable[..., str]) -> Iterator[Start]:
     """Start a server of `model` and wait until it answers; all of them are gone after the test."""
     begun: list[ServerLayout] = []
 
-    def started(how: str = "", *, ready: bool = True, **wish: float) -> Server:
-        server, _ = servers.start(None, str(model), Wish(python=python(how), **wish))  # pyright: ignore[reportArgumentType]
+    def started(how: str = "", *, ready: bool = True, **request: float) -> Server:
+        server, _ = servers.start(None, str(model), ServerRequest(python=python(how), **request))  # pyright: ignore[reportArgumentType]
         begun.append(server.layout)
         if ready:
             servers.wait(server.layout, 20)

@@ -17,7 +17,7 @@ import pytest
 from cockpit.contract import serving
 from cockpit.contract.errors import CockpitError
 from cockpit.services.serving import keeper, servers
-from cockpit.services.serving.servers import Server, Wish
+from cockpit.services.serving.servers import Server, ServerRequest
 from cockpit.services.system.processes import descendants, look
 from tests.services.serving.conftest import Start
 from tests.support.attempts import until
@@ -49,7 +49,7 @@ def state_of(server: Server) -> str:
 
 def test_a_second_start_finds_the_first_one(start: Start, model: Path, python: Callable[..., str]) -> None:
     server = start()
-    again, found = servers.start(None, str(model), Wish(python=python()))
+    again, found = servers.start(None, str(model), ServerRequest(python=python()))
     assert found
     assert (again.facts.pid, again.facts.port) == (server.facts.pid, server.facts.port)
     assert [s.facts.pid for s in servers.every() if s.alive] == [server.facts.pid]
@@ -57,8 +57,9 @@ def test_a_second_start_finds_the_first_one(start: Start, model: Path, python: C
 
 def test_two_that_start_at_once_make_one(start: Start, model: Path, python: Callable[..., str]) -> None:
     code = (
-        "import sys; from cockpit.services.serving import servers; from cockpit.services.serving.servers import Wish\n"
-        f"s, _ = servers.start(None, {str(model)!r}, Wish(python={python()!r}))\n"
+        "import sys; from cockpit.services.serving import servers\n"
+        "from cockpit.services.serving.servers import ServerRequest\n"
+        f"s, _ = servers.start(None, {str(model)!r}, ServerRequest(python={python()!r}))\n"
         "print(servers.wait(s.layout, 20).pid)"
     )
     both = [
@@ -262,7 +263,7 @@ def test_one_that_no_longer_answers_is_started_anew(start: Start, monkeypatch: p
 
 
 @pytest.mark.parametrize(
-    ("wish", "says"),
+    ("request", "says"),
     [
         ({"max_model_len": 0}, "serve.max_model_len=0: it must be more than 0"),
         ({"idle_min": -1}, "serve.idle_min=-1: it can't be less than 0"),
@@ -273,13 +274,13 @@ def test_one_that_no_longer_answers_is_started_anew(start: Start, monkeypatch: p
         ({"python": "/nowhere/python"}, "serve.python is no interpreter"),
     ],
 )
-def test_a_wish_that_can_not_be_is_one_sentence(model: Path, wish: dict[str, Any], says: str) -> None:
+def test_a_wish_that_can_not_be_is_one_sentence(model: Path, request: dict[str, Any], says: str) -> None:
     with pytest.raises(CockpitError, match=says):
-        servers.start(None, str(model), Wish(**wish))
+        servers.start(None, str(model), ServerRequest(**request))
     assert servers.every() == []
 
 
 def test_a_start_without_vllm_names_the_command(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(servers.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(CockpitError, match="cockpit env add vllm"):
-        servers.start(None, str(model), Wish())
+        servers.start(None, str(model), ServerRequest())

@@ -25,8 +25,10 @@ from tests.support.ui.stage import Stage
 def subject(
     tmp_path: Path, data: list[dict[str, Any]], spec: str, technique: str = "sft"
 ) -> spotcheck.Subject:
-    wish = spotcheck.Wish(train=write(tmp_path / "t.jsonl", data), verifier=spec, technique=technique)
-    return spotcheck.subject(wish, None)
+    request = spotcheck.SpotCheckRequest(
+        train=write(tmp_path / "t.jsonl", data), verifier=spec, technique=technique
+    )
+    return spotcheck.subject(request, None)
 
 
 def pairs(target: Any) -> list[dict[str, Any]]:
@@ -66,7 +68,9 @@ def test_realigned_rows_pass_and_the_original_stays(
     assert (made.changed, made.kept, made.left) == (20, 0, 0)
     assert Path(str(about.train)).read_bytes() == before
     assert made.path is not None
-    check = spotcheck.run(spotcheck.Wish(train=str(made.path), verifier=spec, technique=technique), None)
+    check = spotcheck.run(
+        spotcheck.SpotCheckRequest(train=str(made.path), verifier=spec, technique=technique), None
+    )
     assert check.shares.share == 1.0
     assert not [m for m in check.mismatches if m.kind == "answer-marker"]
     assert all(change.diff for change in made.changes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.attempts import flight
+from tests.support.attempts import standin
 from tests.support.evo import evo_command, tiny
 
-__all__ = ["evo_command", "flight", "tiny"]
+__all__ = ["evo_command", "standin", "tiny"]

@@ -61,7 +61,7 @@ def test_a_log_that_another_keeps_to_itself_is_said(ws: Workspace) -> None:
     methodlog_writer.note(ws, "the first")
     with lock.take(ws.layout.private / "methodlog.lock"), pytest.raises(CockpitError, match="kept") as said:
         methodlog_writer.record(ws, [Entry("note", "the second")], wait_s=0.1)
-    assert said.value.mend.startswith("Try again")
+    assert said.value.fix.startswith("Try again")
     assert texts(ws) == ["the first"]
 
 

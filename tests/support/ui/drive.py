@@ -1,6 +1,6 @@
 """Drives the cockpit on a stage, at a frozen time: press keys, wait for conditions (never for time), read the screen.
 
-async with fly(stage) as cockpit:
+async with opened(stage) as cockpit:
     await cockpit.press("j")
     await cockpit.until("exp_0001 SFT")
 """
@@ -204,7 +204,7 @@ def cockpit_app(
 
 
 @asynccontextmanager
-async def fly(
+async def opened(
     stage: Stage | None, *, size: tuple[int, int] = SMALL, tty: bool = False, **options: Any
 ) -> AsyncGenerator[Cockpit, None]:
     """A cockpit on `stage`, ready: looked at, laid out, drawn. With `tty` every byte is written and kept."""

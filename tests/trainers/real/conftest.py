@@ -1,4 +1,4 @@
-"""Real trainers on the tiny model: attempts made from a recipe, flown in this process or in one of their own."""
+"""Real trainers on the tiny model: attempts made from a recipe, trained in this process or in one of their own."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ class Run:
         return sorted(int(path.name[5:]) for path in self.layout.checkpoints.glob("step_*"))
 
 
-Fly = Callable[..., Run]
+TrainRun = Callable[..., Run]
 
 
 def make_attempt(
@@ -187,7 +187,7 @@ def make_attempt(
 
 
 @pytest.fixture
-def attempt(tiny: Tiny, tmp_path: Path) -> Fly:
+def attempt(tiny: Tiny, tmp_path: Path) -> TrainRun:
     """Make an attempt of this test's own: `make_attempt` with the model and a folder filled in."""
     numbers = itertools.count(1)
 

@@ -16,12 +16,12 @@ import pytest
 from cockpit.contract import control
 from cockpit.contract.atomic import read_json
 from cockpit.services.rules import run_findings
-from tests.trainers.real.conftest import Fly, Run, Scripted, Tiny, until
+from tests.trainers.real.conftest import Run, Scripted, Tiny, TrainRun, until
 
 
 @pytest.mark.fault
 @pytest.mark.parametrize(("technique", "number"), [("sft", signal.SIGTERM), ("grpo", signal.SIGINT)])
-def test_a_signal_makes_a_checkpoint_and_ends_cleanly(attempt: Fly, technique: str, number: int) -> None:
+def test_a_signal_makes_a_checkpoint_and_ends_cleanly(attempt: TrainRun, technique: str, number: int) -> None:
     run = attempt(technique, lora=technique == "grpo", max_steps=5000, mid_eval__every_steps=4000,
                   mid_eval__every_epochs=1000.0)  # fmt: skip
     process = run.start()
@@ -43,7 +43,7 @@ def test_a_signal_makes_a_checkpoint_and_ends_cleanly(attempt: Fly, technique: s
 
 
 def test_requests_of_the_cockpit_are_carried_out(
-    attempt: Fly, monkeypatch: pytest.MonkeyPatch, scripted: Callable[..., Scripted]
+    attempt: TrainRun, monkeypatch: pytest.MonkeyPatch, scripted: Callable[..., Scripted]
 ) -> None:
     """A checkpoint and a mini-eval out of turn; they are marked as done and don't count towards the early stop."""
     from trainers.report.telemetry import Telemetry
@@ -70,7 +70,7 @@ def test_requests_of_the_cockpit_are_carried_out(
     assert run.summary["steps"] == 6, "0.2 at step 6 is the first scheduled one without a better score"
 
 
-def test_a_stop_that_comes_after_the_processes_agreed_waits_for_the_next_step(attempt: Fly) -> None:
+def test_a_stop_that_comes_after_the_processes_agreed_waits_for_the_next_step(attempt: TrainRun) -> None:
     """Heard in one process alone, it would save while the others train on: they would wait for each other for ever."""
     from trainers.attempt.attempt import Attempt
     from trainers.attempt.signals import StopFlag
@@ -88,8 +88,8 @@ def test_a_stop_that_comes_after_the_processes_agreed_waits_for_the_next_step(at
             return before
 
     run = attempt("sft", max_steps=9, mid_eval__every_steps=5)
-    flown = Attempt(run.layout, run.recipe, SilentWriter(run.layout.root), Late())
-    mid_eval = MidEval(flown, None, Scorer(flown, None, [], None, Engine(flown)))
+    trained = Attempt(run.layout, run.recipe, SilentWriter(run.layout.root), Late())
+    mid_eval = MidEval(trained, None, Scorer(trained, None, [], None, Engine(trained)))
     decided: list[tuple[bool, bool]] = []
     for step in (1, 2):
         flow = SimpleNamespace(should_save=False, should_training_stop=False)
@@ -99,7 +99,7 @@ def test_a_stop_that_comes_after_the_processes_agreed_waits_for_the_next_step(at
 
 
 @pytest.mark.fault
-def test_a_full_disk_costs_a_warning(attempt: Fly) -> None:
+def test_a_full_disk_costs_a_warning(attempt: TrainRun) -> None:
     """No file may grow beyond 100 kB, so no checkpoint fits: training goes on to its last step and says so."""
     run = attempt("sft", max_steps=4, mid_eval__every_steps=2)
     process = run.start(
@@ -113,7 +113,7 @@ def test_a_full_disk_costs_a_warning(attempt: Fly) -> None:
 
 
 def test_lost_telemetry_does_not_stop_the_run(
-    attempt: Fly, scripted: Callable[..., Scripted], capfd: pytest.CaptureFixture[str]
+    attempt: TrainRun, scripted: Callable[..., Scripted], capfd: pytest.CaptureFixture[str]
 ) -> None:
     scripted(0.5)
     run = attempt("sft", max_steps=3)
@@ -124,7 +124,7 @@ def test_lost_telemetry_does_not_stop_the_run(
     assert said.count("could not write metrics.jsonl: OSError: No space left on device") == 1
 
 
-def test_a_loss_that_is_no_number_is_seen(attempt: Fly) -> None:
+def test_a_loss_that_is_no_number_is_seen(attempt: TrainRun) -> None:
     run = attempt("sft", max_steps=6, max_grad_norm=0.0, mid_eval__every_steps=3)
     rewritten(run, trainer={"learning_rate": 1e12, "optim": "sgd"})  # by hand: `cockpit new` refuses it
     assert run.here() == 0
@@ -146,7 +146,7 @@ def test_a_loss_that_is_no_number_is_seen(attempt: Fly) -> None:
     ],
 )
 def test_want_of_memory_is_said_in_a_sentence(
-    attempt: Fly, monkeypatch: pytest.MonkeyPatch, error: Exception, expected: str
+    attempt: TrainRun, monkeypatch: pytest.MonkeyPatch, error: Exception, expected: str
 ) -> None:
     from trl import SFTTrainer
 
@@ -162,7 +162,7 @@ def test_want_of_memory_is_said_in_a_sentence(
 
 
 def test_any_other_fault_is_one_sentence_and_the_log_has_the_rest(
-    attempt: Fly, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    attempt: TrainRun, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     from trl import SFTTrainer
 
@@ -199,7 +199,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("change", "reason"), REFUSED)
 def test_what_only_breaks_or_crawls_is_refused(
-    attempt: Fly, change: dict[str, dict[str, Any]], reason: str
+    attempt: TrainRun, change: dict[str, dict[str, Any]], reason: str
 ) -> None:
     run = attempt("sft", max_steps=2)
     rewritten(run, **change)
@@ -212,7 +212,7 @@ def test_what_only_breaks_or_crawls_is_refused(
 @pytest.mark.parametrize("technique", ["sft", "grpo"])
 @pytest.mark.parametrize("slice_name", ["held_out", "mini_eval"])
 def test_training_on_an_item_of_the_evaluation_is_refused(
-    attempt: Fly, tiny: Tiny, tmp_path: Path, technique: str, slice_name: str
+    attempt: TrainRun, tiny: Tiny, tmp_path: Path, technique: str, slice_name: str
 ) -> None:
     leaked = json.loads(Path(tiny.files[slice_name]).read_text().splitlines()[3])
     rows = Path(tiny.files["sft" if technique == "sft" else "train"]).read_text().splitlines()[:20]
@@ -236,10 +236,10 @@ def test_training_on_an_item_of_the_evaluation_is_refused(
         ("", "this data file is empty"),
         ('{"messages": []}\n{not json\n', "leaky.jsonl:2: this line is not JSON"),
         ('{"colour": "red"}\n', "row 1 has no demonstration to learn from: its columns are colour"),
-        ("[1, 2]\n", "row 1 is no JSON object but list"),
+        ("[1, 2]\n", "leaky.jsonl:1: this row is an array, not a JSON object"),
     ],
 )
-def test_bad_training_data_names_the_place(attempt: Fly, tmp_path: Path, text: str, reason: str) -> None:
+def test_bad_training_data_names_the_place(attempt: TrainRun, tmp_path: Path, text: str, reason: str) -> None:
     train = tmp_path / "leaky.jsonl"
     train.write_text(text)
     run = attempt("sft", train, max_steps=2)
@@ -247,7 +247,7 @@ def test_bad_training_data_names_the_place(attempt: Fly, tmp_path: Path, text: s
     assert reason in run.end["reason"]
 
 
-def test_a_damaged_model_is_named(attempt: Fly, tiny: Tiny, tmp_path: Path) -> None:
+def test_a_damaged_model_is_named(attempt: TrainRun, tiny: Tiny, tmp_path: Path) -> None:
     import shutil
 
     folder = tmp_path / "cut-off"

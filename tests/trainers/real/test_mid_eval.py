@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.trainers.real.conftest import Fly, Scripted
+from tests.trainers.real.conftest import Scripted, TrainRun
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_whichever_comes_first(
     assert interval(settings, steps_per_epoch) == expected
 
 
-def test_a_quarter_of_an_epoch_comes_before_many_steps(attempt: Fly) -> None:
+def test_a_quarter_of_an_epoch_comes_before_many_steps(attempt: TrainRun) -> None:
     """620 rows in batches of 31: 20 steps an epoch, so a checkpoint every 5, and one at the end."""
     run = attempt("sft", per_device_train_batch_size=31, max_steps=12, mid_eval__patience=9)
     assert run.here() == 0
@@ -45,7 +45,9 @@ def test_a_quarter_of_an_epoch_comes_before_many_steps(attempt: Fly) -> None:
         assert {"prompt", "completion", "answer", "parsed", "why"} <= told[0].keys()
 
 
-def test_it_stops_after_patience_and_keeps_the_best(attempt: Fly, scripted: Callable[..., Scripted]) -> None:
+def test_it_stops_after_patience_and_keeps_the_best(
+    attempt: TrainRun, scripted: Callable[..., Scripted]
+) -> None:
     scripted(0.2, 0.6, 0.6, 0.5, 0.4, 0.9)
     run = attempt("sft", max_steps=40, mid_eval__every_steps=2, mid_eval__patience=3, mid_eval__keep_last=1)
     assert run.here() == 0
@@ -61,7 +63,7 @@ def test_it_stops_after_patience_and_keeps_the_best(attempt: Fly, scripted: Call
     assert run.would_score == ["step_000004"]
 
 
-def test_early_stop_can_be_switched_off(attempt: Fly, scripted: Callable[..., Scripted]) -> None:
+def test_early_stop_can_be_switched_off(attempt: TrainRun, scripted: Callable[..., Scripted]) -> None:
     scripted(0.6, 0.1)
     run = attempt("sft", max_steps=6, mid_eval__every_steps=1, mid_eval__early_stop=False)
     assert run.here() == 0
@@ -72,7 +74,7 @@ def test_early_stop_can_be_switched_off(attempt: Fly, scripted: Callable[..., Sc
     ("baseline", "best", "scored"), [(0.5, 0.4, False), (0.5, 0.5, True), (None, 0.0, True), (0.0, 0.0, True)]
 )
 def test_the_full_pass_only_from_the_baseline_up(
-    attempt: Fly, scripted: Callable[..., Scripted], baseline: float | None, best: float, scored: bool
+    attempt: TrainRun, scripted: Callable[..., Scripted], baseline: float | None, best: float, scored: bool
 ) -> None:
     scripted(best)
     run = attempt("sft", max_steps=2, mid_eval__every_steps=2, mid_eval__baseline=baseline)
@@ -84,7 +86,7 @@ def test_the_full_pass_only_from_the_baseline_up(
 
 
 def test_training_with_training_settings_and_the_mode_given_back(
-    attempt: Fly, monkeypatch: pytest.MonkeyPatch
+    attempt: TrainRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`use_cache` off and dropout on in every step, eval mode in the mini-eval, training mode after it."""
     from torch.nn import Dropout
@@ -117,7 +119,7 @@ def test_training_with_training_settings_and_the_mode_given_back(
     assert evals == [(True, True)] * 2
 
 
-def test_a_mini_eval_changes_nothing_that_training_does_next(attempt: Fly, tmp_path: Path) -> None:
+def test_a_mini_eval_changes_nothing_that_training_does_next(attempt: TrainRun, tmp_path: Path) -> None:
     """Sampled mini-evals at every step, or one at the end: the same weights, to the bit."""
     options = {"lora": True, "max_steps": 4, "peft__lora_dropout": 0.1, "generation__temperature": 0.7}
     often = attempt("sft", mid_eval__every_steps=1, mid_eval__patience=9, **options)

@@ -13,7 +13,7 @@ from cockpit.contract.reader import read_rows
 from cockpit.core.scores import Score, compare
 from cockpit.services.system import environments, spawn
 from tests.trainers.real.conftest import ROOT, Run, Tiny, make_attempt
-from tests.trainers.real.test_techniques import flown, move, scored
+from tests.trainers.real.test_techniques import finished_run, move, scored
 
 pytestmark = pytest.mark.slow
 
@@ -29,7 +29,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> environments.Enviro
 
 @pytest.fixture(scope="module")
 def judge(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return flown(move(tiny, tmp_path_factory.mktemp("judge") / "exp_0001", "reward", lora=False))
+    return finished_run(move(tiny, tmp_path_factory.mktemp("judge") / "exp_0001", "reward", lora=False))
 
 
 @pytest.fixture(scope="module")

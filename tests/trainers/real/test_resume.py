@@ -10,7 +10,7 @@ import pytest
 
 from cockpit.contract import control
 from cockpit.contract.atomic import read_json
-from tests.trainers.real.conftest import Fly, Run, Scripted
+from tests.trainers.real.conftest import Run, Scripted, TrainRun
 
 KINDS = [("sft", False), ("sft", True), ("grpo", False), ("grpo", True)]
 
@@ -66,7 +66,7 @@ def assert_same(one: Any, other: Any, where: str) -> None:
 
 @pytest.mark.parametrize(("technique", "lora"), KINDS)
 def test_it_goes_on_to_the_bit(
-    attempt: Fly, monkeypatch: pytest.MonkeyPatch, technique: str, lora: bool
+    attempt: TrainRun, monkeypatch: pytest.MonkeyPatch, technique: str, lora: bool
 ) -> None:
     options: dict[str, Any] = {
         "lora": lora,
@@ -96,7 +96,7 @@ def test_it_goes_on_to_the_bit(
 
 
 def test_the_count_of_the_early_stop_goes_on(
-    attempt: Fly, monkeypatch: pytest.MonkeyPatch, scripted: Callable[..., Scripted]
+    attempt: TrainRun, monkeypatch: pytest.MonkeyPatch, scripted: Callable[..., Scripted]
 ) -> None:
     """Best at 2, worse at 4, stopped at 5; the resumed run stops at 6, the second without a better score."""
     scripted(0.5, 0.4)
@@ -111,7 +111,7 @@ def test_the_count_of_the_early_stop_goes_on(
     assert run.layout.best.resolve().name == "step_000002"
 
 
-def test_a_finished_run_is_not_trained_on(attempt: Fly, scripted: Callable[..., Scripted]) -> None:
+def test_a_finished_run_is_not_trained_on(attempt: TrainRun, scripted: Callable[..., Scripted]) -> None:
     scripted(0.5)
     run = attempt("sft", max_steps=2)
     assert run.here() == 0
@@ -123,7 +123,7 @@ def test_a_finished_run_is_not_trained_on(attempt: Fly, scripted: Callable[..., 
 
 
 def test_a_mini_eval_that_was_cut_short_is_made_up_for(
-    attempt: Fly, monkeypatch: pytest.MonkeyPatch, scripted: Callable[..., Scripted]
+    attempt: TrainRun, monkeypatch: pytest.MonkeyPatch, scripted: Callable[..., Scripted]
 ) -> None:
     """Stopped at the very step whose mini-eval was due: the resume does it first, with that checkpoint's weights."""
     scorer = scripted(0.5)
@@ -137,7 +137,9 @@ def test_a_mini_eval_that_was_cut_short_is_made_up_for(
     assert [seen["step"] for seen in scorer.seen] == [2, 4]
 
 
-def test_a_fresh_start_over_checkpoints_is_refused(attempt: Fly, scripted: Callable[..., Scripted]) -> None:
+def test_a_fresh_start_over_checkpoints_is_refused(
+    attempt: TrainRun, scripted: Callable[..., Scripted]
+) -> None:
     scripted(0.5)
     run = attempt("sft", max_steps=2)
     assert run.here() == 0

@@ -27,7 +27,7 @@ MOVES: dict[str, tuple[str, bool, dict[str, Any]]] = {
 
 
 @pytest.fixture(scope="module")
-def flown(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
+def trained(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
     """Every move and the baseline, two at a time, each in a process of its own with its held-out pass."""
     root = tmp_path_factory.mktemp("moves")
     runs = {"baseline": make_attempt(tiny, root / "exp_0000", "baseline")}
@@ -47,8 +47,8 @@ def held_out(run: Run) -> Score:
     return score
 
 
-def test_the_base_is_imperfect_and_not_hopeless(flown: dict[str, Run]) -> None:
-    run = flown["baseline"]
+def test_the_base_is_imperfect_and_not_hopeless(trained: dict[str, Run]) -> None:
+    run = trained["baseline"]
     score = held_out(run)
     assert score.n == 200
     assert score.lo > 0.2
@@ -60,8 +60,8 @@ def test_the_base_is_imperfect_and_not_hopeless(flown: dict[str, Run]) -> None:
 
 
 @pytest.mark.parametrize("name", MOVES)
-def test_a_move_lifts_the_held_out_score_outside_the_noise(flown: dict[str, Run], name: str) -> None:
-    base, run = held_out(flown["baseline"]), flown[name]
+def test_a_move_lifts_the_held_out_score_outside_the_noise(trained: dict[str, Run], name: str) -> None:
+    base, run = held_out(trained["baseline"]), trained[name]
     score = held_out(run)
     assert score.lo > base.hi
     assert compare(score, base).kind == "gained"
@@ -77,8 +77,8 @@ def test_a_move_lifts_the_held_out_score_outside_the_noise(flown: dict[str, Run]
 
 
 @pytest.mark.parametrize("name", MOVES)
-def test_what_a_run_leaves(flown: dict[str, Run], name: str) -> None:
-    run = flown[name]
+def test_what_a_run_leaves(trained: dict[str, Run], name: str) -> None:
+    run = trained[name]
     kinds = {row["kind"] for row in read_rows(run.layout.events)}
     assert {"stage", "mid_eval", "checkpoint", "sample", "held_out", "end"} <= kinds
     seqs = [row["seq"] for row in read_rows(run.layout.events)]
@@ -105,13 +105,13 @@ def test_what_a_run_leaves(flown: dict[str, Run], name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MOVES)
-def test_a_checkpoint_needs_nothing_of_ours(flown: dict[str, Run], tiny: Tiny, name: str) -> None:
+def test_a_checkpoint_needs_nothing_of_ours(trained: dict[str, Run], tiny: Tiny, name: str) -> None:
     """Plain transformers and peft load it and answer as the held-out pass recorded; no pickled weights."""
     import torch
     from peft import AutoPeftModelForCausalLM
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    run = flown[name]
+    run = trained[name]
     folder = run.layout.best.resolve()
     names = {path.name for path in folder.iterdir()}
     assert {"tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "trainer_state.json"} <= names
@@ -135,8 +135,8 @@ def test_a_checkpoint_needs_nothing_of_ours(flown: dict[str, Run], tiny: Tiny, n
         assert said == row["completion"]
 
 
-def test_rollouts_are_kept_with_their_rewards(flown: dict[str, Run]) -> None:
-    run = flown["grpo-full"]
+def test_rollouts_are_kept_with_their_rewards(trained: dict[str, Run]) -> None:
+    run = trained["grpo-full"]
     files = sorted(run.layout.samples.glob("train_step_*.jsonl"))
     assert [path.name for path in files] == [f"train_step_{s:06d}.jsonl" for s in (1, 10, 20)]
     rows = list(read_rows(files[0]))
@@ -146,10 +146,10 @@ def test_rollouts_are_kept_with_their_rewards(flown: dict[str, Run]) -> None:
     assert groups[:8] == [groups[0]] * 8, "whole groups"
 
 
-def test_another_checkpoint_can_be_scored_and_the_ending_stays(flown: dict[str, Run]) -> None:
+def test_another_checkpoint_can_be_scored_and_the_ending_stays(trained: dict[str, Run]) -> None:
     from trainers import evaluate
 
-    run = flown["sft-full"]
+    run = trained["sft-full"]
     before = run.end
     assert evaluate.main([str(run.layout.root), "--checkpoint", "step_000020"]) == 0
     told = read_json(run.layout.held_out / "score.json") or {}

@@ -12,7 +12,7 @@ import pytest
 from cockpit.contract import CockpitError
 from cockpit.contract.reader import read_rows
 from tests.trainers.real.conftest import Run, Tiny
-from tests.trainers.real.test_together_all import fly, pair
+from tests.trainers.real.test_together_all import pair, train_run
 from trainers.distributed import sharded
 from trainers.distributed.together import Together
 
@@ -41,7 +41,7 @@ def fly_sharded(run: Run, *arguments: str) -> str:
     file.write_text(FSDP)
     options = ("--config_file", str(file), "--num_processes", "2", "--main_process_port", "0")
     technique = run.recipe.technique
-    return fly(
+    return train_run(
         run, *options, module="tests.trainers.real.sharded_on_cpu", arguments=(technique,), more=arguments
     )
 

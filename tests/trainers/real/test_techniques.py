@@ -19,7 +19,7 @@ from cockpit.contract.reader import read_rows
 from cockpit.core.scores import Score, compare
 from cockpit.services.runs.attempts import read_score
 from tests.support.tiny_settings import settings, training_file
-from tests.trainers.real.conftest import Fly, Run, Tiny, make_attempt
+from tests.trainers.real.conftest import Run, Tiny, TrainRun, make_attempt
 
 ONE_MID_EVAL: dict[str, Any] = {"mid_eval__every_steps": 1000, "mid_eval__every_epochs": 1000.0}
 GAINS = [(technique, lora) for technique in ("dpo", "kto", "orpo", "rft", "rloo") for lora in (False, True)]
@@ -50,7 +50,7 @@ def scored(run: Run, *arguments: str) -> Score:
     return score
 
 
-def flown(run: Run) -> Run:
+def finished_run(run: Run) -> Run:
     """Train it here, to its end."""
     assert run.here() == 0, run.events("end")
     return run
@@ -79,7 +79,7 @@ def base(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Score:
 def test_the_held_out_score_gains_outside_the_noise(
     technique: str, lora: bool, tiny: Tiny, base: Score, tmp_path: Path
 ) -> None:
-    run = flown(move(tiny, tmp_path / "exp_0001", technique, lora=lora))
+    run = finished_run(move(tiny, tmp_path / "exp_0001", technique, lora=lora))
     delta = compare(scored(run, "--checkpoint", "best"), base)
     assert delta.kind == "gained", delta.sentence
     best = run.layout.best
@@ -92,7 +92,7 @@ def test_the_held_out_score_gains_outside_the_noise(
 def test_a_reward_model_puts_held_out_pairs_in_order(
     lora: bool, tiny: Tiny, base: Score, tmp_path: Path
 ) -> None:
-    run = flown(move(tiny, tmp_path / "exp_0001", "reward", lora=lora))
+    run = finished_run(move(tiny, tmp_path / "exp_0001", "reward", lora=lora))
     score = scored(run, "--checkpoint", "best")
     assert score.lo > 0.6, score.text()
     assert compare(score, base).kind == "incomparable"
@@ -110,7 +110,7 @@ def test_dpo_alone_lowers_both_answers_and_the_reading_says_so(tiny: Tiny, tmp_p
     from cockpit.services.rules.run_findings import for_attempt
 
     plain = {"loss_type": ["sigmoid"], "loss_weights": None, "max_steps": 40}
-    run = flown(move(tiny, tmp_path / "exp_0001", "dpo", lora=False, **plain))
+    run = finished_run(move(tiny, tmp_path / "exp_0001", "dpo", lora=False, **plain))
     assert "chosen-less-likely" in {finding.rule for finding in for_attempt(run.layout.root)}
     last = [row for row in run.metrics if "rewards/accuracies" in row][-1]
     assert last["rewards/accuracies"] > 0.9  # its own objective is met all the same
@@ -124,7 +124,7 @@ def test_rewards_add_up_by_their_weights_and_every_rollout_is_on_record(
         "def short(completions, **rest):\n    return [0.5 for _ in completions]\n"
     )
     parts = "verifier,0.2*format,2*my_rewards:short"
-    run = flown(move(tiny, tmp_path / "exp_0001", "rloo", lora=False, max_steps=2, rewards=parts))
+    run = finished_run(move(tiny, tmp_path / "exp_0001", "rloo", lora=False, max_steps=2, rewards=parts))
     row = next(row for row in run.metrics if "reward" in row)
     means = {name: row[f"rewards/{name}/mean"] for name in ("verifier", "format", "short")}
     assert row["reward"] == pytest.approx(means["verifier"] + 0.2 * means["format"] + 2 * 0.5, abs=1e-4)
@@ -160,9 +160,9 @@ def test_a_reward_of_the_users_that_fails_says_which_and_why(
 
 
 def test_a_reward_model_as_reward_works_and_is_flagged(tiny: Tiny, tmp_path: Path) -> None:
-    judge = flown(move(tiny, tmp_path / "exp_0001", "reward", lora=True, max_steps=5))
+    judge = finished_run(move(tiny, tmp_path / "exp_0001", "reward", lora=True, max_steps=5))
     parts = f"model:{judge.layout.best.resolve()}"
-    run = flown(move(tiny, tmp_path / "exp_0002", "grpo", lora=False, max_steps=1, rewards=parts))
+    run = finished_run(move(tiny, tmp_path / "exp_0002", "grpo", lora=False, max_steps=1, rewards=parts))
     assert [finding["rule"] for finding in run.events("finding")] == ["learnt-reward"]
     row = next(row for row in run.metrics if "reward" in row)
     assert row["rewards/reward_model/std"] > 0
@@ -170,9 +170,9 @@ def test_a_reward_model_as_reward_works_and_is_flagged(tiny: Tiny, tmp_path: Pat
 
 
 def test_rft_trains_each_round_on_what_its_own_policy_got_right(
-    attempt: Fly, tiny: Tiny, tmp_path: Path
+    attempt: TrainRun, tiny: Tiny, tmp_path: Path
 ) -> None:
-    run = flown(move(tiny, tmp_path / "exp_0001", "rft", lora=False, max_steps=12))
+    run = finished_run(move(tiny, tmp_path / "exp_0001", "rft", lora=False, max_steps=12))
     rounds = [list(read_rows(run.layout.root / "rollouts" / f"round_{n:02d}.jsonl")) for n in (1, 2)]
     assert [{row["policy_id"] for row in rows} for rows in rounds] == [{"exp_0001@0"}, {"exp_0001@6"}]
     for rows in rounds:
@@ -188,7 +188,7 @@ def test_rft_trains_each_round_on_what_its_own_policy_got_right(
 
 def test_rft_resumes_within_a_round_and_refuses_another_policys_samples(tiny: Tiny, tmp_path: Path) -> None:
     options = {"max_steps": 8, "mid_eval__every_steps": 6}
-    cut = flown(move(tiny, tmp_path / "exp_0001", "rft", lora=False, **options))
+    cut = finished_run(move(tiny, tmp_path / "exp_0001", "rft", lora=False, **options))
     shutil.rmtree(cut.layout.checkpoint(8))
     second = cut.layout.root / "rollouts" / "round_02.jsonl"
     second.write_text(second.read_text().replace("exp_0001@4", "exp_0009@4"))
@@ -213,7 +213,7 @@ def test_rft_takes_scored_trajectories_as_its_first_round(tiny: Tiny, tmp_path: 
     path = tmp_path / "trajectories.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     options: dict[str, Any] = {"train": str(path), "num_generations": 2}
-    once = flown(move(tiny, tmp_path / "exp_0001", "rft", lora=False, max_steps=4, **options))
+    once = finished_run(move(tiny, tmp_path / "exp_0001", "rft", lora=False, max_steps=4, **options))
     assert "nothing could judge new samples: one round" in once.notices
     assert "620 of 2480 samples are good enough; 620 kept of 620 of 620 prompts" in once.notices
     assert once.metrics[0]["samples/stale_share"] == 0
@@ -224,7 +224,7 @@ def test_rft_takes_scored_trajectories_as_its_first_round(tiny: Tiny, tmp_path: 
         row["answer"] = gold[row["group_id"]].removeprefix("<answer>").removesuffix("</answer>")
         row["policy_id"] = "exp_0042@10"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    both = flown(move(tiny, tmp_path / "exp_0002", "rft", lora=False, max_steps=4, **options))
+    both = finished_run(move(tiny, tmp_path / "exp_0002", "rft", lora=False, max_steps=4, **options))
     rounds = [list(read_rows(both.layout.root / "rollouts" / f"round_{n:02d}.jsonl")) for n in (1, 2)]
     assert [{row["policy_id"] for row in rows} for rows in rounds] == [{"exp_0042@10"}, {"exp_0002@2"}]
     assert "2480 of 2480 samples come from another policy (exp_0042@10)" in both.notices
@@ -242,7 +242,7 @@ def test_scored_trajectories_train_dpo_and_stale_ones_are_flagged(tiny: Tiny, tm
         row["policy_id"] = "exp_0042@10"
     path = tmp_path / "trajectories.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    run = flown(move(tiny, tmp_path / "exp_0001", "dpo", lora=False, train=str(path), max_steps=2))
+    run = finished_run(move(tiny, tmp_path / "exp_0001", "dpo", lora=False, train=str(path), max_steps=2))
     assert "1240 of 2480 samples come from another policy (exp_0042@10)" in run.notices
     assert "became 620 pairs" in run.notices
     assert run.metrics[0]["samples/stale_share"] == 0.5
@@ -256,7 +256,7 @@ def test_token_ids_of_training_and_scoring_are_compared_at_the_start(
     options: dict[str, Any] = {"max_steps": 1}
     if technique == "grpo":
         options |= {"per_device_train_batch_size": 8}
-    run = flown(move(tiny, tmp_path / "exp_0001", technique, lora=False, **options))
+    run = finished_run(move(tiny, tmp_path / "exp_0001", technique, lora=False, **options))
     assert "have the same token ids in training and in scoring" in run.notices
     assert not run.events("finding")
 
@@ -273,11 +273,13 @@ def test_a_template_that_renders_a_prompt_alone_in_another_way_is_an_alarm(
     )
     assert alone != template.read_text()
     template.write_text(alone)
-    run = flown(move(replace(tiny, model=model), tmp_path / "exp_0001", "sft", lora=False, train="preferences_format",
-                     max_steps=1))  # fmt: skip
+    run = finished_run(
+        move(replace(tiny, model=model), tmp_path / "exp_0001", "sft", lora=False, train="preferences_format",
+             max_steps=1)
+    )  # fmt: skip
     assert "template-drift" not in {f["rule"] for f in run.events("finding")}  # the answer begins so anyhow
-    drifted = flown(move(replace(tiny, model=model), tmp_path / "exp_0002", "sft", lora=False,
-                         train="sft_wrong_format", max_steps=1))  # fmt: skip
+    drifted = finished_run(move(replace(tiny, model=model), tmp_path / "exp_0002", "sft", lora=False,
+                                train="sft_wrong_format", max_steps=1))  # fmt: skip
     (finding,) = [f for f in drifted.events("finding") if f["rule"] == "template-drift"]
     assert finding["severity"] == "alarm"
     assert "<answer>" in finding["evidence"][1]

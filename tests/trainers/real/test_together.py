@@ -14,7 +14,7 @@ from cockpit.services.runs import launcher, observe
 from cockpit.services.runs.record import read_facts
 from cockpit.services.system.processes import belonging
 from cockpit.services.workspace.workspace import Workspace
-from tests.trainers.real.conftest import Fly, Tiny, make_workspace, reap, until
+from tests.trainers.real.conftest import Tiny, TrainRun, make_workspace, reap, until
 
 pytestmark = pytest.mark.fault
 TOGETHER = {"launcher": "accelerate", "resources.processes": 2}
@@ -36,7 +36,7 @@ def ws(tiny: Tiny, tmp_path: Path) -> Iterator[Workspace]:
     reap(made)
 
 
-def test_two_processes_of_16_are_one_of_32_stopped_and_resumed(ws: Workspace, attempt: Fly) -> None:
+def test_two_processes_of_16_are_one_of_32_stopped_and_resumed(ws: Workspace, attempt: TrainRun) -> None:
     alone = attempt("sft", max_steps=12, mid_eval__every_steps=4, mid_eval__every_epochs=99.0)
     assert alone.here() == 0
     lifecycle.new(ws, "sft", lora=False, overrides={**SFT, **TOGETHER, "per_device_train_batch_size": 16})

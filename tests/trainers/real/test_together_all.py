@@ -30,7 +30,7 @@ def pair(tiny: Tiny, root: Path, number: int, technique: str, *, lora: bool = Tr
     return make_attempt(tiny, place, technique, train, lora=lora, **(asked | quick | overrides))
 
 
-def fly(
+def train_run(
     run: Run,
     *options: str,
     module: str | None = None,
@@ -57,7 +57,7 @@ def fly(
 @pytest.mark.parametrize("technique", ["dpo", "kto", "orpo", "reward", "rloo"])
 def test_two_processes_train_as_one(technique: str, tiny: Tiny, tmp_path: Path) -> None:
     run = pair(tiny, tmp_path, 1, technique)
-    fly(run)
+    train_run(run)
     assert run.summary["outcome"] == "finished"
     steps = [row["step"] for row in run.metrics if "grad_norm" in row]
     assert steps == [1, 2, 3, 4], "one writer: no line twice"
@@ -69,7 +69,7 @@ def test_two_processes_train_as_one(technique: str, tiny: Tiny, tmp_path: Path) 
     )
     if technique == "reward":
         again = pair(tiny, tmp_path, 2, technique, max_steps=1)
-        assert "is in the cache" in fly(again), "rank 0 decides for both"
+        assert "is in the cache" in train_run(again), "rank 0 decides for both"
         assert again.losses == run.losses[:1]
 
 
@@ -78,7 +78,7 @@ def test_rft_samples_in_shares_and_a_sibling_takes_what_was_sampled(tiny: Tiny, 
     few.write_text("".join(Path(tiny.files["train"]).read_text().splitlines(keepends=True)[:60]))
     quick = {"num_generations": 3, "rounds": 2, "train": str(few)}
     first = pair(tiny, tmp_path, 1, "rft", **quick)
-    fly(first)
+    train_run(first)
     rounds = [list(read_rows(first.layout.root / "rollouts" / f"round_{n:02d}.jsonl")) for n in (1, 2)]
     assert [len(rows) for rows in rounds] == [180, 180]
     assert [{row["policy_id"] for row in rows} for rows in rounds] == [{"exp_0001@0"}, {"exp_0001@2"}]
@@ -88,5 +88,5 @@ def test_rft_samples_in_shares_and_a_sibling_takes_what_was_sampled(tiny: Tiny, 
     assert all(row["parsed"] in right[row["item"]] for row in rounds[0] if row["kept"])
     assert sum(row["passed"] for row in rounds[0]) > 20
     again = pair(tiny, tmp_path, 2, "rft", **quick)
-    assert fly(again).count("is in the cache") == 2, "rank 0 decides for both"
+    assert train_run(again).count("is in the cache") == 2, "rank 0 decides for both"
     assert again.losses == first.losses

@@ -20,7 +20,7 @@ from cockpit.contract import CockpitError, serving
 from cockpit.contract.reader import read_rows
 from cockpit.contract.serving import FOLDER_VARIABLE, ServerLayout
 from cockpit.services.serving import servers
-from cockpit.services.serving.servers import Server, Wish
+from cockpit.services.serving.servers import Server, ServerRequest
 from cockpit.services.system import environments, spawn
 from cockpit.services.system.processes import look
 from tests.support.serving import checks
@@ -78,7 +78,7 @@ def _handlers() -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]
 def server(python: str, wide: Tiny, state: Path) -> Iterator[Server]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COCKPIT_STATE", str(state))
-        server, _ = servers.start(None, str(wide.model), Wish(python=python))
+        server, _ = servers.start(None, str(wide.model), ServerRequest(python=python))
         servers.wait(server.layout, START_S)
         ready = servers.look(server.layout)
         assert ready is not None

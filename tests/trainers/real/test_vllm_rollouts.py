@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from cockpit.contract import CockpitError, Recipe
-from tests.trainers.real.conftest import Fly
+from tests.trainers.real.conftest import TrainRun
 from trainers.rollouts import vllm_rollouts
 
 
 @pytest.fixture
-def recipe(attempt: Fly) -> Recipe:
+def recipe(attempt: TrainRun) -> Recipe:
     return attempt("grpo", use_vllm=True).recipe
 
 
@@ -24,7 +24,7 @@ def told_not_to_ask() -> bool:
     raise AssertionError("vLLM was asked")
 
 
-def test_what_works_is_let_through(recipe: Recipe, attempt: Fly) -> None:
+def test_what_works_is_let_through(recipe: Recipe, attempt: TrainRun) -> None:
     refuse(recipe)
     refuse(recipe, gpu=True)
     vllm_rollouts.refuse(
@@ -44,7 +44,9 @@ def test_what_works_is_let_through(recipe: Recipe, attempt: Fly) -> None:
         ({"packs": True, "gpu": True}, "colocate", "what is trained never reaches them"),
     ],
 )
-def test_what_can_not_work_is_one_sentence(attempt: Fly, here: dict[str, bool], mode: str, says: str) -> None:
+def test_what_can_not_work_is_one_sentence(
+    attempt: TrainRun, here: dict[str, bool], mode: str, says: str
+) -> None:
     with pytest.raises(CockpitError, match=says):
         refuse(attempt("grpo", use_vllm=True, vllm_mode=mode).recipe, **here)
 
@@ -79,7 +81,7 @@ def test_a_layer_follows_its_weight_or_not(prepare: Any, follows: bool, dtype: s
     assert vllm_rollouts.follows(prepare, getattr(torch, dtype)) is follows
 
 
-def test_both_trainers_that_take_it_refuse_before_they_load(attempt: Fly) -> None:
+def test_both_trainers_that_take_it_refuse_before_they_load(attempt: TrainRun) -> None:
     """The tests' own interpreter has no vLLM."""
     if vllm_rollouts.is_installed():
         pytest.skip("this interpreter has vLLM")

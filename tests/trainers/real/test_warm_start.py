@@ -10,22 +10,22 @@ from typing import Any
 import pytest
 
 from cockpit.contract.layout import PIN
-from tests.trainers.real.conftest import Fly, Run, Scripted, Tiny
+from tests.trainers.real.conftest import Run, Scripted, Tiny, TrainRun
 
 STEPS = {"max_steps": 6, "mid_eval__every_steps": 2, "mid_eval__every_epochs": 99.0, "mid_eval__patience": 9}
 
 
 @pytest.fixture
-def parents(attempt: Fly, scripted: Callable[..., Scripted]) -> Callable[[bool], Run]:
+def parents(attempt: TrainRun, scripted: Callable[..., Scripted]) -> Callable[[bool], Run]:
     """A parent of 6 steps, LoRA or full weights, with its checkpoints at 2, 4 and 6."""
     scripted(0.5)
 
-    def fly(lora: bool) -> Run:
+    def train_run(lora: bool) -> Run:
         run = attempt("sft", lora=lora, **STEPS, **({"learning_rate": 2e-3} if lora else {}))
         assert run.here() == 0
         return run
 
-    return fly
+    return train_run
 
 
 def logits(model: Any, tokenizer: Any) -> Any:
@@ -51,7 +51,7 @@ def assert_loads_alike(run: Run) -> None:
     assert torch.allclose(ours, logits(plain.from_pretrained(folder), tokenizer), atol=1e-5)
 
 
-def test_an_adapter_is_trained_on(attempt: Fly, parents: Callable[[bool], Run], tiny: Tiny) -> None:
+def test_an_adapter_is_trained_on(attempt: TrainRun, parents: Callable[[bool], Run], tiny: Tiny) -> None:
     parent = parents(True)
     start = parent.layout.checkpoint(4)
     child = attempt("sft", lora=True, max_steps=2, learning_rate=1e-6, model__warm_start=str(start))
@@ -63,7 +63,7 @@ def test_an_adapter_is_trained_on(attempt: Fly, parents: Callable[[bool], Run], 
     assert_loads_alike(child)
 
 
-def test_or_merged_and_a_new_one_begun_on_top(attempt: Fly, parents: Callable[[bool], Run]) -> None:
+def test_or_merged_and_a_new_one_begun_on_top(attempt: TrainRun, parents: Callable[[bool], Run]) -> None:
     parent = parents(True)
     start = str(parent.layout.checkpoint(4))
     slow = {"lora": True, "max_steps": 2, "learning_rate": 1e-6, "model__warm_start": start}
@@ -83,7 +83,7 @@ def test_or_merged_and_a_new_one_begun_on_top(attempt: Fly, parents: Callable[[b
     assert base_of(str(place), merged.recipe) == str(moved / "merged_base")
 
 
-def test_or_into_full_weights(attempt: Fly, parents: Callable[[bool], Run]) -> None:
+def test_or_into_full_weights(attempt: TrainRun, parents: Callable[[bool], Run]) -> None:
     parent = parents(True)
     start = str(parent.layout.checkpoint(4))
     child = attempt("sft", max_steps=2, learning_rate=1e-6, model__warm_start=start, model__adapter="merge")
@@ -94,7 +94,9 @@ def test_or_into_full_weights(attempt: Fly, parents: Callable[[bool], Run]) -> N
     assert_loads_alike(child)
 
 
-def test_an_adapter_on_full_weights_is_scored_on_those(attempt: Fly, parents: Callable[[bool], Run]) -> None:
+def test_an_adapter_on_full_weights_is_scored_on_those(
+    attempt: TrainRun, parents: Callable[[bool], Run]
+) -> None:
     """Its base is the parent's checkpoint: scored on the recipe's base model it would be another model."""
     parent = parents(False)
     start = parent.layout.checkpoint(6)
@@ -105,7 +107,7 @@ def test_an_adapter_on_full_weights_is_scored_on_those(attempt: Fly, parents: Ca
     assert_loads_alike(child)
 
 
-def test_grpo_goes_on_with_the_adapter_of_an_sft(attempt: Fly, parents: Callable[[bool], Run]) -> None:
+def test_grpo_goes_on_with_the_adapter_of_an_sft(attempt: TrainRun, parents: Callable[[bool], Run]) -> None:
     """With a KL term TRL keeps a frozen copy of the adapter beside it; what we publish is the trained one."""
     parent = parents(True)
     start = str(parent.layout.checkpoint(6))
@@ -117,7 +119,9 @@ def test_grpo_goes_on_with_the_adapter_of_an_sft(attempt: Fly, parents: Callable
     assert {p.name for p in child.layout.best.resolve().iterdir() if p.is_dir()} <= {"ref"}
 
 
-def test_a_checkpoint_that_is_started_from_stays(attempt: Fly, scripted: Callable[..., Scripted]) -> None:
+def test_a_checkpoint_that_is_started_from_stays(
+    attempt: TrainRun, scripted: Callable[..., Scripted]
+) -> None:
     scripted(0.1, 0.2)
     run = attempt("sft", **STEPS | {"mid_eval__every_steps": 1}, mid_eval__keep_last=1)
     from trainers.report.telemetry import Telemetry

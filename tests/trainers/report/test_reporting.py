@@ -20,7 +20,7 @@ import pytest
 from cockpit.contract import AttemptWriter, atomic
 from cockpit.services.foreign.wandb import WandbRun
 from cockpit.services.runs import launcher, trackers
-from tests.support.attempts import Flight, clean_up, until
+from tests.support.attempts import StandIn, clean_up, until
 from trainers.report import sinks
 from trainers.report.tracker import Reporter, State
 
@@ -52,10 +52,10 @@ def free_port() -> int:
 
 
 @pytest.fixture
-def flight(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flight]:
+def standin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
     for name in ("WANDB_API_KEY", "TRACKIO_SPACE_ID", "MLFLOW_TRACKING_URI", "TRACKIO_DIR"):
         monkeypatch.delenv(name, raising=False)
-    made = Flight(tmp_path / "ws/.cockpit/experiments/exp_0001/attempts/001")
+    made = StandIn(tmp_path / "ws/.cockpit/experiments/exp_0001/attempts/001")
     (tmp_path / "ws/methodlog.md").write_text("- 2026-11-26 · note · hello\n")
     yield made
     clean_up(made.layout)
@@ -133,19 +133,19 @@ def server(_running: Server, request: pytest.FixtureRequest, monkeypatch: pytest
     return _running
 
 
-def state(flight: Flight) -> dict[str, Any]:
-    return atomic.read_json(flight.layout.tracker) or {}
+def state(standin: StandIn) -> dict[str, Any]:
+    return atomic.read_json(standin.layout.tracker) or {}
 
 
-def settled(flight: Flight, within_s: float = 60.0) -> None:
-    until(lambda: flight.over(), within_s)
+def settled(standin: StandIn, within_s: float = 60.0) -> None:
+    until(lambda: standin.over(), within_s)
 
 
-def test_mlflow_gets_the_whole_story_and_the_run_is_closed(flight: Flight, server: Server) -> None:
-    flight.trainer(BODY + TO_THE_END, report_to="mlflow", parent="exp_0000", trainer={"learning_rate": 1e-4})
-    launcher.launch(flight.layout)
-    settled(flight)
-    assert state(flight)["state"] == "closed"
+def test_mlflow_gets_the_whole_story_and_the_run_is_closed(standin: StandIn, server: Server) -> None:
+    standin.trainer(BODY + TO_THE_END, report_to="mlflow", parent="exp_0000", trainer={"learning_rate": 1e-4})
+    launcher.launch(standin.layout)
+    settled(standin)
+    assert state(standin)["state"] == "closed"
     run = server.run()
     assert (run["name"], run["status"]) == ("exp_0001", "FINISHED")
     assert run["params"]["trainer.learning_rate"] == "0.0001"
@@ -154,51 +154,51 @@ def test_mlflow_gets_the_whole_story_and_the_run_is_closed(flight: Flight, serve
     assert run["losses"] == 30
     assert run["metrics"]["eval/held_out_score"] == 0.75
     assert {"recipe.json", "methodlog.md"} <= run["files"]
-    written = b"".join(path.read_bytes() for path in flight.layout.root.rglob("*") if path.is_file())
+    written = b"".join(path.read_bytes() for path in standin.layout.root.rglob("*") if path.is_file())
     assert b"s3cret" not in written
 
 
 @pytest.mark.fault
-def test_no_run_is_left_running_after_a_stop(flight: Flight, server: Server) -> None:
-    flight.trainer(BODY + STOPS, report_to="mlflow")
-    launcher.launch(flight.layout)
-    until(lambda: state(flight).get("state") == "running", 60)
-    launcher.stop(flight.layout)
-    settled(flight)
+def test_no_run_is_left_running_after_a_stop(standin: StandIn, server: Server) -> None:
+    standin.trainer(BODY + STOPS, report_to="mlflow")
+    launcher.launch(standin.layout)
+    until(lambda: state(standin).get("state") == "running", 60)
+    launcher.stop(standin.layout)
+    settled(standin)
     assert server.run()["status"] == "KILLED"
 
 
 @pytest.mark.fault
-def test_no_run_is_left_running_after_a_kill(flight: Flight, server: Server) -> None:
-    flight.trainer(BODY + HANGS, report_to="mlflow")
-    launcher.launch(flight.layout)
-    until(lambda: state(flight).get("state") == "running", 60)
-    assert flight.facts.trainer is not None
-    os.kill(flight.facts.trainer.pid, signal.SIGKILL)
-    settled(flight)
+def test_no_run_is_left_running_after_a_kill(standin: StandIn, server: Server) -> None:
+    standin.trainer(BODY + HANGS, report_to="mlflow")
+    launcher.launch(standin.layout)
+    until(lambda: state(standin).get("state") == "running", 60)
+    assert standin.facts.trainer is not None
+    os.kill(standin.facts.trainer.pid, signal.SIGKILL)
+    settled(standin)
     run = server.run()
     assert (run["status"], run["losses"]) == ("FAILED", 30)
 
 
 @pytest.mark.fault
-def test_a_reporter_that_is_killed_too_is_closed_by_the_supervisor(flight: Flight, server: Server) -> None:
-    flight.trainer(BODY + HANGS, report_to="mlflow")
-    launcher.launch(flight.layout)
-    until(lambda: state(flight).get("state") == "running", 60)
-    assert flight.facts.trainer is not None
-    for row in launcher.belonging(flight.facts.launch, [flight.facts.trainer.pid]):
+def test_a_reporter_that_is_killed_too_is_closed_by_the_supervisor(standin: StandIn, server: Server) -> None:
+    standin.trainer(BODY + HANGS, report_to="mlflow")
+    launcher.launch(standin.layout)
+    until(lambda: state(standin).get("state") == "running", 60)
+    assert standin.facts.trainer is not None
+    for row in launcher.belonging(standin.facts.launch, [standin.facts.trainer.pid]):
         os.kill(row.pid, signal.SIGKILL)
-    settled(flight, 90)
+    settled(standin, 90)
     assert server.run()["status"] == "FAILED"
 
 
 @pytest.mark.fault
-def test_what_nobody_is_left_to_close_is_closed_when_somebody_looks(flight: Flight, server: Server) -> None:
+def test_what_nobody_is_left_to_close_is_closed_when_somebody_looks(standin: StandIn, server: Server) -> None:
     """The machine's whole group is killed, supervisor and reporter with it; the next cockpit finds it left open."""
-    flight.trainer(BODY + HANGS, report_to="mlflow")
-    launcher.launch(flight.layout)
-    until(lambda: state(flight).get("state") == "running", 60)
-    facts = flight.facts
+    standin.trainer(BODY + HANGS, report_to="mlflow")
+    launcher.launch(standin.layout)
+    until(lambda: state(standin).get("state") == "running", 60)
+    facts = standin.facts
     trainer = facts.trainer
     assert trainer is not None
     assert facts.supervisor is not None
@@ -207,61 +207,61 @@ def test_what_nobody_is_left_to_close_is_closed_when_somebody_looks(flight: Flig
         os.kill(row.pid, signal.SIGKILL)
     until(lambda: not launcher.belonging(facts.launch, [trainer.pid]), 30)
     assert server.run()["status"] == "RUNNING"
-    assert trackers.left_open(flight.layout)
-    trackers.start_closing(flight.layout)
-    until(lambda: state(flight)["state"] == "closed", 60)
+    assert trackers.left_open(standin.layout)
+    trackers.start_closing(standin.layout)
+    until(lambda: state(standin)["state"] == "closed", 60)
     assert server.run()["status"] == "FAILED"
-    assert not trackers.left_open(flight.layout)
+    assert not trackers.left_open(standin.layout)
 
 
 def test_a_tracker_that_is_down_costs_nothing_and_gets_it_all_later(
-    flight: Flight, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = Server(tmp_path / "server")
     invite(server, "later", monkeypatch)
-    flight.trainer(BODY + TO_THE_END, report_to="mlflow")
-    launcher.launch(flight.layout)
-    facts = launcher.wait(flight.layout, 20)
+    standin.trainer(BODY + TO_THE_END, report_to="mlflow")
+    launcher.launch(standin.layout)
+    facts = launcher.wait(standin.layout, 20)
     assert facts is not None
     assert facts.exit_code == 0
-    settled(flight, 90)
-    assert state(flight)["state"] != "closed"
-    assert "s3cret" not in flight.layout.tracker_log.read_text()
+    settled(standin, 90)
+    assert state(standin)["state"] != "closed"
+    assert "s3cret" not in standin.layout.tracker_log.read_text()
     try:
         server.start()
-        trackers.close_left(flight.layout)
-        assert state(flight)["state"] == "closed"
+        trackers.close_left(standin.layout)
+        assert state(standin)["state"] == "closed"
         run = server.run()
     finally:
         server.stop()
     assert (run["status"], run["losses"], run["metrics"]["eval/held_out_score"]) == ("FINISHED", 30, 0.75)
 
 
-def test_a_tracker_that_never_answers_is_given_up(flight: Flight, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tracker_that_never_answers_is_given_up(standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
         deaf.listen(64)
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{deaf.getsockname()[1]}")
-        flight.trainer(BODY + TO_THE_END, report_to="mlflow")
-        launcher.launch(flight.layout)
-        facts = launcher.wait(flight.layout, 20)
+        standin.trainer(BODY + TO_THE_END, report_to="mlflow")
+        launcher.launch(standin.layout)
+        facts = launcher.wait(standin.layout, 20)
         assert facts is not None
         assert facts.exit_code == 0
-        settled(flight, 90)
+        settled(standin, 90)
         assert not launcher.belonging(facts.launch)
 
 
-def test_a_resumed_run_goes_on_in_the_same_tracker_run(flight: Flight, server: Server) -> None:
-    flight.trainer(BODY + STOPS, report_to="mlflow")
-    launcher.launch(flight.layout)
-    until(lambda: state(flight).get("state") == "running", 60)
-    launcher.stop(flight.layout)
-    settled(flight)
+def test_a_resumed_run_goes_on_in_the_same_tracker_run(standin: StandIn, server: Server) -> None:
+    standin.trainer(BODY + STOPS, report_to="mlflow")
+    launcher.launch(standin.layout)
+    until(lambda: state(standin).get("state") == "running", 60)
+    launcher.stop(standin.layout)
+    settled(standin)
     first = server.run()
     one = 'open(root / "metrics.jsonl", "a").write(json.dumps({"step": 31, "loss": 0.01}) + "\\n")\n'
-    flight.trainer(one + TO_THE_END, report_to="mlflow")
-    launcher.resume(flight.layout)
-    settled(flight)
+    standin.trainer(one + TO_THE_END, report_to="mlflow")
+    launcher.resume(standin.layout)
+    settled(standin)
     until(lambda: server.run()["status"] == "FINISHED", 60)  # the reporter closes it a moment after the run
     again = server.run()
     assert (again["id"], again["status"]) == (first["id"], "FINISHED")
@@ -286,11 +286,11 @@ def test_a_tracker_goes_on_where_a_resume_dropped_rows(tmp_path: Path) -> None:
 @pytest.mark.skipif(
     importlib.util.find_spec("wandb") is None, reason="wandb is not installed (extra: trackers)"
 )
-def test_wandb_offline(flight: Flight) -> None:
-    flight.trainer(BODY + TO_THE_END, report_to="wandb")
-    launcher.launch(flight.layout)
-    settled(flight)
-    (file,) = flight.layout.root.glob("wandb/offline-run-*/run-*.wandb")
+def test_wandb_offline(standin: StandIn) -> None:
+    standin.trainer(BODY + TO_THE_END, report_to="wandb")
+    launcher.launch(standin.layout)
+    settled(standin)
+    (file,) = standin.layout.root.glob("wandb/offline-run-*/run-*.wandb")
     run, rows, ended = WandbRun(file, "exp_0001"), [], ""
     update = run.poll()
     rows, ended = update.rows, update.state
@@ -303,10 +303,10 @@ def test_wandb_offline(flight: Flight) -> None:
 @pytest.mark.skipif(
     importlib.util.find_spec("trackio") is None, reason="trackio is not installed (extra: trackers)"
 )
-def test_trackio_local(flight: Flight, tmp_path: Path) -> None:
-    flight.trainer(BODY + TO_THE_END, report_to="trackio")
-    launcher.launch(flight.layout)
-    settled(flight)
+def test_trackio_local(standin: StandIn, tmp_path: Path) -> None:
+    standin.trainer(BODY + TO_THE_END, report_to="trackio")
+    launcher.launch(standin.layout)
+    settled(standin)
     (base,) = (tmp_path / "ws/.cockpit/trackio").glob("*.db")
     with sqlite3.connect(base) as db:
         rows = [
@@ -317,9 +317,9 @@ def test_trackio_local(flight: Flight, tmp_path: Path) -> None:
     assert [row["eval/held_out_score"] for row in rows if "eval/held_out_score" in row] == [0.75]
 
 
-def test_uninvited_nothing_is_reported(flight: Flight) -> None:
-    flight.trainer(BODY + TO_THE_END)
-    launcher.launch(flight.layout)
-    settled(flight)
-    assert not flight.layout.tracker.exists()
-    assert not flight.layout.tracker_log.exists()
+def test_uninvited_nothing_is_reported(standin: StandIn) -> None:
+    standin.trainer(BODY + TO_THE_END)
+    launcher.launch(standin.layout)
+    settled(standin)
+    assert not standin.layout.tracker.exists()
+    assert not standin.layout.tracker_log.exists()

@@ -14,7 +14,7 @@ from cockpit.ui.findings.screen import FindingActionsScreen, FindingsScreen
 from cockpit.ui.run.screen import RunScreen
 from cockpit.ui.widgets.chart import Chart
 from cockpit.ui.widgets.line_view import LineView
-from tests.support.ui.drive import Cockpit, fly
+from tests.support.ui.drive import Cockpit, opened
 from tests.support.ui.stage import Stage
 
 pytestmark = pytest.mark.ui
@@ -47,7 +47,7 @@ async def until(cockpit: Cockpit, there) -> None:  # type: ignore[no-untyped-def
 
 @pytest.mark.parametrize("size", SIZES, ids=["80x24", "160x45"])
 async def test_compare_shows_scores_settings_and_items(stage: Stage, size: tuple[int, int]) -> None:
-    async with fly(stage, size=size, select="exp_0002") as cockpit:
+    async with opened(stage, size=size, select="exp_0002") as cockpit:
         await cockpit.pilot.press("v")
         await until(
             cockpit, lambda: isinstance(cockpit.app.screen, CompareScreen) and "won" in words(cockpit)
@@ -66,7 +66,7 @@ async def test_compare_shows_scores_settings_and_items(stage: Stage, size: tuple
 
 
 async def test_left_and_right_turn_the_metric_and_enter_the_axis(stage: Stage) -> None:
-    async with fly(stage, select="exp_0002") as cockpit:
+    async with opened(stage, select="exp_0002") as cockpit:
         cockpit.app.commands.compare(["exp_0001", "exp_0002"])
         await until(
             cockpit, lambda: isinstance(cockpit.app.screen, CompareScreen) and "reference" in words(cockpit)
@@ -85,7 +85,7 @@ async def test_left_and_right_turn_the_metric_and_enter_the_axis(stage: Stage) -
 
 @pytest.mark.parametrize("size", SIZES, ids=["80x24", "160x45"])
 async def test_w_writes_markdown_and_csv_and_says_where(stage: Stage, size: tuple[int, int]) -> None:
-    async with fly(stage, size=size, select="exp_0002") as cockpit:
+    async with opened(stage, size=size, select="exp_0002") as cockpit:
         cockpit.app.commands.compare(["exp_0001", "exp_0002"])
         await until(
             cockpit, lambda: isinstance(cockpit.app.screen, CompareScreen) and "reference" in words(cockpit)
@@ -103,7 +103,7 @@ async def test_w_writes_markdown_and_csv_and_says_where(stage: Stage, size: tupl
 
 async def test_a_comparison_that_cannot_be_written_says_so(stage: Stage) -> None:
     (stage.root / "comparisons").write_text("in the way")
-    async with fly(stage, select="exp_0002") as cockpit:
+    async with opened(stage, select="exp_0002") as cockpit:
         cockpit.app.commands.compare(["exp_0001", "exp_0002"])
         await until(
             cockpit, lambda: isinstance(cockpit.app.screen, CompareScreen) and "reference" in words(cockpit)
@@ -136,7 +136,7 @@ def test_two_long_paths_can_be_told_apart() -> None:
 
 
 async def test_one_alone_is_not_compared(stage: Stage) -> None:
-    async with fly(stage, select="exp_0000") as cockpit:
+    async with opened(stage, select="exp_0000") as cockpit:
         await cockpit.pilot.press("v")
         await cockpit.pilot.pause()
         assert not isinstance(cockpit.app.screen, CompareScreen)
@@ -144,7 +144,7 @@ async def test_one_alone_is_not_compared(stage: Stage) -> None:
 
 @pytest.mark.parametrize("size", SIZES, ids=["80x24", "160x45"])
 async def test_a_finding_is_acted_on_from_where_it_stands(stage: Stage, size: tuple[int, int]) -> None:
-    async with fly(stage, size=size, select="exp_0001") as cockpit:
+    async with opened(stage, size=size, select="exp_0001") as cockpit:
         cockpit.app.state.findings["exp_0001"] = (FINDING,)
         await cockpit.pilot.press("f")
         await until(cockpit, lambda: isinstance(cockpit.app.screen, FindingsScreen))

@@ -11,7 +11,7 @@ from cockpit.ui.backend.local import LocalBackend
 from cockpit.ui.dashboard.screen import Dashboard
 from cockpit.ui.experiments.decide import ReasonScreen
 from cockpit.ui.run.screen import RunScreen
-from tests.support.ui.drive import LARGE, SMALL, Cockpit, StageBackend, fly
+from tests.support.ui.drive import LARGE, SMALL, Cockpit, StageBackend, opened
 from tests.support.ui.gallery import build
 
 
@@ -22,7 +22,7 @@ def _selected(cockpit: Cockpit) -> str | None:
 @pytest.mark.parametrize("keys", [("j", "k", "g", "G"), ("down", "up", "home", "end")], ids=["vi", "arrows"])
 async def test_the_cursor_selects(tmp_path: Path, keys: tuple[str, ...]) -> None:
     down, up, first, last = keys
-    async with fly(build("decided", tmp_path)) as cockpit:
+    async with opened(build("decided", tmp_path)) as cockpit:
         await cockpit.press(first)
         assert _selected(cockpit) == "exp_0000"
         await cockpit.until("exp_0000 baseline ·")
@@ -36,7 +36,7 @@ async def test_the_cursor_selects(tmp_path: Path, keys: tuple[str, ...]) -> None
 
 
 async def test_pages_of_a_long_tree(tmp_path: Path) -> None:
-    async with fly(build("crowded", tmp_path)) as cockpit:
+    async with opened(build("crowded", tmp_path)) as cockpit:
         await cockpit.press("g", "ctrl+d")
         below = _selected(cockpit)
         assert below is not None
@@ -48,21 +48,21 @@ async def test_pages_of_a_long_tree(tmp_path: Path) -> None:
 async def test_at_the_start_it_stands_on_what_runs_and_the_newest_decision_is_in_sight(
     tmp_path: Path,
 ) -> None:
-    async with fly(build("story", tmp_path)) as cockpit:
+    async with opened(build("story", tmp_path)) as cockpit:
         assert _selected(cockpit) == "exp_0002"
         assert "decided: technique · exp_0002: grpo, LoRA r=32" in cockpit.text
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "160x45"])
 async def test_at_the_start_the_method_log_is_shown(tmp_path: Path, size: tuple[int, int]) -> None:
-    async with fly(build("finished", tmp_path), size=size) as cockpit:
+    async with opened(build("finished", tmp_path), size=size) as cockpit:
         assert "Method log of exp_0002" in cockpit.text
         assert "2026-11-18 · technique · exp_0002: grpo, LoRA r=32, on tiny/base0" in cockpit.text
         assert "9f2c6c1b7d2e4a10" not in cockpit.text, "what another experiment stands on is not"
 
 
 async def test_tab_goes_round_the_panes_and_back(tmp_path: Path) -> None:
-    async with fly(build("story", tmp_path)) as cockpit:
+    async with opened(build("story", tmp_path)) as cockpit:
         for title in ("▸ Charts", "▸ Findings", "▸ Method log", "▸ Log of exp_0002", "▸ Experiments"):
             await cockpit.press("tab")
             await cockpit.until(title)
@@ -74,7 +74,7 @@ async def test_tab_goes_round_the_panes_and_back(tmp_path: Path) -> None:
 
 
 async def test_all_panes_stand_side_by_side_where_there_is_room(tmp_path: Path) -> None:
-    async with fly(build("story", tmp_path), size=LARGE) as cockpit:
+    async with opened(build("story", tmp_path), size=LARGE) as cockpit:
         for title in ("Experiments", "Findings", "Method log", "Charts", "Log of exp_0002"):
             assert f"─ {title}" in cockpit.text or f"▸ {title}" in cockpit.text
         for _ in range(5):
@@ -84,7 +84,7 @@ async def test_all_panes_stand_side_by_side_where_there_is_room(tmp_path: Path) 
 
 
 async def test_the_filter_keeps_what_holds_every_word_and_takes_the_selection_along(tmp_path: Path) -> None:
-    async with fly(build("decided", tmp_path)) as cockpit:
+    async with opened(build("decided", tmp_path)) as cockpit:
         await cockpit.press("slash", *"sft draft")
         await cockpit.until("Experiments /sft draft")
         assert "exp_0003" in cockpit.text
@@ -99,7 +99,7 @@ async def test_the_filter_keeps_what_holds_every_word_and_takes_the_selection_al
 
 
 async def test_a_filter_that_finds_nothing_says_so_and_esc_drops_it_while_typing(tmp_path: Path) -> None:
-    async with fly(build("story", tmp_path)) as cockpit:
+    async with opened(build("story", tmp_path)) as cockpit:
         await cockpit.press("slash", *"zzz")
         await cockpit.until("none holds “zzz”")
         assert _selected(cockpit) == "exp_0002"
@@ -109,7 +109,7 @@ async def test_a_filter_that_finds_nothing_says_so_and_esc_drops_it_while_typing
 
 
 async def test_keys_are_letters_while_a_filter_is_typed(tmp_path: Path) -> None:
-    async with fly(build("story", tmp_path)) as cockpit:
+    async with opened(build("story", tmp_path)) as cockpit:
         await cockpit.press("slash", *"qsn?")
         assert cockpit.app.is_running
         assert isinstance(cockpit.screen, Dashboard)
@@ -117,7 +117,7 @@ async def test_keys_are_letters_while_a_filter_is_typed(tmp_path: Path) -> None:
 
 
 async def test_space_selects_and_p_pins(tmp_path: Path) -> None:
-    async with fly(build("decided", tmp_path)) as cockpit:
+    async with opened(build("decided", tmp_path)) as cockpit:
         await cockpit.press("g", "j", "space", "j", "space")
         assert cockpit.app.state.marked == ["exp_0001", "exp_0002"]
         await cockpit.until("2 selected")
@@ -132,7 +132,7 @@ async def test_space_selects_and_p_pins(tmp_path: Path) -> None:
 
 
 async def test_more_than_can_be_laid_over_each_other_is_refused(tmp_path: Path) -> None:
-    async with fly(build("crowded", tmp_path)) as cockpit:
+    async with opened(build("crowded", tmp_path)) as cockpit:
         await cockpit.press("g")
         for _ in range(6):
             await cockpit.press("space", "j")
@@ -141,7 +141,7 @@ async def test_more_than_can_be_laid_over_each_other_is_refused(tmp_path: Path) 
 
 
 async def test_enter_opens_the_run_and_esc_comes_back(tmp_path: Path) -> None:
-    async with fly(build("story", tmp_path)) as cockpit:
+    async with opened(build("story", tmp_path)) as cockpit:
         await cockpit.press("enter")
         assert isinstance(cockpit.screen, RunScreen)
         await cockpit.press("escape")
@@ -149,7 +149,7 @@ async def test_enter_opens_the_run_and_esc_comes_back(tmp_path: Path) -> None:
 
 
 async def test_stop_asks_first_and_no_is_no(tmp_path: Path) -> None:
-    async with fly(build("story", tmp_path)) as cockpit:
+    async with opened(build("story", tmp_path)) as cockpit:
         for no in ("n", "escape"):
             await cockpit.press("s")
             await cockpit.until("Stop exp_0002 (GRPO LoRA) at step 46?")
@@ -163,21 +163,21 @@ async def test_stop_asks_first_and_no_is_no(tmp_path: Path) -> None:
     ("keys", "now"), [(("g",), False), (("x",), True), (("enter",), False), (("j", "enter"), True)]
 )
 async def test_stop_stops_as_it_was_told(tmp_path: Path, keys: tuple[str, ...], now: bool) -> None:
-    async with fly(build("story", tmp_path)) as cockpit:
+    async with opened(build("story", tmp_path)) as cockpit:
         await cockpit.press("s", *keys)
         await cockpit.until("stop was asked for")
         assert cockpit.backend.asked == [("stop", "exp_0002", now)]
 
 
 async def test_what_does_not_run_is_not_stopped(tmp_path: Path) -> None:
-    async with fly(build("finished", tmp_path)) as cockpit:
+    async with opened(build("finished", tmp_path)) as cockpit:
         await cockpit.press("s")
         await cockpit.until("there is nothing to stop")
         assert cockpit.backend.asked == []
 
 
 async def test_launch_starts_a_draft(tmp_path: Path) -> None:
-    async with fly(build("draft", tmp_path)) as cockpit:
+    async with opened(build("draft", tmp_path)) as cockpit:
         await cockpit.press("l")
         await cockpit.until("launch was asked for")
         assert cockpit.backend.asked == [("launch", "exp_0001", None)]
@@ -195,7 +195,7 @@ SWAP = GateClosed(
 
 @pytest.mark.parametrize("size", [(80, 24), (160, 45)], ids=["80x24", "160x45"])
 async def test_a_gate_that_the_service_names_wants_a_reason(tmp_path: Path, size: tuple[int, int]) -> None:
-    async with fly(build("draft", tmp_path), size=size) as cockpit:
+    async with opened(build("draft", tmp_path), size=size) as cockpit:
         cockpit.backend.fails["launch"] = SWAP
         await cockpit.press("l")
         await cockpit.until("The held-out set is another one than before.")
@@ -210,7 +210,7 @@ async def test_a_gate_that_the_service_names_wants_a_reason(tmp_path: Path, size
 
 
 async def test_a_gate_may_be_left_closed(tmp_path: Path) -> None:
-    async with fly(build("draft", tmp_path)) as cockpit:
+    async with opened(build("draft", tmp_path)) as cockpit:
         cockpit.backend.fails["launch"] = SWAP
         await cockpit.press("l")
         await cockpit.until("The held-out set is another one than before.")
@@ -221,7 +221,7 @@ async def test_a_gate_may_be_left_closed(tmp_path: Path) -> None:
 
 
 async def test_what_no_reason_opens_is_refused(tmp_path: Path) -> None:
-    async with fly(build("draft", tmp_path)) as cockpit:
+    async with opened(build("draft", tmp_path)) as cockpit:
         cockpit.backend.fails["launch"] = CockpitError(
             "held-out items are in the training data", "Drop them."
         )
@@ -242,7 +242,7 @@ async def test_launch_before_the_baseline_wants_a_reason(
     monkeypatch.setattr(
         "cockpit.services.runs.launcher.launch", lambda attempt, **_: started.append(attempt.root)
     )
-    async with fly(stage) as cockpit:
+    async with opened(stage) as cockpit:
         monkeypatch.setattr(StageBackend, "launch", LocalBackend.launch)
         await cockpit.press("l")
         await cockpit.until("The base model has not been scored yet")
@@ -255,7 +255,7 @@ async def test_launch_before_the_baseline_wants_a_reason(
 
 
 async def test_resume_and_score_ask_the_services(tmp_path: Path) -> None:
-    async with fly(build("stopped", tmp_path)) as cockpit:
+    async with opened(build("stopped", tmp_path)) as cockpit:
         await cockpit.press("r")
         await cockpit.until("resume was asked for")
         await cockpit.press("e")
@@ -265,14 +265,14 @@ async def test_resume_and_score_ask_the_services(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("key", ["r", "e", "c"])
 async def test_what_runs_is_not_resumed_scored_or_decided(tmp_path: Path, key: str) -> None:
-    async with fly(build("story", tmp_path)) as cockpit:
+    async with opened(build("story", tmp_path)) as cockpit:
         await cockpit.press(key)
         await cockpit.until("exp_0002 is running:")
         assert cockpit.backend.asked == []
 
 
 async def test_a_refusal_is_said_with_its_mend(tmp_path: Path) -> None:
-    async with fly(build("stopped", tmp_path)) as cockpit:
+    async with opened(build("stopped", tmp_path)) as cockpit:
         cockpit.backend.fails["resume"] = CockpitError("the disk is full", "Free some space.", file="/data")
         await cockpit.press("r")
         await cockpit.until("Free some space.")
@@ -284,14 +284,14 @@ async def test_a_refusal_is_said_with_its_mend(tmp_path: Path) -> None:
 
 
 async def test_quit_leaves_at_once_and_nothing_is_asked_of_the_runs(tmp_path: Path) -> None:
-    async with fly(build("story", tmp_path)) as cockpit:
+    async with opened(build("story", tmp_path)) as cockpit:
         await cockpit.press("q")
         assert cockpit.app.return_value == 0
         assert cockpit.backend.asked == []
 
 
 async def test_the_mouse_selects_opens_and_presses_keys(tmp_path: Path) -> None:
-    async with fly(build("story", tmp_path)) as cockpit:
+    async with opened(build("story", tmp_path)) as cockpit:
         await cockpit.pilot.click("#tree", offset=(5, 2))
         assert _selected(cockpit) == "exp_0001"
         column = cockpit.rows[-1].index("? help")
@@ -307,7 +307,7 @@ async def test_the_mouse_selects_opens_and_presses_keys(tmp_path: Path) -> None:
 
 async def test_a_new_look_keeps_the_selection_and_says_what_changed(tmp_path: Path) -> None:
     stage = build("draft", tmp_path)
-    async with fly(stage) as cockpit:
+    async with opened(stage) as cockpit:
         await cockpit.press("g")
         stage.draft("exp_0002", "sft", parent="exp_0000", hypothesis="made by another cockpit")
         cockpit.app.poller.poke()
@@ -319,7 +319,7 @@ async def test_an_experiment_that_is_deleted_leaves_without_a_fault(tmp_path: Pa
     import shutil
 
     stage = build("story", tmp_path)
-    async with fly(stage) as cockpit:
+    async with opened(stage) as cockpit:
         shutil.rmtree(stage.layout.experiment("exp_0002").root)
         cockpit.app.poller.poke()
         await cockpit.until("exp_0002 GRPO", gone=True)
@@ -329,7 +329,7 @@ async def test_an_experiment_that_is_deleted_leaves_without_a_fault(tmp_path: Pa
 
 async def test_the_selection_goes_to_what_begins_until_somebody_moves_it(tmp_path: Path) -> None:
     stage = build("draft", tmp_path)
-    async with fly(stage) as cockpit:
+    async with opened(stage) as cockpit:
         stage.run("exp_0002", "sft", steps=4, ended_ago=1)
         stage.process(stage.layout.experiment("exp_0002").attempt(1), started=stage.now - 20)
         cockpit.app.poller.poke()
@@ -355,7 +355,7 @@ async def test_the_demo_tells_how_far_it_is(tmp_path: Path) -> None:
     path.parent.mkdir(exist_ok=True)
     told = {"title": "pretraining the tiny model", "done": False, "error": "", **processes.me()}
     path.write_text(json.dumps(told))
-    async with fly(stage) as cockpit:
+    async with opened(stage) as cockpit:
         await cockpit.until("Demo: pretraining the tiny model.")
         assert "the demo's come up here as they begin" in cockpit.text
         path.write_text(json.dumps(told | {"error": "the disk is full"}))

@@ -9,7 +9,7 @@ import pytest
 from cockpit.core.findings import Finding
 from cockpit.ui.findings.screen import FindingActionsScreen, FindingsScreen
 from cockpit.ui.widgets.line_view import LineView
-from tests.support.ui.drive import fly
+from tests.support.ui.drive import opened
 from tests.support.ui.stage import Stage
 
 pytestmark = pytest.mark.ui
@@ -27,7 +27,7 @@ def stage(tmp_path: Path) -> Stage:
 
 
 async def test_enter_acts_on_the_finding_under_the_cursor_though_the_list_changed(stage: Stage) -> None:
-    async with fly(stage, select="exp_0001") as cockpit:
+    async with opened(stage, select="exp_0001") as cockpit:
         cockpit.app.state.findings["exp_0001"] = (FALLEN,)
         await cockpit.pilot.press("f")
         await cockpit.until("the mini-eval fell")
@@ -46,7 +46,7 @@ async def test_enter_acts_on_the_finding_under_the_cursor_though_the_list_change
 
 
 async def test_a_finding_that_is_gone_offers_nothing(stage: Stage) -> None:
-    async with fly(stage, select="exp_0001") as cockpit:
+    async with opened(stage, select="exp_0001") as cockpit:
         cockpit.app.state.findings["exp_0001"] = (FALLEN,)
         await cockpit.pilot.press("f")
         await cockpit.until("the mini-eval fell")
@@ -60,7 +60,7 @@ async def test_a_finding_that_is_gone_offers_nothing(stage: Stage) -> None:
 
 
 async def test_one_key_is_shown_once(stage: Stage) -> None:
-    async with fly(stage, select="exp_0001") as cockpit:
+    async with opened(stage, select="exp_0001") as cockpit:
         graver = Finding("mid-eval-regression", "alarm", "it fell to nothing", experiments=("exp_0001",))
         cockpit.app.state.findings["exp_0001"] = (FALLEN, graver)
         shown = [f for f in cockpit.app.state.shown_findings() if f.key == FALLEN.key]

@@ -31,7 +31,7 @@ from cockpit.ui.pages.worker_screen import WorkerScreen
 from cockpit.ui.run.screen import RunScreen
 from cockpit.ui.spotcheck.screen import SpotCheckScreen
 from cockpit.ui.wizard.screen import WizardScreen
-from tests.support.ui.drive import Cockpit, StageBackend, fly
+from tests.support.ui.drive import Cockpit, StageBackend, opened
 from tests.support.ui.gallery import build
 from tests.support.ui.stage import Stage
 
@@ -140,7 +140,7 @@ async def goes_on(cockpit: Cockpit) -> None:
 @pytest.mark.parametrize("name", WITH_WORKERS)
 async def test_esc_before_the_answer(tmp_path: Path, name: str) -> None:
     stage = build("finished", tmp_path)
-    async with fly(stage, backend=HeldBackend(stage)) as cockpit:
+    async with opened(stage, backend=HeldBackend(stage)) as cockpit:
         await open_screen(cockpit, *WITH_WORKERS[name])
         await cockpit.until(held(cockpit).asked_for.is_set)
         await cockpit.press("escape")
@@ -152,7 +152,7 @@ async def test_esc_before_the_answer(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", WITH_WORKERS)
 async def test_the_answer_comes_while_the_screen_closes(tmp_path: Path, name: str) -> None:
     stage = build("finished", tmp_path)
-    async with fly(stage, backend=HeldBackend(stage)) as cockpit:
+    async with opened(stage, backend=HeldBackend(stage)) as cockpit:
         await open_screen(cockpit, *WITH_WORKERS[name])
         await cockpit.until(held(cockpit).asked_for.is_set)
         cockpit.app.pop_screen()
@@ -162,14 +162,14 @@ async def test_the_answer_comes_while_the_screen_closes(tmp_path: Path, name: st
 
 @pytest.mark.parametrize("name", OTHERS)
 async def test_esc_at_once(tmp_path: Path, name: str) -> None:
-    async with fly(build("finished", tmp_path)) as cockpit:
+    async with opened(build("finished", tmp_path)) as cockpit:
         await open_screen(cockpit, *OTHERS[name])
         await cockpit.press("escape")
         await goes_on(cockpit)
 
 
 async def test_esc_at_once_before_stopping(tmp_path: Path) -> None:
-    async with fly(build("story", tmp_path)) as cockpit:
+    async with opened(build("story", tmp_path)) as cockpit:
         await open_screen(cockpit, StopScreen, ("s",))
         await cockpit.press("escape")
         await goes_on(cockpit)

@@ -13,7 +13,7 @@ from cockpit.ui import actions
 from cockpit.ui.dashboard.screen import Dashboard
 from cockpit.ui.experiments.new_experiment import NewExperimentScreen
 from cockpit.ui.wizard.screen import WizardScreen
-from tests.support.ui.drive import LARGE, SMALL, fly
+from tests.support.ui.drive import LARGE, SMALL, opened
 from tests.support.ui.gallery import build
 
 SIZES = pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "160x45"])
@@ -24,7 +24,7 @@ SIZES = pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "160x45"])
 
 @pytest.mark.parametrize("key", ["ctrl+p", "colon"])
 async def test_the_palette_finds_and_does(tmp_path: Path, key: str) -> None:
-    async with fly(build("story", tmp_path)) as cockpit:
+    async with opened(build("story", tmp_path)) as cockpit:
         await cockpit.press(key, *"end the run")
         await cockpit.until("stop ")
         await cockpit.press("enter")
@@ -37,7 +37,7 @@ async def test_the_palette_finds_and_does(tmp_path: Path, key: str) -> None:
 
 
 async def test_the_palette_moves_with_the_arrows(tmp_path: Path) -> None:
-    async with fly(build("story", tmp_path)) as cockpit:
+    async with opened(build("story", tmp_path)) as cockpit:
         await cockpit.press("ctrl+p", *"screens", "ctrl+u", *"machine", "down", "up", "enter")
         await cockpit.until("▸ Doctor")
 
@@ -47,7 +47,7 @@ async def test_the_palette_moves_with_the_arrows(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("down", "status"), [(0, "committed"), (1, "discarded")])
 async def test_a_decision_needs_its_reason(tmp_path: Path, down: int, status: str) -> None:
-    async with fly(build("finished", tmp_path)) as cockpit:
+    async with opened(build("finished", tmp_path)) as cockpit:
         await cockpit.press("c")
         await cockpit.until("Decide on exp_0002")
         assert "Gained 0.485" in cockpit.text
@@ -59,7 +59,7 @@ async def test_a_decision_needs_its_reason(tmp_path: Path, down: int, status: st
 
 
 async def test_a_decision_can_be_put_off(tmp_path: Path) -> None:
-    async with fly(build("finished", tmp_path)) as cockpit:
+    async with opened(build("finished", tmp_path)) as cockpit:
         await cockpit.press("c", *"never", "escape")
         assert isinstance(cockpit.screen, Dashboard)
         assert cockpit.backend.asked == []
@@ -70,7 +70,7 @@ async def test_a_decision_can_be_put_off(tmp_path: Path) -> None:
 
 @SIZES
 async def test_the_form_makes_a_draft(tmp_path: Path, size: tuple[int, int]) -> None:
-    async with fly(build("decided", tmp_path), size=size) as cockpit:
+    async with opened(build("decided", tmp_path), size=size) as cockpit:
         await cockpit.press("n")
         await cockpit.until("New experiment")
         assert isinstance(cockpit.screen, NewExperimentScreen)
@@ -87,7 +87,7 @@ async def test_the_form_makes_a_draft(tmp_path: Path, size: tuple[int, int]) -> 
 
 
 async def test_what_a_short_name_stands_for_is_said_below_the_settings(tmp_path: Path) -> None:
-    async with fly(build("finished", tmp_path)) as cockpit:
+    async with opened(build("finished", tmp_path)) as cockpit:
         await cockpit.press("n")
         await cockpit.until("New experiment")
         cockpit.app.screen.query_one("#settings", Input).value = "lr=1e-5 max_steps=20 bs=4"
@@ -97,7 +97,7 @@ async def test_what_a_short_name_stands_for_is_said_below_the_settings(tmp_path:
 
 
 async def test_what_is_wrong_stands_below_its_field_and_has_the_focus(tmp_path: Path) -> None:
-    async with fly(build("finished", tmp_path)) as cockpit:
+    async with opened(build("finished", tmp_path)) as cockpit:
         cockpit.backend.fails["check"] = CockpitError(
             "it isn't JSON", "Mend the line.", file="train.jsonl", line=3
         )
@@ -116,7 +116,7 @@ async def test_what_is_wrong_stands_below_its_field_and_has_the_focus(tmp_path: 
 async def test_after_a_discard_the_next_hypothesis_branches_from_the_parent(tmp_path: Path) -> None:
     stage = build("finished", tmp_path)
     stage.decide("exp_0002", "discarded", "no better")
-    async with fly(stage) as cockpit:
+    async with opened(stage) as cockpit:
         assert cockpit.app.state.selected == "exp_0002"
         await cockpit.press("n")
         await cockpit.until("New experiment")
@@ -124,7 +124,7 @@ async def test_after_a_discard_the_next_hypothesis_branches_from_the_parent(tmp_
 
 
 async def test_the_wizard_is_one_key_away_from_the_form(tmp_path: Path) -> None:
-    async with fly(build("finished", tmp_path)) as cockpit:
+    async with opened(build("finished", tmp_path)) as cockpit:
         await cockpit.press("n")
         await cockpit.until("f2 wizard")
         await cockpit.press("f2")
@@ -135,7 +135,7 @@ async def test_the_wizard_is_one_key_away_from_the_form(tmp_path: Path) -> None:
 
 
 async def test_in_an_empty_workspace_the_baseline_comes_first(tmp_path: Path) -> None:
-    async with fly(build("empty", tmp_path)) as cockpit:
+    async with opened(build("empty", tmp_path)) as cockpit:
         await cockpit.press("n")
         await cockpit.until("[baseline]")
         await cockpit.press("enter")
@@ -148,7 +148,7 @@ async def test_in_an_empty_workspace_the_baseline_comes_first(tmp_path: Path) ->
 
 @SIZES
 async def test_help_scrolls_and_filters(tmp_path: Path, size: tuple[int, int]) -> None:
-    async with fly(build("story", tmp_path), size=size) as cockpit:
+    async with opened(build("story", tmp_path), size=size) as cockpit:
         await cockpit.press("question_mark")
         await cockpit.until("▸ Help")
         await cockpit.press("slash", *"checkpoint")
@@ -166,7 +166,7 @@ async def test_the_method_log_opens_at_its_end_and_is_shown_whole(tmp_path: Path
     stage = build("finished", tmp_path)
     path = stage.layout.methodlog
     path.write_text(path.read_text() + "".join(f"- note · number {n}\n" for n in range(60)))
-    async with fly(stage) as cockpit:
+    async with opened(stage) as cockpit:
         await cockpit.press("m")
         await cockpit.until("number 59")
         await cockpit.press("g")
@@ -175,7 +175,7 @@ async def test_the_method_log_opens_at_its_end_and_is_shown_whole(tmp_path: Path
 
 
 async def test_the_doctor_says_what_and_how_to_mend_it(tmp_path: Path) -> None:
-    async with fly(build("story", tmp_path)) as cockpit:
+    async with opened(build("story", tmp_path)) as cockpit:
         await cockpit.press("d")
         await cockpit.until("FAIL  disk: 1.2 GB left in /data")
         assert "Checkpoints need room: free some." in cockpit.text
@@ -183,7 +183,7 @@ async def test_the_doctor_says_what_and_how_to_mend_it(tmp_path: Path) -> None:
 
 
 async def test_a_doctor_that_fails_says_so(tmp_path: Path) -> None:
-    async with fly(build("story", tmp_path)) as cockpit:
+    async with opened(build("story", tmp_path)) as cockpit:
         cockpit.backend.fails["doctor"] = ValueError("no /proc")
         await cockpit.press("d")
         await cockpit.until("the checks could not be made: no /proc")
@@ -191,7 +191,7 @@ async def test_a_doctor_that_fails_says_so(tmp_path: Path) -> None:
 
 @SIZES
 async def test_findings_with_their_evidence(tmp_path: Path, size: tuple[int, int]) -> None:
-    async with fly(build("story", tmp_path), size=size, select="exp_0001") as cockpit:
+    async with opened(build("story", tmp_path), size=size, select="exp_0001") as cockpit:
         assert cockpit.app.state.shown_findings(), "the SFT that unlearned the format is found"
         await cockpit.press("f")
         finding = cockpit.app.state.shown_findings()[0]
@@ -201,7 +201,7 @@ async def test_findings_with_their_evidence(tmp_path: Path, size: tuple[int, int
 
 @pytest.mark.parametrize("key", [action.keys.split(",")[0] for action in actions.in_scope(actions.LIST)])
 async def test_no_key_does_harm_on_a_page(tmp_path: Path, key: str) -> None:
-    async with fly(build("story", tmp_path)) as cockpit:
+    async with opened(build("story", tmp_path)) as cockpit:
         await cockpit.press("m", key)
         await cockpit.pilot.pause()
         assert not cockpit.backend.asked

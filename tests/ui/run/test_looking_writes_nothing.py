@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cockpit.ui.run.screen import RunScreen
-from tests.support.ui.drive import LARGE, fly
+from tests.support.ui.drive import LARGE, opened
 from tests.support.ui.stage import Stage
 from tests.support.untouched import changed, snapshot
 
@@ -26,7 +26,7 @@ def stuck(root: Path) -> Stage:
 async def test_a_dashboard_and_every_run_screen(tmp_path: Path) -> None:
     stage = stuck(tmp_path / "ws")
     before = snapshot(stage.root)
-    async with fly(stage, size=LARGE) as cockpit:
+    async with opened(stage, size=LARGE) as cockpit:
         for row in range(4):
             await cockpit.press("g", *["j"] * row, "enter")
             await cockpit.until(f"exp_000{row}")

@@ -10,7 +10,7 @@ from cockpit.ui.dashboard.screen import Dashboard
 from cockpit.ui.run.item import ItemScreen
 from cockpit.ui.run.screen import RunScreen
 from cockpit.ui.run.tabs import TABS
-from tests.support.ui.drive import LARGE, SMALL, Cockpit, fly
+from tests.support.ui.drive import LARGE, SMALL, Cockpit, opened
 from tests.support.ui.gallery import build
 
 SIZES = pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "160x45"])
@@ -28,7 +28,7 @@ async def _open(cockpit: Cockpit, tab: str, experiment: int | None = None) -> No
 async def test_the_answers_of_each_mid_eval_with_the_best_marked(
     tmp_path: Path, size: tuple[int, int]
 ) -> None:
-    async with fly(build("story", tmp_path), size=size) as cockpit:
+    async with opened(build("story", tmp_path), size=size) as cockpit:
         await _open(cockpit, "answers")
         await cockpit.until("★ step 30")
         await cockpit.until("Step 40: 7 right, 2 wrong, 1 unparsed")
@@ -40,7 +40,7 @@ async def test_the_answers_of_each_mid_eval_with_the_best_marked(
 
 
 async def test_an_item_whole(tmp_path: Path) -> None:
-    async with fly(build("story", tmp_path)) as cockpit:
+    async with opened(build("story", tmp_path)) as cockpit:
         await _open(cockpit, "answers")
         await cockpit.until("Step 40")
         await cockpit.press("enter", "j", "enter")
@@ -57,7 +57,7 @@ async def test_an_item_whole(tmp_path: Path) -> None:
 
 @SIZES
 async def test_rollouts_by_step_and_group_with_their_rewards(tmp_path: Path, size: tuple[int, int]) -> None:
-    async with fly(build("story", tmp_path), size=size) as cockpit:
+    async with opened(build("story", tmp_path), size=size) as cockpit:
         await _open(cockpit, "rollouts")
         await cockpit.until("Step 45: 8 samples")
         assert "g0 3+21=?" in cockpit.text
@@ -68,7 +68,7 @@ async def test_rollouts_by_step_and_group_with_their_rewards(tmp_path: Path, siz
 
 
 async def test_checkpoints_newest_first_with_the_best_marked(tmp_path: Path) -> None:
-    async with fly(build("story", tmp_path)) as cockpit:
+    async with opened(build("story", tmp_path)) as cockpit:
         await _open(cockpit, "checkpoints")
         await cockpit.until("★ best step 30")
         rows = [row for row in cockpit.rows if "step_0000" in row]
@@ -78,7 +78,7 @@ async def test_checkpoints_newest_first_with_the_best_marked(tmp_path: Path) -> 
 
 @SIZES
 async def test_held_out_items_in_slices(tmp_path: Path, size: tuple[int, int]) -> None:
-    async with fly(build("finished", tmp_path), size=size) as cockpit:
+    async with opened(build("finished", tmp_path), size=size) as cockpit:
         await _open(cockpit, "held_out")
         await cockpit.until("161 right")
         assert "never make training data from these" in cockpit.text
@@ -89,7 +89,7 @@ async def test_held_out_items_in_slices(tmp_path: Path, size: tuple[int, int]) -
 
 
 async def test_without_a_full_pass_it_says_how_to_make_one(tmp_path: Path) -> None:
-    async with fly(build("stopped", tmp_path)) as cockpit:
+    async with opened(build("stopped", tmp_path)) as cockpit:
         await _open(cockpit, "held_out")
         await cockpit.until("no full held-out pass was made; e makes one")
         await cockpit.press("e")
@@ -97,7 +97,7 @@ async def test_without_a_full_pass_it_says_how_to_make_one(tmp_path: Path) -> No
 
 
 async def test_the_log_is_searched(tmp_path: Path) -> None:
-    async with fly(build("story", tmp_path)) as cockpit:
+    async with opened(build("story", tmp_path)) as cockpit:
         await _open(cockpit, "log")
         await cockpit.until("Log, 50 lines")
         await cockpit.press("g")
@@ -114,7 +114,7 @@ async def test_the_log_is_searched(tmp_path: Path) -> None:
 
 
 async def test_the_recipe_is_all_there(tmp_path: Path) -> None:
-    async with fly(build("story", tmp_path), size=LARGE) as cockpit:
+    async with opened(build("story", tmp_path), size=LARGE) as cockpit:
         await _open(cockpit, "recipe")
         await cockpit.until("learning_rate")
         for words in ("max_steps", "tagged:answer", "name_or_path", "every_steps", "lora_alpha"):
@@ -123,7 +123,7 @@ async def test_the_recipe_is_all_there(tmp_path: Path) -> None:
 
 @SIZES
 async def test_the_charts_keys(tmp_path: Path, size: tuple[int, int]) -> None:
-    async with fly(build("story", tmp_path), size=size) as cockpit:
+    async with opened(build("story", tmp_path), size=size) as cockpit:
         state = cockpit.app.state
         await cockpit.press("enter")
         await cockpit.until("reward")
@@ -152,7 +152,7 @@ async def test_the_charts_keys(tmp_path: Path, size: tuple[int, int]) -> None:
 
 
 async def test_a_draft_has_a_run_screen_too(tmp_path: Path) -> None:
-    async with fly(build("draft", tmp_path)) as cockpit:
+    async with opened(build("draft", tmp_path)) as cockpit:
         await cockpit.press("enter")
         for says in (
             "no mini-eval yet",
@@ -173,7 +173,7 @@ async def test_a_draft_has_a_run_screen_too(tmp_path: Path) -> None:
     ("key", "says"), [("f", "Findings"), ("m", "Method log"), ("d", "Doctor"), ("question_mark", "Help")]
 )
 async def test_pages_open_over_it_and_close(tmp_path: Path, key: str, says: str) -> None:
-    async with fly(build("story", tmp_path)) as cockpit:
+    async with opened(build("story", tmp_path)) as cockpit:
         await cockpit.press("enter", key)
         await cockpit.until(f"▸ {says}")
         await cockpit.press("escape")
@@ -181,7 +181,7 @@ async def test_pages_open_over_it_and_close(tmp_path: Path, key: str, says: str)
 
 
 async def test_stop_and_quit_work_from_here(tmp_path: Path) -> None:
-    async with fly(build("story", tmp_path)) as cockpit:
+    async with opened(build("story", tmp_path)) as cockpit:
         await cockpit.press("enter", "s")
         await cockpit.until("Stop exp_0002")
         await cockpit.press("g")
@@ -196,7 +196,7 @@ async def test_new_answers_come_up_while_it_is_open(tmp_path: Path) -> None:
     from tests.support.ui.stage import answer_row
 
     stage = build("story", tmp_path)
-    async with fly(stage) as cockpit:
+    async with opened(stage) as cockpit:
         await _open(cockpit, "answers")
         await cockpit.until("Step 40")
         out = AttemptWriter(stage.layout.experiment("exp_0002").attempt(1).root, clock=lambda: stage.now)

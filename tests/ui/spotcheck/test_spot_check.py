@@ -14,7 +14,7 @@ from cockpit.ui.spotcheck.layout import spot as places
 from cockpit.ui.spotcheck.screen import SpotCheckScreen
 from tests.cli.spotcheck.test_command import fake_rendering
 from tests.support.spot_cases import CHINESE, HEBREW, held_out, said, train
-from tests.support.ui.drive import LARGE, SMALL, Cockpit, fly
+from tests.support.ui.drive import LARGE, SMALL, Cockpit, opened
 from tests.support.ui.stage import Stage
 
 
@@ -52,7 +52,7 @@ def pieces(request: render.Request) -> dict[str, Any]:
     return answer
 
 
-async def opened(cockpit: Cockpit) -> SpotCheckScreen:
+async def opened_spot_check(cockpit: Cockpit) -> SpotCheckScreen:
     await cockpit.press("x")
     await cockpit.until("‹<|im_start|>›")
     screen = cockpit.screen
@@ -62,8 +62,8 @@ async def opened(cockpit: Cockpit) -> SpotCheckScreen:
 
 @pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "160x45"])
 async def test_it_names_the_mismatch_and_shows_both_sides(stage: Stage, size: tuple[int, int]):
-    async with fly(stage, size=size, select="exp_0001") as cockpit:
-        await opened(cockpit)
+    async with opened(stage, size=size, select="exp_0001") as cockpit:
+        await opened_spot_check(cockpit)
         for words in ("Mismatched: answer-marker", "⟪The answer is 3.⟫", "⟪<answer>3</answer>⟫", "Training examples",
                       "Eval prompts", "‹<|im_start|>›user⏎"):  # fmt: skip
             assert words in cockpit.text
@@ -83,7 +83,7 @@ async def test_it_waits_for_the_tokenizer_without_standing_still(
         return pieces(request)
 
     monkeypatch.setattr(render, "_ask", slow)
-    async with fly(stage, size=LARGE, select="exp_0001") as cockpit:
+    async with opened(stage, size=LARGE, select="exp_0001") as cockpit:
         await cockpit.press("x")
         await cockpit.until("waiting for the tokenizer")
         assert "Mismatched: answer-marker" in cockpit.text, "what the data tells needs no tokenizer"
@@ -97,8 +97,8 @@ async def test_it_waits_for_the_tokenizer_without_standing_still(
 async def test_a_kept_page_is_painted_before_the_files_are_read(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ):
-    async with fly(stage, size=LARGE, select="exp_0001") as cockpit:
-        await opened(cockpit)
+    async with opened(stage, size=LARGE, select="exp_0001") as cockpit:
+        await opened_spot_check(cockpit)
         await cockpit.until(lambda: list((stage.layout.cache / "render").glob("page-*.json")))
     from cockpit.services.spotcheck import check
 
@@ -109,8 +109,8 @@ async def test_a_kept_page_is_painted_before_the_files_are_read(
         read(self)
 
     monkeypatch.setattr(check.Bench, "read", late)
-    async with fly(stage, size=LARGE, select="exp_0001") as cockpit:
-        await opened(cockpit)
+    async with opened(stage, size=LARGE, select="exp_0001") as cockpit:
+        await opened_spot_check(cockpit)
         assert "Mismatched: answer-marker" in cockpit.text
         assert "reading the rows behind it" in cockpit.text
         go.set()
@@ -118,8 +118,8 @@ async def test_a_kept_page_is_painted_before_the_files_are_read(
 
 
 async def test_other_examples_pins_and_the_filter(stage: Stage):
-    async with fly(stage, size=LARGE, select="exp_0001") as cockpit:
-        screen = await opened(cockpit)
+    async with opened(stage, size=LARGE, select="exp_0001") as cockpit:
+        screen = await opened_spot_check(cockpit)
         first = [example.id for example in screen.examples("train")]
         await cockpit.press("n")
         await cockpit.until("page 2")
@@ -145,8 +145,8 @@ async def test_other_examples_pins_and_the_filter(stage: Stage):
 
 
 async def test_enter_shows_the_whole(stage: Stage):
-    async with fly(stage, size=SMALL, select="exp_0001") as cockpit:
-        await opened(cockpit)
+    async with opened(stage, size=SMALL, select="exp_0001") as cockpit:
+        await opened_spot_check(cockpit)
         await cockpit.press("enter")
         await cockpit.until("What differs; esc goes back")
         assert "The other way" in cockpit.text
@@ -157,8 +157,8 @@ async def test_enter_shows_the_whole(stage: Stage):
 
 @pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "160x45"])
 async def test_mending_asks_with_a_preview_and_does_it(stage: Stage, size: tuple[int, int]):
-    async with fly(stage, size=size, select="exp_0001") as cockpit:
-        await opened(cockpit)
+    async with opened(stage, size=size, select="exp_0001") as cockpit:
+        await opened_spot_check(cockpit)
         await cockpit.press("m")
         await cockpit.until("+<answer>3</answer>")
         assert "leave it" in cockpit.text
@@ -169,8 +169,8 @@ async def test_mending_asks_with_a_preview_and_does_it(stage: Stage, size: tuple
 
 
 async def test_changing_the_eval_prompt_needs_its_reason(stage: Stage):
-    async with fly(stage, size=SMALL, select="exp_0001") as cockpit:
-        await opened(cockpit)
+    async with opened(stage, size=SMALL, select="exp_0001") as cockpit:
+        await opened_spot_check(cockpit)
         await cockpit.press("m")
         await cockpit.until("+<answer>3</answer>")
         await cockpit.press("down", "enter")
@@ -182,8 +182,8 @@ async def test_changing_the_eval_prompt_needs_its_reason(stage: Stage):
 async def test_hostile_and_wide_text_stays_in_its_cells(stage: Stage):
     evil = said("\x1b]0;owned\x07\x1b[2J[bold red]\u202e👩‍👩‍👧 The answer is {a}.")
     write(stage.root / "train.jsonl", [*train(evil, CHINESE)[:6], *train(evil, HEBREW)[:6]])
-    async with fly(stage, size=SMALL, select="exp_0001") as cockpit:
-        await opened(cockpit)
+    async with opened(stage, size=SMALL, select="exp_0001") as cockpit:
+        await opened_spot_check(cockpit)
         for _ in range(3):
             await cockpit.press("tab")
             assert "\x1b" not in cockpit.text
@@ -200,7 +200,7 @@ async def test_a_tokenizer_that_fails_leaves_the_data_on_screen(
         raise CockpitError("the tokenizer can't be loaded: no such folder", "Correct model.name_or_path.")
 
     monkeypatch.setattr(render, "_ask", broken)
-    async with fly(stage, size=LARGE, select="exp_0001") as cockpit:
+    async with opened(stage, size=LARGE, select="exp_0001") as cockpit:
         await cockpit.press("x")
         await cockpit.until("can't be loaded")
         assert "Mismatched: answer-marker" in cockpit.text
@@ -208,7 +208,7 @@ async def test_a_tokenizer_that_fails_leaves_the_data_on_screen(
 
 
 async def test_in_ascii_nothing_hangs_on_colour(stage: Stage):
-    async with fly(stage, size=LARGE, select="exp_0001", ascii=True) as cockpit:
+    async with opened(stage, size=LARGE, select="exp_0001", ascii=True) as cockpit:
         await cockpit.press("x")
         await cockpit.until("{<|im_start|>}")
         assert cockpit.text.isascii()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from tests.support.ui.drive import LARGE, SMALL, fly
+from tests.support.ui.drive import LARGE, SMALL, opened
 from tests.support.ui.gallery import FACES, build
 
 SAYS = {
@@ -45,7 +45,7 @@ def test_every_face_is_told_of() -> None:
 @pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "160x45"])
 @pytest.mark.parametrize("name", FACES)
 async def test_a_face_says_what_is(tmp_path: Path, name: str, size: tuple[int, int]) -> None:
-    async with fly(build(name, tmp_path / "ws"), size=size) as cockpit:
+    async with opened(build(name, tmp_path / "ws"), size=size) as cockpit:
         if name == "draft":  # the log's pane is the fifth at 80x24
             await cockpit.press("shift+tab")
         shown = " ".join(cockpit.text.split())
@@ -69,7 +69,7 @@ def _folded(words: str, rows: list[str]) -> bool:
 
 @pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "160x45"])
 async def test_no_workspace_says_how_to_get_one(size: tuple[int, int]) -> None:
-    async with fly(None, size=size) as cockpit:
+    async with opened(None, size=size) as cockpit:
         assert "There is no workspace here." in cockpit.text
         assert "cockpit init" in cockpit.text
         assert "cockpit demo" in cockpit.text
@@ -79,7 +79,7 @@ async def test_no_workspace_says_how_to_get_one(size: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("size", [(20, 6), (30, 8), (40, 12), (1, 1), (79, 23), (400, 100)])
 async def test_a_screen_of_any_size_is_drawn(tmp_path: Path, size: tuple[int, int]) -> None:
-    async with fly(build("story", tmp_path / "ws"), size=size) as cockpit:
+    async with opened(build("story", tmp_path / "ws"), size=size) as cockpit:
         await cockpit.press("enter")
         for _ in range(7):
             await cockpit.press("tab")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from cockpit.core import stats
 from cockpit.core.findings import Finding
+from cockpit.core.rules.measures import advice
 from cockpit.core.rules.rows.evals import HEALTHY_LOSS
-from cockpit.core.rules.run_rules import advice
 from cockpit.core.rules.run_rules.run_rule import RunRule
 from cockpit.core.rules.table import found, limit
 from cockpit.core.runs.run_record import MidEval, Run

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from cockpit.core import stats
 from cockpit.core.findings import Finding
-from cockpit.core.rules.run_rules import advice, series
+from cockpit.core.rules.measures import advice, series
 from cockpit.core.rules.run_rules.run_rule import RunRule
 from cockpit.core.rules.table import count, found, limit
 from cockpit.core.runs.run_record import Run

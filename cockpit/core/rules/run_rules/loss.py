@@ -8,7 +8,8 @@ from itertools import pairwise
 
 from cockpit.core import stats
 from cockpit.core.findings import Finding, Severity
-from cockpit.core.rules.run_rules import advice, pairs, series, trained
+from cockpit.core.rules.measures import advice, series
+from cockpit.core.rules.run_rules import pairs, trained
 from cockpit.core.rules.run_rules.run_rule import RunRule
 from cockpit.core.rules.table import count, found, limit
 from cockpit.core.runs.run_record import Run

@@ -7,7 +7,7 @@ import re
 
 from cockpit.core import stats
 from cockpit.core.findings import Finding
-from cockpit.core.rules.run_rules import series
+from cockpit.core.rules.measures import series
 from cockpit.core.rules.run_rules.reward import degenerate_reward
 from cockpit.core.rules.run_rules.run_rule import RunRule
 from cockpit.core.rules.table import count, found, limit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cockpit.core import stats
 from cockpit.core.findings import Finding
-from cockpit.core.rules.run_rules import advice, series
+from cockpit.core.rules.measures import advice, series
 from cockpit.core.rules.run_rules.heldout import eval_scores
 from cockpit.core.rules.run_rules.run_rule import RunRule
 from cockpit.core.rules.table import count, found, limit

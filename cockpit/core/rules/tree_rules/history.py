@@ -112,8 +112,8 @@ class _Fields:
     def __init__(self, values: Mapping[str, Any], file: str, line: int) -> None:
         self.values, self.file, self.line = values, file, line
 
-    def wrong(self, name: str, what: str, mend: str) -> CockpitError:
-        return CockpitError(f"field {name!r}: {what}", mend, file=self.file or None, line=self.line)
+    def wrong(self, name: str, what: str, fix: str) -> CockpitError:
+        return CockpitError(f"field {name!r}: {what}", fix, file=self.file or None, line=self.line)
 
     def move(self, notes: list[str]) -> Move:
         id_ = self._text("id", required=True)
