@@ -25,6 +25,8 @@ _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 SEVERAL = ("completions", "responses", "answers", "candidates", "generations")
 _ANSWER_TEXTS = ("response", "text", "completion", "content", "answer", "output")
 _SCORES = ("overall_score", "score", "reward", "rating", "rank_score")
+_BOX = frozenset(("text", "answer_start", "ground_truth", "style"))
+"""The keys of an answer that is a box around the gold one: SQuAD's and verl's."""
 # Which column goes below which prompt, where nobody named it: Alpaca, Dolly, SQuAD, BoolQ.
 _BELOW = {"instruction": ("input", "context"), "question": ("context", "passage")}
 
@@ -177,6 +179,23 @@ def gold_of(row: Mapping[str, Any], columns: Columns | None = None) -> str | Non
     if isinstance(held, float) and held.is_integer() and abs(held) < 1e15:
         held = int(held)
     return None if held is None else _letter(held, choices) if choices else str(cast(object, held))
+
+
+def checked_answer(row: Mapping[str, Any], columns: Columns | None = None) -> object:
+    """Return the gold answer as a verifier reads it: the column's own value, all tests, a number; None where none.
+
+    Only what says nothing by itself is put into words: the place of a choice, turns, SQuAD's and verl's boxes.
+    """
+    held: Any = value(row, "answer", columns)
+    gold = gold_of(row, columns)
+    if held is None:
+        return gold
+    if isinstance(held, float) and held.is_integer() and abs(held) < 1e15:
+        held = int(held)
+    boxed = isinstance(held, dict) and set(cast("dict[str, Any]", held)) <= _BOX
+    turns = messages_in(cast("list[object]", held)) if isinstance(held, list) else None
+    placed = not isinstance(held, dict | list) and gold != str(cast("object", held))
+    return gold if gold is not None and (boxed or turns or placed) else cast("object", held)
 
 
 def _letter(answer: object, choices: list[str]) -> str:

@@ -18,7 +18,7 @@ from trainers.data.examples import Count, Example, no_use, read_examples
 from trainers.data.freshness import behind, flag_stale, starting_ids
 from trainers.data.preferences import key_of
 from trainers.data.prompts import prompt_text
-from trainers.data.rows import Item, Prompt, Row, column
+from trainers.data.rows import Item, Prompt, Row, as_text, checked_answer, column
 from trainers.rollouts.rft_config import RftConfig
 
 
@@ -70,7 +70,7 @@ def items_of(rows: Sequence[Row], attempt: Attempt) -> list[Item]:
     """The prompts to sample in later rounds: each once, of the rows that carry a gold answer beside what was said."""
     columns, found = attempt.recipe.data.columns, dict[str, Item]()
     for row, example in zip(rows, read_examples(list(rows), attempt.recipe), strict=True):
-        gold = column(row, "answer", columns)
+        gold = checked_answer(row, columns)
         prompt = _first_prompt(example)
         apart = any(column(row, name, columns) is not None for name in ("completion", "messages"))
         if gold is None or prompt is None or not apart:
@@ -79,10 +79,10 @@ def items_of(rows: Sequence[Row], attempt: Attempt) -> list[Item]:
         if place not in found:
             label = column(row, "id", columns) or example.group
             name = str(label) if label is not None else f"train-{len(found) + 1:05d}"
-            found[place] = Item(name, prompt, str(gold), {**row, "answer": gold})
+            found[place] = Item(name, prompt, as_text(gold), {**row, "answer": gold}, example.tools)
     items = list(found.values())
     if len({item.id for item in items}) != len(items):
-        items = [Item(f"{i.id}#{n}", i.prompt, i.answer, i.row) for n, i in enumerate(items, 1)]
+        items = [Item(f"{i.id}#{n}", i.prompt, i.answer, i.row, i.tools) for n, i in enumerate(items, 1)]
     return items
 
 
