@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cockpit.contract import CockpitError
+from cockpit.contract import CockpitError, Recipe
 from cockpit.data.examples import numbered_example
 from cockpit.data.messages import Message
 from cockpit.data.reading.files import load_rows as read_rows
@@ -34,6 +34,17 @@ class Item:
 def as_text(answer: object) -> str:
     """An answer as it is shown."""
     return json.dumps(answer, ensure_ascii=False) if isinstance(answer, dict | list) else str(answer)
+
+
+def refuse_tools(items: Sequence[Item], recipe: Recipe) -> None:
+    """Raise CockpitError where an item names tools: TRL's samplers render prompts without them, scoring with them."""
+    number = next((number for number, item in enumerate(items, 1) if item.tools), None)
+    if number is not None:
+        raise CockpitError(
+            f"row {number} of the training data names tools, and {recipe.technique} would sample without them",
+            "Leave out the column with the tools, or train with RFT or SFT.",
+            file=recipe.data.train,
+        )
 
 
 def eval_items(path: str | Path, columns: Mapping[str, str], *, name: str) -> list[Item]:
@@ -78,4 +89,4 @@ def read_items(path: str | Path, columns: Mapping[str, str], *, name: str) -> li
 
 
 __all__ = ["Item", "Message", "Prompt", "Row", "as_text", "checked_answer", "column", "eval_items", "messages_of",
-           "prompt_of", "read_items", "read_rows"]  # fmt: skip
+           "prompt_of", "read_items", "read_rows", "refuse_tools"]  # fmt: skip

@@ -21,15 +21,18 @@ from trainers.data.prompts import prompt_text
 from trainers.data.rows import Item, Prompt, Row, as_text, checked_answer, column
 from trainers.rollouts.rft_config import RftConfig
 
+Taught = tuple[Prompt, str, tuple[Row, ...]]
+"""A prompt, the answer to learn, and the tools that the prompt names."""
+
 
 @dataclass(frozen=True)
 class Given:
-    """`answers`: of each trajectory the prompts and answers that it teaches; `made`: its row of the round's file.
+    """`answers`: what each trajectory teaches; `made`: its row of the round's file.
 
     `age`: optimizer steps between the oldest policy among them that is known and the one that training begins with.
     """
 
-    answers: list[list[tuple[Prompt, str]]]
+    answers: list[list[Taught]]
     made: list[Row]
     age: int = 0
 
@@ -112,11 +115,11 @@ def _left_out(example: Example, current: set[str], max_age: int) -> str:
     return ""
 
 
-def _taught(example: Example) -> list[tuple[Prompt, str]]:
+def _taught(example: Example) -> list[Taught]:
     """The assistant's turns that are learnt, each with all that came before it."""
     mask = example.trainable
     return [
-        (list(example.chat[:at]), turn["content"])
+        (list(example.chat[:at]), turn["content"], example.tools)
         for at, turn in enumerate(example.chat)
         if at > 0 and turn["role"] == "assistant" and (mask is None or mask[at])
     ]
@@ -147,7 +150,7 @@ def _row(
         "item": example.group or f"train-{example.number:05d}",
         "split": "train",
         "step": 0,
-        "prompt": prompt_text(tokenizer, prompt, attempt.recipe),
+        "prompt": prompt_text(tokenizer, prompt, attempt.recipe, example.tools),
         "completion": said[-1] if len(said) == 1 else json.dumps(said, ensure_ascii=False),
         "rewards": {"given": reward},
         "reward": reward,
