@@ -32,7 +32,7 @@ _ONE_A_LINE = "Give a JSONL file, one JSON object a line."
 _Decode = Callable[[bytes], object]
 
 
-def _fast() -> tuple[_Decode, type[ValueError]]:
+def _fast() -> tuple[_Decode, type[Exception]]:
     """The quick decoder, and what it raises; the library's own in an interpreter of a trainer's that has no other."""
     try:
         import msgspec
