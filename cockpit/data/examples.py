@@ -232,16 +232,21 @@ def split_texts(chosen: str, rejected: str) -> tuple[Prompt | None, str, str]:
     starts = [match.end() for match in _HH_TURN.finditer(chosen, 0, same) if match[1] == "Assistant"]
     if starts:
         at = starts[-1]
-        parts = _HH_TURN.split(chosen[:at])
-        turns: list[Message] = [
-            {"role": "user" if parts[i] == "Human" else "assistant", "content": parts[i + 1].strip()}
-            for i in range(1, len(parts) - 2, 2)
-        ]
+        turns = hh_turns(chosen[:at])[:-1]
         return turns, chosen[at:].strip(), rejected[at:].strip()
     if same == len(chosen) == len(rejected):
         return None, chosen, rejected  # the same text twice begins with no prompt
     same = chosen.rfind(" ", 0, same) + 1
     return chosen[:same].strip() or None, chosen[same:].strip(), rejected[same:].strip()
+
+
+def hh_turns(text: str) -> list[Message]:
+    """Read a conversation in Anthropic's HH spelling; of other text there are no turns."""
+    parts = _HH_TURN.split(text)
+    return [
+        {"role": "user" if parts[i] == "Human" else "assistant", "content": parts[i + 1].strip()}
+        for i in range(1, len(parts) - 1, 2)
+    ]
 
 
 def _refuse_media(row: Mapping[str, Any], example: Example) -> None:

@@ -25,6 +25,8 @@ _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 SEVERAL = ("completions", "responses", "answers", "candidates", "generations")
 _ANSWER_TEXTS = ("response", "text", "completion", "content", "answer", "output")
 _SCORES = ("overall_score", "score", "reward", "rating", "rank_score")
+_BOX = frozenset(("text", "answer_start", "ground_truth", "style"))
+"""The keys of an answer that is a box around the gold one: SQuAD's and verl's."""
 # Which column goes below which prompt, where nobody named it: Alpaca, Dolly, SQuAD, BoolQ.
 _BELOW = {"instruction": ("input", "context"), "question": ("context", "passage")}
 
@@ -102,24 +104,47 @@ def _history(row: Mapping[str, Any], columns: Columns | None) -> list[Message]:
     return turns or messages_in(held) or []
 
 
+def bare_question(row: Mapping[str, Any], columns: Columns | None = None) -> str | None:
+    """Return the prompt without the choices or the passage below it; None where there is nothing of the kind.
+
+    Alpaca's `input` stays: without it an instruction asks something else.
+    """
+    asked = value(row, "prompt", columns)
+    if not isinstance(asked, str):
+        return None
+    name = _below_column(row, columns)
+    below = str(row[name]) if name is not None else None
+    bare = f"{asked}\n\n{below}" if name == "input" and not _has_lines(asked, str(below)) else asked
+    return None if bare == _whole_question(asked, row, columns) else bare
+
+
 def _whole_question(asked: str, row: Mapping[str, Any], columns: Columns | None) -> str:
     """The prompt with what belongs below it: Alpaca's input, a passage, the choices."""
     parts = [asked]
-    below = _below(row, columns)
-    if below and below not in asked:
-        parts.append(below)
+    name = _below_column(row, columns)
+    if name is not None and not _has_lines(asked, str(row[name])):
+        parts.append(str(row[name]))
     choices = choices_of(row, columns)
-    if choices and not all(choice in asked for choice in choices):
+    if choices and not all(_has_words(asked, choice) for choice in choices):
         lines = (f"{letter}. {choice}" for letter, choice in zip(_LETTERS, choices, strict=False))
         parts.append("\n".join(lines))
     return "\n\n".join(parts)
 
 
-def _below(row: Mapping[str, Any], columns: Columns | None) -> str | None:
+def _has_lines(asked: str, below: str) -> bool:
+    """Whether whole lines of the prompt are this text already; a "5" within a line is something else."""
+    return f"\n{below.strip()}\n" in f"\n{asked.strip()}\n"
+
+
+def _has_words(asked: str, choice: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(choice)}(?!\w)", asked) is not None
+
+
+def _below_column(row: Mapping[str, Any], columns: Columns | None) -> str | None:
     given = columns or {}
     named = [theirs for theirs, ours in given.items() if ours == "input"]
     usual = [n for n in _BELOW.get(column_of(row, "prompt", columns) or "", ()) if n not in given]
-    return next((str(row[name]) for name in named or usual if row.get(name) not in (None, "", [], {})), None)
+    return next((name for name in named or usual if row.get(name) not in (None, "", [], {})), None)
 
 
 def choices_of(row: Mapping[str, Any], columns: Columns | None = None) -> list[str]:
@@ -154,6 +179,23 @@ def gold_of(row: Mapping[str, Any], columns: Columns | None = None) -> str | Non
     if isinstance(held, float) and held.is_integer() and abs(held) < 1e15:
         held = int(held)
     return None if held is None else _letter(held, choices) if choices else str(cast(object, held))
+
+
+def checked_answer(row: Mapping[str, Any], columns: Columns | None = None) -> object:
+    """Return the gold answer as a verifier reads it: the column's own value, all tests, a number; None where none.
+
+    Only what says nothing by itself is put into words: the place of a choice, turns, SQuAD's and verl's boxes.
+    """
+    held: Any = value(row, "answer", columns)
+    gold = gold_of(row, columns)
+    if held is None:
+        return gold
+    if isinstance(held, float) and held.is_integer() and abs(held) < 1e15:
+        held = int(held)
+    boxed = isinstance(held, dict) and set(cast("dict[str, Any]", held)) <= _BOX
+    turns = messages_in(cast("list[object]", held)) if isinstance(held, list) else None
+    placed = not isinstance(held, dict | list) and gold != str(cast("object", held))
+    return gold if gold is not None and (boxed or turns or placed) else cast("object", held)
 
 
 def _letter(answer: object, choices: list[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cockpit.contract import CockpitError, Recipe
-from cockpit.data.keys import keys_of, prompt_keys
+from cockpit.data.keys import Asked, item_keys, row_keys
 from cockpit.data.reading.files import Rows
 from cockpit.data.rows import Row
 from trainers.data.rows import eval_items
@@ -14,16 +14,16 @@ from trainers.data.rows import eval_items
 def refuse_overlap(recipe: Recipe, rows: Iterable[Row]) -> None:
     """Compare prompts by content. Raises CockpitError with the first that stands on both sides."""
     slices = [("held-out set", recipe.data.held_out), ("mini-eval", recipe.data.mini_eval)]
-    kept: dict[str, dict[int, str]] = {}
-    for place, (name, path) in enumerate(slices):
-        for item in eval_items(path, recipe.data.columns, name=name):
-            for key in keys_of(item.prompt):
-                kept.setdefault(key, {}).setdefault(place, item.id)
+    columns = recipe.data.columns
+    kept = [
+        Asked((i.id, item_keys(i.prompt, i.row, columns)) for i in eval_items(path, columns, name=name))
+        for name, path in slices
+    ]
     met: list[list[tuple[int, str]]] = [[] for _ in slices]
     for number, row in enumerate(rows, 1):
-        for key in prompt_keys(row, recipe.data.columns):
-            for place, item in kept.get(key, {}).items():
-                met[place].append((number, item))
+        keys = row_keys(row, columns)
+        for asked, found in zip(kept, met, strict=True):
+            found += [(number, item) for item, _ in asked.met(keys)]
     for (name, path), found in zip(slices, met, strict=True):
         if found:
             number, item = found[0]

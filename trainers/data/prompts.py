@@ -51,9 +51,11 @@ def training_prompt(tokenizer: Any, prompt: Prompt, recipe: Recipe) -> Prompt:
     return plain(prompt, recipe) if tokenizer.chat_template is None else with_system(prompt, recipe)
 
 
-def answer_ids(tokenizer: Any, prompt: Prompt, said: str, recipe: Recipe) -> tuple[list[int], list[int]]:
+def answer_ids(
+    tokenizer: Any, prompt: Prompt, said: str, recipe: Recipe, tools: Sequence[Row] = ()
+) -> tuple[list[int], list[int]]:
     """Token ids of the prompt, and of the answer with its end token, as a policy reads and writes them."""
     bare = tokenizer.chat_template is None
-    head = tokenizer(prompt_text(tokenizer, prompt, recipe), add_special_tokens=bare)["input_ids"]
+    head = tokenizer(prompt_text(tokenizer, prompt, recipe, tools), add_special_tokens=bare)["input_ids"]
     tail = tokenizer(said, add_special_tokens=False)["input_ids"]
     return head, [*tail, tokenizer.eos_token_id]

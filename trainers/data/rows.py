@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cockpit.contract import CockpitError
+from cockpit.contract import CockpitError, Recipe
 from cockpit.data.examples import numbered_example
 from cockpit.data.messages import Message
 from cockpit.data.reading.files import load_rows as read_rows
-from cockpit.data.rows import Prompt, Row, messages_of, prompt_of
+from cockpit.data.rows import Prompt, Row, checked_answer, messages_of, prompt_of
 from cockpit.data.rows import value as column
 
 
 @dataclass(frozen=True)
 class Item:
-    """One thing to answer: `prompt` as given, `row` for the verifier (the file's row, with `answer` among it).
+    """One thing to answer: `prompt` as given, `row` for the verifier (the file's row, with `answer` among it, which
+    keeps the kind that the file gives it); `answer`: what is shown of it.
 
     `tools`: those that the answer may call.
     """
@@ -27,6 +29,22 @@ class Item:
     answer: str
     row: Mapping[str, Any]
     tools: tuple[Row, ...] = field(default=())
+
+
+def as_text(answer: object) -> str:
+    """An answer as it is shown."""
+    return json.dumps(answer, ensure_ascii=False) if isinstance(answer, dict | list) else str(answer)
+
+
+def refuse_tools(items: Sequence[Item], recipe: Recipe) -> None:
+    """Raise CockpitError where an item names tools: TRL's samplers render prompts without them, scoring with them."""
+    number = next((number for number, item in enumerate(items, 1) if item.tools), None)
+    if number is not None:
+        raise CockpitError(
+            f"row {number} of the training data names tools, and {recipe.technique} would sample without them",
+            "Leave out the column with the tools, or train with RFT or SFT.",
+            file=recipe.data.train,
+        )
 
 
 def eval_items(path: str | Path, columns: Mapping[str, str], *, name: str) -> list[Item]:
@@ -50,8 +68,11 @@ def read_items(path: str | Path, columns: Mapping[str, str], *, name: str) -> li
     items: list[Item] = []
     for number, row in enumerate(read_rows(path), 1):
         example = numbered_example(row, number, columns, file=path)
-        answer = example.gold if example.gold is not None else example.said
-        if example.question is None or answer is None:
+        checked = checked_answer(row, columns)
+        if checked is None:
+            said = column(row, "completion", columns)
+            checked = example.said if said is None or isinstance(said, list | dict) else said
+        if example.question is None or checked is None:
             missing = "prompt" if example.question is None else "answer"
             raise CockpitError(
                 f"row {number} of the {name} has no {missing}: its columns are {', '.join(row)}",
@@ -60,11 +81,12 @@ def read_items(path: str | Path, columns: Mapping[str, str], *, name: str) -> li
             )
         label = column(row, "id", columns)
         item_id = str(label) if label is not None else f"{name.replace(' ', '-')}-{number:05d}"
-        items.append(Item(item_id, example.question, answer, {**row, "answer": answer}, example.tools))
+        shown = example.gold if example.gold is not None else as_text(checked)
+        items.append(Item(item_id, example.question, shown, {**row, "answer": checked}, example.tools))
     if len({item.id for item in items}) != len(items):
         items = [Item(f"{i.id}#{n}", i.prompt, i.answer, i.row, i.tools) for n, i in enumerate(items, 1)]
     return items
 
 
-__all__ = ["Item", "Message", "Prompt", "Row", "column", "eval_items", "messages_of", "prompt_of", "read_items",
-           "read_rows"]  # fmt: skip
+__all__ = ["Item", "Message", "Prompt", "Row", "as_text", "checked_answer", "column", "eval_items", "messages_of",
+           "prompt_of", "read_items", "read_rows", "refuse_tools"]  # fmt: skip

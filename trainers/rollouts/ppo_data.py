@@ -8,11 +8,12 @@ from typing import Any
 
 from cockpit import verifiers
 from cockpit.contract import CockpitError
+from cockpit.data.tools import tools_of
 from trainers.attempt.attempt import Attempt
 from trainers.data.freshness import policy_id
 from trainers.data.overlap import training_rows
 from trainers.data.prompts import prompt_text
-from trainers.data.rows import Item, Row, column, prompt_of
+from trainers.data.rows import Item, Row, as_text, checked_answer, column, prompt_of, refuse_tools
 from trainers.rollouts.rewards import flag_learnt
 from trainers.rollouts.sampling import SAMPLE_ROWS, due
 from trainers.scoring.scoring import judged
@@ -53,11 +54,14 @@ def ppo_dataset(attempt: Attempt, tokenizer: Any) -> tuple[list[Row], list[Item]
                 "Name the column under data.columns.",
                 file=Path(recipe.data.train or ""),
             )
-        gold = column(row, "answer", recipe.data.columns)
+        gold = checked_answer(row, recipe.data.columns)
+        gold = "" if gold is None else gold
         label = column(row, "id", recipe.data.columns)
         items.append(
-            Item(str(label or f"train-{number:05d}"), prompt, str(gold or ""), {**row, "answer": gold or ""})
-        )
+            Item(str(label or f"train-{number:05d}"), prompt, as_text(gold), {**row, "answer": gold},
+                 tuple(tools_of(column(row, "tools", recipe.data.columns))))
+        )  # fmt: skip
+    refuse_tools(items, recipe)
     encode = {"add_special_tokens": tokenizer.chat_template is None}
     rows = [
         {"input_ids": tokenizer(prompt_text(tokenizer, i.prompt, recipe), **encode)["input_ids"]}

@@ -19,7 +19,7 @@ from cockpit.contract import CockpitError
 from trainers.attempt.attempt import Attempt
 from trainers.data.overlap import refuse_overlap
 from trainers.data.prompts import training_prompt
-from trainers.data.rows import Item, read_items, read_rows
+from trainers.data.rows import Item, read_items, read_rows, refuse_tools
 from trainers.scoring.scoring import judged
 
 
@@ -30,6 +30,8 @@ def rl_dataset(attempt: Attempt, tokenizer: Any) -> tuple[list[dict[str, Any]], 
         raise CockpitError("the recipe names no training file", "Set data.train.")
     refuse_overlap(recipe, read_rows(recipe.data.train))
     items = read_items(recipe.data.train, recipe.data.columns, name="training data")
+    if recipe.technique != "rft":  # which renders its prompts itself
+        refuse_tools(items, recipe)
     rows = [
         {"prompt": training_prompt(tokenizer, item.prompt, recipe), "item": index}
         for index, item in enumerate(items)
@@ -199,7 +201,8 @@ class ModelReward(_Reward):
         recipe, items = self.judge.attempt.recipe, self.judge.items
         ids: list[list[int]] = []
         for index, said in zip(given["item"], given["completions"], strict=True):
-            head, tail = answer_ids(self.tokenizer, items[index].prompt, text_of(said), recipe)
+            item = items[index]
+            head, tail = answer_ids(self.tokenizer, item.prompt, text_of(said), recipe, item.tools)
             ids.append(head + tail)
         return list(rewards(self.model, self.tokenizer, ids, recipe.generation.batch_size))
 

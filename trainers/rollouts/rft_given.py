@@ -18,18 +18,21 @@ from trainers.data.examples import Count, Example, no_use, read_examples
 from trainers.data.freshness import behind, flag_stale, starting_ids
 from trainers.data.preferences import key_of
 from trainers.data.prompts import prompt_text
-from trainers.data.rows import Item, Prompt, Row, column
+from trainers.data.rows import Item, Prompt, Row, as_text, checked_answer, column
 from trainers.rollouts.rft_config import RftConfig
+
+Taught = tuple[Prompt, str, tuple[Row, ...]]
+"""A prompt, the answer to learn, and the tools that the prompt names."""
 
 
 @dataclass(frozen=True)
 class Given:
-    """`answers`: of each trajectory the prompts and answers that it teaches; `made`: its row of the round's file.
+    """`answers`: what each trajectory teaches; `made`: its row of the round's file.
 
     `age`: optimizer steps between the oldest policy among them that is known and the one that training begins with.
     """
 
-    answers: list[list[tuple[Prompt, str]]]
+    answers: list[list[Taught]]
     made: list[Row]
     age: int = 0
 
@@ -70,7 +73,7 @@ def items_of(rows: Sequence[Row], attempt: Attempt) -> list[Item]:
     """The prompts to sample in later rounds: each once, of the rows that carry a gold answer beside what was said."""
     columns, found = attempt.recipe.data.columns, dict[str, Item]()
     for row, example in zip(rows, read_examples(list(rows), attempt.recipe), strict=True):
-        gold = column(row, "answer", columns)
+        gold = checked_answer(row, columns)
         prompt = _first_prompt(example)
         apart = any(column(row, name, columns) is not None for name in ("completion", "messages"))
         if gold is None or prompt is None or not apart:
@@ -79,10 +82,10 @@ def items_of(rows: Sequence[Row], attempt: Attempt) -> list[Item]:
         if place not in found:
             label = column(row, "id", columns) or example.group
             name = str(label) if label is not None else f"train-{len(found) + 1:05d}"
-            found[place] = Item(name, prompt, str(gold), {**row, "answer": gold})
+            found[place] = Item(name, prompt, as_text(gold), {**row, "answer": gold}, example.tools)
     items = list(found.values())
     if len({item.id for item in items}) != len(items):
-        items = [Item(f"{i.id}#{n}", i.prompt, i.answer, i.row) for n, i in enumerate(items, 1)]
+        items = [Item(f"{i.id}#{n}", i.prompt, i.answer, i.row, i.tools) for n, i in enumerate(items, 1)]
     return items
 
 
@@ -112,11 +115,11 @@ def _left_out(example: Example, current: set[str], max_age: int) -> str:
     return ""
 
 
-def _taught(example: Example) -> list[tuple[Prompt, str]]:
+def _taught(example: Example) -> list[Taught]:
     """The assistant's turns that are learnt, each with all that came before it."""
     mask = example.trainable
     return [
-        (list(example.chat[:at]), turn["content"])
+        (list(example.chat[:at]), turn["content"], example.tools)
         for at, turn in enumerate(example.chat)
         if at > 0 and turn["role"] == "assistant" and (mask is None or mask[at])
     ]
@@ -147,7 +150,7 @@ def _row(
         "item": example.group or f"train-{example.number:05d}",
         "split": "train",
         "step": 0,
-        "prompt": prompt_text(tokenizer, prompt, attempt.recipe),
+        "prompt": prompt_text(tokenizer, prompt, attempt.recipe, example.tools),
         "completion": said[-1] if len(said) == 1 else json.dumps(said, ensure_ascii=False),
         "rewards": {"given": reward},
         "reward": reward,

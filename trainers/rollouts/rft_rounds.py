@@ -32,8 +32,8 @@ class Survivors(TorchDataset[Row]):
         recipe, limit = sampler.attempt.recipe, sampler.config.max_length
         made: list[Row] = []
         for row in samples:
-            for prompt, said in sampler.learnt(row) if row["kept"] else ():
-                head, tail = answer_ids(sampler.tokenizer, prompt, said, recipe)
+            for prompt, said, tools in sampler.learnt(row) if row["kept"] else ():
+                head, tail = answer_ids(sampler.tokenizer, prompt, said, recipe, tools)
                 if limit is None or len(head) + len(tail) <= limit:
                     made.append({"input_ids": head + tail, "labels": [-100] * len(head) + tail})
         if not made:

@@ -20,11 +20,10 @@ from cockpit.contract.recipe import GenerationSettings
 from trainers.attempt.attempt import Attempt
 from trainers.data.freshness import policy_id
 from trainers.data.prompts import prompt_text
-from trainers.data.rows import Prompt
 from trainers.rollouts import reuse
 from trainers.rollouts.rewards import Rewards
 from trainers.rollouts.rft_config import RftConfig
-from trainers.rollouts.rft_given import Given
+from trainers.rollouts.rft_given import Given, Taught
 from trainers.rollouts.sampling import SAMPLE_ROWS
 from trainers.scoring.scoring import judged
 
@@ -61,11 +60,12 @@ class Sampler:
             self.reported = number
         return rows
 
-    def learnt(self, row: Row) -> list[tuple[Prompt, str]]:
-        """What a survivor teaches: prompts, each with the answer to it."""
+    def learnt(self, row: Row) -> list[Taught]:
+        """What a survivor teaches: prompts, each with the answer to it and the tools that it may call."""
         if self.given is not None and row.get("given") is not None:
             return self.given.answers[row["given"]]
-        return [(self.rewards.judge.items[row["index"]].prompt, row["completion"])]
+        item = self.rewards.judge.items[row["index"]]
+        return [(item.prompt, row["completion"], item.tools)]
 
     def _known(self, path: Path, policies: list[str]) -> list[Row] | None:
         """A round that was sampled before a resume; None where there is none, or where it is another policy's."""

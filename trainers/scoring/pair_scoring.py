@@ -53,7 +53,7 @@ def slices(attempt: Attempt) -> tuple[list[Pair], list[Pair], list[Pair]]:
 def _pairs_in(path: str | Path, recipe: Recipe) -> list[Pair]:
     examples = read_examples(read_rows(path), recipe)
     return [
-        Pair(e.prompt or "", e.said, e.rejected, str(e.number))
+        Pair(e.prompt or "", e.said, e.rejected, str(e.number), e.tools)
         for e in examples
         if e.rejected is not None and e.said is not None
     ]
@@ -61,7 +61,7 @@ def _pairs_in(path: str | Path, recipe: Recipe) -> list[Pair]:
 
 def token_ids(tokenizer: Any, pair: Pair, said: str, recipe: Recipe) -> list[int]:
     """Prompt, answer and end token as a policy would have them: what the reward model reads in training and use."""
-    head, tail = answer_ids(tokenizer, pair.prompt, said, recipe)
+    head, tail = answer_ids(tokenizer, pair.prompt, said, recipe, pair.tools)
     return head + tail
 
 
@@ -154,7 +154,7 @@ def _row(
         "item": item,
         "split": split,
         "step": step,
-        "prompt": prompt_text(tokenizer, pair.prompt, recipe),
+        "prompt": prompt_text(tokenizer, pair.prompt, recipe, pair.tools),
         "completion": pair.chosen,
         "rejected": pair.rejected,
         "answer": pair.chosen,

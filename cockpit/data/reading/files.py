@@ -14,11 +14,9 @@ import io
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
-
-import msgspec
 
 from cockpit.contract.errors import CockpitError
 from cockpit.data.reading import arrow_rows, json_rows
@@ -31,7 +29,19 @@ _PACKED = (".zst", ".zip", ".xz", ".bz2", ".tar", ".7z")
 _PASSAGE_LINES = 200
 _DELIMITERS = ",;\t|"
 _ONE_A_LINE = "Give a JSONL file, one JSON object a line."
-_decode = msgspec.json.Decoder().decode
+_Decode = Callable[[bytes], object]
+
+
+def _fast() -> tuple[_Decode, type[Exception]]:
+    """The quick decoder, and what it raises; the library's own in an interpreter of a trainer's that has no other."""
+    try:
+        import msgspec
+    except ImportError:
+        return lambda raw: json.loads(raw.decode()), ValueError
+    return msgspec.json.Decoder().decode, msgspec.DecodeError
+
+
+_decode, _undecoded = _fast()
 
 # What a file is by its first bytes, where it is no data: what is said of it, and what to do.
 _OTHER: tuple[tuple[re.Pattern[bytes], str, str], ...] = (
@@ -186,7 +196,7 @@ def _lines(path: Path, *, packed: bool) -> Numbered:
 def _json_of(raw: bytes, path: Path, number: int) -> object:
     try:
         return _decode(raw)
-    except (msgspec.DecodeError, RecursionError):
+    except (_undecoded, RecursionError):
         pass  # the library below takes NaN too, and says what is wrong
     try:
         return json.loads(raw.decode())  # bytes would be guessed to be UTF-16 now and then
@@ -223,12 +233,10 @@ def _csv(path: Path, usual: str, *, packed: bool) -> Numbered:
     number = 0
     try:
         with _text(path, packed=packed) as handle:
-            header = handle.readline()
-            # The delimiter that the header has most of: Excel writes semicolons where a comma parts decimals.
-            delimiter = max((usual, *_DELIMITERS), key=header.count)
-            names = next(csv.reader([header], delimiter=delimiter), list[str]())
-            for cells in (table := csv.reader(handle, delimiter=delimiter)):
-                number = table.line_num + 1
+            table = csv.reader(handle, delimiter=_delimiter(handle, usual))
+            names = next(table, list[str]())
+            for cells in table:
+                number = table.line_num
                 if any(cells):
                     yield number, _cells(names, cells, path, number)
     except UnicodeDecodeError as error:
@@ -243,6 +251,21 @@ def _csv(path: Path, usual: str, *, packed: bool) -> Numbered:
         ) from None
     except (gzip.BadGzipFile, EOFError) as error:
         raise _broken_gzip(path, error) from None
+
+
+def _delimiter(handle: io.TextIOWrapper, usual: str) -> str:
+    """What parts the columns; another than usual only where the usual one gives one column.
+
+    Excel writes semicolons where a comma parts decimals. The file is at its beginning again afterwards.
+    """
+
+    def columns(delimiter: str) -> int:
+        handle.seek(0)
+        return len(next(csv.reader(handle, delimiter=delimiter), list[str]()))
+
+    found = usual if columns(usual) > 1 else max((usual, *_DELIMITERS), key=columns)
+    handle.seek(0)
+    return found
 
 
 def _cells(names: list[str], cells: list[str], path: Path, number: int) -> Row:

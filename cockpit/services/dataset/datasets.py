@@ -13,6 +13,7 @@ from typing import Any
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
 from cockpit.data import needs
+from cockpit.data.keys import Asked, row_keys
 from cockpit.data.keys import prompt_keys as prompt_keys
 from cockpit.data.reading.files import iter_rows as iter_rows
 from cockpit.data.reading.files import load_rows as load_rows
@@ -84,15 +85,12 @@ def overlap_exact(
     A row of plain text counts where the item is the whole text or stands on lines of its own. Holds the
     held-out set in memory, streams the training set.
     """
-    kept: dict[str, int] = {}
-    for index, row in enumerate(held_out):
-        for text in prompt_keys(row, held_out_columns):
-            kept.setdefault(text, index)
+    asked = Asked((str(index), row_keys(row, held_out_columns)) for index, row in enumerate(held_out))
     found: list[Overlap] = []
     for number, row in enumerate(train):
-        hit = next(((kept[key], key) for key in prompt_keys(row, train_columns) if key in kept), None)
+        hit = next(asked.met(row_keys(row, train_columns)), None)
         if hit is not None:
-            found.append(Overlap(number, *hit))
+            found.append(Overlap(number, int(hit[0]), hit[1]))
     return found
 
 
@@ -139,9 +137,11 @@ def _groups(
             key = leader[key]
         return key
 
+    known = [row_keys(row, given) for row in rows]
+    wholes = {key for keys in known for key in keys.whole}
     first_keys: list[str] = []
-    for row in rows:
-        keys = prompt_keys(row, given)
+    for row, its in zip(rows, known, strict=True):
+        keys = [*its.whole, *(key for key in its.bare if key in wholes)]
         extra = group(row) if group else None
         keys = [*keys, *([extra] if extra else [])] or [json.dumps(row, sort_keys=True, default=str)]
         for key in keys:

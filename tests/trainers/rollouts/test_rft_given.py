@@ -56,8 +56,8 @@ def test_a_mask_says_what_is_learnt_and_without_one_every_turn_is() -> None:
             {"messages": talk, "reward": 1, "trainable": None},
         ]
     )
-    assert given.answers[0] == [(talk[:3], "4")]
-    assert given.answers[1] == [(talk[:1], "hm"), (talk[:3], "4")]
+    assert given.answers[0] == [(talk[:3], "4", ())]
+    assert given.answers[1] == [(talk[:1], "hm", ()), (talk[:3], "4", ())]
     attempt = Attempt("rft")
     read([{"messages": talk, "reward": 1, "trainable": [True, False, False, False]},
           {"messages": talk, "reward": 1}], attempt)  # fmt: skip
