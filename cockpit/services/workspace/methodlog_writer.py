@@ -68,8 +68,11 @@ def text_of(ws: Workspace) -> str:
 
 
 def on_day(entry: Entry, when: float) -> Entry:
-    """Return the entry with the local day of `when` (epoch seconds)."""
-    return replace(entry, date=date.fromtimestamp(when).isoformat())
+    """Return the entry with the local day of `when` (epoch seconds); undated, so today, where no day is that one."""
+    try:
+        return replace(entry, date=date.fromtimestamp(when).isoformat())
+    except (ValueError, OverflowError, OSError):  # a foreign file's time: in milliseconds, NaN
+        return replace(entry, date="")
 
 
 def _add(path: Path, entries: Sequence[Entry]) -> int:
