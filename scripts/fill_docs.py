@@ -12,7 +12,6 @@ import ast
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from cockpit.cli import COMMANDS, GROUPS
@@ -117,10 +116,16 @@ def packages() -> str:
         for init in sorted((doc_blocks.ROOT / top).glob("*/**/__init__.py")):
             said = ast.get_docstring(ast.parse(init.read_text("utf-8"))) or ""
             what = " ".join(said.partition("\n\n")[0].split()).rstrip(".")
-            start = re.search(r"^Start reading at (.+)$", said, re.MULTILINE)
+            start = start_of(said)
             package = f"`{init.parent.relative_to(doc_blocks.ROOT)}`"
-            rows.append((package, what, start[1].rstrip(".") if start else ""))
+            rows.append((package, what, start))
     return table(("package", "what is there", "start reading at"), rows)
+
+
+def start_of(said: str) -> str:
+    """Return where a package's docstring says to start reading, which may take several lines; "" where it doesn't."""
+    start = re.search(r"^Start reading at (.+?)(?=\n\n|\Z)", said, re.MULTILINE | re.DOTALL)
+    return " ".join(start[1].split()).rstrip(".") if start else ""
 
 
 BLOCKS: dict[str, Callable[[], str]] = {
@@ -130,9 +135,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "columns": columns,
     "shapes": known_shapes,
     "packages": packages,
+    "rules": rules,
 }
-if find_spec("cockpit.core.rules.table"):  # until the table of rules is here, its block stays as it is
-    BLOCKS["rules"] = rules
 
 
 def filled(text: str) -> str:

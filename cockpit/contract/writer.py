@@ -169,7 +169,7 @@ class AttemptWriter:
         )
 
     def end(self, outcome: Outcome, reason: str = "", **fields: object) -> None:
-        """Report how it ended: the last event of all."""
+        """Report how it ended, as the last event. For `out_of_memory`, `reason` says what to change so that it fits."""
         self.event("end", outcome=outcome, reason=reason, **fields)
 
     def event(self, kind: str, **fields: object) -> None:

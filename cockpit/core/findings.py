@@ -1,4 +1,4 @@
-"""What a rule says: a finding. Which rules there are, and their order, stands in core/rules/table."""
+"""Define a finding: what a rule says. The rules and their order are in core/rules/table.py."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
     - 2026-11-22 · decision · exp_0002: committed, gained 0.385 <!-- k:decision/exp_0002/committed -->
 
-The comment is the line's key: a decision that is told again (a retry, a resume) is recognised by it and not
+The comment is the line's key: it keeps a decision that is reported again (a retry, a resume) from being
 written twice. Everything else in the file belongs to whoever edits it: an append changes no byte before it,
 and a line whose key is still there counts as written, however its words were changed.
 

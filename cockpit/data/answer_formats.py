@@ -1,4 +1,4 @@
-r"""In which form texts state their answer: `\boxed{}`, `####`, `ANSWER:`, tags, a choice letter, bare.
+r"""Recognise the form in which texts state their answer: `\boxed{}`, `####`, `ANSWER:`, tags, a choice letter, bare.
 
 What stands here tells a person (and the decision tree) which verifier would read the data; the verdicts themselves
 are the verifiers' business. Looks at the end of long texts only: the answer is there.

@@ -1,4 +1,7 @@
-"""Under which names the field publishes its columns, the most telling first; compared in lower case, `-` as `_`."""
+"""List the names that published data sets give their columns, the most telling first.
+
+Names are compared in lower case, with `-` as `_`.
+"""
 
 from __future__ import annotations
 
@@ -128,4 +131,7 @@ USUAL: Mapping[str, Names] = {
     "text": ("text",),
     "id": ("id", "item_id", "uid"),
 }  # fmt: skip
-"""What a row is read by where nobody named its columns: names that need no look at what the column holds."""
+"""Column names that a reader takes without looking at what the columns hold, where no recipe names the columns.
+
+The tuples above are for recognising a whole data set, which looks. The order here is the order in which a row is read.
+"""

@@ -1,4 +1,4 @@
-"""One row as an example: what is asked, what is learnt, and what stands beside it; the same for whoever reads it."""
+"""Read one row as an example: the prompt, the answer to learn, and what comes with them; the same for every reader."""
 
 from __future__ import annotations
 

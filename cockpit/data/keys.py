@@ -1,4 +1,4 @@
-"""What identifies a row by what it asks, whatever case and blanks: the guardrail against leaks compares these."""
+"""Make the key that identifies a row by its question, ignoring case and blanks; the leak check compares these keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What data files write for a good and a bad answer: read alike when a recipe is drafted and when it trains."""
+"""Read the many ways of writing a good or bad answer, the same for a draft and for training."""
 
 from __future__ import annotations
 

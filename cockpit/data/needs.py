@@ -1,4 +1,4 @@
-"""Whether rows hold what a technique is trained on, and which of the file's columns is read as which of ours."""
+"""Check that rows hold what a technique trains on, and decide which column is read as which role."""
 
 from __future__ import annotations
 

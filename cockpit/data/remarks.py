@@ -1,4 +1,4 @@
-"""What is to be said of rows beside their shape: tools, pictures and ratings change what an answer's text is worth."""
+"""Collect remarks on rows beside their shape: tools, images or ratings that change what an answer's text is worth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What this machine has and lacks for fine-tuning, each with its mend. Looks only; changes nothing, shows no secret."""
+"""Report what this machine has and lacks for fine-tuning, and how to fix each lack; change nothing, show no secret."""
 
 from __future__ import annotations
 

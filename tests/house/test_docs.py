@@ -29,7 +29,7 @@ def test_what_comes_from_code_is_current(page: Page) -> None:
 
 def test_every_block_stands_in_one_place() -> None:
     counted = Counter(name for page in PAGES for name in doc_blocks.blocks(page.text))
-    assert counted == Counter({*fill_docs.BLOCKS, *MEASURED, "rules"})
+    assert counted == Counter({*fill_docs.BLOCKS, *MEASURED})
 
 
 @every_page
@@ -191,6 +191,12 @@ def test_a_block_is_put_where_its_marks_are(tmp_path: Path) -> None:
     page.write_text("before\n<!-- a -->\n\nold\n\n<!-- /a -->\n<!-- b -->\nkept\n<!-- /b -->\n")
     assert doc_blocks.put("a", r"new \1", [page]) == page
     assert doc_blocks.blocks(page.read_text()) == {"a": r"new \1", "b": "kept"}
+
+
+def test_where_to_start_reading_is_taken_whole() -> None:
+    told = "Scores.\n\nMay import: x.\nStart reading at `a.py`; `b.py` is\nimported late.\n\nMore."
+    assert fill_docs.start_of(told) == "`a.py`; `b.py` is imported late"
+    assert fill_docs.start_of("Scores.") == ""
 
 
 def test_a_block_without_a_place_is_named() -> None:

@@ -1,4 +1,4 @@
-"""One attempt as a trainer sees it: recipe, reports, stop flag, and whom it shares the run with."""
+"""One attempt as a trainer sees it: its recipe, its reports, its stop flag, and the other processes of the run."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from trainers.attempt.signals import StopFlag, Stopped
 
 
 class Nobody:
-    """Who waits for the run's score, outside evo: nobody. Inside, `trainers.report.evo` is told of it."""
+    """Stand in for the orchestrator of a run that has none; for runs in evo, `trainers.report.evo` has the real one."""
 
     wants_score = False
-    """Whether every end must be answered with a score, a stop and a poor mid-eval among them."""
+    """True if a score must be written however the run ends, even after a stop or a poor mid-eval."""
 
     def publish_summary(self, summary: Mapping[str, Any]) -> None:
         """Hand on train_summary.json."""
@@ -27,14 +27,14 @@ class Nobody:
         """Hand on result.json and the scored rows behind it."""
 
     def unscored(self) -> bool:
-        """Return True if a result is waited for that was not written: the exit code may not be 0."""
+        """Return True if a result was expected and not written; the exit code must not be 0 then."""
         return False
 
 
 @dataclass
 class Attempt:
-    """What a trainer is given. `facts` gathers what train_summary.json will say (tokens, trackers, …), `gauges`
-    numbers that stand in every row of metrics.jsonl beside what TRL logs.
+    """What a trainer is given. `facts` collects values for train_summary.json (tokens, trackers, …), `gauges` numbers
+    that go into every row of metrics.jsonl beside what TRL logs.
     """
 
     layout: AttemptLayout

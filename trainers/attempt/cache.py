@@ -1,4 +1,4 @@
-"""Expensive intermediates in one place of the workspace, by content, written whole or not at all, built once.
+"""Keep expensive intermediates in the workspace's cache: keyed by content, built once, written whole or not at all.
 
 `.evo/cache` inside an evo workspace, `.cockpit/cache` outside: `<kind>/<key>/`, with made.json beside what was made.
 The key is a hash over every input that changes the artifact, so that another filter or tokenizer is another entry.

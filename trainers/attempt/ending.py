@@ -1,4 +1,4 @@
-"""How a run ended, in the words of the `end` event."""
+"""Turn the way a run ended into the words of the `end` event."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Ending:
 
 
 def explain(error: BaseException, stop: StopFlag, recipe: Recipe | None) -> Ending:
-    """The ending that `error` makes: what a person reads instead of a traceback."""
+    """Return the ending that `error` makes: what a person reads instead of a traceback."""
     if isinstance(error, Stopped | KeyboardInterrupt):
         at_once = " at once, without a checkpoint" if isinstance(error, KeyboardInterrupt) else ""
         return Ending("stopped", f"Stopped{at_once}: {stop.reason or 'interrupted'}.")
@@ -39,7 +39,7 @@ def explain(error: BaseException, stop: StopFlag, recipe: Recipe | None) -> Endi
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether `error` is CUDA's, Python's or the CPU allocator's way to say that memory ran out."""
+    """Return True if `error` is how CUDA, Python or the CPU allocator says that memory ran out."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     text = str(error)
@@ -47,7 +47,10 @@ def out_of_memory(error: BaseException) -> bool:
 
 
 def advice(recipe: Recipe | None) -> str:
-    """What to change so that it fits, cheapest first, with the recipe's own numbers."""
+    """Return what to change so that it fits, cheapest first, with the recipe's own numbers.
+
+    Whoever shows it says before it that memory ran out: the status of a run, the gate of a smoke run.
+    """
     steps: list[str] = []
     trainer = recipe.trainer if recipe else {}
     batch = trainer.get("per_device_train_batch_size")
@@ -68,4 +71,4 @@ def advice(recipe: Recipe | None) -> str:
         steps.append("LoRA instead of full weights (peft)")
     elif recipe and not recipe.model.load_in_4bit:
         steps.append("model.load_in_4bit=true")
-    return f"Memory ran out. In this order, try: {'; '.join(steps)}."
+    return f"To make it fit, try in this order: {'; '.join(steps)}."

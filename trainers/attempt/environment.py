@@ -1,4 +1,4 @@
-"""Environment variables that libraries read when they are imported: set before torch and its company are."""
+"""Set the environment variables that torch and its libraries read when they are imported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Imports of torch and its company without the garbage collector, which finds nothing there and takes its time.
+"""Import torch and its libraries with the garbage collector off, which finds nothing there and takes time.
 
 They make about a million objects that all stay, and the collector goes through them again and again: `import trl` took
 12.2 s with it, 8.7 s without and with what was imported frozen (two cores, trl 1.16.0; `python -m tests.bench imports`

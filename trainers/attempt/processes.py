@@ -1,7 +1,7 @@
-"""What several processes of one run must do together, where there is only one of them: nothing.
+"""The case of a single process: the methods that keep several processes of a run in step, here with nothing to do.
 
-`trainers.distributed` has the same for several. Which it is is decided once, when the run begins (`loop/frame.py`), so
-that nothing on the way asks how many there are.
+`trainers.distributed` has the same methods for several processes. `loop/frame.py` chooses between the two when the run
+begins, so that no other code asks how many processes there are.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Value = TypeVar("Value")
 
 
 class OneProcess:
-    """This process alone, which holds the whole model. `rank` 0 writes the attempt's files."""
+    """The only process of a run: it holds the whole model and, being rank 0, writes the attempt's files."""
 
     rank = 0
     world = 1
@@ -43,7 +43,7 @@ class OneProcess:
         return [value]
 
     def leave(self) -> None:
-        """Leave the group together, once training is over: rank 0 goes on alone."""
+        """Leave the process group when training is over; rank 0 goes on alone."""
 
     def environment_alone(self) -> dict[str, str]:
         """Return this process's environment without what makes it one of several."""
@@ -66,12 +66,12 @@ class OneProcess:
     ) -> Value:
         """Return the artifact that `parts` describes, from the cache or built by every process.
 
-        `in_turn`: rank 0 is let through alone by whoever asks, and the other processes after it.
+        `in_turn`: the caller already lets rank 0 through first and the other processes after it.
         """
         return cache.cached(where, kind, parts, build=build, save=save, load=load)
 
     def prepare(self, trainer: Any, attempt: Any) -> None:
-        """Refuse what would hang, and have checkpoints saved whole. Raises CockpitError."""
+        """Make `trainer` save whole checkpoints of spread weights. Raises CockpitError for settings that would hang."""
 
     def holds_part(self, model: Any) -> bool:
         """Return True if this process holds only a part of the model's weights."""
@@ -82,12 +82,12 @@ class OneProcess:
         return False
 
     def lend(self, model: Any) -> Callable[[], Any]:
-        """Return what gives rank 0 the model to ask; the others take part (see `take_part`)."""
+        """Return a function that gives rank 0 the model to generate with; other processes call `take_part`."""
         return lambda: model
 
     def stop_of(self, model: Any, stop: StopFlag) -> StopFlag:
-        """Return the stop flag to look at while `model` is asked."""
+        """Return the stop flag to watch while `model` generates."""
         return stop
 
     def take_part(self, model: Any, ask: Callable[[Any, StopFlag], object], stop: StopFlag) -> None:
-        """Ask `model` what rank 0 asks it, when rank 0 does, where no process holds it whole."""
+        """Generate along with rank 0 where the weights are spread over the processes; with one process, do nothing."""

@@ -1,8 +1,8 @@
-"""SIGTERM and SIGINT ask a trainer to stop at the end of its step; a second one insists.
+"""SIGTERM and SIGINT ask a trainer to stop at the end of its step; a second one stops it at once.
 
-Not every second SIGTERM is a second wish: Slurm signals a job's processes, and srun passes its own on to them; so does
-torch's launcher. What follows within ECHO_S is the same wish, and under Slurm, which kills by itself when its time has
-come, all of them are.
+The same request can arrive twice: Slurm signals each process of a job, and srun and torch's launcher pass on the signal
+that they got themselves. So a SIGTERM within ECHO_S of the first counts as the same request. Under Slurm every further
+SIGTERM does, because Slurm kills a job by itself when its time is up.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Demonstrations -> what TRL's SFT takes, with the loss on the assistant's tokens alone.
 
-The rows are gone over twice and never held: once to see what there is (`selection`), once to make TRL's rows.
+The rows are read twice and never all held in memory: once to see what there is (`selection`), once to convert them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from trainers.data.selection import Learnable, Survey
 def sft_dataset(
     rows: Iterable[Row | Example], attempt: Attempt, tokenizer: Any
 ) -> tuple[list[Row], dict[str, Any]]:
-    """TRL rows, and the settings of SFTConfig that they need. Raises CockpitError naming the row that fits nothing."""
+    """Return TRL's rows and the SFTConfig settings that they need. Raises CockpitError for rows of no known shape."""
     made, settings = sft_rows(rows, attempt, tokenizer)
     return list(made), settings
 
@@ -31,7 +31,7 @@ def sft_dataset(
 def sft_rows(
     rows: Iterable[Row | Example], attempt: Attempt, tokenizer: Any
 ) -> tuple[Iterator[Row], dict[str, Any]]:
-    """The same, one row at a time; `rows` must be something that can be gone over twice.
+    """Return what `sft_dataset` does, but one row at a time; `rows` must be an iterable that can be read twice.
 
     One answer a row becomes prompt and completion. Conversations of several turns keep their form where the chat
     template marks what the assistant says, else they become one row for each of its turns.

@@ -1,4 +1,4 @@
-"""Rows of any of the field's shapes -> examples that every trainer reads, and a count of what became of them.
+"""Turn rows of any known shape into examples that every trainer reads, and count what became of the rows.
 
 A row may be a demonstration, a preference pair, an answer with a yes or no, or a scored trajectory; what each column
 is called is the recipe's mapping (`data.columns`) or one of the usual names. `cockpit.data.examples` reads them.

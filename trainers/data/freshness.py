@@ -1,4 +1,4 @@
-"""Whose samples these are: the id of the policy that is trained, and how far behind it reused samples are.
+"""Tell whose samples the rows are: the id of the policy in training, and how far behind it reused samples are.
 
 Source: "On-policy freshness for RL: train on current policy's samples, not stale ones". A policy is named
 `exp_0003@120` (an experiment after so many optimizer steps), by its weights (`sha256:…`, as result.json has it), or by

@@ -1,4 +1,4 @@
-"""The firm guardrail: no item of the held-out set or of the mini-eval is in the training data."""
+"""The firm guardrail: refuse training data that contains an item of the held-out set or of the mini-eval."""
 
 from __future__ import annotations
 

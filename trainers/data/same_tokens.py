@@ -1,4 +1,4 @@
-"""The prompt that trains is the prompt that is scored: compared by token ids when a run starts.
+"""Check by token ids, when a run starts, that prompts are trained on exactly as they are scored.
 
 Source: "the same chat template and tokenizer train and serve". A template that renders a prompt alone in another way
 than before an answer, a switch that one side does not know, a doubled BOS: all show here, before a step is spent.

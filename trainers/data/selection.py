@@ -1,4 +1,4 @@
-"""Which rows of any shape are demonstrations to learn: the better answer of a pair, what passed, what got a yes."""
+"""Choose the rows that SFT learns from: the better answer of a pair, what passed, what was labelled good."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ from trainers.data.rows import Row
 
 @dataclass
 class Survey:
-    """What there is among the demonstrations: `several` answers in one row, masks, and what only templates render."""
+    """What occurs among the demonstrations.
+
+    `several`: more than one answer in a row; `masked`: a mask says which messages train; `tools`, `calls`, `reasoning`:
+    only a chat template that knows these renders them.
+    """
 
     rows: int = 0
     texts: int = 0
@@ -27,14 +31,14 @@ class Survey:
 
     @classmethod
     def of(cls, examples: Iterable[Example]) -> Survey:
-        """Look at all of them."""
+        """Return the survey of all `examples`."""
         made = cls()
         for example in examples:
             made.add(example)
         return made
 
     def add(self, example: Example) -> None:
-        """Look at one of them."""
+        """Add one example to the counts."""
         self.rows += 1
         self.texts += not example.chat
         self.longest = max(self.longest, len(example.chat))

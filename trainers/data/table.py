@@ -1,4 +1,4 @@
-"""TRL's rows as a data set in Arrow's memory, without a list of all of them."""
+"""Put TRL's rows into Arrow's memory as a data set, without a Python list of all of them."""
 
 from __future__ import annotations
 

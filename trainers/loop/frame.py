@@ -1,7 +1,7 @@
 """The frame that every trainer runs in: open the attempt, run the technique's `train`, write how it ended.
 
-What is nothing for most runs is decided here, once: several processes, evo, a tracker. Which are not there are not
-imported either.
+Most runs have one process, no evo and no tracker. Whether this one does is decided here, once; the code for what it
+does not have is never imported.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The mid-eval: checkpoint, score, early stop, best kept; one callback for every technique.
+"""Run the mid-evals: save a checkpoint, score it, stop early, keep the best; one callback for every technique.
 
 Source: "Long training: checkpoint, mid-eval, early-stop in-script". A checkpoint every N steps or every quarter of
 an epoch, whichever comes first; after each the real scorer on 5-10 items; stop when `patience` checkpoints brought
@@ -38,9 +38,9 @@ class MidEval(Progress, TrainerCallback):
         self.reason: CheckpointReason = "periodic"
 
     def settled(self, start: Path | None) -> bool:
-        """Return True if nothing is left to train at `start`: then not even `train()` may run, for it adds a step.
+        """Return True if nothing is left to train after `start`; don't call `train()` then, for it adds a step.
 
-        A mid-eval that the earlier process did not get to is done first; it may be the one that stops the run.
+        If the earlier process was stopped before its last mid-eval, do that first: it may be what ends the run.
         """
         if start is None:
             return False
@@ -65,9 +65,9 @@ class MidEval(Progress, TrainerCallback):
         last = state.global_step >= state.max_steps
         due = last or state.global_step % self.every == 0
         self.state.due = due or "evaluate" in wanted
-        if "stop" in wanted:  # `attempt.stop` may have been set since they agreed, and here alone
+        if "stop" in wanted:  # not `attempt.stop`: it may have been set since, and in this process alone
             self.reason = "stop"
-            # A mid-eval that the schedule asks for waits for the resume; one that was only asked for does not.
+            # The resume does a mid-eval that the schedule asks for; one that only the user asked for is dropped.
             self.state.due = due
             control.should_training_stop = True
         elif due:
@@ -135,7 +135,7 @@ class MidEval(Progress, TrainerCallback):
         return None
 
     def _poll(self) -> set[str]:
-        """Take up requests from the cockpit, the same ones in every process; a stop is answered like a signal."""
+        """Return the cockpit's new requests, the same in every process; a request to stop acts like a signal."""
         if self.processes.first:
             self.poll()
         names = {request.name for request in self.asked}

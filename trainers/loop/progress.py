@@ -1,4 +1,4 @@
-"""How far a run has come by its mid-evals: best so far, early stop, what the cockpit asked for. Without torch."""
+"""Keep count of a run's mid-evals: the best score so far, when to stop early, the cockpit's requests. No torch."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Progress:
         print(f"mini-eval at step {step}: {scored.score:.3g}{' (best)' if best else ''}", flush=True)
 
     def poll(self) -> None:
-        """Take up requests from the cockpit; a stop is answered like a signal."""
+        """Read the cockpit's new requests into `asked`; a request to stop sets the stop flag, as a signal does."""
         self.asked = requests.pending(self.attempt.layout)
         if any(request.name == "stop" for request in self.asked):
             self.attempt.stop.set("asked by the cockpit")

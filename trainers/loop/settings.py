@@ -1,4 +1,4 @@
-"""The recipe's `trainer` section -> TRL's own config, with what the cockpit decides and what a CPU needs."""
+"""Turn the recipe's `trainer` section into TRL's own config, with the cockpit's choices and what a CPU needs."""
 
 from __future__ import annotations
 

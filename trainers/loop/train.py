@@ -1,4 +1,4 @@
-"""Where training begins and how it ended: what each script does before and after `trainer.train(…)`."""
+"""What each script does around `trainer.train(…)`: find where training begins, and say how it ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each of TRL's trainers does in the cockpit's way, whatever the technique.
+"""What all of TRL's trainers do differently in the cockpit, whatever the technique.
 
 A checkpoint that can't be written costs a warning, not the run, and nothing half-written stays. No model card is made
 and no dictionaries are printed: Telemetry prints a short line a step.

@@ -1,4 +1,4 @@
-"""What evo is told of a run that is its benchmark: result.json, a trace an item, the summary, the exit code.
+"""Report to evo a run that is its benchmark: result.json, a trace per item, the summary, the exit code.
 
 evo's contract: a result is written by rename to EVO_RESULT_PATH; `tasks` is a flat object of numbers; no score is
 ever NaN; without exit code 0 the score is ignored. Outside evo none of this is imported.

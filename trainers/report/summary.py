@@ -1,4 +1,4 @@
-"""train_summary.json and result.json, in the words of the evo contract; never NaN, no score of its own making."""
+"""Write train_summary.json and result.json, in the words of the evo contract; never NaN, never an invented score."""
 
 from __future__ import annotations
 

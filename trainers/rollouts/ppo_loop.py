@@ -50,7 +50,7 @@ class _Way(TrainerCallback):
 
 
 class PpoTrainer(CockpitTrainer, PPOTrainer):
-    """`seen(query_responses, scores)` is told of every batch that the reward model scored."""
+    """Call `seen(query_responses, scores)` with every batch that the reward model scores."""
 
     def __init__(self, *args: Any, seen: Seen, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

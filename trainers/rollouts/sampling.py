@@ -1,4 +1,4 @@
-"""Which steps' rollouts are written down, and how many of them."""
+"""Decide which steps' rollouts are written down, and how many of them."""
 
 from __future__ import annotations
 

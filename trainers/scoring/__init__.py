@@ -1,6 +1,6 @@
-"""Answer, judge, count: the same for mid-evals and for the held-out pass.
+"""Answer, judge, count: the same code scores the mid-evals and the held-out pass.
 
-May import: `trainers.data`, `trainers.model`, `trainers.attempt`, `cockpit.verifiers`.
-Start reading at `scoring.py`. `served*.py` are imported only where a run is answered by vLLM, `pair_scoring.py` only
-for reward models.
+May import: `trainers.data`, `trainers.model`, `trainers.attempt`, `cockpit.verifiers`, `cockpit.contract`.
+Start reading at `scoring.py`. Only runs that vLLM answers import `served*.py`, only reward models
+import `pair_scoring.py`.
 """

@@ -1,4 +1,4 @@
-"""What answers an evaluation: transformers, in this process. `served_engine.py` asks a warm vLLM server first."""
+"""Generate the answers for an evaluation, with transformers in this process; `served_engine.py` tries vLLM first."""
 
 from __future__ import annotations
 

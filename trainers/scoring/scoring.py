@@ -1,4 +1,4 @@
-"""Answer, judge, count: what the mid-eval and the held-out pass have in common."""
+"""Answer, judge, count: the scoring that mid-evals and the held-out pass share."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class Scorer:
         return total(rows, self.engine.last)
 
     def ask(self, model: Any, stop: StopFlag) -> None:
-        """Ask `model` what `score` asks it, for nothing: where no process holds it whole, all must ask at once."""
+        """Generate what `score` generates and drop it: a model that is spread over processes needs all of them."""
         recipe = self.attempt.recipe
         generate(
             model,

@@ -1,5 +1,5 @@
-"""Rows and prompts exactly as the model sees them; asked by the spot check in a process of its own.
+"""Rows and prompts exactly as the model sees them; the spot check runs this in a separate process.
 
-May import: `trainers.data`, `trainers.model`, `trainers.attempt`.
+May import: `trainers.data`, `trainers.model`, `trainers.attempt`, `cockpit.data`, `cockpit.contract`.
 Start reading at `render.py`.
 """

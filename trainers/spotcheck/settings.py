@@ -1,4 +1,4 @@
-"""What of a recipe's trainer section decides which tokens are trained on."""
+"""Pick the settings of a recipe's trainer section that decide which tokens are trained on."""
 
 from __future__ import annotations
 

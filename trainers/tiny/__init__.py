@@ -1,5 +1,5 @@
 """The embedded default: a tiny model, its tokenizer and a verifiable task, all made here from a seed.
 
-May import: nothing of the cockpit; torch and transformers inside the functions that train.
+May import: of the cockpit only `contract.lock`; torch and transformers only inside the functions that train.
 Start reading at `task.py` (the task and its files), then `pretrain.py` (the model).
 """

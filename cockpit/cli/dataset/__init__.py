@@ -1,5 +1,5 @@
-"""`inspect`, `overlap`.
+"""`inspect`, `overlap`: look at data files before anything is trained on them.
 
-May import: `services`, `cli.output`, `cli.place`.
+May import: `services`, `core`, `contract`, `cli.output`, `cli.place`.
 Start reading at `inspect.py`.
 """

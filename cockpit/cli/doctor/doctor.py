@@ -1,4 +1,4 @@
-"""`cockpit doctor`: what this machine has and lacks, each line with its mend."""
+"""`cockpit doctor`: report what this machine has and lacks for fine-tuning, and how to fix each lack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`cockpit env`: environments of their own for trainers and servers whose pins clash with the cockpit's."""
+"""`cockpit env`: make separate environments for trainers and servers that pin other versions than the cockpit."""
 
 from __future__ import annotations
 

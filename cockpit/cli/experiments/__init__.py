@@ -1,5 +1,5 @@
-"""`demo`, and the decisions: `commit`, `discard`, `note`.
+"""`demo`, `commit`, `discard`, `note`: run the demo, and record decisions in the method log.
 
-May import: `services`, `cli.output`, `cli.place`.
+May import: `services`, `core`, `contract`, `cli.output`, `cli.place`; `cli.tree.look`, and `ui.app` for `demo`.
 Start reading at `decide.py`.
 """

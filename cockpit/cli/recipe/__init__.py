@@ -1,5 +1,5 @@
-"""`new`, `fit`, `sweep`.
+"""`new`, `fit`, `sweep`: draft an experiment, ask whether it fits in memory, vary a setting.
 
-May import: `services`, `cli.output`, `cli.place`.
+May import: `services`, `core`, `contract`, `cli.output`, `cli.place`, `cli.tree.look`.
 Start reading at `new.py`.
 """

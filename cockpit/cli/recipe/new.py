@@ -22,7 +22,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--parent",
         metavar="EXP[@STEP]",
-        help="default: the baseline; a committed one, or its STEP, is gone on from",
+        help="default: the baseline; training goes on from a committed experiment's best checkpoint, or from STEP",
     )
     parser.add_argument("--data", "--train", metavar="FILE", help="default: the workspace's training file")
     weights = parser.add_mutually_exclusive_group()

@@ -1,5 +1,5 @@
-"""`launch`, `stop`, `resume`, `score`, `queue`.
+"""`launch`, `stop`, `resume`, `score`, `queue`: start and stop runs, which go on when the command ends.
 
-May import: `services`, `cli.output`, `cli.place`.
+May import: `services`, `core`, `contract`, `cli.output`, `cli.place`, `cli.tree.look`.
 Start reading at `launch.py`.
 """

@@ -1,5 +1,5 @@
-"""`advise`, `literature`.
+"""`advise`, `literature`: choose a technique, and find papers about it.
 
-May import: `services`, `cli.output`, `cli.place`.
+May import: `services`, `core`, `contract`, `cli.output`, `cli.place`.
 Start reading at `advise.py`.
 """

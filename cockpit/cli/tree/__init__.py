@@ -1,5 +1,5 @@
-"""`ls`, `status`, `show`, `logs`, `methodlog`, `compare`.
+"""`ls`, `status`, `show`, `logs`, `methodlog`, `compare`: look at experiments; these commands change nothing.
 
-May import: `services`, `cli.output`, `cli.place`.
+May import: `services`, `core`, `contract`, `cli.output`, `cli.place`.
 Start reading at `look.py`.
 """

@@ -1,5 +1,5 @@
-"""`init`, `cache`, `gc`, `mlflow`, and opening the screens.
+"""`init`, `cache`, `gc`, `mlflow`, and bare `cockpit`: make, open and clean up a workspace.
 
-May import: `services`, `cli.output`, `cli.place`.
+May import: `services`, `core`, `contract`, `cli.output`, `cli.place`; `cli.wizard` and `ui.app` to open the screens.
 Start reading at `init.py`.
 """

@@ -1,4 +1,4 @@
-"""Put an answer into the form that a verifier reads, and a training target into it: the mend of an answer marker."""
+"""Rewrite an answer, or the answer in a training target, into the form that a verifier reads."""
 
 from __future__ import annotations
 

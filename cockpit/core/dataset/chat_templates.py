@@ -1,4 +1,4 @@
-"""Which chat template a text was written with, and which cue a set of prompts ends on.
+"""Recognise the chat template that a text was written with, and the cue that a set of prompts ends on.
 
 Told by the markers that each family writes around its turns. Prompts and targets in a data file should hold none:
 the tokenizer's own template puts them there, and a second set inside the first one is a template applied twice.

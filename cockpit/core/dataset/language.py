@@ -1,4 +1,4 @@
-"""In which language a text is written, told by its script and, in Latin script, by its commonest words.
+"""Tell which language a text is in, by its script and, in Latin script, by its commonest words.
 
 Enough to tell that one side of a spot check speaks another language than the other; formulas, code, numbers and
 texts of a few words have none. The words are each language's most frequent function words.

@@ -1,5 +1,5 @@
 """Train x held-out overlap: exact, near and by meaning; in bounded memory.
 
 May import: `cockpit.data` and core's root.
-Start reading at `scan.py` finds candidates, `match.py` judges a pair, `summary.py` says what it amounts to.
+Start reading at `scan.py`, which finds candidates; `match.py` judges a pair, `summary.py` says what it amounts to.
 """

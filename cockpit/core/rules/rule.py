@@ -1,4 +1,4 @@
-"""What the table says of one rule: what it means, where it comes from, its thresholds, and what is offered."""
+"""Define a row of the table of rules: its meaning, its source, its thresholds, and the actions it offers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 
 Family = Literal["across experiments", "loss", "evals", "reward", "preferences", "pace", "progress"]
 Offer = Literal["stop", "spot_check", "verifier_reward", "compare", "discard"]
-"""What can be done about a finding beside opening its experiment; `finding_actions` makes it concrete."""
+"""An action on a finding, beside opening its experiment; `finding_actions` makes it concrete."""
 
 HOUSE = "house rule, from the practice of the field"
 
@@ -25,8 +25,9 @@ class Threshold:
 class Rule:
     """One row of the table.
 
-    `means` says in a sentence what a finding of this rule says, `advice` what to do. `other_sources`: where a part
-    of the rule comes from somewhere else than `source`. `by_trainer`: trainers report it, in events of their own.
+    `means`: in one sentence, what a finding of this rule tells the user; `advice`: what to do about it.
+    `other_sources`: sources of parts of the rule that don't come from `source`. `by_trainer`: no function of core makes
+    this finding; trainers report it in an event.
     """
 
     id: str

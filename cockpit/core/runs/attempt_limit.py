@@ -1,4 +1,4 @@
-"""When one experiment may be run once more: an attempt is one run at training scale (source text, "Cap retries").
+"""Decide whether an experiment may be run once more; an attempt is one run at training scale ("Cap retries").
 
 By the second attempt at hours apiece more is spent than a fresh hypothesis would cost, so what regressed is discarded
 and branched from its parent. Only what was over within a minute is free to be tried again.

@@ -1,4 +1,4 @@
-"""Metric rows that other tools wrote, under the names that the readings know."""
+"""Convert metric rows that other tools wrote to the names that the rules use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What trainers call the same measurement: series of a run under the one name that the rules know.
+"""Map trainers' names of the same measurement to the one name that the rules use.
 
 TRL's names are the rules' own (its page on logging); beside them stand those of its older versions, of its PPO, of
 LLaMA-Factory and of verl. A name of a run's own is never replaced.

@@ -1,7 +1,7 @@
-"""What Slurm says of a job, and what that means for the attempt that it runs. Values only.
+"""Turn what Slurm says of a job into the status of the attempt that it runs; values in, values out.
 
 Slurm knows what the attempt's folder can't tell: that a job waits, for what and in which place, and that a node failed
-or a time limit was over. Everything else is told better by the attempt itself.
+or a time limit was over. For everything else the attempt itself is the better source.
 """
 
 from __future__ import annotations

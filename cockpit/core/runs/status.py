@@ -1,7 +1,7 @@
-"""What an attempt is doing, derived from what it left behind; nothing here is ever stored.
+"""Say what an attempt is doing, from what it left behind; the answer is never stored.
 
-A terminal event beats a live pid with the same start time, and that beats the age of the last event. Files,
-the clock and the process table are looked at elsewhere (services/runs/observe.py): values in, values out.
+An `end` event outweighs a live process with the recorded pid and start time; a live process outweighs the age of the
+last event. services/runs/observe.py looks at files, clock and process table; here values go in and values come out.
 """
 
 from __future__ import annotations
@@ -162,11 +162,13 @@ def _by_end_event(process: ProcessFacts | None, signs: Signs, alive: Liveness) -
     budget = process is not None and process.outcome == "time_budget"
     best = "" if signs.best_step is None else f" The best checkpoint is step {signs.best_step}."
     resume = " Resume goes on from its checkpoint."
+    # Our trainers say what to change, with the recipe's own numbers; one that gives no reason gets the usual advice.
+    advice = signs.end_reason or "Try a smaller batch or shorter texts"
     table: dict[str, tuple[State, str]] = {
         "finished": ("finished", f"Finished{at}.{best}"),
         "early_stopped": ("early_stopped", f"Stopped early{at}{why}.{best}"),
         "stopped": ("stopped", f"Stopped{at}{why}.{best}{resume}"),
-        "out_of_memory": ("failed", f"Ran out of memory{at}{why}. Try a smaller batch or shorter texts."),
+        "out_of_memory": ("failed", f"Ran out of memory{at}. {advice}."),
         "failed": ("failed", f"Failed{at}{why}."),
     }
     state, says = table.get(signs.end_outcome or "", ("finished", f"Ended{at}{why}."))

@@ -1,4 +1,4 @@
-"""What an error text is about: memory, or number formats that don't agree. PyTorch's own words."""
+"""Tell from an error text whether it is about memory or mismatched dtypes, by PyTorch's own words."""
 
 from __future__ import annotations
 

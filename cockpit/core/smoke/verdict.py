@@ -1,4 +1,4 @@
-"""The gate's stages, why each can be red, and the verdict on a smoke run."""
+"""Define the gate's stages, the causes for which each can be red, and the verdict on a smoke run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the gate's judgement reads like: headline and what to do for each cause, what was seen, what to mind."""
+"""Word the gate's judgement: the headline and what to do for each cause, what was seen, what to keep in mind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Truncation, as only the rendered tokens show it: an answer cut off in training, or out of the scorer's room."""
+"""Find answers cut off in training or by the scorer's token limit, which only the rendered tokens show."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whitespace and language: differences that the eye passes over, and that tokens don't.
+"""Compare whitespace and language: differences that a reader overlooks and a tokenizer doesn't.
 
 A blank at the end of a prompt becomes a token of its own, and the model has to begin its answer after a token that it
 never saw there in training.

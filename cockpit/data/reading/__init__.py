@@ -1,4 +1,4 @@
-"""Rows out of files of every kind, one at a time: what a file is is told by its content, then by its name.
+"""Read rows one at a time from files of every kind, told apart by content first and by name second.
 
 May import: `cockpit.contract.errors`, `data.rows`; pyarrow where a Parquet or Arrow file is opened.
 Start reading at `files.py`.

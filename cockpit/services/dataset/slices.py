@@ -1,4 +1,4 @@
-"""Held-out set, mini-eval and training rows of a new workspace: set apart by content, seeded, whole groups together.
+"""Split a new workspace's data into held-out, mini-eval and training rows, by content and seed, groups kept whole.
 
 A slice that the cockpit makes from conversations, pairs or labels is written as items (`prompt`, `answer`), so that
 whatever is trained on, the scorer reads one form. A user's own files are taken as they are.

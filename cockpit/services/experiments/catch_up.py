@@ -1,11 +1,11 @@
-"""What the method log lacks: how runs ended, and what was found in them, while nobody looked.
+"""Write into the method log how runs ended and what was found in them while no cockpit was open.
 
     python -m cockpit.services.experiments.catch_up WORKSPACE [EXPERIMENT]
 
-The supervisor starts this at a run's end, once the record of the process is whole. Where the supervisor was killed,
-whoever makes the next move does it first (`before_move`), so that a decision stands below the verdict that it rests on.
-Each line is dated the day on which the thing happened, and is written once, whoever writes it: its key says so.
-A query never comes here.
+The supervisor starts this when a run has ended and its process record is complete. If the supervisor was killed, the
+next command that changes the workspace calls `before_move` first, so that a decision comes after the verdict that it
+rests on. Each line has the date on which the thing happened; its key keeps it from being written twice. Commands that
+only read don't call this.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What stands against a launch and is opened by a typed reason: each closed gate with its sentence, for any caller.
+"""Check what stands against a launch; a typed reason opens a closed gate. The same for every caller.
 
 What no reason opens (data that changed, held-out items in the training data) is no gate: it is refused elsewhere.
 """

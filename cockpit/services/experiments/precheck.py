@@ -1,4 +1,4 @@
-"""The log is read before every move: contents now against contents then, this recipe against those that ran."""
+"""Compare a recipe and its files with the log before every move: changed files, settings that were run already."""
 
 from __future__ import annotations
 

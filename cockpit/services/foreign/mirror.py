@@ -1,4 +1,4 @@
-"""Foreign runs as attempt folders of our own, kept up to date in a folder that is thrown away afterwards.
+"""Mirror foreign runs as attempt folders of our own, in a temporary folder, and keep them up to date.
 
 The screens and the readings know one thing only, the attempt folder; so a run from elsewhere is written as one. What
 is watched is never written to.

@@ -1,4 +1,4 @@
-"""What the form for a new experiment holds, and which of its fields is wrong, and why."""
+"""Check the fields of the form for a new experiment, and say what is wrong with each."""
 
 from __future__ import annotations
 

@@ -49,10 +49,10 @@ class Start:
 def choose(
     ws: Workspace, parent: str | None, warm_start: str | None, *, fresh: bool, technique: str
 ) -> tuple[str | None, str | None]:
-    """The parent's id, and what to start from (None: the base). Raises CockpitError for wishes that exclude each other.
+    """Return the parent's id and what to start from (None: the base). Raises CockpitError for contradictory requests.
 
-    A committed parent is gone on from unless `fresh` says otherwise: training anew from the base what it has
-    learned already would cost the same work again (source text, "Warm-start").
+    Training goes on from a committed parent unless `fresh`: training from the base what the parent has learned
+    would do the same work twice (source text, "Warm-start").
     """
     name, _, at = (parent or "").partition("@")
     if at and warm_start:

@@ -1,4 +1,4 @@
-"""The checks of a finished experiment that read its files: were its rows made from failures, are its weights its own.
+"""Check a finished experiment's files: were its rows made from failures, are its weights its own?
 
 Answers are remembered beside the workspace's cache, by what the files held.
 """

@@ -1,7 +1,7 @@
-"""What a run sets off beside it and at its end: each a process of our own, started by its name.
+"""Start what follows from a run, each in a process of its own: the spot check beside it, the method log at its end.
 
-The supervisor stays small: it knows neither the method log nor the spot check, and what goes wrong in them is said in
-its log and changes nothing about the run.
+These processes are started by module name, so that the supervisor imports neither the method log nor the spot check.
+What goes wrong in them is written to the supervisor's log and changes nothing about the run.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The supervisor's waiting: for the trainer's end, a signal, the time budget, a stop; asleep in between."""
+"""The supervisor's wait for the trainer's end, a signal, the time budget or a stop; it sleeps in between."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def _checked(ws: Workspace, experiment_id: str) -> bool:
 
 
 def quietly(ws: Workspace, experiment_id: str, tell: Callable[[str], None]) -> None:
-    """Check, store the verdict and tell it; what can't be checked is told too, and stops nothing."""
+    """Check, store and report the verdict; what can't be checked is reported too, and stops nothing."""
     from cockpit.services.spotcheck import check as spotcheck
 
     try:

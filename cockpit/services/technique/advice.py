@@ -1,4 +1,4 @@
-"""Which technique fits here: what the data, the verifier, the model's name and the workspace show, through the tree."""
+"""Advise a technique: walk the decision tree with what the data, verifier, model name and workspace show."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The wizard's pages from the data to the workspace: each says what is known and asks one thing, and has its taker."""
+"""The wizard's pages from the data to the workspace: each shows what is known, asks one thing, and takes the answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one table of the wizard's steps: name, title, what is shown and asked, what takes the answer."""
+"""The one table of the wizard's steps: name, title, what is shown and asked, and what handles the answer."""
 
 from __future__ import annotations
 

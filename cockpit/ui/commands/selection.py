@@ -1,4 +1,4 @@
-"""The experiment that an action is about, and the sentence where it can't be done to that one."""
+"""Find the experiment that an action is about, or say why the action can't be done to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs a service in a thread; what came of it goes to the application as a message."""
+"""Run a service in a thread and send its result to the application as a message."""
 
 from __future__ import annotations
 

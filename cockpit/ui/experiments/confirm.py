@@ -1,4 +1,4 @@
-"""Asks before anything that ends a run."""
+"""Ask before anything that ends a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether anybody can see a widget: what can't be seen isn't worked on."""
+"""Tell whether a widget can be seen; one that can't isn't updated."""
 
 from __future__ import annotations
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import importlib
+import inspect
 import pkgutil
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -85,22 +87,47 @@ def test_every_threshold_is_read_and_every_one_read_is_there() -> None:
     assert limit("no-gain", "moves") == count("no-gain", "moves") == 3
 
 
-def test_every_module_of_run_rules_is_judged_by() -> None:
+def test_every_module_of_run_rules_that_makes_findings_is_judged_by() -> None:
     modules = [
         importlib.import_module(f"{run_rules.__name__}.{info.name}")
         for info in pkgutil.iter_modules(run_rules.__path__)
     ]
-    with_rules = [m for m in modules if m is not judge and hasattr(m, "RULES")]
-    assert {m.__name__ for m in with_rules} == {m.__name__ for m in judge.MODULES}
-    for module in with_rules:
-        takes_a_run = {
-            name
-            for name, value in vars(module).items()
-            if getattr(value, "__module__", "") == module.__name__
-            and not name.startswith("_")
-            and getattr(value, "__annotations__", {}) == {"run": "Run", "return": "list[Finding]"}
-        }
-        assert takes_a_run == {rule.__name__ for rule in module.RULES}
+    makes = {path.stem for path, node in nodes(Path(run_rules.__path__[0])) if called(node, "found")}
+    assert makes <= {m.__name__.rpartition(".")[2] for m in judge.MODULES}
+    assert {m.__name__ for m in modules if m is not judge and hasattr(m, "RULES")} == {
+        m.__name__ for m in judge.MODULES
+    }
+
+
+@pytest.mark.parametrize("module", judge.MODULES, ids=lambda module: module.__name__.rpartition(".")[2])
+def test_every_public_rule_of_a_module_is_in_its_rules(module: ModuleType) -> None:
+    assert public_rules(module) == {rule.__name__ for rule in module.RULES}
+
+
+def public_rules(module: ModuleType) -> set[str]:
+    """The module's own public functions from a run to findings, whatever they call the run."""
+    return {
+        name
+        for name, value in vars(module).items()
+        if inspect.isfunction(value)
+        and value.__module__ == module.__name__
+        and not name.startswith("_")
+        and [p.annotation for p in inspect.signature(value).parameters.values()] == ["Run"]
+        and inspect.signature(value).return_annotation == "list[Finding]"
+    }
+
+
+def test_a_rule_that_nobody_lists_is_seen() -> None:
+    module = ModuleType("made_up")
+    exec(
+        "from __future__ import annotations\n"
+        "def listed(run: Run) -> list[Finding]: ...\n"
+        "def forgotten(record: Run) -> list[Finding]: ...\n"
+        "def _helper(run: Run) -> list[Finding]: ...\n"
+        "def measure(run: Run) -> float: ...\n",
+        vars(module),
+    )
+    assert public_rules(module) == {"listed", "forgotten"}
 
 
 @pytest.mark.parametrize("row", RULES, ids=lambda row: row.id)

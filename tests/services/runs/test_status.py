@@ -80,7 +80,7 @@ CASES: list[tuple[str, ProcessFacts | None, Signs, float, Liveness, str, str]] =
     ("stopped", process(ended=START + 60, exit_code=0, outcome="exited", stop_reason="user"), Signs.read([end("stopped", step=7)]), 99, DEAD, "stopped", "Stopped at step 7. Resume"),
     ("budget, with a checkpoint", process(ended=START + 60, exit_code=0, outcome="time_budget", time_budget_s=7500), Signs.read([end("stopped", step=7)]), 99, DEAD, "stopped", "time budget of 2 h 05 min"),
     ("budget, silently", process(ended=START + 60, signal="SIGKILL", outcome="time_budget", time_budget_s=90, forced=True), Signs.read(TRAINING, steps(START + 40)), 99, DEAD, "stopped", "at step 120: its time budget of 90 s was used up. It had to be killed"),
-    ("gpu memory", process(ended=START + 60, exit_code=1, outcome="exited"), Signs.read([end("out_of_memory", reason="CUDA out of memory.")]), 99, DEAD, "failed", "Ran out of memory: CUDA out of memory."),
+    ("gpu memory", process(ended=START + 60, exit_code=1, outcome="exited"), Signs.read([end("out_of_memory", reason="CUDA out of memory.")]), 99, DEAD, "failed", "Ran out of memory. CUDA out of memory."),
     ("failed, told", process(ended=START + 60, exit_code=1, outcome="exited"), Signs.read([end("failed", reason="no such model")]), 99, DEAD, "failed", "Failed: no such model."),
     ("failed, untold", process(ended=START + 60, exit_code=2, outcome="exited"), Signs.read([], error="ImportError: trl"), 99, DEAD, "failed", "before it reported anything with exit code 2: ImportError: trl"),
     ("own trainer ends well", process(ended=START + 60, exit_code=0, outcome="exited"), Signs.read([], steps(START + 40)), 99, DEAD, "finished", "Finished at step 120"),

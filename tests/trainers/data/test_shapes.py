@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from cockpit.contract import CockpitError, Recipe
-from cockpit.data import column_names, needs
+from cockpit.data import needs
 from cockpit.data.examples import split_texts
-from cockpit.data.rows import ALIASES
 from trainers.attempt.processes import OneProcess
 from trainers.data.demonstrations import sft_dataset
 from trainers.data.examples import read_example
@@ -141,22 +140,6 @@ def test_system_and_history_stand_before_the_prompt() -> None:
     assert read_example({"prompt": "a", "completion": "b", "system": ""}, 1, Attempt().recipe).prompt == [
         {"role": "user", "content": "a"}
     ]
-
-
-def test_the_trainers_names_are_the_ones_that_the_cockpit_recognises() -> None:
-    known = {
-        "chosen": column_names.CHOSEN,
-        "rejected": column_names.REJECTED,
-        "label": column_names.LABEL,
-        "reward": column_names.REWARD,
-        "passed": column_names.PASSED,
-        "group": column_names.GROUP,
-        "trainable": column_names.TRAINABLE,
-        "system": column_names.SYSTEM,
-        "history": column_names.HISTORY,
-    }
-    for ours, names in known.items():
-        assert set(ALIASES[ours]) <= set(names), ours
 
 
 @pytest.mark.parametrize(

@@ -157,7 +157,7 @@ def test_want_of_memory_is_said_in_a_sentence(
     run = attempt("sft", max_steps=2)
     assert run.here() == 1
     assert run.end["outcome"] == "out_of_memory"
-    assert run.end["reason"].startswith("Memory ran out. In this order, try: ")
+    assert run.end["reason"].startswith("To make it fit, try in this order: ")
     assert expected in run.end["reason"]
 
 
@@ -236,7 +236,7 @@ def test_training_on_an_item_of_the_evaluation_is_refused(
         ("", "this data file is empty"),
         ('{"messages": []}\n{not json\n', "leaky.jsonl:2: this line is not JSON"),
         ('{"colour": "red"}\n', "row 1 has no demonstration to learn from: its columns are colour"),
-        ("[1, 2]\n", "row 1 is no JSON object but list"),
+        ("[1, 2]\n", "leaky.jsonl:1: this row is an array, not a JSON object"),
     ],
 )
 def test_bad_training_data_names_the_place(attempt: TrainRun, tmp_path: Path, text: str, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""What rules over one run measure series by, and how they say what to set in this very run.
+"""Shared by the rules over one run: measures of a series, and advice on what to set in this very run.
 
 May import: `core.runs`, `core.stats`.
 Start reading at `series.py`.

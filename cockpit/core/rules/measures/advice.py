@@ -1,4 +1,4 @@
-"""What to set in this very run: the setting by its name, the direction, a value."""
+"""Word advice on what to set in this very run: the setting by its name, the direction, a value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the readings measure series by: noise from successive differences, medians of windows, where a state began."""
+"""Measure a series: noise from successive differences, medians of windows, where a state began."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Readings of the mini-evals and the held-out score against what was trained on."""
+"""Rules over the mini-evals and the held-out score against what was trained on."""
 
 from __future__ import annotations
 

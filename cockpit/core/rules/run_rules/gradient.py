@@ -1,4 +1,4 @@
-"""Readings of the gradient's norm: far above its usual, once, now and then, or growing."""
+"""Rules over the gradient's norm: far above its usual, once, now and then, or growing."""
 
 from __future__ import annotations
 

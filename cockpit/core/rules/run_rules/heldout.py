@@ -1,4 +1,4 @@
-"""Readings of what a trainer's own evaluations say, and of training that has none: `eval_loss`, `eval_*`."""
+"""Rules over a trainer's own evaluations (`eval_loss`, `eval_*`), and over training that has none."""
 
 from __future__ import annotations
 

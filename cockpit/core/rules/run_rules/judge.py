@@ -1,6 +1,6 @@
-"""Reading one run, live and afterwards: every rule over one run's record, quiet when it should be quiet.
+"""Apply every rule to one run's record, while it trains and afterwards.
 
-A rule is a function `Run -> list[Finding]` in one of the files beside this one, named in that file's `RULES`.
+A rule is a function `Run -> list[Finding]` in one of the files beside this one, listed in that file's `RULES`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _NEAR = 0.1  # of the run's steps (15 at the least): signs that begin this close
 
 
 def read(run: Run) -> list[Finding]:
-    """Return what every rule says of the run, gravest first; a collapse once, with all its signs."""
+    """Return the findings of every rule, gravest first; signs of one collapse are merged into one finding."""
     return _folded(run, ranked(finding for rule in RULES for finding in rule(run)))
 
 

@@ -1,4 +1,4 @@
-"""Readings of the loss: flat, spiking or diverging, and not a number."""
+"""Rules over the loss of one run: flat, spiking or diverging, not a number."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RARE = limit("nonfinite", "rare")
 
 
 def flat_loss(run: Run) -> list[Finding]:
-    """The loss has not fallen since the learning rate was up."""
+    """Find a loss that has not fallen since the end of the warm-up."""
     losses = run.values("loss")
     start = _after_warmup(run)
     learning = losses[start:]
@@ -64,7 +64,7 @@ def flat_loss(run: Run) -> list[Finding]:
 
 
 def learning_rate(run: Run) -> list[Finding]:
-    """A flat loss that the learning rate explains: it is still warming up, or at its floor."""
+    """Find a flat loss that the learning rate explains: it is 0, still warming up, or at its floor."""
     rates, losses = run.values("lr"), run.values("loss")
     if run.rewarded or run.outcome is not None or len(rates) < FLAT_POINTS or len(losses) < FLAT_POINTS:
         return []
@@ -126,7 +126,7 @@ def _quarter(values: Sequence[float], which: int) -> float:
 
 
 def loss_spike(run: Run) -> list[Finding]:
-    """The loss jumped: and stayed up, or came back; or it has been rising for long."""
+    """Find a loss that jumped and stayed up, jumped and came back, or has been rising for long."""
     losses = run.values("loss")
     if run.rewarded or len(losses) < SPIKE_WINDOW // 2 + 1:
         return []
@@ -235,7 +235,7 @@ def _diverging(run: Run, index: int, losses: Sequence[float]) -> Finding:
 
 
 def nonfinite(run: Run) -> list[Finding]:
-    """A metric was NaN or infinite; of the gradient norm alone, now and then, that is a scaler at work."""
+    """Find metrics that were NaN or infinite; a rare one in the gradient norm alone is fp16 loss scaling at work."""
     if not run.nonfinite:
         return []
     grave = [odd for odd in run.nonfinite if odd.metric in ("loss", "reward") or "loss" in odd.metric]

@@ -1,4 +1,4 @@
-"""Readings of the pace: stalled, crawling, waiting for data, or training with an idle device."""
+"""Rules over the pace: stalled, crawling, waiting for data, or training with an idle device."""
 
 from __future__ import annotations
 

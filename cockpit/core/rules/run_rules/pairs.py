@@ -1,4 +1,4 @@
-"""Readings of preferences that run away, and of reward models that tell nothing apart."""
+"""Rules over preferences that run away, and over reward models that tell nothing apart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Readings of the parts of a reward and of groups: never earned, traded off against each other, without a spread."""
+"""Rules over the parts of a reward and of groups: never earned, traded off against each other, without a spread."""
 
 from __future__ import annotations
 

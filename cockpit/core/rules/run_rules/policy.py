@@ -1,4 +1,4 @@
-"""Readings of the policy in RL: frozen, clipped, out of step with its sampler, longer answers, no gain."""
+"""Rules over the policy in RL: frozen, clipped, out of step with its sampler, longer answers, no gain."""
 
 from __future__ import annotations
 

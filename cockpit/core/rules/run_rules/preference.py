@@ -1,4 +1,4 @@
-"""Readings of learning from preferences, of learnt rewards, and of whose samples are trained on."""
+"""Rules over preference learning, learnt rewards, and samples that come from another policy."""
 
 from __future__ import annotations
 

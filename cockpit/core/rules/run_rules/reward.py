@@ -1,4 +1,4 @@
-"""Readings of reinforcement learning: rewards without signal, KL, entropy, completions that are cut off."""
+"""Rules over reinforcement learning: rewards without signal, KL, entropy, completions that are cut off."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Readings of runs that train nothing, at chance, on another scale, or from the wrong place after a resume."""
+"""Rules over runs that train nothing, stay at chance, or go on from the wrong place after a resume."""
 
 from __future__ import annotations
 
