@@ -18,6 +18,8 @@ from types import TracebackType
 from typing import Literal
 
 State = Literal["held", "busy", "none"]
+PROBE_S = 0.2
+"""How long to wait for a lock that others look at: `is_held` has it for an instant, and is no holder."""
 EVERY_S = 0.05  # how often a lock that somebody holds is asked for again
 
 
@@ -87,6 +89,8 @@ def take(
 
 def is_held(path: Path, *, unknown: bool = False) -> bool:
     """Return True if some process holds the lock on `path` now. Makes no file, and holds nothing afterwards.
+
+    It looks by taking the lock for an instant: whoever gives up where it is busy waits `PROBE_S` seconds first.
 
     `unknown` is the answer where it can't be told: the file can't be opened, or the file system has no locks.
     """

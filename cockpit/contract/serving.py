@@ -269,7 +269,7 @@ def touch(layout: ServerLayout) -> None:
 def holding(path: Path) -> Generator[bool]:
     """Hold a lock file; gives False where another process holds it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with lock.take(path) as held:
+    with lock.take(path, wait_s=lock.PROBE_S) as held:
         yield held.state == "held"
 
 

@@ -6,15 +6,16 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from cockpit.contract import lock
+from cockpit.contract import lock, serving
 
 HOLD = """
 import sys, pathlib
-from cockpit.contract import lock
+from cockpit.contract import lock, serving
 held = lock.take(pathlib.Path(sys.argv[1]))
 print(held.state, flush=True)
 sys.stdin.read()
@@ -96,3 +97,12 @@ def test_asking_makes_no_file_and_changes_none(tmp_path: Path) -> None:
     assert lock.is_held(tmp_path, unknown=True), "a folder can't be opened for writing"
     with pytest.raises(OSError, match="No such file"):
         lock.take(tmp_path / "no" / "folder.lock")
+
+
+def test_a_starter_does_not_give_up_because_somebody_looks(tmp_path: Path) -> None:
+    """The look is held still here, for longer than it lasts and shorter than a starter waits."""
+    path = tmp_path / "keeper.lock"
+    look = lock.take(path)
+    threading.Timer(lock.PROBE_S / 4, look.release).start()
+    with serving.holding(path) as mine:
+        assert mine

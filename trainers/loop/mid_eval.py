@@ -49,7 +49,7 @@ class MidEval(Progress, TrainerCallback):
         self.trainer.state.global_step = step
         if self.state.due:
             self.trainer._load_from_checkpoint(str(start))
-            if self.processes.first and self.evaluate(self.trainer.model, start, step, None):
+            if self.processes.first and self.evaluate(_policy(self.trainer.model), start, step, None):
                 self.attempt.out.publish_best(step)
             self.state = self.processes.from_first(self.state)
         stop = self.attempt.told_to_stop()
@@ -86,7 +86,7 @@ class MidEval(Progress, TrainerCallback):
             self.trainer.save_error = "another process could not write its part"
         folder = self._publish(written, step) if state.is_world_process_zero else None
         best = False
-        model = getattr(kwargs["model"], "policy", kwargs["model"])  # PPO's holds the value model as well
+        model = _policy(kwargs["model"])
         if folder is not None and self.state.due and not self.attempt.stop:
             best = self.evaluate(model, folder, step, state.epoch, scheduled=self.reason != "request")
         self.processes.take_part(model, self.scorer.ask, self.attempt.stop)
@@ -145,3 +145,8 @@ class MidEval(Progress, TrainerCallback):
         return {
             name for name, is_set in zip(("stop", "evaluate", "checkpoint"), agreed, strict=True) if is_set
         }
+
+
+def _policy(model: Any) -> Any:
+    """Return the model that answers: PPO's wrapper holds the value model as well, and can't generate."""
+    return getattr(model, "policy", model)

@@ -11,6 +11,7 @@ only read don't call this.
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -56,17 +57,19 @@ def catch_up(ws: Workspace, *, deep: bool = True) -> int:
     views = ws.experiments()
     log = methodlog_writer.text_of(ws)
     known = methodlog.keys(log)
-    ended = {view.id: _ended(view) for view in views if view.status in DONE and _is_settled(view)}
-    missing = {view.id for view in views if view.id in ended and _verdict(view).stable_key not in known}
+    over = {view.id for view in views if view.status in DONE and _is_settled(view)}
+    missing = {view.id for view in views if view.id in over and _verdict(view).stable_key not in known}
+    ended = {view.id: _ended(view) for view in views if view.id in (over if deep else missing)}
     happened: list[Happened] = []
     for view in views:
-        if view.id in ended and (deep or view.id in missing):
+        if view.id in ended:
             happened += _of_run(view, views, ended[view.id], log)
             happened.append(Happened(ended[view.id], 1, _verdict(view)))
         elif view.status == "running":
             happened += _of_run(view, views, ws.clock(), log)
-    if not ended or not (deep or missing):
+    if not ended:
         return _write(ws, happened)
+    ended = {view.id: ended.get(view.id) or _ended(view) for view in views if view.id in over}
     with suppress(
         CockpitError
     ):  # a broken cockpit.toml: the verdicts are written all the same, and it is said below
@@ -79,9 +82,20 @@ def catch_up(ws: Workspace, *, deep: bool = True) -> int:
 
 
 def before_move(ws: Workspace) -> None:
-    """Bring the log up to date before a move adds to it. Never raises: the move's own line says what is wrong."""
-    with suppress(CockpitError):
+    """Bring the log up to date before a move adds to it. Never raises: no run's files are to stop another's move.
+
+    What a CockpitError says, the move's own line will say; anything else is told as a warning.
+    """
+    try:
         catch_up(ws, deep=False)
+    except CockpitError:
+        pass
+    except Exception as error:  # noqa: BLE001 - what foreign files hold can't be foreseen
+        warnings.warn(
+            f"the method log was not brought up to date before this move: {type(error).__name__}: {error}",
+            RuntimeWarning,
+            stacklevel=2,
+        )
 
 
 def of_data(ws: Workspace, recipe: Recipe) -> list[Entry]:
@@ -93,7 +107,9 @@ def of_data(ws: Workspace, recipe: Recipe) -> list[Entry]:
 
 def _write(ws: Workspace, happened: Iterable[Happened]) -> int:
     ordered = sorted(happened, key=lambda one: one[:2])
-    return methodlog_writer.record(ws, [on_day(one.entry, one.when) for one in ordered])
+    known = methodlog.keys(methodlog_writer.text_of(ws))
+    lacking = [one for one in ordered if one.entry.stable_key not in known]
+    return methodlog_writer.record(ws, [on_day(one.entry, one.when) for one in lacking])
 
 
 def _is_settled(view: ExperimentView) -> bool:

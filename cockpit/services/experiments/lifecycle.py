@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import BASELINE_ID, AttemptLayout
 from cockpit.core.methodlog import Entry
@@ -64,8 +65,9 @@ def new(
         command=command,
     )
     recipe = drafts.resolve(ws, request)
-    recipe = drafts.write(ws, recipe, now=ws.clock())
-    methodlog_writer.record(ws, [*draft_entries(recipe), *catch_up.of_data(ws, recipe)])
+    catch_up.of_data(ws, recipe)  # compared here, and remembered: others wait while the log is held
+    with methodlog_writer.held(ws) as add, drafts.written(ws, recipe, now=ws.clock()) as recipe:
+        add([*draft_entries(recipe), *catch_up.of_data(ws, recipe)])
     return ws.experiment(recipe.experiment_id)
 
 
@@ -193,15 +195,24 @@ def decide(ws: Workspace, experiment_id: str, status: str, reason: str) -> Exper
     catch_up.before_move(ws)  # the decision stands below the verdict that it rests on
     if status == "committed":
         _refuse_forbidden(ws, experiment_id)
-    view = ws.decide(experiment_id, status, reason)
-    text = f"{status}{_worth(view)}: {reason}"
-    # The moment and the words: two decisions within one second are two lines.
-    moment = (
-        f"{view.decision.time if view.decision else 0:.6f}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
-    )
-    key = f"decision/{view.id}/{status}/{moment}"
-    methodlog_writer.record(ws, [Entry("decision", text, experiment=view.id, key=key)])
+    with methodlog_writer.held(ws) as add, _decided(ws, experiment_id, status, reason) as view:
+        text = f"{status}{_worth(view)}: {reason}"
+        # The moment and the words: two decisions within one second are two lines.
+        moment = f"{view.decision.time if view.decision else 0:.6f}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+        add([Entry("decision", text, experiment=view.id, key=f"decision/{view.id}/{status}/{moment}")])
     return view
+
+
+@contextmanager
+def _decided(ws: Workspace, experiment_id: str, status: str, reason: str) -> Generator[ExperimentView]:
+    """Store the decision for a block that writes it down; if that raises, the one before counts again."""
+    record: Any = atomic.read_json(ws.layout.experiment(ws.experiment(experiment_id).id).record)
+    view = ws.decide(experiment_id, status, reason)
+    try:
+        yield view
+    except BaseException:
+        ws.update_record(view.id, {"decision": record.get("decision")})
+        raise
 
 
 def _refuse_forbidden(ws: Workspace, experiment_id: str) -> None:

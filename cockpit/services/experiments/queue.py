@@ -125,7 +125,7 @@ def run(ws: Workspace, *, every_s: float = EVERY_S) -> int:
     place = _runner_lock(ws)
     place.parent.mkdir(parents=True, exist_ok=True)
     launched = 0
-    with lock.take(place) as held:
+    with lock.take(place, wait_s=lock.PROBE_S) as held:
         while held.free and (line := entries(ws)):
             head = line[0]
             outcome = _try(ws, head)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import importlib.util
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
-from cockpit.contract.layout import BASELINE_ID
+from cockpit.contract.layout import BASELINE_ID, ExperimentLayout
 from cockpit.data import rows as meaning
 from cockpit.services.dataset import datasets
 from cockpit.services.recipe import warm_start as starts
@@ -197,7 +199,10 @@ def refuse_leaks(ws: Workspace, recipe: Recipe) -> None:
 
 
 def write(ws: Workspace, recipe: Recipe, *, now: float) -> Recipe:
-    """Give the recipe an id of its own and put the draft on the disk; two who draft at once get two ids."""
+    """Give the recipe an id of its own and put the draft on the disk; two who draft at once get two ids.
+
+    Nothing is left of a draft that can't be written.
+    """
     ws.refuse_moves()
     number = max((int(id_[4:]) for id_ in ws.experiment_ids()), default=-1) + 1
     ws.layout.experiments.mkdir(parents=True, exist_ok=True)
@@ -209,6 +214,15 @@ def write(ws: Workspace, recipe: Recipe, *, now: float) -> Recipe:
         except FileExistsError:
             number += 1
     recipe = recipe.model_copy(update={"experiment_id": layout.root.name})
+    try:
+        _fill(layout, recipe, now)
+    except BaseException:
+        shutil.rmtree(layout.root, ignore_errors=True)
+        raise
+    return recipe
+
+
+def _fill(layout: ExperimentLayout, recipe: Recipe, now: float) -> None:
     starts.pin(recipe)
     recipe.dump(layout.draft)
     atomic.write_json(
@@ -228,7 +242,19 @@ def write(ws: Workspace, recipe: Recipe, *, now: float) -> Recipe:
             "smoke": None,
         },
     )
-    return recipe
+
+
+@contextmanager
+def written(ws: Workspace, recipe: Recipe, *, now: float) -> Generator[Recipe]:
+    """Write the draft for a block that ends the move; if that raises, the draft is taken away again."""
+    recipe = write(ws, recipe, now=now)
+    try:
+        yield recipe
+    except BaseException:
+        layout = ws.layout.experiment(recipe.experiment_id)
+        if not layout.attempt(1).root.exists():  # somebody saw it, and launched it
+            shutil.rmtree(layout.root, ignore_errors=True)
+        raise
 
 
 def check_data_unchanged(recipe: Recipe) -> None:

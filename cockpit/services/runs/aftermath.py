@@ -7,24 +7,24 @@ What goes wrong in them is written to the supervisor's log and changes nothing a
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import last_event
-from cockpit.services.system import spawn
+from cockpit.services.system import processes, spawn
 
 CATCH_UP = "cockpit.services.experiments.catch_up"
 SPOT_CHECK = "cockpit.services.spotcheck.auto"
 CATCH_UP_S = 300.0  # then it goes on alone; under Slurm it ends with the job
+LEAVE_S = 0.2  # between two questions whether there is no time left for it
 FIRST_LOOK_S = 30.0  # between two looks at a run beside it; doubled each time
 
 Say = Callable[[str], None]
+Leave = Callable[[], bool]
 
 
 def place_of(layout: AttemptLayout) -> tuple[Path, str] | None:
@@ -35,26 +35,50 @@ def place_of(layout: AttemptLayout) -> tuple[Path, str] | None:
     return workspace, attempts.parent.name
 
 
-def write_down(layout: AttemptLayout, say: Say) -> None:
+def write_down(layout: AttemptLayout, say: Say, *, leave: Leave | None = None) -> None:
     """Bring the run's verdict and findings into the method log, and make the spot check that it calls for."""
     place = place_of(layout)
     if place is not None:
         workspace, experiment = place
-        run(layout, CATCH_UP, [str(workspace), experiment], within_s=CATCH_UP_S, say=say)
+        run(layout, CATCH_UP, [str(workspace), experiment], within_s=CATCH_UP_S, say=say, leave=leave)
 
 
-def run(layout: AttemptLayout, module: str, arguments: Sequence[str], *, within_s: float, say: Say) -> None:
-    """Run one of our modules and wait for its end, at most `within_s` seconds. Never raises; says what went wrong."""
+def run(
+    layout: AttemptLayout,
+    module: str,
+    arguments: Sequence[str],
+    *,
+    within_s: float,
+    say: Say,
+    leave: Leave | None = None,
+) -> None:
+    """Run one of our modules and wait for its end, at most `within_s` seconds. Never raises; says what went wrong.
+
+    Nobody waits for it once `leave` says that there is no time for it any more.
+    """
     try:
         process = _start(module, arguments)
-        code = process.wait(within_s)
+        code = _wait(process, within_s, leave)
     except OSError as error:
         say(f"{module} could not be started: {error.strerror or error}")
     except subprocess.TimeoutExpired:
-        say(f"{module} is not done after {within_s:.0f} s; it goes on alone")
+        say(f"{module} is not done, and is waited for no longer; it goes on alone")
     else:
         if code:
             say(f"{module} of {layout.root} failed (exit code {code})")
+
+
+def _wait(process: subprocess.Popen[bytes], within_s: float, leave: Leave | None) -> int:
+    """Give the exit code. Raises TimeoutExpired after `within_s` seconds, and soon after `leave` says so."""
+    if leave is None:
+        return process.wait(within_s)
+    until = time.monotonic() + within_s
+    while True:
+        try:
+            return process.wait(min(LEAVE_S, max(0.0, until - time.monotonic())))
+        except subprocess.TimeoutExpired:
+            if leave() or time.monotonic() >= until:
+                raise
 
 
 class Beside:
@@ -65,6 +89,7 @@ class Beside:
         self._say = say
         self._place = place_of(layout)
         self._process: subprocess.Popen[bytes] | None = None
+        self._mark = f"beside-{os.getpid()}-{time.time_ns():x}"
         self._size = 0
         self._next = time.monotonic()
         self._pause = FIRST_LOOK_S
@@ -85,28 +110,28 @@ class Beside:
         self.end()
         workspace, experiment = self._place
         try:
-            self._process = _start(SPOT_CHECK, [str(workspace), experiment, "--beside"])
+            self._process = _start(SPOT_CHECK, [str(workspace), experiment, "--beside"], self._mark)
         except OSError as error:
             self._say(f"the spot check could not be started: {error.strerror or error}")
         self._next = time.monotonic() + self._pause
         self._pause *= 2
 
     def end(self) -> None:
-        """End a check that is still going on: it is none of the processes that the trainer left behind."""
+        """End a check that is still going on, and all that it started: none of it was left behind by the trainer."""
         process, self._process = self._process, None
-        if process is not None and process.poll() is None:
-            with suppress(OSError):
-                os.killpg(process.pid, signal.SIGKILL)
+        if process is not None:
+            # By its mark: what it started may be in a session of its own, and outlives it as a child of ours.
+            processes.end_all(lambda: processes.belonging(self._mark, [process.pid]), grace_s=0.0)
             process.wait()
 
 
-def _start(module: str, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
+def _start(module: str, arguments: Sequence[str], mark: str = "") -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-P", "-m", module, *arguments],
         stdin=subprocess.DEVNULL,
         stdout=sys.stderr,
         stderr=sys.stderr,
         cwd="/",
-        env=spawn.child_environment(),
+        env=spawn.child_environment() | ({processes.MARK: mark} if mark else {}),
         start_new_session=True,
     )

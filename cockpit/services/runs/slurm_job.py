@@ -120,22 +120,32 @@ class TrainingJob:
         """Called by submitit on SIGUSR2: end with a checkpoint; requeue unless a user asked for the stop."""
         layout = AttemptLayout(Path(self.attempt))
         asked = self._user_stops(layout)
+        over = self._is_over(layout)
         self._stop(signal.SIGUSR2, None)
-        self._ended()
-        if self._is_over(layout):
-            raise SystemExit(
-                0
-            )  # it was done before it heard of the stop; to submitit, None would be a failure
+        # Nothing that could be saved waits behind a run that is over: its supervisor has time for its record.
+        self._ended(LEAVE_S if over else None)
+        if over or self._is_over(layout):
+            # It was done before it heard of the stop; to submitit, None would be a failure.
+            raise SystemExit(0)
         if asked:
             return None
         from submitit.helpers import DelayedSubmission  # pyright: ignore[reportMissingTypeStubs]
 
         return DelayedSubmission(TrainingJob(self.attempt, self.launch, resume=True, module=self.module))
 
-    def _ended(self) -> None:
+    def _ended(self, within_s: float | None = None) -> None:
         """Wait for the supervisor's end without reaping it: Popen.wait holds a lock that a signal handler may meet."""
-        if self._supervisor is not None and self._supervisor.returncode is None:
-            os.waitid(os.P_PID, self._supervisor.pid, os.WEXITED | os.WNOWAIT)
+        if self._supervisor is None or self._supervisor.returncode is not None:
+            return
+        options = os.WEXITED | os.WNOWAIT
+        if within_s is None:
+            os.waitid(os.P_PID, self._supervisor.pid, options)
+            return
+        until = time.monotonic() + within_s
+        while os.waitid(os.P_PID, self._supervisor.pid, options | os.WNOHANG) is None:
+            if time.monotonic() >= until:
+                return
+            time.sleep(0.05)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self._terminated = self._terminated or number == signal.SIGTERM
@@ -210,5 +220,6 @@ def _hold_on() -> None:
 
 
 HOLD_S = 600.0
+LEAVE_S = 15.0  # for the supervisor of a run that is over
 USER_STOP = "slurm-stop"
 """In control/: a person asked for the stop, so the job is not to be requeued."""

@@ -99,6 +99,10 @@ class Watch:
         if self.stop is not None:
             self.record.update(stop_reason=self.stop.reason, forced=self.forced)
 
+    def told_to_leave(self) -> bool:
+        """Return True if this process was asked to end since it last looked: under Slurm its node is taken away."""
+        return any(number in (signal.SIGTERM, signal.SIGINT) for number in self._signals())
+
     def sweep(self, trainer: Pid) -> None:
         """End what the trainer left running: in its session, marked as its own, or orphaned to us."""
         token = str(self.record.values.get("launch") or "")

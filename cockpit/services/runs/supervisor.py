@@ -104,6 +104,8 @@ def run(layout: AttemptLayout, options: argparse.Namespace, ready: Ready, lock: 
     _name_server(layout, recipe)
     _become_subreaper()
     watch = Watch(layout, record, grace_s=_budget(recipe, "grace_s"), beside=aftermath.Beside(layout, say))
+    # A job's node is taken away while it waits; elsewhere a stop that comes late changes nothing.
+    leave = watch.told_to_leave if options.foreground else None
     try:
         process = _start(layout, recipe, options, record)
     except (OSError, ValueError) as error:
@@ -112,7 +114,7 @@ def run(layout: AttemptLayout, options: argparse.Namespace, ready: Ready, lock: 
         record.write()
         code = ready.fail(sentence)
         lock.release()
-        aftermath.write_down(layout, say)
+        aftermath.write_down(layout, say, leave=leave)
         return code
     trainer = Pid(process.pid, start_time(process.pid) or 0.0)
     record.update(trainer={"pid": trainer.pid, "start_time": trainer.start_time})
@@ -129,7 +131,7 @@ def run(layout: AttemptLayout, options: argparse.Namespace, ready: Ready, lock: 
     if not (
         options.foreground and watch.reason == "signal"
     ):  # Slurm takes the node away, and may requeue the job
-        aftermath.write_down(layout, say)
+        aftermath.write_down(layout, say, leave=leave)
     return 0
 
 

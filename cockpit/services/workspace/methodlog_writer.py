@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -18,40 +19,60 @@ from cockpit.services.workspace.workspace import Workspace
 WAIT_S = 60.0  # for others who write; each of them takes milliseconds
 SETTLE_S = 0.3  # without locks: how long another writer may take from its last look at the log to its rename
 Take = Callable[[Path, float], lock.Lock]
+Add = Callable[[Iterable[Entry]], int]
 
 
 def record(
-    ws: Workspace, entries: Iterable[Entry], *, wait_s: float = WAIT_S, take: Take | None = None
+    ws: Workspace, entries: Iterable[Entry], *, wait_s: float | None = None, take: Take | None = None
 ) -> int:
     """Add what isn't there yet, dated today unless dated; gives the number of lines added.
 
-    What it returns for is on the disk. Raises CockpitError where the log can't be written within `wait_s` seconds.
+    What it returns for is on the disk. Raises CockpitError where the log can't be written in time (`WAIT_S`).
     """
     ws.refuse_moves()
-    dated = [_encodable(entry if entry.date else on_day(entry, ws.clock())) for entry in entries]
-    if not dated:
+    wanted = list(entries)
+    if not wanted:
         return 0
+    with held(ws, wait_s=wait_s, take=take) as add:
+        return add(wanted)
+
+
+@contextmanager
+def held(ws: Workspace, *, wait_s: float | None = None, take: Take | None = None) -> Generator[Add]:
+    """Keep the log to oneself for a move that stores something and says so there; gives what adds lines.
+
+    Whoever can't have the log learns it before anything is stored. Raises CockpitError like `record`, which nobody may
+    call inside: it would wait for us.
+    """
+    ws.refuse_moves()
+    wait_s = WAIT_S if wait_s is None else wait_s
     place = ws.layout.private / "methodlog.lock"
     until = time.monotonic() + wait_s
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        held = (take or _take)(place, wait_s)
+        lock_ = (take or _take)(place, wait_s)
     except OSError as error:
         raise CockpitError(
             f"the method log can't be written: {error.strerror or error}",
             "Nothing of it is lost.",
             file=place,
         ) from error
-    with held:
-        if held.state == "busy":
+    with lock_:
+        if lock_.state == "busy":
             raise CockpitError(
                 f"another process has kept the method log to itself for {wait_s:.0f} s, so nothing was written",
                 "Try again; `fuser` on the lock names the process.",
                 file=place,
             )
-        if held.state == "held":
-            return _add(ws.layout.methodlog, dated)
-        return _add_unlocked(ws.layout.methodlog, dated, until)
+        _read(ws.layout.methodlog)
+
+        def add(entries: Iterable[Entry]) -> int:
+            dated = [_encodable(entry if entry.date else on_day(entry, ws.clock())) for entry in entries]
+            if lock_.state == "held":
+                return _add(ws.layout.methodlog, dated)
+            return _add_unlocked(ws.layout.methodlog, dated, until)
+
+        yield add
 
 
 def note(ws: Workspace, text: str, *, experiment: str | None = None, kind: str = "note") -> bool:
@@ -68,8 +89,11 @@ def text_of(ws: Workspace) -> str:
 
 
 def on_day(entry: Entry, when: float) -> Entry:
-    """Return the entry with the local day of `when` (epoch seconds)."""
-    return replace(entry, date=date.fromtimestamp(when).isoformat())
+    """Return the entry with the local day of `when` (epoch seconds); undated, so today, where no day is that one."""
+    try:
+        return replace(entry, date=date.fromtimestamp(when).isoformat())
+    except (ValueError, OverflowError, OSError):  # a foreign file's time: in milliseconds, NaN
+        return replace(entry, date="")
 
 
 def _add(path: Path, entries: Sequence[Entry]) -> int:

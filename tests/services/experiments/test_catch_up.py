@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 
 from cockpit.cli import main
 from cockpit.core.methodlog import HEADER, Entry, parse
+from cockpit.services.experiments import catch_up, lifecycle
+from cockpit.services.workspace.workspace import Workspace
 from tests.support.ui.stage import Stage
 
 DAY = 86_400.0
@@ -65,3 +68,32 @@ def test_what_an_earlier_version_wrote_is_not_written_again(stage: Stage) -> Non
         "exp_0002",
     ]
     assert [entry.kind for entry in told] == ["verdict"] * 3 + ["decision", "note"]
+
+
+def in_milliseconds(stage: Stage) -> None:
+    """A run whose record is lost, and whose events tell the time in milliseconds."""
+    layout = stage.layout.experiment("exp_0002").attempt(1)
+    layout.process.unlink()
+    rows = [json.loads(line) for line in layout.events.read_text().splitlines()]
+    layout.events.write_text("".join(json.dumps({**row, "time": row["time"] * 1000}) + "\n" for row in rows))
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_time_that_is_no_day_stops_no_move(stage: Stage, known: bool) -> None:
+    if known:
+        note(stage, "the verdict is written already")
+    in_milliseconds(stage)
+    ws = Workspace(stage.root, clock=lambda: stage.now)
+    lifecycle.decide(ws, "exp_0002", "discarded", "the clock is wrong")
+    told = parse(stage.layout.methodlog.read_text())
+    assert [entry.kind for entry in told if entry.experiment == "exp_0002"].count("verdict") == 1
+    dated = [entry.date for entry in told if entry.experiment == "exp_0002" and entry.kind == "verdict"]
+    assert known or dated == [date.fromtimestamp(stage.now).isoformat()]
+
+
+def test_what_cannot_be_caught_up_is_a_warning(stage: Stage) -> None:
+    def broken() -> float:
+        raise ZeroDivisionError("a clock that can't be read")
+
+    with pytest.warns(RuntimeWarning, match="a clock that can't be read"):
+        catch_up.before_move(Workspace(stage.root, clock=broken))

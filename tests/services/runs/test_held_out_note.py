@@ -26,3 +26,13 @@ def test_without_a_notice_it_says_that_there_was_none(tmp_path: Path) -> None:
     writer.end("finished", "All 8 steps are done.")
     writer.close()
     assert attempts.read(attempt, 0.0).note == "no full held-out pass was made"
+
+
+def test_a_notice_of_an_older_trainer_is_known_by_its_words(tmp_path: Path) -> None:
+    attempt = AttemptLayout(tmp_path / "att_001")
+    writer = AttemptWriter(attempt.root)
+    writer.notice("info", "The full held-out pass is skipped: the best mini-eval is below the baseline's.")
+    writer.notice("info", "Something else.")
+    writer.end("finished", "All 8 steps are done.")
+    writer.close()
+    assert attempts.read(attempt, 0.0).note.startswith("The full held-out pass is skipped")
