@@ -63,3 +63,13 @@ def switch_symlink(link: Path, target: str) -> None:
     fresh.unlink(missing_ok=True)
     os.symlink(target, fresh)
     os.replace(fresh, link)
+
+
+def mark_opening(record: Path) -> None:
+    """Say in tracker.json that a reporter is being started: it may be killed before it can say so itself.
+
+    Importing a tracker's client takes seconds, and a short run is over by then. Raises OSError.
+    """
+    known: object = read_json(record)
+    kept = cast("dict[str, object]", known) if isinstance(known, dict) else {}
+    write_json(record, {"v": 1, **kept, "state": "opening"})

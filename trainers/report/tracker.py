@@ -246,7 +246,7 @@ def close(layout: AttemptLayout, recipe: Recipe, pid: int) -> int:
     reporter = _reporter(layout, recipe, since=0.0)
     kept = atomic.read_json(layout.tracker)
     if isinstance(kept, dict) and (
-        kept.get("state") == "closed" or kept.get("where") != reporter.state.where
+        kept.get("state") == "closed" or kept.get("where", reporter.state.where) != reporter.state.where
     ):
         return 0
     threading.Timer(LAST_S, os._exit, (1,)).start()

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 
+from cockpit.contract import atomic
 from trainers.attempt.attempt import Attempt
 
 
@@ -23,6 +24,7 @@ def start(attempt: Attempt) -> None:
     command = [python, "-m", "trainers.report.tracker", str(layout.root), "--watch", str(os.getpid())]
     try:
         layout.tracker_log.parent.mkdir(parents=True, exist_ok=True)
+        atomic.mark_opening(layout.tracker)
         with layout.tracker_log.open("ab") as log:
             subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True

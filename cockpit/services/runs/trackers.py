@@ -18,6 +18,7 @@ def start(attempt: AttemptLayout, pid: int, env: Mapping[str, str]) -> None:
     """Report a trainer of the user's own, `pid`, which starts no reporter itself. Never raises."""
     try:
         attempt.tracker_log.parent.mkdir(parents=True, exist_ok=True)
+        atomic.mark_opening(attempt.tracker)
         with attempt.tracker_log.open("ab") as log:
             subprocess.Popen(
                 [sys.executable, "-m", MODULE, str(attempt.root), "--watch", str(pid)],
