@@ -15,6 +15,8 @@ from cockpit.core.scores import Score, compare
 from cockpit.services.runs.attempts import read_score
 from tests.trainers.real.conftest import Run, Tiny, make_attempt
 
+pytestmark = pytest.mark.timeout(900)  # the first test waits for five runs with their held-out passes
+
 MOVES: dict[str, tuple[str, bool, dict[str, Any]]] = {
     "sft-full": ("sft", False, {"max_steps": 60, "mid_eval__every_steps": 20}),
     "sft-lora": ("sft", True, {"max_steps": 60, "learning_rate": 5e-3, "peft__r": 16, "mid_eval__every_steps": 20}),
@@ -37,7 +39,7 @@ def trained(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> dict[str, R
     waiting = list(runs.values())
     for pair in (waiting[:3], waiting[3:]):
         for process in [run.start() for run in pair]:
-            assert process.wait(timeout=250) == 0, [run.log for run in pair]
+            assert process.wait(timeout=600) == 0, [run.log for run in pair]
     return runs
 
 
