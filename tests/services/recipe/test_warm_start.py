@@ -65,7 +65,7 @@ def recipe_of(ws: Workspace, experiment_id: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("request", "parent", "start"),
+    ("asked", "parent", "start"),
     [
         ({}, "exp_0000", ""),
         ({"parent": "exp_0001"}, "exp_0001", ""),
@@ -77,8 +77,8 @@ def recipe_of(ws: Workspace, experiment_id: str) -> dict[str, Any]:
         ({"parent": "exp_0000", "warm_start": "1@20"}, "exp_0000", "exp_0001@20"),
     ],
 )
-def test_the_words_for_a_start(ws: Workspace, request: dict[str, str], parent: str, start: str) -> None:
-    view = lifecycle.new(ws, "sft", lora=False, **request)
+def test_the_words_for_a_start(ws: Workspace, asked: dict[str, str], parent: str, start: str) -> None:
+    view = lifecycle.new(ws, "sft", lora=False, **asked)
     assert (view.parent, view.start) == (parent, start)
     model = recipe_of(ws, view.id)["model"]
     assert model["warm_start_from"] == (start or None)
@@ -91,13 +91,13 @@ def test_the_words_for_a_start(ws: Workspace, request: dict[str, str], parent: s
 
 
 @pytest.mark.parametrize(
-    ("request", "start"), [({}, "exp_0001@40"), ({"fresh": True}, ""), ({"parent": "exp_0001@base"}, "")]
+    ("asked", "start"), [({}, "exp_0001@40"), ({"fresh": True}, ""), ({"parent": "exp_0001@base"}, "")]
 )
 def test_a_committed_parent_is_gone_on_from_unless_fresh_is_said(
-    ws: Workspace, request: dict[str, Any], start: str
+    ws: Workspace, asked: dict[str, Any], start: str
 ) -> None:
     _decided(ws, 1, "committed")
-    view = lifecycle.new(ws, "grpo", **{"parent": "exp_0001", **request})
+    view = lifecycle.new(ws, "grpo", **{"parent": "exp_0001", **asked})
     assert (view.parent, view.start) == ("exp_0001", start)
 
 
@@ -121,13 +121,13 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("request", "says"), REFUSED)
+@pytest.mark.parametrize(("asked", "says"), REFUSED)
 def test_what_makes_no_sense_is_refused_and_leaves_nothing(
-    ws: Workspace, request: dict[str, Any], says: str
+    ws: Workspace, asked: dict[str, Any], says: str
 ) -> None:
     before = ws.experiment_ids()
     with pytest.raises(CockpitError) as refused:
-        lifecycle.new(ws, "sft", **request)
+        lifecycle.new(ws, "sft", **asked)
     import re
 
     assert re.search(says, str(refused.value)), refused.value

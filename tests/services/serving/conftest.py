@@ -58,8 +58,8 @@ def start(model: Path, python: Callable[..., str]) -> Iterator[Start]:
     """Start a server of `model` and wait until it answers; all of them are gone after the test."""
     begun: list[ServerLayout] = []
 
-    def started(how: str = "", *, ready: bool = True, **request: float) -> Server:
-        server, _ = servers.start(None, str(model), ServerRequest(python=python(how), **request))  # pyright: ignore[reportArgumentType]
+    def started(how: str = "", *, ready: bool = True, **asked: float) -> Server:
+        server, _ = servers.start(None, str(model), ServerRequest(python=python(how), **asked))  # pyright: ignore[reportArgumentType]
         begun.append(server.layout)
         if ready:
             servers.wait(server.layout, 20)

@@ -263,7 +263,7 @@ def test_one_that_no_longer_answers_is_started_anew(start: Start, monkeypatch: p
 
 
 @pytest.mark.parametrize(
-    ("request", "says"),
+    ("asked", "says"),
     [
         ({"max_model_len": 0}, "serve.max_model_len=0: it must be more than 0"),
         ({"idle_min": -1}, "serve.idle_min=-1: it can't be less than 0"),
@@ -274,9 +274,9 @@ def test_one_that_no_longer_answers_is_started_anew(start: Start, monkeypatch: p
         ({"python": "/nowhere/python"}, "serve.python is no interpreter"),
     ],
 )
-def test_a_wish_that_can_not_be_is_one_sentence(model: Path, request: dict[str, Any], says: str) -> None:
+def test_a_request_that_can_not_be_is_one_sentence(model: Path, asked: dict[str, Any], says: str) -> None:
     with pytest.raises(CockpitError, match=says):
-        servers.start(None, str(model), ServerRequest(**request))
+        servers.start(None, str(model), ServerRequest(**asked))
     assert servers.every() == []
 
 
