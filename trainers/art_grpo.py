@@ -27,14 +27,14 @@ from types import SimpleNamespace
 from typing import Any, TypeVar
 
 from cockpit.contract import CockpitError
+from cockpit.data.reading.files import load_rows
 from trainers.attempt.attempt import Attempt
 from trainers.attempt.ending import Ending
 from trainers.attempt.signals import Stopped
 from trainers.data import freshness
-from trainers.data import rows as data
+from trainers.data.items import Item, read_items
 from trainers.data.overlap import refuse_overlap
 from trainers.data.prompts import plain, template_switches, with_system
-from trainers.data.rows import Item
 from trainers.loop.frame import run
 from trainers.loop.progress import Progress, interval
 from trainers.report import remote
@@ -368,8 +368,8 @@ def train_items(attempt: Attempt) -> list[Item]:
     recipe = attempt.recipe
     if recipe.data.train is None:
         raise CockpitError("the recipe names no training file", "Set data.train.")
-    refuse_overlap(recipe, data.read_rows(recipe.data.train))
-    return data.read_items(recipe.data.train, recipe.data.columns, name="training data")
+    refuse_overlap(recipe, load_rows(recipe.data.train))
+    return read_items(recipe.data.train, recipe.data.columns, name="training data")
 
 
 def messages(item: Item, recipe: Any) -> list[dict[str, str]]:

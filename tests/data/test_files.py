@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cockpit.contract.errors import CockpitError
+from cockpit.data.reading.files import iter_rows, load_rows
 from cockpit.services.dataset import datasets
 
 ROWS = [{"prompt": "1+1=?", "answer": "2"}, {"prompt": "naïve ☕?", "answer": "ja"}]
@@ -32,16 +33,16 @@ def write(path: Path, content: str | bytes) -> Path:
     ],
 )
 def test_the_usual_files_are_read(tmp_path: Path, name: str, content: str) -> None:
-    assert datasets.load_rows(write(tmp_path / name, content)) == ROWS
+    assert load_rows(write(tmp_path / name, content)) == ROWS
 
 
 def test_parquet_is_read_where_pyarrow_is_there(tmp_path: Path) -> None:
     pyarrow = pytest.importorskip("pyarrow")
     parquet = pytest.importorskip("pyarrow.parquet")
     parquet.write_table(pyarrow.Table.from_pylist(ROWS), tmp_path / "a.parquet")
-    assert datasets.load_rows(tmp_path / "a.parquet") == ROWS
+    assert load_rows(tmp_path / "a.parquet") == ROWS
     with pytest.raises(CockpitError, match="not a Parquet file"):
-        datasets.load_rows(write(tmp_path / "b.parquet", b"nonsense"))
+        load_rows(write(tmp_path / "b.parquet", b"nonsense"))
 
 
 @pytest.mark.parametrize(
@@ -63,7 +64,7 @@ def test_a_bad_file_is_named_with_its_line(
 ) -> None:
     path = write(tmp_path / "bad.jsonl", content)
     with pytest.raises(CockpitError) as caught:
-        datasets.load_rows(path)
+        load_rows(path)
     assert says in str(caught.value)
     assert str(path) in str(caught.value)
     assert caught.value.line == line
@@ -80,13 +81,13 @@ def test_a_bad_array_csv_folder_and_missing_file_are_refused(tmp_path: Path) -> 
         (tmp_path / "none.jsonl", "no such data file"),
     ]:
         with pytest.raises(CockpitError, match=says) as caught:
-            datasets.load_rows(path)
+            load_rows(path)
         assert str(path) in str(caught.value)
 
 
 def test_iter_rows_reads_no_further_than_asked(tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", '{"a": 1}\nbroken\n')
-    assert next(datasets.iter_rows(path)) == (1, {"a": 1})
+    assert next(iter_rows(path)) == (1, {"a": 1})
 
 
 def test_the_content_hash_is_that_of_sha256sum(tmp_path: Path) -> None:
@@ -116,6 +117,6 @@ def test_the_rows_hash_knows_content_not_order() -> None:
 def test_files_of_public_shapes_are_understood(
     shapes: Path, name: str, need: str, count: int, reading: dict[str, str]
 ) -> None:
-    rows = datasets.load_rows(shapes / name)
+    rows = load_rows(shapes / name)
     assert len(rows) == count
     assert datasets.read_as(shapes / name, need) == reading

@@ -17,8 +17,8 @@ from cockpit.data import needs
 from cockpit.services.dataset.inspect import inspect
 from cockpit.services.dataset.sources import open_source
 from trainers.data.demonstrations import sft_dataset
+from trainers.data.items import read_items
 from trainers.data.overlap import Rows
-from trainers.data.rows import read_items
 from trainers.data.selection import learnable
 
 TEMPLATE = SimpleNamespace(chat_template="{% generation %} tools tool_calls reasoning_content")

@@ -13,10 +13,10 @@ from typing import Any
 from cockpit.contract import CockpitError
 from cockpit.data.examples import Example
 from cockpit.data.messages import Message, spoken
+from cockpit.data.rows import Row
 from trainers.attempt.attempt import Attempt
 from trainers.data.examples import no_shape, read_example, teaches
 from trainers.data.prompts import template_switches, training_prompt
-from trainers.data.rows import Row
 from trainers.data.selection import Learnable, Survey
 
 

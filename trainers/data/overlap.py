@@ -8,7 +8,7 @@ from cockpit.contract import CockpitError, Recipe
 from cockpit.data.keys import Asked, item_keys, row_keys
 from cockpit.data.reading.files import Rows
 from cockpit.data.rows import Row
-from trainers.data.rows import eval_items
+from trainers.data.items import eval_items
 
 
 def refuse_overlap(recipe: Recipe, rows: Iterable[Row]) -> None:

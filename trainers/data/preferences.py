@@ -16,11 +16,11 @@ from typing import Any
 from cockpit.contract import CockpitError
 from cockpit.data.examples import Example
 from cockpit.data.messages import spoken
+from cockpit.data.rows import Prompt, Row
 from trainers.attempt.attempt import Attempt
 from trainers.data.examples import Count, no_use, read_examples
 from trainers.data.freshness import flag_stale
 from trainers.data.prompts import template_switches, training_prompt
-from trainers.data.rows import Prompt, Row
 
 
 @dataclass(frozen=True)

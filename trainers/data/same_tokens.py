@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
+from cockpit.data.rows import Row
 from trainers.attempt.attempt import Attempt
 from trainers.data.prompts import prompt_text
-from trainers.data.rows import Row
 
 ROWS = 3
 _COLUMNS = (

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from cockpit.data.examples import Example
+from cockpit.data.rows import Row
 from trainers.attempt.attempt import Attempt
 from trainers.data.examples import Count, no_shape, no_use, read_example, teaches
 from trainers.data.freshness import flag_stale
-from trainers.data.rows import Row
 
 
 @dataclass

@@ -8,12 +8,14 @@ from typing import Any
 
 from cockpit import verifiers
 from cockpit.contract import CockpitError
+from cockpit.data.rows import Row, checked_answer, prompt_of
+from cockpit.data.rows import value as column
 from cockpit.data.tools import tools_of
 from trainers.attempt.attempt import Attempt
 from trainers.data.freshness import policy_id
+from trainers.data.items import Item, as_text, refuse_tools
 from trainers.data.overlap import training_rows
 from trainers.data.prompts import prompt_text
-from trainers.data.rows import Item, Row, as_text, checked_answer, column, prompt_of, refuse_tools
 from trainers.rollouts.rewards import flag_learnt
 from trainers.rollouts.sampling import SAMPLE_ROWS, due
 from trainers.scoring.scoring import judged

@@ -16,10 +16,11 @@ from typing import Any
 
 from cockpit import verifiers
 from cockpit.contract import CockpitError
+from cockpit.data.reading.files import load_rows
 from trainers.attempt.attempt import Attempt
+from trainers.data.items import Item, read_items, refuse_tools
 from trainers.data.overlap import refuse_overlap
 from trainers.data.prompts import training_prompt
-from trainers.data.rows import Item, read_items, read_rows, refuse_tools
 from trainers.scoring.scoring import judged
 
 
@@ -28,7 +29,7 @@ def rl_dataset(attempt: Attempt, tokenizer: Any) -> tuple[list[dict[str, Any]], 
     recipe = attempt.recipe
     if recipe.data.train is None:
         raise CockpitError("the recipe names no training file", "Set data.train.")
-    refuse_overlap(recipe, read_rows(recipe.data.train))
+    refuse_overlap(recipe, load_rows(recipe.data.train))
     items = read_items(recipe.data.train, recipe.data.columns, name="training data")
     if recipe.technique != "rft":  # which renders its prompts itself
         refuse_tools(items, recipe)

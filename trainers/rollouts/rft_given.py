@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from cockpit.contract import CockpitError
+from cockpit.data.rows import Prompt, Row, checked_answer
+from cockpit.data.rows import value as column
 from trainers.attempt.attempt import Attempt
 from trainers.data.examples import Count, Example, no_use, read_examples
 from trainers.data.freshness import behind, flag_stale, starting_ids
+from trainers.data.items import Item, as_text
 from trainers.data.preferences import key_of
 from trainers.data.prompts import prompt_text
-from trainers.data.rows import Item, Prompt, Row, as_text, checked_answer, column
 from trainers.rollouts.rft_config import RftConfig
 
 Taught = tuple[Prompt, str, tuple[Row, ...]]

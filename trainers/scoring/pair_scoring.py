@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from cockpit.contract import CockpitError, Recipe
+from cockpit.data.reading.files import load_rows
 from trainers.attempt.attempt import Attempt
 from trainers.attempt.signals import StopFlag, Stopped
 from trainers.data.examples import read_examples
 from trainers.data.overlap import training_rows
 from trainers.data.preferences import Pair, pairs_of, split_pairs
 from trainers.data.prompts import answer_ids, prompt_text
-from trainers.data.rows import read_rows
 from trainers.scoring.engine import Engine, Load, Progress
 from trainers.scoring.scoring import Scored, Scorer, total
 
@@ -51,7 +51,7 @@ def slices(attempt: Attempt) -> tuple[list[Pair], list[Pair], list[Pair]]:
 
 
 def _pairs_in(path: str | Path, recipe: Recipe) -> list[Pair]:
-    examples = read_examples(read_rows(path), recipe)
+    examples = read_examples(load_rows(path), recipe)
     return [
         Pair(e.prompt or "", e.said, e.rejected, str(e.number), e.tools)
         for e in examples

@@ -10,8 +10,8 @@ from cockpit import verifiers
 from cockpit.verifiers import Verdict
 from trainers.attempt.attempt import Attempt
 from trainers.attempt.signals import StopFlag
+from trainers.data.items import Item, eval_items
 from trainers.data.prompts import prompt_text
-from trainers.data.rows import Item, eval_items
 from trainers.model.generate import generate
 from trainers.scoring.engine import Engine, Load, Progress
 

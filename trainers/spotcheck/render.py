@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from cockpit.contract import CockpitError, Recipe
+from cockpit.data.reading.files import load_rows
 from trainers.attempt import imports
 from trainers.attempt.environment import quiet_environment
 from trainers.data.examples import read_example
+from trainers.data.items import Item, eval_items
 from trainers.data.prompts import prompt_text, with_system
-from trainers.data.rows import Item, eval_items, read_rows
 from trainers.spotcheck.rows import Trained, training_examples
 from trainers.spotcheck.tokens import Encoded, Tokens, contexts_differ, leading, split_common
 
@@ -54,7 +55,7 @@ def render(request: dict[str, Any]) -> dict[str, Any]:
     items: list[Item] = []
     if request.get("has_items", True):
         items = eval_items(recipe.data.held_out, recipe.data.columns, name="eval set")
-    rows = read_rows(recipe.data.train) if recipe.data.train else []
+    rows = load_rows(recipe.data.train) if recipe.data.train else []
     facts = Facts(tokens, recipe, rows)
     wanted = request.get("fact_rows")
     facts.gather(range(len(rows)) if wanted is None else sorted({*wanted, *request.get("rows", [])}))

@@ -15,10 +15,10 @@ from typing import Any
 from cockpit.contract import Recipe
 from cockpit.contract.techniques import REWARDED
 from cockpit.data.examples import Example
+from cockpit.data.rows import Row
 from trainers.data.demonstrations import sft_dataset
 from trainers.data.examples import no_shape, read_example, teaches
 from trainers.data.prompts import template_switches, training_prompt
-from trainers.data.rows import Row
 from trainers.spotcheck.settings import Settings
 from trainers.spotcheck.tokens import Encoded, Tokens, leading, locate
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from cockpit.contract import CockpitError, Recipe
-from trainers.data.rows import Row
+from cockpit.data.rows import Row
 
 MAX_LENGTH = 1024
 """SFTConfig's own default."""

@@ -14,9 +14,7 @@ from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
 from cockpit.data import needs
 from cockpit.data.keys import Asked, row_keys
-from cockpit.data.keys import prompt_keys as prompt_keys
-from cockpit.data.reading.files import iter_rows as iter_rows
-from cockpit.data.reading.files import load_rows as load_rows
+from cockpit.data.reading.files import load_rows
 from cockpit.data.rows import Row
 
 _CHUNK = 1 << 20

@@ -13,6 +13,7 @@ from typing import Any
 
 from cockpit.contract.errors import CockpitError
 from cockpit.data.examples import Example, Misfit, example_of
+from cockpit.data.reading.files import load_rows
 from cockpit.data.rows import Prompt, Row, as_chat
 from cockpit.data.shapes import Reading, recognise
 from cockpit.services.dataset import datasets
@@ -35,12 +36,12 @@ class Slices:
 
 def make(train: Path, held_out: Path | None, mini_eval: Path | None, *, seed: int) -> Slices:
     """Read `train`, respect the user's own slices, split off those that are missing. Raises CockpitError."""
-    rows = datasets.load_rows(train)
+    rows = load_rows(train)
     reading = recognise(rows[:_SAMPLE])
     given: dict[str, list[Row]] = {}
     for name, path in (("held_out", held_out), ("mini_eval", mini_eval)):
         if path is not None:
-            given[name] = datasets.load_rows(path)
+            given[name] = load_rows(path)
             datasets.read_as(path, "items")
             _refuse_overlap(rows, given[name], train, path, name)
     wanted = [name for name in ("held_out", "mini_eval") if name not in given]

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.values import finite, number
-from cockpit.services.dataset import datasets
+from cockpit.data.reading.files import iter_rows
 from cockpit.services.foreign.record import Row, Update, metric
 
 STATE = "trainer_state.json"
@@ -95,9 +95,7 @@ class TrainerRun:
             if path.name in self._tables:
                 continue
             try:
-                rows = [
-                    row for (_, row), _ in zip(datasets.iter_rows(path), range(_SHOWN_ROWS), strict=False)
-                ]
+                rows = [row for (_, row), _ in zip(iter_rows(path), range(_SHOWN_ROWS), strict=False)]
             except CockpitError:
                 continue  # half-written, or no reader for it here
             self._tables.add(path.name)

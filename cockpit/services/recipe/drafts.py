@@ -16,6 +16,7 @@ from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import BASELINE_ID, ExperimentLayout
 from cockpit.data import rows as meaning
+from cockpit.data.reading.files import iter_rows, load_rows
 from cockpit.services.dataset import datasets
 from cockpit.services.recipe import warm_start as starts
 from cockpit.services.workspace.workspace import Workspace
@@ -86,7 +87,7 @@ def resolve(ws: Workspace, request: DraftRequest) -> Recipe:
 def _of_pairs(recipe: Recipe) -> Recipe:
     """Says so where SFT learns from preference pairs: half of what is in them."""
     assert recipe.data.train is not None
-    _, row = next(datasets.iter_rows(recipe.data.train))
+    _, row = next(iter_rows(recipe.data.train))
     sides = [meaning.value(row, side, recipe.data.columns) for side in ("chosen", "rejected")]
     if recipe.technique != "sft" or None in sides:
         return recipe
@@ -175,8 +176,8 @@ def _refuse_leak(recipe: Recipe) -> None:
     assert recipe.data.train is not None
     columns = recipe.data.columns
     for name, path in (("held-out", recipe.data.held_out), ("mini-eval", recipe.data.mini_eval)):
-        rows = (row for _, row in datasets.iter_rows(recipe.data.train))
-        met = datasets.overlap_exact(rows, datasets.load_rows(path), train_columns=columns)
+        rows = (row for _, row in iter_rows(recipe.data.train))
+        met = datasets.overlap_exact(rows, load_rows(path), train_columns=columns)
         if met:
             first = met[0]
             raise CockpitError(

@@ -23,6 +23,7 @@ from cockpit.core.recipe.memory import (
     estimate,
     plan_of,
 )
+from cockpit.data.reading.files import iter_rows
 from cockpit.services.dataset import measure
 from cockpit.services.workspace import smoke_verdict
 from cockpit.services.workspace.workspace import Workspace
@@ -186,6 +187,5 @@ def longest_row(recipe: Recipe) -> int | None:
 
 
 def _count(path: str) -> int:
-    from cockpit.services.dataset import datasets
 
-    return sum(1 for _ in datasets.iter_rows(path))
+    return sum(1 for _ in iter_rows(path))

@@ -13,6 +13,8 @@ from cockpit.contract.reader import read_rows
 from cockpit.contract.techniques import GROUPED
 from cockpit.data import rows as meaning
 from cockpit.data.examples import Misfit, example_of
+from cockpit.data.keys import prompt_keys
+from cockpit.data.reading.files import iter_rows, load_rows
 from cockpit.data.rows import Row
 from cockpit.data.shapes import Reading, recognise
 from cockpit.services.dataset import datasets
@@ -88,14 +90,14 @@ def longest_rows(recipe: Recipe) -> list[Row]:
         raise CockpitError("the recipe names no training file", "Set data.train.")
     wanted = needed(recipe)
     sample: list[Row] = []
-    for _, row in datasets.iter_rows(recipe.data.train):
+    for _, row in iter_rows(recipe.data.train):
         sample.append(row)
         if len(sample) >= 300:
             break
     reading = recognise(sample)
     measured: list[tuple[int, int, Row]] = []
     sizes: dict[Any, list[tuple[int, int, Row]]] = {}
-    for number, row in datasets.iter_rows(recipe.data.train):
+    for number, row in iter_rows(recipe.data.train):
         kind, size = _measure(reading, row, recipe)
         group = sizes.setdefault(kind, [])
         group.append((size, -number, row))
@@ -153,7 +155,7 @@ def choose_items(ws: Workspace, recipe: Recipe) -> tuple[list[Row], int]:
     None of them is trained on: the guardrail keeps both sets out of the training data.
     """
     solved = _solved_by_base(ws)
-    held_out = datasets.load_rows(recipe.data.held_out) if solved else []
+    held_out = load_rows(recipe.data.held_out) if solved else []
     columns = recipe.data.columns
     chosen: list[Row] = []
     for number, row in enumerate(held_out, 1):
@@ -163,9 +165,9 @@ def choose_items(ws: Workspace, recipe: Recipe) -> tuple[list[Row], int]:
             if len(chosen) >= SOLVED_ITEMS:
                 break
     kept = len(chosen)
-    known = {key for row in chosen for key in datasets.prompt_keys(row, columns)}
-    for row in datasets.load_rows(recipe.data.mini_eval):
-        if len(chosen) < ITEMS and not known & set(datasets.prompt_keys(row, columns)):
+    known = {key for row in chosen for key in prompt_keys(row, columns)}
+    for row in load_rows(recipe.data.mini_eval):
+        if len(chosen) < ITEMS and not known & set(prompt_keys(row, columns)):
             chosen.append(row)
     return [{**row, "id": f"item-{i:02d}"} for i, row in enumerate(chosen, 1)], kept
 

@@ -10,7 +10,7 @@ from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
 from cockpit.core.scores import Score
 from cockpit.data import rows as meaning
-from cockpit.services.dataset import datasets
+from cockpit.data.reading.files import load_rows
 from cockpit.services.workspace.workspace import ExperimentView, Workspace
 
 NAMES = (
@@ -61,7 +61,7 @@ def slices_of(held_out: Path) -> dict[str, str]:
 
 
 def _read(path: Path) -> dict[str, str]:
-    rows = datasets.load_rows(path)
+    rows = load_rows(path)
     column = next((name for name in NAMES if _names_slices(rows, name)), None)
     if column is None:
         return {}

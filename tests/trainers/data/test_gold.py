@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cockpit import verifiers
-from trainers.data.rows import Item, read_items
+from trainers.data.items import Item, read_items
 
 
 def item(tmp_path: Path, answer: object, **more: object) -> Item:

@@ -10,10 +10,8 @@ from typing import Any
 
 from cockpit.contract import CockpitError, Recipe
 from cockpit.data.examples import numbered_example
-from cockpit.data.messages import Message
-from cockpit.data.reading.files import load_rows as read_rows
-from cockpit.data.rows import Prompt, Row, checked_answer, messages_of, prompt_of
-from cockpit.data.rows import value as column
+from cockpit.data.reading.files import load_rows
+from cockpit.data.rows import Prompt, Row, checked_answer, value
 
 
 @dataclass(frozen=True)
@@ -66,11 +64,11 @@ def read_items(path: str | Path, columns: Mapping[str, str], *, name: str) -> li
     GSM8K's `question`/`answer` is read so, and so is a conversation whose last turn is the answer.
     """
     items: list[Item] = []
-    for number, row in enumerate(read_rows(path), 1):
+    for number, row in enumerate(load_rows(path), 1):
         example = numbered_example(row, number, columns, file=path)
         checked = checked_answer(row, columns)
         if checked is None:
-            said = column(row, "completion", columns)
+            said = value(row, "completion", columns)
             checked = example.said if said is None or isinstance(said, list | dict) else said
         if example.question is None or checked is None:
             missing = "prompt" if example.question is None else "answer"
@@ -79,14 +77,10 @@ def read_items(path: str | Path, columns: Mapping[str, str], *, name: str) -> li
                 "Name the column under data.columns of the recipe.",
                 file=path,
             )
-        label = column(row, "id", columns)
+        label = value(row, "id", columns)
         item_id = str(label) if label is not None else f"{name.replace(' ', '-')}-{number:05d}"
         shown = example.gold if example.gold is not None else as_text(checked)
         items.append(Item(item_id, example.question, shown, {**row, "answer": checked}, example.tools))
     if len({item.id for item in items}) != len(items):
         items = [Item(f"{i.id}#{n}", i.prompt, i.answer, i.row, i.tools) for n, i in enumerate(items, 1)]
     return items
-
-
-__all__ = ["Item", "Message", "Prompt", "Row", "as_text", "checked_answer", "column", "eval_items", "messages_of",
-           "prompt_of", "read_items", "read_rows", "refuse_tools"]  # fmt: skip
