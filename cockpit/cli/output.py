@@ -64,3 +64,13 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, right: Seque
             padded.append(gap + cell if i in right else cell + gap)
         lines.append("  ".join(padded).rstrip())
     return "\n".join(lines)
+
+
+def size_text(size: int) -> str:
+    """A number of bytes in three digits: `12.3 MB`."""
+    value = float(size)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:.3g} {unit}"
+        value /= 1000
+    return f"{value:.3g} TB"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from cockpit.cli import OK
-from cockpit.cli.output import print_json, say, table
+from cockpit.cli.output import print_json, say, size_text, table
 from cockpit.cli.place import workspace
 from cockpit.core.runs.status import span
 
@@ -61,13 +61,3 @@ def _about(entry: object) -> str:
     shown = known or [f"{name} {value}" for name, value in entry.parts.items()]
     by = f" by {entry.by}" if entry.by else ""
     return (", ".join(shown)[:60] + by).strip()
-
-
-def size_text(size: int) -> str:
-    """`12.3 MB`."""
-    value = float(size)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000:
-            return f"{value:.3g} {unit}"
-        value /= 1000
-    return f"{value:.3g} TB"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from cockpit.cli import OK
-from cockpit.cli.output import print_json, say, table
+from cockpit.cli.output import print_json, say, size_text, table
 from cockpit.cli.place import workspace
 
 
@@ -31,20 +31,11 @@ def run(options: argparse.Namespace) -> int:
             "Nothing to remove: what is left is the best, committed, needed by another experiment, or resumable."
         )
         return OK
-    rows = [[r.experiment, f"step {r.step}", _bytes(r.size), r.why] for r in removals]
+    rows = [[r.experiment, f"step {r.step}", size_text(r.size), r.why] for r in removals]
     say(table(("experiment", "checkpoint", "size", "why it may go"), rows, right=(2,)))
     say(
-        f"{_bytes(freed)} freed."
+        f"{size_text(freed)} freed."
         if options.apply
-        else f"{_bytes(total)} in all. `cockpit gc --apply` removes them."
+        else f"{size_text(total)} in all. `cockpit gc --apply` removes them."
     )
     return OK
-
-
-def _bytes(size: int) -> str:
-    value = float(size)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000:
-            return f"{value:.3g} {unit}"
-        value /= 1000
-    return f"{value:.3g} TB"

@@ -10,8 +10,8 @@ only read don't call this.
 
 from __future__ import annotations
 
+import logging
 import sys
-import warnings
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -23,6 +23,7 @@ from cockpit.contract.layout import BASELINE_ID, AttemptLayout
 from cockpit.contract.reader import read_rows
 from cockpit.core import methodlog
 from cockpit.core.methodlog import Entry
+from cockpit.core.safe_text import clean
 from cockpit.services.runs import observe, trackers
 from cockpit.services.runs.record import read_facts
 from cockpit.services.system.processes import liveness
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from cockpit.contract.recipe import Recipe
     from cockpit.core.findings import Finding
 
+_log = logging.getLogger(__name__)
 DONE = ("evaluated", "committed", "discarded", "failed")
 """What an experiment is after its run."""
 
@@ -70,9 +72,7 @@ def catch_up(ws: Workspace, *, deep: bool = True) -> int:
     if not ended:
         return _write(ws, happened)
     ended = {view.id: ended.get(view.id) or _ended(view) for view in views if view.id in over}
-    with suppress(
-        CockpitError
-    ):  # a broken cockpit.toml: the verdicts are written all the same, and it is said below
+    with suppress(CockpitError):  # a broken cockpit.toml: the verdicts are written, and it is said below
         happened += _across(ws, views, ended, look=False)
     added = _write(ws, happened) + _write(ws, _across(ws, views, ended, look=True))
     for view in views:
@@ -84,17 +84,16 @@ def catch_up(ws: Workspace, *, deep: bool = True) -> int:
 def before_move(ws: Workspace) -> None:
     """Bring the log up to date before a move adds to it. Never raises: no run's files are to stop another's move.
 
-    What a CockpitError says, the move's own line will say; anything else is told as a warning.
+    What a CockpitError says, the move's own line will say; anything else is a warning, which is a line on stderr.
     """
     try:
         catch_up(ws, deep=False)
     except CockpitError:
         pass
     except Exception as error:  # noqa: BLE001 - what foreign files hold can't be foreseen
-        warnings.warn(
-            f"the method log was not brought up to date before this move: {type(error).__name__}: {error}",
-            RuntimeWarning,
-            stacklevel=2,
+        why = clean(f"{type(error).__name__}: {error}")  # what a file holds may be in it
+        _log.warning(
+            "%s: not brought up to date before this move (%s). The move goes on.", ws.layout.methodlog, why
         )
 
 
