@@ -318,7 +318,8 @@ def draft_entries(recipe: Recipe) -> list[Entry]:
     if recipe.data.train:
         digest = (recipe.data.train_hash or "")[:16]
         text = f"trains on {recipe.data.train} sha256:{digest}"
-        entries.append(Entry("dataset", text, experiment=id_, key=f"dataset/{id_}/{digest}"))
+        key = f"dataset/{id_}/{digest}"
+        entries.append(Entry("dataset", text, experiment=id_, key=key, file=recipe.data.train))
     if settings:
         entries.append(Entry("settings", settings, experiment=id_, key=f"settings/{id_}"))
     for field, reason in recipe.reasons.items():

@@ -165,6 +165,7 @@ def _first_experiment(ws: Workspace, made: Made, constraints: Sequence[str], sou
                 "dataset",
                 f"{name} {getattr(made, name)} sha256:{digest[:16]}",
                 key=f"data/{name}/{digest[:16]}",
+                file=getattr(made, name),
             )
             for name, digest in hashes.items()
         ),
@@ -173,6 +174,6 @@ def _first_experiment(ws: Workspace, made: Made, constraints: Sequence[str], sou
     if str(source.resolve()) != made.train:
         digest = datasets.content_hash(source)[:16]
         whole = f"source {source.resolve()} sha256:{digest}"
-        entries.insert(1, Entry("dataset", whole, key=f"data/source/{digest}"))
+        entries.insert(1, Entry("dataset", whole, key=f"data/source/{digest}", file=str(source.resolve())))
     methodlog_writer.record(ws, entries)
     precheck.record_target(ws)
