@@ -219,7 +219,7 @@ def end_page(session: WizardSession) -> Page:
     lines.append("One attempt: what regresses asks for another hypothesis, not for another try.")
     against = [gate for gate in lifecycle.closed_gates(session.ws, id_) if gate.name != "smoke"]
     needs = red or bool(against)
-    lines += [f"Against it: {gate.says}. {gate.fix}" for gate in against]
+    lines += [f"Against it: {gate.message}. {gate.fix}" for gate in against]
     launch = Choice("launch", "launch it: it outlives the terminal", reason=needs)
     leave = Choice("leave", "leave it as a draft")
     choices = (leave, launch) if needs else (launch, leave)

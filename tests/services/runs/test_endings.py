@@ -360,5 +360,5 @@ def test_oom_evidence_of_each_kind(tmp_path: Path) -> None:
         )
     named = watch.verdict(77)
     assert named
-    assert "2.0 GB" in named.says
+    assert "2.0 GB" in named.message
     watch.close()
