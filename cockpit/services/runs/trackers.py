@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from cockpit.contract import atomic
 from cockpit.contract.layout import AttemptLayout
 
-CLOSE_S = 40.0  # the closer gives up by itself a good deal sooner
+CLOSE_S = 180.0  # the closer gives up by itself a good deal sooner
 MODULE = "trainers.report.tracker"
 
 
