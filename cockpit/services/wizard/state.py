@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from cockpit.contract import atomic
 from cockpit.contract.layout import WorkspaceLayout
