@@ -15,6 +15,7 @@ from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import WorkspaceLayout
 from cockpit.core.methodlog import Entry
 from cockpit.data import rows as meaning
+from cockpit.data.reading.files import Rows
 from cockpit.data.rows import Row
 from cockpit.services.dataset import datasets
 from cockpit.services.dataset import slices as slicing
@@ -63,10 +64,10 @@ def init(
     load_verifier_clearly(verifier)
     made = Made(root, model, verifier, str(train.resolve()), "", "", {})
     apart = slicing.make(train, held_out, mini_eval, seed=seed)
-    slices = apart.rows
     made.says += apart.says
-    _check_items(slices["held_out"], verifier, made, held_out or train)
+    _check_items(apart.items["held_out"], verifier, made, held_out or train)
     root.mkdir(parents=True, exist_ok=True)
+    slices = {**apart.items, "train": apart.train}
     paths = _write_slices(layout, slices, train, held_out, mini_eval)
     made.train, made.mini_eval, made.held_out = (str(paths[k]) for k in ("train", "mini_eval", "held_out"))
     made.counts = {key: len(rows) for key, rows in slices.items()}
@@ -130,7 +131,7 @@ def _check_items(items: list[Row], verifier: str, made: Made, file: Path) -> Non
 
 def _write_slices(
     layout: WorkspaceLayout,
-    slices: Mapping[str, list[Row]],
+    slices: Mapping[str, list[Row] | Rows],
     train: Path,
     held_out: Path | None,
     mini_eval: Path | None,
