@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 from cockpit.services.system.paths import cache_dir
 from tests.bench.overlap import row
 
-ITEMS = 200
+ROWS = [100_000, 1_000_000]
 _TRAINER = {
     "max_steps": 1,
     "max_length": 512,
@@ -166,7 +166,7 @@ def _cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def report(sizes: Sequence[int], processes: int | None) -> str:
+def main(sizes: Sequence[int], processes: int | None = None) -> str:
     """The table in Markdown; each size's line is told to stderr as it comes."""
     head = "| rows | MB | plain TRL | the cockpit | ratio | plain TRL, memory | the cockpit, memory | ratio |"
     lines = [head, "|---|---|---|---|---|---|---|---|"]
@@ -198,13 +198,9 @@ def report(sizes: Sequence[int], processes: int | None) -> str:
     return "\n".join(lines)
 
 
-def main(sizes: Sequence[int] = (100_000, 1_000_000), processes: int | None = None) -> str:
-    return report(sizes, processes)
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m tests.bench.large", description=__doc__)
-    parser.add_argument("--rows", nargs="+", type=int, default=[100_000, 1_000_000], help="how many")
+    parser.add_argument("--rows", nargs="+", type=int, default=ROWS, help="how many")
     parser.add_argument("--processes", type=int, help="dataset_num_proc for both")
     options = parser.parse_args()
     print(main(options.rows, options.processes))
