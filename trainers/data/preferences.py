@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from cockpit.contract import CockpitError, Recipe
+from cockpit.contract import CockpitError
 from cockpit.data.examples import Example
 from cockpit.data.messages import spoken
 from cockpit.data.rows import Prompt, Row
@@ -59,7 +59,8 @@ def pairs_of(rows: Iterable[Row], attempt: Attempt) -> Iterator[Pair]:
     Raises CockpitError where there is none.
     """
     count, policies, made = Count(), Counter[str | None](), 0
-    for made, pair in enumerate(each_pair(rows, attempt.recipe, count, policies), 1):  # noqa: B007
+    examples = each_example(rows, attempt.recipe)
+    for made, pair in enumerate(each_pair(examples, count, policies), 1):  # noqa: B007
         yield pair
     flag_stale(policies, attempt)
     if not made:
@@ -67,12 +68,10 @@ def pairs_of(rows: Iterable[Row], attempt: Attempt) -> Iterator[Pair]:
     attempt.notice(count.sentence(made, "pairs"))
 
 
-def each_pair(
-    rows: Iterable[Row], recipe: Recipe, count: Count, policies: Counter[str | None]
-) -> Iterator[Pair]:
-    """The same without a word; `count` and `policies` learn what became of the rows, and whose samples they are."""
+def each_pair(examples: Iterable[Example], count: Count, policies: Counter[str | None]) -> Iterator[Pair]:
+    """The pairs of these examples, without a word; `count` and `policies` learn what became of the rows, and whose samples they are."""
     grouped: dict[str, _Group] = defaultdict(_Group)
-    for example in each_example(rows, recipe):
+    for example in examples:
         count.rows += 1
         policies[example.policy] += 1
         if example.said is None or example.prompt is None:

@@ -17,7 +17,7 @@ from cockpit.data.reading.files import load_rows
 from cockpit.data.rows import Row
 from trainers.attempt.attempt import Attempt
 from trainers.attempt.signals import StopFlag, Stopped
-from trainers.data.examples import Count, read_examples
+from trainers.data.examples import Count, each_example, read_examples
 from trainers.data.overlap import training_file
 from trainers.data.preferences import Pair, each_pair, held_groups, pairs_of, place_of
 from trainers.data.prompts import answer_ids, prompt_text
@@ -52,7 +52,7 @@ def slices(attempt: Attempt) -> Slices:
         return Slices(files[0], files[1])
 
     def pairs() -> Iterator[Pair]:
-        return each_pair(training_file(recipe), recipe, Count(), Counter())
+        return each_pair(each_example(training_file(recipe), recipe), Count(), Counter())
 
     groups = held_groups(pairs())
     held = sorted((pair for pair in pairs() if place_of(pair) in groups), key=place_of)
