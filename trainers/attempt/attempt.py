@@ -34,9 +34,9 @@ class Nobody:
 
 @dataclass
 class Attempt:
-    """What a trainer is given. `facts` collects values for train_summary.json (tokens, trackers, …), `gauges` numbers
-    that go into every row of metrics.jsonl beside what TRL logs. `said`: every notice, with its level and what it is
-    about. `closing`: what is to be done when training is over, however it ended.
+    """What a trainer is given. `facts` collects values for train_summary.json (tokens, trackers, …), `extra_metrics`
+    numbers that go into every row of metrics.jsonl beside what TRL logs. `said`: every notice, with its level and what
+    it is about. `closing`: what is to be done when training is over, however it ended.
     """
 
     layout: AttemptLayout
@@ -48,7 +48,7 @@ class Attempt:
     orchestrator: Nobody = field(default_factory=Nobody)
     began: float = field(default_factory=time.monotonic)
     facts: dict[str, Any] = field(default_factory=dict)
-    gauges: dict[str, float] = field(default_factory=dict)
+    extra_metrics: dict[str, float] = field(default_factory=dict)
     said: list[tuple[str, str, Any]] = field(default_factory=list)
     closing: ExitStack = field(default_factory=ExitStack)
 

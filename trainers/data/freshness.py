@@ -62,10 +62,10 @@ def flag_stale(policies: Mapping[str | None, int], attempt: Attempt) -> None:
     current = starting_ids(attempt.recipe)
     old = {policy: n for policy, n in policies.items() if policy and behind(policy, current) != 0}
     stale, samples = sum(old.values()), sum(policies.values())
-    attempt.gauges["samples/stale_share"] = round(stale / max(1, samples), 4)
+    attempt.extra_metrics["samples/stale_share"] = round(stale / max(1, samples), 4)
     ages = [age for policy in old if (age := behind(policy, current)) is not None]
     if ages:
-        attempt.gauges["samples/age"] = float(max(ages))
+        attempt.extra_metrics["samples/age"] = float(max(ages))
     if old:
         whose = ", ".join(sorted(old)[:3])
         attempt.notice(

@@ -69,7 +69,10 @@ def pairs_of(rows: Iterable[Row], attempt: Attempt) -> Iterator[Pair]:
 
 
 def each_pair(examples: Iterable[Example], count: Count, policies: Counter[str | None]) -> Iterator[Pair]:
-    """The pairs of these examples, without a word; `count` and `policies` learn what became of the rows, and whose samples they are."""
+    """The pairs of these examples, without a word.
+
+    `count` and `policies` learn what became of the rows, and whose samples they are.
+    """
     grouped: dict[str, _Group] = defaultdict(_Group)
     for example in examples:
         count.rows += 1

@@ -37,11 +37,11 @@ Make = Callable[[Rows], tuple[Iterable[Row], dict[str, Any]]]
 
 @dataclass
 class _Told:
-    """What goes with the rows: settings that TRL needs for them, notices and gauges."""
+    """What goes with the rows: settings that TRL needs for them, notices and metrics."""
 
     settings: dict[str, Any] = field(default_factory=dict)
     notices: list[list[Any]] = field(default_factory=list)
-    gauges: dict[str, float] = field(default_factory=dict)
+    extra_metrics: dict[str, float] = field(default_factory=dict)
 
 
 def prepared(attempt: Attempt, tokenizer: Any, make: Make) -> tuple[Any, dict[str, Any]]:
@@ -72,10 +72,10 @@ def _in_reach(attempt: Attempt, tokenizer: Any, make: Make) -> tuple[str, _Told]
     where, parts = cache.root(attempt.layout.root), _parts(attempt, tokenizer)
 
     def build() -> _Told:
-        said, gauges = len(attempt.said), dict(attempt.gauges)
+        said, before = len(attempt.said), dict(attempt.extra_metrics)
         rows, settings = make(training_rows(attempt.recipe))
         table.as_dataset(rows, folder, wrote=_Progress(attempt))
-        fresh = {name: value for name, value in attempt.gauges.items() if gauges.get(name) != value}
+        fresh = {name: value for name, value in attempt.extra_metrics.items() if before.get(name) != value}
         return _Told(settings, [list(notice) for notice in attempt.said[said:]], fresh)
 
     def save(told: _Told, kept: Path) -> None:
@@ -95,7 +95,7 @@ def _in_reach(attempt: Attempt, tokenizer: Any, make: Make) -> tuple[str, _Told]
 def _say_again(attempt: Attempt, told: _Told) -> None:
     for text, level, about in told.notices:
         attempt.notice(text, level, about)
-    attempt.gauges.update(told.gauges)
+    attempt.extra_metrics.update(told.extra_metrics)
 
 
 def _link(there: Path, here: Path) -> None:
