@@ -450,7 +450,9 @@ def test_files_of_public_shapes_end_in_their_technique_and_a_recipe(
 
 
 @pytest.mark.ui
-async def test_a_recipe_changed_by_keys_after_steps_back_is_drafted_anew(given: tuple[Path, str, str]) -> None:
+async def test_a_recipe_changed_by_keys_after_steps_back_is_drafted_anew(
+    given: tuple[Path, str, str],
+) -> None:
     to(Wizard(given[0]), "fit", given)
     async with screen(given[0], size=(160, 45)) as pilot:
         for _ in ("hypothesis", "recipe"):
