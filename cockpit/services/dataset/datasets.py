@@ -14,7 +14,6 @@ from cockpit.contract.errors import CockpitError
 from cockpit.data import needs
 from cockpit.data.keys import Asked, row_keys
 from cockpit.data.reading.files import Rows
-from cockpit.data.rows import Row
 
 _CHUNK = 1 << 20
 
