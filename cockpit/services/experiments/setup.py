@@ -14,6 +14,7 @@ from typing import Any
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import WorkspaceLayout
 from cockpit.core.methodlog import Entry
+from cockpit.data.reading.files import Rows
 from cockpit.data.rows import Row, answer_text
 from cockpit.services.dataset import datasets, slices
 from cockpit.services.workspace import config, methodlog_writer
@@ -62,11 +63,12 @@ def init(
     made = Made(root, model, verifier, str(train.resolve()), "", "", {})
     apart = slices.make(train, held_out, mini_eval, seed=seed)
     made.messages += apart.messages
-    _check_items(apart.rows["held_out"], verifier, made, held_out or train)
+    _check_items(apart.items["held_out"], verifier, made, held_out or train)
     root.mkdir(parents=True, exist_ok=True)
-    paths = _write_slices(layout, apart.rows, train, held_out, mini_eval)
+    parts = {**apart.items, "train": apart.train}
+    paths = _write_slices(layout, parts, train, held_out, mini_eval)
     made.train, made.mini_eval, made.held_out = (str(paths[k]) for k in ("train", "mini_eval", "held_out"))
-    made.counts = {key: len(rows) for key, rows in apart.rows.items()}
+    made.counts = {key: len(rows) for key, rows in parts.items()}
     config.write(
         layout.config,
         {
@@ -127,7 +129,7 @@ def _check_items(items: list[Row], verifier: str, made: Made, file: Path) -> Non
 
 def _write_slices(
     layout: WorkspaceLayout,
-    slices: Mapping[str, list[Row]],
+    slices: Mapping[str, list[Row] | Rows],
     train: Path,
     held_out: Path | None,
     mini_eval: Path | None,
