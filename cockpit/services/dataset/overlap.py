@@ -11,8 +11,9 @@ from itertools import islice
 from typing import Any, cast
 
 from cockpit.contract.errors import CockpitError
-from cockpit.core.overlap.scan import BATCH, Scan, Text
+from cockpit.core.overlap.scan import BATCH, Asked, Scan, Text
 from cockpit.core.overlap.summary import Overlap
+from cockpit.core.overlap.text import numbers_in
 from cockpit.data import rows as meaning
 from cockpit.data.messages import messages_in
 from cockpit.services.dataset import sources
@@ -32,7 +33,7 @@ def compare(
 ) -> Overlap:
     """Compare two data files. `progress` gets the number of rows so far. Raises CockpitError naming file and line."""
     items = [
-        (line, asked)
+        Asked(line, asked, _said(row, held_out_columns), _gold(row, held_out_columns))
         for line, row in _rows(held_out, None)
         if (asked := _asked(row, held_out_columns) or _plain(row, held_out_columns))
     ]
@@ -47,10 +48,10 @@ def compare(
         scan.feed(batch)
         if progress is not None and time.monotonic() - told > 0.5:
             told = time.monotonic()
-            progress(scan.counts.rows)
-    if not scan.counts.rows:
+            progress(scan.rows)
+    if not scan.rows:
         raise CockpitError("the training set is empty", "Name a file with rows.", file=train)
-    return Overlap(len(items), scan.counts.rows, scan.tally(), tuple(scan.matches()))
+    return Overlap(len(items), scan.rows, scan.tally(), tuple(scan.matches()))
 
 
 def asked_of(name: str, columns: Mapping[str, str] | None, *, limit: int) -> list[tuple[int, str]]:
@@ -84,6 +85,14 @@ def _asked(row: Mapping[str, Any], columns: Mapping[str, str] | None) -> list[st
     if not chat:  # pairs that hold whole conversations
         chat = messages_in(meaning.value(row, "chosen", columns)) or []
     return [turn["content"] for turn in chat if turn["role"] == "user" and turn["content"]]
+
+
+def _gold(row: Mapping[str, Any], columns: Mapping[str, str] | None) -> str:
+    """The short answer where it is one number, by its value."""
+    gold = meaning.gold_of(row, columns) or ""
+    _, _, last = gold.rpartition("####")
+    numbers = numbers_in(last) if len(last) <= 40 else ()
+    return next(iter(numbers)) if len(numbers) == 1 else ""
 
 
 def _plain(row: Mapping[str, Any], columns: Mapping[str, str] | None) -> list[str]:

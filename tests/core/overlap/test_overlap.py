@@ -12,7 +12,7 @@ import pytest
 
 from cockpit.cli import main
 from cockpit.contract.errors import CockpitError
-from cockpit.core.overlap.scan import KEPT_CHARS, Scan, excerpt
+from cockpit.core.overlap.scan import KEPT_CHARS, Asked, Scan, excerpt
 from cockpit.core.overlap.summary import Overlap
 from cockpit.core.rules.tree_rules.leaks import of_overlap as findings
 from cockpit.services.dataset.overlap import compare, text_of
@@ -190,7 +190,7 @@ def test_batches_do_not_matter(tmp_path: Path) -> None:
     ]
     seen = []
     for size in (1, 7, 100):
-        scan = Scan([(k, [q]) for k, q in enumerate(QUESTIONS, 1)])
+        scan = Scan([Asked(k, [q]) for k, q in enumerate(QUESTIONS, 1)])
         for start in range(0, len(rows), size):
             scan.feed(rows[start : start + size])
         seen.append((scan.tally().ngrams, [m.as_dict() for m in scan.matches()]))
