@@ -37,7 +37,7 @@ Part = Literal["question", "answer"]
 SHORTEST = 8  # words; shorter items are only compared whole
 SHORTEST_ANSWER = 12  # words; a shorter reference answer may stand anywhere
 WHOLE, NEAR, RENAMED = 0.95, 0.8, 0.62
-TEMPLATE = 0.75  # of the skeleton, in runs of three signs
+TEMPLATE = 0.65  # of the skeleton, in runs of three signs
 REVERSED = 0.85  # of the words, where one number is asked for and the answer is given
 RUN = 3  # words in a row that count as shared
 TELLING = 10.0  # what two texts must share to be twins, in pairs of words that no other item has …
@@ -139,21 +139,26 @@ class Weights:
         enough = TELLING_TWIN if share >= TWIN else TELLING
         return share if both >= enough * self.rare else 0.0
 
-    def held(self, item: Sequence[int], covered: Sequence[bool], without: Sequence[bool] = ()) -> float:
+    def held(
+        self, item: Sequence[int], covered: Sequence[bool], *, without: Sequence[bool] = (), few: float = TELLING_TWIN
+    ) -> float:
         """The weighted share of the item's pairs that are covered; 0 where that is too little to tell.
 
-        `without`: the words that are a common phrase and count for nothing.
+        `without`: the words that are a common phrase and count for nothing. `few`: what suffices where all is covered.
         """
         every = both = 0.0
+        shared = dict[Pair, float]()
         for place, pair in enumerate(pairwise(item)):
             if without and without[place] and without[place + 1]:
                 continue
             weight = self.of(pair)
             every += weight
-            both += weight * (covered[place] and covered[place + 1])
+            if covered[place] and covered[place + 1]:
+                both += weight
+                shared[pair] = weight  # said twice, it tells no more
         share = both / every if every else 0.0
-        enough = TELLING_TWIN if share >= TWIN else TELLING
-        return share if both >= enough * self.rare else 0.0
+        enough = few if share >= TWIN else TELLING
+        return share if sum(shared.values()) >= enough * self.rare else 0.0
 
 
 @dataclass(slots=True)
@@ -209,7 +214,7 @@ class Judge:
         if len(item.ids) < (SHORTEST if item.part == "question" else SHORTEST_ANSWER):
             return None, 0.0, False
         covered = coverage(item.ids, ids)
-        held = self.plain.held(item.ids, covered, phrase)
+        held = self.plain.held(item.ids, covered, without=phrase)
         if longest >= WHOLE * len(item.ids) and (item.part == "question" or held):
             return "contained", 0.95, False
         missing = _missing(item, covered, text)
@@ -222,7 +227,7 @@ class Judge:
             return "near", 0.9 * alike, False
         if held >= REVERSED and missing.total() == 1 and _states(text, item):
             return "near", 0.9 * held, True
-        bones = self.bare.held(item.skeleton, coverage(item.skeleton, _distinct(skeleton, ids)))
+        bones = self.bare.held(item.skeleton, coverage(item.skeleton, _distinct(skeleton, ids)), few=TELLING)
         jaccard = max(self.bare.alike(item.skeleton, skeleton), alike)
         if bones >= TEMPLATE or held >= NEAR or jaccard >= RENAMED:
             return "renamed", 0.7 * max(bones, held, jaccard), False
