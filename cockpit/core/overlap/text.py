@@ -12,7 +12,7 @@ import re
 import string
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 
 UNKNOWN, NUMBER, NAME, PRONOUN = 0, 1, 2, 3
@@ -107,6 +107,16 @@ def words(text: str) -> list[str]:
 def without_labels(text: str) -> str:
     """Return a multiple-choice question without the letters before its options, so that shuffled ones are the same."""
     return _LABEL.sub(" ", text)
+
+
+def foreign(texts: Iterable[str], share: float = 0.02) -> bool:
+    """Whether more than this share of the texts is mostly written in another script than the Latin one."""
+    every = others = 0
+    for text in texts:
+        letters = [char for char in text[:400] if char.isalpha()]
+        every += 1
+        others += sum(not char.isascii() and ord(char) > 0x24F for char in letters) * 3 > len(letters)
+    return others > share * every
 
 
 def number_of(word: str) -> str | None:

@@ -18,6 +18,7 @@ from cockpit.data import rows as meaning
 from cockpit.data.messages import messages_in
 from cockpit.services.dataset import sources
 
+SHORT = 60  # characters: "Write a function." says nothing without the function
 Progress = Callable[[int], None]
 _SAID = ("completion", "answer", "chosen", "rejected", "text")
 
@@ -54,14 +55,17 @@ def compare(
     return Overlap(len(items), scan.rows, scan.tally(), tuple(scan.matches()))
 
 
-def asked_of(name: str, columns: Mapping[str, str] | None, *, limit: int) -> list[tuple[int, str]]:
-    """Line and question of the first `limit` rows that ask something. Raises CockpitError naming file and line."""
-    found = (
-        (line, "\n".join(asked))
-        for line, row in _rows(name, None)
-        if (asked := _asked(row, columns) or _plain(row, columns))
-    )
-    return list(islice(found, limit))
+def asked_of(name: str, columns: Mapping[str, str] | None) -> Iterator[tuple[int, str]]:
+    """Line and question of each row that asks something; of a short one with what is said to it.
+
+    Raises CockpitError naming file and line.
+    """
+    for line, row in _rows(name, None):
+        asked = "\n".join(_asked(row, columns) or _plain(row, columns))
+        if len(asked) < SHORT and (said := _said(row, columns)) and len(said) > SHORT:
+            asked = f"{asked}\n{said}"
+        if asked:
+            yield line, asked
 
 
 def _rows(name: str, limit: int | None) -> Iterator[tuple[int, dict[str, Any]]]:
