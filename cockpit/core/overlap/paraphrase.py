@@ -17,7 +17,8 @@ from cockpit.core.overlap.code import is_code, values
 
 NEAR = 0.88  # cosine that suffices …
 MARGIN = 0.1  # … where it is nearer than the nearest other item by this
-CLOSE, CLEAR = 0.8, 0.12  # less, where nothing else comes near it
+CLOSE, CLEAR = 0.8, 0.12  # less, where it gives no values and nothing else comes near it …
+ALONE, FAR = 0.7, 0.25  # … still less, where all else is far
 KEPT, KEPT_MARGIN = 0.68, 0.08  # less, where the values are the same
 SAME_VALUES = 0.75  # the weighted share of the item's values that the training text has
 FEWEST_VALUES = 2  # different values that an item must give for them to tell
@@ -127,7 +128,8 @@ def is_twin(
         return cosine >= KEPT and margin >= KEPT_MARGIN
     if cosine >= NEAR and margin >= MARGIN:
         return True
-    return share is None and cosine >= CLOSE and cosine - max(rival, crowd) >= CLEAR
+    clear = cosine - max(rival, crowd)
+    return share is None and ((cosine >= CLOSE and clear >= CLEAR) or (cosine >= ALONE and clear >= FAR))
 
 
 def twins(
