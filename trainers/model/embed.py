@@ -97,7 +97,9 @@ def _apart(items: Any, train: Any, request: dict[str, Any]) -> tuple[Any, Any]:
 
     every = torch.cat([items, train])
     texts = [looks[0] for looks in (*request["held_out"], *request["train"][: len(train)])]
-    latin = torch.tensor([sum(char > "\u024f" for char in text[:400]) * 5 < len(text[:400]) for text in texts])
+    latin = torch.tensor(
+        [sum(char > "\u024f" for char in text[:400]) * 5 < len(text[:400]) for text in texts]
+    )
     means = every.mean(dim=0).expand_as(every).clone()
     for mine in (latin, ~latin):
         if int(mine.sum()) >= FEWEST:

@@ -19,7 +19,8 @@ _DEFINES = re.compile(
     r"|^#include\b|^\s*import \w+|^\s*from \w+ import "
 )
 _COMMENT = re.compile(
-    r'"""(.*?)"""|\'\'\'(.*?)\'\'\'|/\*+(.*?)\*/|(?<!:)//+([^\n]*)|(?:^|(?<=\s))#+([^\n]*)|(?m:^\s*--([^\n]*))', re.S
+    r'"""(.*?)"""|\'\'\'(.*?)\'\'\'|/\*+(.*?)\*/|(?<!:)//+([^\n]*)|(?:^|(?<=\s))#+([^\n]*)|(?m:^\s*--([^\n]*))',
+    re.S,
 )
 _EXAMPLE = re.compile(
     r"(?m)^\W*(?:>>>|\.\.\.|assert\b|@(?:param|returns?|example)|examples?:|for example:?).*$", re.I

@@ -182,9 +182,7 @@ class MinHash:
         left = np.searchsorted(self._keys, keys, "left")
         found = np.searchsorted(self._keys, keys, "right") - left
         texts = np.repeat(np.repeat(likely, BANDS), found)
-        both, bands = np.unique(
-            texts * self._texts + self._owner[expanded(left, found)], return_counts=True
-        )
+        both, bands = np.unique(texts * self._texts + self._owner[expanded(left, found)], return_counts=True)
         return both // self._texts, both % self._texts, bands
 
 

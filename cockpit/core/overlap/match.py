@@ -91,7 +91,11 @@ class Match:
     def says(self) -> str:
         """What the training text does, in a few words."""
         if self.held_out_part == "answer":
-            return "holds the worked answer" if self.kind in BLOCKING else "shares a run of words with the answer"
+            return (
+                "holds the worked answer"
+                if self.kind in BLOCKING
+                else "shares a run of words with the answer"
+            )
         return SAYS[self.kind] + (", and states its answer" if self.answered else "")
 
     def as_dict(self) -> dict[str, object]:
@@ -140,7 +144,12 @@ class Weights:
         return share if both >= enough * self.rare else 0.0
 
     def held(
-        self, item: Sequence[int], covered: Sequence[bool], *, without: Sequence[bool] = (), few: float = TELLING_TWIN
+        self,
+        item: Sequence[int],
+        covered: Sequence[bool],
+        *,
+        without: Sequence[bool] = (),
+        few: float = TELLING_TWIN,
     ) -> float:
         """The weighted share of the item's pairs that are covered; 0 where that is too little to tell.
 
@@ -179,7 +188,9 @@ class Judge:
         ids = _distinct([code & 0xFFFFFFFF for code in codes], spelling)
         block = SequenceMatcher(None, item.ids, ids, autojunk=False).find_longest_match()
         phrase = _phrase(item, met)
-        kind, damning, answered = self._kind(item, text, ids, [code >> 32 for code in codes], block.size, phrase)
+        kind, damning, answered = self._kind(
+            item, text, ids, [code >> 32 for code in codes], block.size, phrase
+        )
         if kind is None:
             if block.size < SHORTEST:
                 return None
@@ -217,16 +228,14 @@ class Judge:
         held = self.plain.held(item.ids, covered, without=phrase)
         if longest >= WHOLE * len(item.ids) and (item.part == "question" or held):
             return "contained", 0.95, False
-        missing = _missing(item, covered, text)
-        if held >= NEAR and not missing:
-            return "near", 0.9 * held, False
+        alike = self.plain.alike(item.ids, ids) if item.part == "question" else 0.0
+        if max(held, alike) >= NEAR:
+            missing = _missing(item, covered, text).total()
+            answered = held >= REVERSED and missing == 1 and _states(text, item)
+            if not missing or answered:
+                return "near", 0.9 * max(held, alike), answered
         if item.part == "answer":
             return None, 0.0, False
-        alike = self.plain.alike(item.ids, ids)
-        if alike >= NEAR and not missing:
-            return "near", 0.9 * alike, False
-        if held >= REVERSED and missing.total() == 1 and _states(text, item):
-            return "near", 0.9 * held, True
         bones = self.bare.held(item.skeleton, coverage(item.skeleton, _distinct(skeleton, ids)), few=TELLING)
         jaccard = max(self.bare.alike(item.skeleton, skeleton), alike)
         if bones >= TEMPLATE or held >= NEAR or jaccard >= RENAMED:

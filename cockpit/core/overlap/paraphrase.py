@@ -1,9 +1,9 @@
 """Held-out items that training texts say in other words: judged by meaning (sentence embeddings) and by their values.
 
 A twin must be near by itself and nearer than its rivals are: items of one task are all alike. Rivals of a pair are the
-item that comes nearest to this one, and the other item that comes nearest to the training text; other training texts are
-none, as an item may stand there in many wordings. Where the values that both give agree (numbers, examples of a
-program), the meaning need not be as near.
+held-out item nearest to this one, and the other item nearest to the training text. Other training texts are none, as an
+item may stand there in many wordings. Where the values that both give agree (numbers, examples of a program), the
+meaning need not be as near.
 """
 
 from __future__ import annotations
@@ -112,7 +112,12 @@ class Values:
 
 
 def is_twin(
-    cosine: float, rival: float, share: tuple[float, int] | None = None, *, code: bool = False, crowd: float = -1.0
+    cosine: float,
+    rival: float,
+    share: tuple[float, int] | None = None,
+    *,
+    code: bool = False,
+    crowd: float = -1.0,
 ) -> bool:
     """Whether a training text is the item in other words, and not only of its kind.
 

@@ -19,7 +19,7 @@ from cockpit.core.overlap.text import Spellings, plain, spelled, without_labels
 from cockpit.data.rows import normalise_text
 
 BATCH = 2_000  # rows
-KEPT = 6  # training texts kept for an item and a way of being found
+KEPT = 4  # training texts kept for an item and a way of being found
 COMMON_ITEMS = 3  # an n-gram of so many items is a phrase: no text is kept for it
 KEPT_CHARS = 3_000
 PARTS = ("prompt", "answer")
@@ -78,9 +78,7 @@ class Scan:
 
     def __init__(self, items: Sequence[Asked]) -> None:
         asked = [without_labels("\n".join(item.turns)) for item in items]
-        answers = [
-            (item, words) for item in items if len(words := spelled(item.answer)) >= SHORTEST_ANSWER
-        ]
+        answers = [(item, words) for item in items if len(words := spelled(item.answer)) >= SHORTEST_ANSWER]
         questions = [spelled(text) for text in asked]
         self.spellings = Spellings([*questions, *(words for _, words in answers)])
         self.items = [
@@ -191,9 +189,7 @@ class Scan:
         lines = np.array([row.line for row in rows], np.int64)[texts // 2]
         floor = self._floor[way][items]
         better = (scores > floor[:, 0]) | ((scores == floor[:, 0]) & (-lines > floor[:, 1]))
-        texts, items, scores, where, lines = (
-            part[better] for part in (texts, items, scores, where, lines)
-        )
+        texts, items, scores, where, lines = (part[better] for part in (texts, items, scores, where, lines))
         order = np.lexsort((lines, -scores, items))
         rank = np.arange(len(order)) - np.searchsorted(items[order], items[order], "left")
         for k in order[rank < KEPT].tolist():
@@ -246,9 +242,12 @@ class Scan:
         judge = Judge(self.spellings, self.plain, self.bare, self._common())
         best: dict[tuple[int, int], Match] = {}
         for (number, _), heap in self._kept.items():
-            for _, line, part, text in heap:
-                found = judge.judge(number, self.items[number], text, (-line, part))
-                key = (self.items[number].line, -line)
+            item = self.items[number]
+            for score, line, part, text in heap:
+                if item.part == "answer" and score < len(item.ids) / 4:
+                    continue  # of an answer a phrase alone is nothing to show
+                found = judge.judge(number, item, text, (-line, part))
+                key = (item.line, -line)
                 if found is not None and (key not in best or found.damning > best[key].damning):
                     best[key] = found
         return sorted(best.values(), key=lambda m: (-m.damning, -m.run, m.held_out_line, m.train_line))

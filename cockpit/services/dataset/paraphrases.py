@@ -31,7 +31,9 @@ ROWS, ITEMS, CHARS = 20_000, 2_000, 1_000
 WINDOWS = 8  # of a long text
 SECONDS = 300.0
 _LOADING_S = 120.0  # beside the reading itself
-_NONE = f"no sentence-embedding model is here (cockpit env add {ENVIRONMENT} brings one, {FOLDER} names a folder)"
+_NONE = (
+    f"no sentence-embedding model is here (cockpit env add {ENVIRONMENT} brings one, {FOLDER} names a folder)"
+)
 
 
 def model_folder(*, other_scripts: bool = False) -> Path | None:
@@ -101,7 +103,9 @@ def _is_no_model(folder: Path) -> str | None:
         return f"{folder} holds no model: it has no config.json"
     if not any(folder.glob("*.safetensors")):
         return f"{folder} holds no model: it has no weights (*.safetensors)"
-    if not any((folder / name).is_file() for name in ("tokenizer.json", "vocab.txt", "tokenizer_config.json")):
+    if not any(
+        (folder / name).is_file() for name in ("tokenizer.json", "vocab.txt", "tokenizer_config.json")
+    ):
         return f"{folder} holds no model that reads text: it has no tokenizer"
     try:
         config: object = json.loads((folder / "config.json").read_bytes())

@@ -27,6 +27,7 @@ from cockpit.contract.layout import WorkspaceLayout
 from cockpit.services.system import lockfiles
 from cockpit.services.system.environment_specs import KNOWN as KNOWN
 from cockpit.services.system.environment_specs import Spec as Spec
+from cockpit.services.system.paths import cache_dir
 
 Say = Callable[[str], None]
 RECORD = "env.json"
@@ -52,8 +53,7 @@ class Environment:
 def folder_of(root: Path | None, name: str = "") -> Path:
     """Where a workspace's environments are; where `name` is one that all workspaces share, the user's cache."""
     if root is None or (name in KNOWN and KNOWN[name].everywhere):
-        cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-        return Path(cache).expanduser() / "finetune-cockpit" / "envs"
+        return cache_dir() / "envs"
     return WorkspaceLayout(root).cache / "envs"
 
 
