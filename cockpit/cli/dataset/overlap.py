@@ -117,8 +117,6 @@ def _progress(began: float) -> Callable[[int], None]:
 
 def as_text(found: Overlap, train: str, held_out: str, most: int, seconds: float) -> str:
     """The counts, then the pairs side by side, most damning first."""
-    from cockpit.core.overlap.match import SAYS
-
     shown = found.as_dict(most)
     n = found.tally.ngrams
     lines = [
@@ -135,7 +133,7 @@ def as_text(found: Overlap, train: str, held_out: str, most: int, seconds: float
         common = ", a common phrase" if match.common else ""
         lines += [
             "",
-            f"training line {match.train_line:,} ({match.part}) {SAYS[match.kind]} as held-out line "
+            f"training line {match.train_line:,} ({match.part}) {match.says} as held-out line "
             f"{match.held_out_line:,}{common}",
             f"  training  {_one_line(match.train_text)}",
             f"  held-out  {_one_line(match.held_out_text)}",
