@@ -6,6 +6,7 @@ Stands alone: it is run by path, without the cockpit on its path.
 import ast
 import contextlib
 import ctypes
+import itertools
 import json
 import os
 import resource
@@ -82,17 +83,16 @@ def guarded(program: str, tests_from: int, name: str) -> ast.Module:
 
 def same(value: Any, depth: int = 0) -> Any:
     """The value as it is. Raises AssertionError for one that equals even what nobody has: it would pass any test."""
-    if isinstance(value, dict):
-        same(list(cast("dict[Any, Any]", value).values()), depth)
-    elif isinstance(value, (list, tuple, set, frozenset)) and depth < 4:
-        held: Any = value
-        for item in list(held)[:1000]:
+    kind = cast("type[Any]", type(value))
+    if issubclass(kind, (list, tuple, set, frozenset, dict)) and depth < 4:
+        held: Any = value.values() if issubclass(kind, dict) else value
+        for item in itertools.islice(held, 1000):
             same(item, depth + 1)
-    elif type(value).__module__ == "__main__":
+    elif kind.__module__ == "__main__":
         unknown = object()
         if (value == unknown) is True or (value != unknown) is False:
             raise AssertionError("its result equals everything")
-    return cast(Any, value)
+    return value
 
 
 def _where(error: BaseException, program: str) -> str:
