@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     from cockpit.core.rules.tree_rules.leaks import of_overlap, of_paraphrases
     from cockpit.services.dataset import overlap, paraphrases
 
-    columns = _columns(options.column)
+    columns = named_columns(options.column)
     began = time.monotonic()
     found = overlap.compare(
         options.train,
@@ -95,7 +95,8 @@ def _cache() -> Path | None:
         return None
 
 
-def _columns(given: list[str]) -> dict[str, str]:
+def named_columns(given: list[str]) -> dict[str, str]:
+    """Read `THEIRS=OURS` pairs. Raises CockpitError for what is none."""
     from cockpit.contract.errors import CockpitError
 
     made: dict[str, str] = {}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from cockpit.cli import FAILED, OK
 from cockpit.cli.output import print_json, say
 from cockpit.contract.errors import CockpitError
+from cockpit.verifiers.catalogue import LISTED
 
 if TYPE_CHECKING:
     from cockpit.services.workspace.workspace import Workspace
@@ -17,9 +18,7 @@ if TYPE_CHECKING:
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--train", metavar="F", help="the training file (default: the experiment's)")
     parser.add_argument("--eval", metavar="F", help="the eval file (default: the workspace's held-out set)")
-    parser.add_argument(
-        "--verifier", metavar="SPEC", help="what scores: boxed, hashes, numeric, tagged:answer …"
-    )
+    parser.add_argument("--verifier", metavar="SPEC", help=f"what scores an answer: {LISTED}")
     parser.add_argument(
         "--model", metavar="DIR_OR_ID", help="whose tokenizer and chat template render both sides"
     )
