@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
 from pydantic import (
     BaseModel,
@@ -83,6 +83,8 @@ class DataSettings(_Section):
     """What each of the file's columns was read as, where it wasn't named so: `{"question": "prompt"}`."""
     system_prompt: str | None = None
     """Put before every prompt, in training and evaluation alike."""
+    chat_template_kwargs: dict[str, JsonValue] = Field(default_factory=dict)
+    """What the chat template is given beside the messages (`{"enable_thinking": false}`), wherever a prompt is rendered."""
 
 
 class RewardPart(_Section):
@@ -109,8 +111,6 @@ class GenerationSettings(_Section):
     top_p: float = Field(1.0, gt=0.0, le=1.0)
     batch_size: int = Field(16, ge=1)
     """Prompts a forward pass."""
-    enable_thinking: bool | None = None
-    """Passed to the chat template where it knows the switch."""
 
 
 class MidEvalSettings(_Section):
@@ -220,6 +220,19 @@ class Recipe(_Section):
     slurm: SlurmSettings = SlurmSettings()  # pyright: ignore[reportCallIssue]
     report_to: Literal["none", "wandb", "trackio", "mlflow"] = "none"
     """The tracker that the environment asked for; none is never invented."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _thinking_is_a_template_argument(cls, value: Any) -> Any:
+        """Take `generation.enable_thinking`, as recipes had it up to version 0.1, for what it is."""
+        generation = value.get("generation") if isinstance(value, Mapping) else None
+        if not isinstance(generation, Mapping) or "enable_thinking" not in generation:
+            return value
+        rest = dict(cast("Mapping[str, Any]", generation))
+        thinking, data = rest.pop("enable_thinking"), cast("dict[str, Any]", dict(value.get("data") or {}))
+        if thinking is not None:
+            data["chat_template_kwargs"] = {"enable_thinking": thinking, **(data.get("chat_template_kwargs") or {})}
+        return {**value, "generation": rest, "data": data}
 
     @model_validator(mode="after")
     def _train_like_training(self) -> Self:

@@ -64,8 +64,7 @@ def sft_rows(
     pairs = (
         _pair(tokenizer, list(example.chat), cut, attempt) | _tools(example, survey)
         for example in chats
-        for cut in _answers(example.chat)
-        if example.trainable is None or example.trainable[cut]
+        for cut in learnt_turns(example)
     )
     return pairs, {}
 
@@ -132,8 +131,13 @@ def _pair(tokenizer: Any, chat: list[Message], cut: int, attempt: Attempt) -> Ro
     return {"prompt": prompt, "completion": [chat[cut]]} | _switches(attempt)
 
 
-def _answers(chat: tuple[Message, ...]) -> list[int]:
-    return [index for index, turn in enumerate(chat) if turn["role"] == "assistant" and index > 0]
+def learnt_turns(example: Example) -> list[int]:
+    """Positions of the answers that are learnt where each becomes a row of its own."""
+    return [
+        index
+        for index, turn in enumerate(example.chat)
+        if turn["role"] == "assistant" and index > 0 and (example.trainable is None or example.trainable[index])
+    ]
 
 
 def _tools(example: Example, survey: Survey) -> Row:

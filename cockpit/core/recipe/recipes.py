@@ -196,7 +196,14 @@ def _set(raw: dict[str, Any], name: str, value: Any, technique: str) -> None:
         raise CockpitError(
             f"{name}={shown(value)}: this recipe has no {section} section (full weights)", "Drop it."
         )
-    raw[section][key] = value
+    key, dot, inner = key.partition(".")
+    if not dot:
+        raw[section][key] = value
+        return
+    held = raw[section].get(key) or {}
+    if not isinstance(held, Mapping):
+        raise CockpitError(f"{name}={shown(value)}: {section}.{key} holds no settings", "Drop it.")
+    raw[section][key] = {**cast("Mapping[str, Any]", held), inner: value}
 
 
 def reward_parts(value: Any) -> Any:
@@ -312,6 +319,10 @@ def choices(recipe: Recipe) -> list[Choice]:
         source = recipe.reasons.get(f"trainer.{name}", source)
         made.append(Choice(f"trainer.{name}", value, source, setting.allowed() if setting else "",
                            setting.says if setting else "", default.value if default else None))  # fmt: skip
+    given = recipe.data.chat_template_kwargs
+    made.append(Choice("data.chat_template_kwargs", given, "chosen" if given else "the template's own defaults",
+                       "a JSON object, or enable_thinking=false",
+                       "given to the chat template in training, rollouts, scoring and serving", {}))  # fmt: skip
     if recipe.peft is not None:
         rank = recipe.peft.r
         source = "source text: rank 32 is a fine default" if rank == settings.LORA_RANK else "chosen"

@@ -21,7 +21,7 @@ from cockpit.core.spotcheck.types import (
     Sides,
 )
 
-_THINK = re.compile(r"</?(?:think|thinking|reasoning)>", re.IGNORECASE)
+THINK = re.compile(r"</?(?:think|thinking|reasoning)>", re.IGNORECASE)
 _ROLE_HEADER = re.compile(
     r"<\|im_start\|>|<\|start_header_id\|>|<\|[a-z_]+\|>|<start_of_turn>|assistant|model|\[/INST\]|Assistant"
 )
@@ -32,13 +32,15 @@ def context_kind(context: Context, bos: str | None = None) -> Kind:
     """Name a difference between the two contexts by what is left of them."""
     left, right = context.train, context.eval
     both = left + right
-    if bos and both and not both.replace(bos, "").strip():
+    if bos and bos in both and not both.replace(bos, "").strip():
         return "bos"
     if context.ids_only:
         return "whitespace" if not both.strip() else "chat-template"
-    if _THINK.search(both):
+    if THINK.search(both):
         return "thinking"
-    if context.between or (
+    if not both.strip() and not context.between:
+        return "whitespace"
+    if context.between or context.opening or (
         not right and not context.eval and _ROLE_HEADER.search(left) and "\n" not in left.strip()
     ):
         return "generation-prompt"
@@ -57,10 +59,12 @@ _HEADLINES: dict[Kind, str] = {
     "system-prompt": "The template puts a system prompt on one side only",
     "chat-template": "Training and eval render the same conversation differently",
 }
+_OPENS_OTHERWISE = "Eval prompts open the answer in other words than those that it is trained after"
 _MENDS: dict[Kind, str] = {
     "bos": "Let the template or the tokenizer write the BOS token, not both, and the same way on both sides.",
-    "thinking": "Set generation.enable_thinking to what training renders, or train with the block in the prompt.",
-    "generation-prompt": "Use a chat template that honours add_generation_prompt.",
+    "thinking": "Set data.chat_template_kwargs (enable_thinking) to what training renders, or train with the block in the "
+    "prompt.",
+    "generation-prompt": "Use a chat template whose add_generation_prompt writes what stands before an answer.",
     "whitespace": "End the prompts of both sides alike, on a token boundary.",
     "system-prompt": "Set data.system_prompt, which goes before both sides' prompts.",
     "chat-template": "Use one tokenizer with one chat template for training, eval and serving.",
@@ -82,7 +86,7 @@ def _context_rule(kind: Kind) -> Rule:
             share=min(1.0, count / max(1, len(rendered.rows))),
             total=len(rendered.rows),
             of="training rows",
-            headline=_HEADLINES[kind],
+            headline=_OPENS_OTHERWISE if kind == "generation-prompt" and first.opening else _HEADLINES[kind],
             train=_side("training", first, first.train),
             eval=_side("the eval prompt of the same row", first, first.eval),
             fix=_MENDS[kind],
@@ -94,19 +98,21 @@ def _context_rule(kind: Kind) -> Rule:
 
 
 def served_otherwise(sides: Sides) -> Mismatch | None:
-    """The served model's template renders the eval prompt in another way than it was scored with."""
+    """The served model's template renders a prompt in another way than it is scored with."""
     served = sides.rendered.served if sides.rendered else None
     if served is None or (not served.train and not served.eval):
         return None
+    thinks = THINK.search(served.train + served.eval) is not None
+    what, known = ("conversation", "trained") if served.of_rows else ("prompt", "scored")
     return Mismatch(
-        kind="thinking" if _THINK.search(served.train + served.eval) else "chat-template",
+        kind="thinking" if thinks else "chat-template",
         share=1.0,
-        total=len(sides.items),
-        of="eval items",
-        headline="What is served renders the same prompt differently from what is scored",
+        total=len(sides.train if served.of_rows else sides.items),
+        of="training rows" if served.of_rows else "eval items",
+        headline=f"What is served renders the same {what} differently from what is {known}",
         train=Quote("as served", f"…{served.before}{served.train}", _tail_span(served.before, served.train)),
-        eval=Quote("as scored", f"…{served.before}{served.eval}", _tail_span(served.before, served.eval)),
-        fix="Serve the checkpoint with its own tokenizer and chat template, and with the same switches.",
+        eval=Quote(f"as {known}", f"…{served.before}{served.eval}", _tail_span(served.before, served.eval)),
+        fix="Serve the checkpoint with its own tokenizer and chat template, and with the same chat_template_kwargs.",
         action="setting",
     )
 
@@ -205,7 +211,7 @@ def eos(sides: Sides) -> Mismatch | None:
     rows = [row for row in rendered.rows if row.trained and not row.cut]
     endless = [row for row in rows if not row.ends]
     if not endless:
-        return None
+        return _stop_in_the_mask(sides, rendered)
     row = endless[0]
     target = row_of(sides, row.row)
     text = (target.text or target.raw or "") if target else ""
@@ -222,6 +228,89 @@ def eos(sides: Sides) -> Mismatch | None:
         eval=Quote("scoring ends an answer at", ends, ((0, len(ends)),)),
         fix="End the assistant's turn with the EOS token in the chat template (inside the generation markers), or set "
         "eos_token to the token that the template ends turns with.",
+        action="setting",
+    )
+
+
+def _stop_in_the_mask(sides: Sides, rendered: Rendered) -> Mismatch | None:
+    """TRL's check of the template: an earlier turn's end may belong to what follows it, and is never trained then."""
+    if rendered.stop_trained is not False or not rendered.rows:
+        return None
+    row = row_of(sides, rendered.rows[0].row)
+    ends = " or ".join(rendered.ends)
+    return Mismatch(
+        kind="eos",
+        share=1.0,
+        total=len(rendered.rows),
+        of="training rows",
+        headline="The template's generation markers leave the end of a turn out of the loss: the model does not learn to stop",
+        train=of_target(row) if row else Quote("training", ""),
+        eval=Quote("scoring ends an answer at", ends, ((0, len(ends)),)),
+        fix="Move the end token inside {% generation %} … {% endgeneration %} in the chat template.",
+        action="setting",
+    )
+
+
+def after_the_end(sides: Sides) -> Mismatch | None:
+    """The template opens another answer after the end of one, whether it is asked for it or not; training learns that."""
+    rendered = sides.rendered
+    rows = [row for row in rendered.rows if row.after_end] if rendered else []
+    if rendered is None or not rows:
+        return None
+    row = rows[0]
+    target = row_of(sides, row.row)
+    return Mismatch(
+        kind="generation-prompt",
+        share=len(rows) / len(rendered.rows),
+        total=len(rendered.rows),
+        of="training rows",
+        headline="The template goes on after the end of an answer, and training teaches the model to write that",
+        train=Quote(f"training row {row.row}, after its end token", row.after_end, ((0, len(row.after_end)),)),
+        eval=Quote("scoring ends an answer at", " or ".join(rendered.ends))
+        if target is None or not sides.items
+        else of_prompt(sides.items[0]),
+        fix="Let the chat template open an answer only where add_generation_prompt is true.",
+        action="setting",
+    )
+
+
+def without_a_template(sides: Sides) -> Mismatch | None:
+    """Conversations for a model that has no chat template: their turns are joined as plain text."""
+    rendered = sides.rendered
+    if rendered is None or rendered.has_template or not rendered.untemplated:
+        return None
+    row = next((row for row in sides.train if row.raw is None), None)
+    return Mismatch(
+        kind="chat-template",
+        share=min(1.0, rendered.untemplated / max(1, len(sides.train))),
+        total=len(sides.train),
+        of="training rows",
+        headline="The model has no chat template, and the rows are conversations: they are trained as plain text without roles",
+        train=of_prompt(row) if row else Quote("training", ""),
+        eval=of_prompt(sides.items[0]) if sides.items else Quote("the eval prompts", ""),
+        fix="Set trainer.chat_template_path to a template (or a model that has one), take the model's instruct variant, or "
+        "write the rows as prompt and completion.",
+        action="setting",
+    )
+
+
+def left_out(sides: Sides) -> Mismatch | None:
+    """The template leaves out what is asked: it wants content in parts, say, and gets text."""
+    rendered = sides.rendered
+    rows = [row for row in rendered.rows if row.unsaid] if rendered else []
+    if rendered is None or not rows:
+        return None
+    row = rows[0]
+    target = row_of(sides, row.row)
+    return Mismatch(
+        kind="chat-template",
+        share=len(rows) / len(rendered.rows),
+        total=len(rendered.rows),
+        of="training rows",
+        headline=f"The chat template leaves out what the {row.unsaid[0]} says: the model never sees it",
+        train=of_prompt(target) if target else Quote("training", ""),
+        eval=of_prompt(sides.items[0]) if sides.items else Quote("the eval prompts", ""),
+        fix="Use a chat template that renders content given as text.",
         action="setting",
     )
 
@@ -257,32 +346,6 @@ def loss_mask(sides: Sides) -> Mismatch | None:
     )
 
 
-def dropped_by_template(sides: Sides) -> Mismatch | None:
-    """The template leaves a part of the target out (thinking, mostly), so that it is never trained."""
-    rendered = sides.rendered
-    if rendered is None:
-        return None
-    texts = {row.row: row for row in sides.train}
-    rows = [
-        texts[f.row] for f in rendered.rows if not f.target_found and f.row in texts and texts[f.row].text
-    ]
-    if not rows:
-        return None
-    row = rows[0]
-    opened = _THINK.search(row.text or "")
-    return Mismatch(
-        kind="thinking" if opened else "chat-template",
-        share=len(rows) / len(rendered.rows),
-        total=len(rendered.rows),
-        of="training rows",
-        headline="The chat template changes the targets: what is trained is not what stands in the data",
-        train=of_target(row, opened.span() if opened else None),
-        eval=of_prompt(sides.items[0]) if sides.items else Quote("the eval", ""),
-        fix="Give the thinking as the template wants it (reasoning_content), or use a template that leaves it in.",
-        action="setting",
-    )
-
-
 def _side(name: str, context: Context, text: str) -> Quote:
     shown = text if len(text) <= 400 else text[:400] + "…"
     before = context.before[-120:]
@@ -304,6 +367,8 @@ RULES: tuple[Rule, ...] = (
     *(_context_rule(kind) for kind in _HEADLINES),
     served_otherwise,
     eos,
+    after_the_end,
+    without_a_template,
+    left_out,
     loss_mask,
-    dropped_by_template,
 )

@@ -6,6 +6,7 @@ Real tokenizers with the templates that go wrong in the field, through `trainers
 from __future__ import annotations
 
 import json
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -105,8 +106,9 @@ def look(
         files[name] = str(path)
     recipe = {
         "v": 1, "experiment_id": "exp_0001", "technique": "sft", "model": {"name_or_path": folder},
-        "data": {**files, "mini_eval": files["held_out"], "system_prompt": system}, "verifier": "boxed",
-        "generation": {"enable_thinking": thinking, "max_new_tokens": limit}, "trainer": trainer or {},
+        "data": {**files, "mini_eval": files["held_out"], "system_prompt": system,
+                 "chat_template_kwargs": {} if thinking is None else {"enable_thinking": thinking}}, "verifier": "boxed",
+        "generation": {"max_new_tokens": limit}, "trainer": trainer or {},
     }  # fmt: skip
     answer = render(
         {"recipe": recipe, "rows": [0], "items": [0], "systems": ["", system or ""], "serve": serve}
@@ -274,13 +276,11 @@ def test_trl_makes_the_same_tokens_and_labels(build: Any, tmp_path: Path):
         })  # fmt: skip
         tokenizer: Any = AutoTokenizer.from_pretrained(folder)
         tokens = Tokens(tokenizer, recipe)
-        examples = training_examples(data, recipe, tokenizer)
-        ours = [Trained(tokens, example or {}, recipe) for example in examples]
+        (*examples,) = chain.from_iterable(training_examples(data, recipe, tokenizer))
+        ours = [Trained(tokens, example, recipe) for example in examples]
         ours = [row for row in ours if any(row.mask[row.cut_first : row.cut_last])]  # TRL drops the others
-        settings = next(iter(examples))["_settings"]  # type: ignore[index]
-        rows_for_trl = [
-            {k: v for k, v in (example or {}).items() if k != "_settings"} for example in examples
-        ]
+        settings = examples[0]["_settings"]
+        rows_for_trl = [{k: v for k, v in example.items() if k != "_settings"} for example in examples]
         theirs = _trl_rows(trl, Dataset.from_list(rows_for_trl), tokenizer, {**options, **settings}, tmp_path)
         for mine, row in zip(ours, theirs, strict=True):
             ids = mine.encoded.ids[mine.cut_first : mine.cut_last]
