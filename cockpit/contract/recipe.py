@@ -64,6 +64,10 @@ class LoraSettings(_Section):
     lora_dropout: float = Field(0.0, ge=0.0, lt=1.0)
     target_modules: str | list[str] = "all-linear"
     use_rslora: bool = False
+    trainable_token_indices: list[int] | dict[str, list[int]] | None = None
+    """Rows of the embedding that are trained as well: tokens that the base has never learnt."""
+    modules_to_save: list[str] | None = None
+    """Modules that are trained whole and saved beside the adapter: `["embed_tokens", "lm_head"]`."""
 
 
 class DataSettings(_Section):

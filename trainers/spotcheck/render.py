@@ -77,6 +77,7 @@ def render(request: dict[str, Any]) -> dict[str, Any]:
         "roles": facts.roles,
         "folded": facts.folded(),
         "untemplated": _untemplated(tokens, recipe, rows),
+        "new_tokens": tokens.new_tokens(facts.seen),
         "stop_trained": tokens.stop_is_trained() if facts.masks else None,
         "items": [
             _item_facts(tokens, recipe, items[index], index) for index in _items_wanted(request, items)
@@ -100,6 +101,7 @@ class Facts:
         self.rows: list[dict[str, Any]] = []
         self.refused: list[dict[str, Any]] = []
         self.roles: dict[str, list[int]] = {}
+        self.seen: set[int] = set()
         self.examples = training_examples(rows, recipe, tokens.tokenizer)
         made = [example for many in self.examples for example in many]
         self.trains_text = bool(made) and all("text" in example for example in made)
@@ -116,6 +118,7 @@ class Facts:
                 facts = [trained.facts() for trained in many]
                 self._compare(index, many[-1])
                 self.rows.append({"row": index + 1, **_together(facts)})
+                self.seen.update(many[-1].encoded.ids)
                 for trained in _merged(many):
                     for role, counts in trained.roles().items():
                         known = self.roles.setdefault(role, [0, 0])

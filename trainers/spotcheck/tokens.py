@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from os.path import commonprefix
+from pathlib import Path
 from typing import Any
 
 from cockpit.contract import Recipe
+from trainers.model import new_tokens
 from trainers.model.loading import locate as locate_model
 from trainers.spotcheck.settings import max_length, template_of
 
@@ -38,6 +40,8 @@ class Tokens:
             tokenizer.chat_template = template
         added = getattr(tokenizer, "added_tokens_decoder", {})
         self.special_ids = {*tokenizer.all_special_ids, *(i for i, token in added.items() if token.special)}
+        self.vocabulary: int | None = None
+        """Rows of the model's embedding, as its configuration has it."""
         self.end_ids, self.max_positions = self._model_facts()
         self._training_template: str | None = None
 
@@ -144,6 +148,21 @@ class Tokens:
 
         return is_chat_template_stop_token_trained(self.tokenizer, self._template_with_markers())
 
+    def new_tokens(self, seen: set[int]) -> dict[str, Any] | None:
+        """Tokens among `seen` that the model has no embedding for, or one that was never trained; None: there are none."""
+        place = Path(locate_model(self.recipe.model.name_or_path))
+        known = new_tokens.embedding_in(place) if place.is_dir() else None
+        size = known[0] if known else self.vocabulary
+        if size is None or new_tokens.trains_them(self.recipe):
+            return None
+        beyond = sorted(i for i in seen if i >= size)
+        added = sorted(i for i in self.tokenizer.added_tokens_decoder if i < size)
+        found = beyond or sorted(seen & {*new_tokens.untrained(added, known[1], size)} if known else ())
+        return {
+            "says": new_tokens.named(self.tokenizer, found), "text": str(self.tokenizer.convert_ids_to_tokens(found[0])),
+            "rows": size, "beyond": bool(beyond), "mend": new_tokens.mend(found),
+        } if found else None  # fmt: skip
+
     def _model_facts(self) -> tuple[set[int], int | None]:
         """Ids that end an answer (trainers/model/generate.py, `end_tokens`), and how many positions the model has."""
         from transformers import AutoConfig, GenerationConfig
@@ -157,6 +176,7 @@ class Tokens:
             )
             text = config.get_text_config()
             positions = getattr(text, "max_position_embeddings", None)
+            self.vocabulary = getattr(text, "vocab_size", None)
             ids |= _many(getattr(text, "eos_token_id", None))
         except (OSError, ValueError, KeyError):
             print(f"no model config beside the tokenizer of {place}")

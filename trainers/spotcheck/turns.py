@@ -11,21 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cockpit.data.messages import Message
+from cockpit.data.messages import THOUGHT, Message, thought_of
 from trainers.spotcheck.tokens import Encoded
 
-_THOUGHT = re.compile(r"<(think|thinking|reasoning)>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
 _SAID = ("xqa1qx", "xan1nx", "xqa2qx", "xan2nx")
 _SYSTEM = "xsy0yx"
-
-
-def thought_of(turn: Message) -> str:
-    """What a turn thinks before it answers, in a field of its own or in tags; empty where it doesn't."""
-    own = turn.get("reasoning_content")
-    if isinstance(own, str) and own.strip():
-        return own.strip()
-    inline = _THOUGHT.search(str(turn["content"]))
-    return inline[2].strip() if inline else ""
 
 
 def lost_thoughts(turns: Sequence[Message], text: str) -> int:
@@ -73,7 +63,7 @@ def _parts(turn: Message, text: str) -> list[str]:
         return [said] if said else []
     own = str(turn.get("reasoning_content") or "").strip()
     if said not in text:
-        said = _THOUGHT.sub("", said).strip()
+        said = THOUGHT.sub("", said).strip()
     return [part for part in (own, said) if part]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cockpit.core.spotcheck.spot import CUT, TRAINED, Look
-from cockpit.core.spotcheck.types import Context, Folded, ItemFacts, Rendered, RowFacts, Served
+from cockpit.core.spotcheck.types import Context, Folded, ItemFacts, NewTokens, Rendered, RowFacts, Served
 
 
 def rendered_of(answer: Mapping[str, Any]) -> Rendered:
@@ -29,6 +29,7 @@ def rendered_of(answer: Mapping[str, Any]) -> Rendered:
         served=Served(**served) if served else None,
         folded=Folded(**folded) if folded else None,
         untemplated=int(answer.get("untemplated", 0)),
+        new_tokens=NewTokens(**new) if (new := answer.get("new_tokens")) else None,
         stop_trained=answer.get("stop_trained"),
         roles={role: (counts[0], counts[1]) for role, counts in answer.get("roles", {}).items()},
     )

@@ -346,6 +346,29 @@ def loss_mask(sides: Sides) -> Mismatch | None:
     )
 
 
+def new_tokens(sides: Sides) -> Mismatch | None:
+    """Tokens that the data uses and the model never learnt, where an adapter would leave them so."""
+    new = sides.rendered.new_tokens if sides.rendered else None
+    if new is None or not sides.train:
+        return None
+    using = [row for row in sides.train if new.text in f"{row.raw or ''}{row.prompt}{row.text or ''}"]
+    row = using[0] if using else sides.train[0]
+    said = row.raw or f"{row.prompt}\n{row.text or ''}"
+    at = said.find(new.text)
+    has = f"{new.rows:,} rows, none for it" if new.beyond else "a row that was never trained"
+    return Mismatch(
+        kind="new-tokens",
+        share=len(using) / len(sides.train) if using else 1.0,
+        total=len(sides.train),
+        of="training rows",
+        headline=f"The rows use {new.says}, which the base model never learnt, and an adapter leaves its embedding as it is",
+        train=excerpt(f"training row {row.row}", said, (at, at + len(new.text)) if at >= 0 else None),
+        eval=Quote("the model's embedding", f"{new.text}: {has}"),
+        fix=new.mend,
+        action="setting",
+    )
+
+
 def _side(name: str, context: Context, text: str) -> Quote:
     shown = text if len(text) <= 400 else text[:400] + "…"
     before = context.before[-120:]
@@ -371,4 +394,5 @@ RULES: tuple[Rule, ...] = (
     without_a_template,
     left_out,
     loss_mask,
+    new_tokens,
 )

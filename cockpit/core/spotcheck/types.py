@@ -28,9 +28,10 @@ Kind = Literal[
     "loss-mask",
     "whitespace",
     "language",
+    "new-tokens",
 ]
 KINDS: tuple[Kind, ...] = Kind.__args__  # type: ignore[attr-defined]
-NEEDS_TOKENIZER: tuple[Kind, ...] = ("bos", "eos", "truncation")
+NEEDS_TOKENIZER: tuple[Kind, ...] = ("bos", "eos", "truncation", "new-tokens")
 """Kinds of which nothing can be said without the model's tokenizer; of others the part that shows in the data."""
 
 REPORTED = 0.01
@@ -146,6 +147,7 @@ class Rendered:
     folded: Folded | None = None
     untemplated: int = 0
     """Rows that are conversations, where the model has no chat template."""
+    new_tokens: NewTokens | None = None
     stop_trained: bool | None = None
     """Whether the template's own mask of the assistant's tokens holds the one that ends a turn; None: no mask is used."""
     roles: Mapping[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
@@ -218,6 +220,17 @@ class Served:
     before: str
     row: int
     of_rows: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NewTokens:
+    """Tokens of the data that the model never learnt: `says` names them, `text` is the first; the embedding's `rows`."""
+
+    says: str
+    text: str
+    rows: int
+    beyond: bool
+    mend: str
 
 
 @dataclass(frozen=True, slots=True)
