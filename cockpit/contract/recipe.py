@@ -88,7 +88,7 @@ class DataSettings(_Section):
     system_prompt: str | None = None
     """Put before every prompt, in training and evaluation alike."""
     chat_template_kwargs: dict[str, JsonValue] = Field(default_factory=dict)
-    """What the chat template is given beside the messages (`{"enable_thinking": false}`), wherever a prompt is rendered."""
+    """What the chat template is given wherever a prompt is rendered: `{"enable_thinking": false}`."""
 
 
 class RewardPart(_Section):
@@ -235,7 +235,10 @@ class Recipe(_Section):
         rest = dict(cast("Mapping[str, Any]", generation))
         thinking, data = rest.pop("enable_thinking"), cast("dict[str, Any]", dict(value.get("data") or {}))
         if thinking is not None:
-            data["chat_template_kwargs"] = {"enable_thinking": thinking, **(data.get("chat_template_kwargs") or {})}
+            data["chat_template_kwargs"] = {
+                "enable_thinking": thinking,
+                **(data.get("chat_template_kwargs") or {}),
+            }
         return {**value, "generation": rest, "data": data}
 
     @model_validator(mode="after")

@@ -43,8 +43,8 @@ def sft_rows(
     fold = survey.reasoning > 0 and "reasoning_content" not in (tokenizer.chat_template or "")
     if fold:
         attempt.notice(
-            f"The chat template knows no reasoning_content, which {survey.reasoning:,} of {survey.rows:,} rows have: it stands in "
-            "<think> tags before the answer."
+            f"The chat template knows no reasoning_content, which {survey.reasoning:,} of {survey.rows:,} rows have: "
+            "it stands in <think> tags before the answer."
         )
     chats = (_plain(example, fold=fold) for example in _demonstrations(rows, attempt))
     if survey.masked:
@@ -57,8 +57,9 @@ def sft_rows(
         )
         if survey.thinks_early and _strips_thinking(tokenizer, template_switches(attempt.recipe)):
             attempt.notice(
-                f"The chat template strips the thinking of earlier turns: in {survey.thinks_early:,} of {survey.rows:,} rows they "
-                "are trained to answer without it. A row for each answer, with the turns before it, keeps it.",
+                f"The chat template strips the thinking of earlier turns: in {survey.thinks_early:,} of "
+                f"{survey.rows:,} rows they are trained to answer without it. A row for each answer, with the turns "
+                "before it, keeps it.",
                 "warning",
             )
         beside = _switches(attempt)
@@ -122,7 +123,12 @@ def _strips_thinking(tokenizer: Any, switches: Mapping[str, Any]) -> bool:
         thinks["reasoning_content"] = "xq7qx"
     else:
         thinks["content"] = "<think>\nxq7qx\n</think>\n\nb"
-    chat = [{"role": "user", "content": "a"}, thinks, {"role": "user", "content": "c"}, {"role": "assistant", "content": "d"}]
+    chat = [
+        {"role": "user", "content": "a"},
+        thinks,
+        {"role": "user", "content": "c"},
+        {"role": "assistant", "content": "d"},
+    ]
     return "xq7qx" not in tokenizer.apply_chat_template(chat, tokenize=False, **switches)
 
 
@@ -154,7 +160,9 @@ def learnt_turns(example: Example) -> list[int]:
     return [
         index
         for index, turn in enumerate(example.chat)
-        if turn["role"] == "assistant" and index > 0 and (example.trainable is None or example.trainable[index])
+        if turn["role"] == "assistant"
+        and index > 0
+        and (example.trainable is None or example.trainable[index])
     ]
 
 

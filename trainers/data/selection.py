@@ -17,9 +17,9 @@ from trainers.data.freshness import flag_stale
 class Survey:
     """What occurs among the demonstrations.
 
-    `several`: more than one answer in a row; `masked`: a mask says which messages train; `tools`, `calls`, `reasoning` (rows
-    that have it): only a chat template that knows these renders them. `thinks_early`: rows with thinking before their last
-    answer, which many a template strips.
+    `several`: more than one answer in a row; `masked`: a mask says which messages train; `tools`, `calls`, `reasoning`
+    (rows that have it): only a chat template that knows these renders them. `thinks_early`: rows with thinking before
+    their last answer, which many a template strips.
     """
 
     rows: int = 0

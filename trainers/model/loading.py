@@ -230,7 +230,9 @@ def lora(recipe: Recipe, model: object, *, task: str = "CAUSAL_LM") -> Any | Non
     from peft import LoraConfig
 
     given = recipe.peft.model_dump()
-    if task == "SEQ_CLS":  # a new head is no part of the base: it is trained whole and saved beside the adapter
+    if (
+        task == "SEQ_CLS"
+    ):  # a new head is no part of the base: it is trained whole and saved beside the adapter
         given["modules_to_save"] = [*(given["modules_to_save"] or ()), "score"]
     return LoraConfig(task_type=task, **given)
 

@@ -1,7 +1,7 @@
-"""Tokens that the data uses and the base model has never learnt: ids beyond its embedding, and rows of it as they began.
+"""Tokens that the data uses and the base model never learnt: ids beyond its embedding, and rows of it as they began.
 
-An adapter leaves the embedding as it is, so that such a token stays noise (or ends the run, where it has no row at all),
-unless `peft.trainable_token_indices` or `peft.modules_to_save` train it too.
+An adapter leaves the embedding as it is, so that such a token stays noise (or ends the run: it has no row), unless
+`peft.trainable_token_indices` or `peft.modules_to_save` train it too.
 """
 
 from __future__ import annotations
@@ -21,7 +21,13 @@ ROWS, CHARS, USUAL = 500, 20_000, 512
 """Rows of the data that are looked at, characters of each of their texts, and rows of the embedding to compare with."""
 NEAR = 0.1
 """A row this much nearer to the mean than others are was put there when the embedding grew, and never trained."""
-_NAMES = ("embed_tokens.weight", "wte.weight", "embed_in.weight", "word_embeddings.weight", "tok_embeddings.weight")
+_NAMES = (
+    "embed_tokens.weight",
+    "wte.weight",
+    "embed_in.weight",
+    "word_embeddings.weight",
+    "tok_embeddings.weight",
+)
 _PROBE = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
 
 
@@ -40,7 +46,10 @@ def prepare(model: Any, tokenizer: Any, data: Iterable[Mapping[str, Any]], attem
     recipe, weights = attempt.recipe, model.get_input_embeddings().weight
     beyond = {i for i in tokenizer.get_vocab().values() if i >= len(weights)}
     added = sorted(i for i in tokenizer.added_tokens_decoder if i < len(weights))
-    stray = {*beyond, *untrained(added, lambda ids: weights[ids].detach().float().cpu().numpy(), len(weights))}
+    stray = {
+        *beyond,
+        *untrained(added, lambda ids: weights[ids].detach().float().cpu().numpy(), len(weights)),
+    }
     if not stray:
         return
     found = sorted(stray & used(tokenizer, data))
@@ -53,8 +62,8 @@ def prepare(model: Any, tokenizer: Any, data: Iterable[Mapping[str, Any]], attem
         model.resize_token_embeddings(len(tokenizer))
         attempt.notice(f"The embedding grew to {len(tokenizer):,} rows, for {named(tokenizer, found)}.")
     elif not trains_them(recipe):
-        attempt.notice(f"The data uses {named(tokenizer, found)}, which the base model never learnt, and an adapter leaves "
-                       f"the embedding as it is. {mend(found)}", "warning")  # fmt: skip
+        said = f"The data uses {named(tokenizer, found)}, which the base model never learnt"
+        attempt.notice(f"{said}, and an adapter leaves the embedding as it is. {mend(found)}", "warning")
 
 
 def grow(base: Any, adapter: str, tokenizer_of: Any) -> None:
@@ -76,8 +85,10 @@ def named(tokenizer: Any, ids: Iterable[int]) -> str:
 def mend(ids: Iterable[int]) -> str:
     """What to set so that they are learnt."""
     listed = ", ".join(str(i) for i in islice(ids, 20))
-    return (f"Set peft.trainable_token_indices=[{listed}] (their rows alone), or "
-            'peft.modules_to_save=["embed_tokens", "lm_head"] (the whole of both), or train full weights (peft=null).')  # fmt: skip
+    return (
+        f"Set peft.trainable_token_indices=[{listed}] (their rows alone), or "
+        'peft.modules_to_save=["embed_tokens", "lm_head"] (the whole of both), or train full weights (peft=null).'
+    )
 
 
 def used(tokenizer: Any, data: Iterable[Mapping[str, Any]]) -> set[int]:
@@ -86,7 +97,7 @@ def used(tokenizer: Any, data: Iterable[Mapping[str, Any]]) -> set[int]:
     if tokenizer.chat_template is not None:
         try:
             ids |= set(tokenizer(tokenizer.apply_chat_template(_PROBE, tokenize=False))["input_ids"])
-        except Exception as error:  # a template may raise whatever it likes; the rows will show it
+        except Exception as error:  # noqa: BLE001 - a template may raise whatever it likes; the rows will show it
             print(f"the chat template refuses a plain conversation: {error}")
     for row in islice(data, ROWS):
         for text in _texts(row):
@@ -106,7 +117,7 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def untrained(ids: list[int], rows_of: Any, size: int) -> list[int]:
-    """Those of `ids` whose row is nothing, stands where a grown embedding puts new rows (the mean), or is another's, too."""
+    """Those of `ids` whose row is zero, or another's too, or where a grown embedding puts new rows (at the mean)."""
     import numpy
 
     if not ids:
@@ -149,11 +160,15 @@ def embedding_in(folder: Path) -> tuple[int, Any] | None:
         if kind is None:
             return None
         begin, shape = 8 + length + about["data_offsets"][0], tuple(about["shape"])
-        table = numpy.memmap(file, dtype=kind, mode="r", offset=begin, shape=shape)
-
-        def rows_of(ids: list[int]) -> numpy.ndarray[Any, Any]:
-            rows = numpy.asarray(table[ids])
-            return (rows.astype("<u4") << 16).view("<f4") if kind == "<u2" else rows.astype("<f4")
-
-        return shape[0], rows_of
+        return shape[0], _reader(numpy.memmap(file, dtype=kind, mode="r", offset=begin, shape=shape))
     return None
+
+
+def _reader(table: numpy.ndarray[Any, Any]) -> Any:
+    def rows_of(ids: list[int]) -> numpy.ndarray[Any, Any]:
+        rows = table[ids]
+        if rows.dtype.kind == "u":  # bfloat16 is the upper half of a float32
+            return (rows.astype("<u4") << 16).view("<f4")
+        return rows.astype("<f4")
+
+    return rows_of

@@ -145,7 +145,12 @@ class Facts:
     def folded(self) -> dict[str, Any] | None:
         """Rows whose reasoning stands in tags that the chat template has no word for; None where there are none."""
         template = str(self.tokens.tokenizer.chat_template or "")
-        if not template or "think" in template or "reasoning" in template or self.recipe.technique in REWARDED:
+        if (
+            not template
+            or "think" in template
+            or "reasoning" in template
+            or self.recipe.technique in REWARDED
+        ):
             return None
         count, first = 0, None
         for index, row in enumerate(self.data):
@@ -262,9 +267,7 @@ def _untemplated(tokens: Tokens, recipe: Recipe, rows: list[dict[str, Any]]) -> 
     if tokens.tokenizer.chat_template is not None:
         return 0
     names = ("messages", "prompt", "completion", "chosen")
-    return sum(
-        any(isinstance(value(row, name, recipe.data.columns), list) for name in names) for row in rows
-    )
+    return sum(any(isinstance(value(row, name, recipe.data.columns), list) for name in names) for row in rows)
 
 
 def _served(

@@ -66,9 +66,7 @@ def _prompt_only(row: Row, recipe: Recipe, tokenizer: Any) -> Row | None:
 class Trained:
     """One example as token ids with a loss mask. `start`, `end`: the target's place in the text, in characters."""
 
-    def __init__(
-        self, tokens: Tokens, example: Row, recipe: Recipe, markers: Markers | None = None
-    ) -> None:
+    def __init__(self, tokens: Tokens, example: Row, recipe: Recipe, markers: Markers | None = None) -> None:
         self.tokens = tokens
         self.settings = Settings.of(recipe, example)
         self.example = example
@@ -79,10 +77,17 @@ class Trained:
         self.target = self._target()
         self.turns = self._turns(markers)
         place = locate(self.encoded.text, self.target)
-        self.found = place is not None
-        self.start, self.end = place or (len(self.encoded.text), len(self.encoded.text))
+        self.found = place is not None or not self.target.strip()  # a turn that calls a tool may say nothing
+        self.start, self.end = (
+            place or (self._answer_begins() if self.found else [len(self.encoded.text)]) * 2
+        )
         self.cut_first, self.cut_last = self._cut()
         self.kept = [on and self.cut_first <= i < self.cut_last for i, on in enumerate(self.mask)]
+
+    def _answer_begins(self) -> list[int]:
+        return [begin for begin, _ in self.encoded.spans[self.prompt_tokens :][:1]] or [
+            len(self.encoded.text)
+        ]
 
     @property
     def answer(self) -> int:
@@ -140,10 +145,12 @@ class Trained:
         return True
 
     def _ending(self) -> tuple[bool, str, str]:
-        """Whether an end token is trained after the answer; what follows the answer instead; what follows that token."""
+        """Whether an end token is trained after the answer; what follows the answer instead; what follows the token."""
         ids, kept, end_ids = self.encoded.ids, self.kept, self.tokens.end_ids
         if "text" in self.example:
-            last = next((i for i in reversed(range(len(ids))) if kept[i] and self.tokens.decode([ids[i]]).strip()), -1)
+            last = next(
+                (i for i in reversed(range(len(ids))) if kept[i] and self.tokens.decode([ids[i]]).strip()), -1
+            )
             return last >= 0 and ids[last] in end_ids, "", ""
         after = [i for i, (a, _) in enumerate(self.encoded.spans) if a >= self.end]
         # A target that the template changed can't be found: then an end token anywhere in the answer counts.
@@ -151,7 +158,11 @@ class Trained:
         end = next((i for i in range(first, len(ids)) if kept[i] and ids[i] in end_ids), None)
         if end is None:
             return False, self.tokens.decode([ids[i] for i in after if kept[i]][:8]), ""
-        return True, "", self.tokens.decode([ids[i] for i in range(end + 1, len(ids)) if kept[i]][:16]).strip()
+        return (
+            True,
+            "",
+            self.tokens.decode([ids[i] for i in range(end + 1, len(ids)) if kept[i]][:16]).strip(),
+        )
 
     def _turns(self, markers: Markers | None) -> list[Message]:
         """The conversation as turns, out of whichever form it is trained in."""

@@ -149,7 +149,7 @@ class Tokens:
         return is_chat_template_stop_token_trained(self.tokenizer, self._template_with_markers())
 
     def new_tokens(self, seen: set[int]) -> dict[str, Any] | None:
-        """Tokens among `seen` that the model has no embedding for, or one that was never trained; None: there are none."""
+        """What is to be said of tokens among `seen` that the model has no embedding for, or none that was trained."""
         place = Path(locate_model(self.recipe.model.name_or_path))
         known = new_tokens.embedding_in(place) if place.is_dir() else None
         size = known[0] if known else self.vocabulary
@@ -158,10 +158,12 @@ class Tokens:
         beyond = sorted(i for i in seen if i >= size)
         added = sorted(i for i in self.tokenizer.added_tokens_decoder if i < size)
         found = beyond or sorted(seen & {*new_tokens.untrained(added, known[1], size)} if known else ())
+        if not found:
+            return None
         return {
-            "says": new_tokens.named(self.tokenizer, found), "text": str(self.tokenizer.convert_ids_to_tokens(found[0])),
+            "says": new_tokens.named(self.tokenizer, found), "text": self.decode(found[:1]),
             "rows": size, "beyond": bool(beyond), "mend": new_tokens.mend(found),
-        } if found else None  # fmt: skip
+        }  # fmt: skip
 
     def _model_facts(self) -> tuple[set[int], int | None]:
         """Ids that end an answer (trainers/model/generate.py, `end_tokens`), and how many positions the model has."""
@@ -257,7 +259,7 @@ def _without(text: str, bos: str | None) -> str:
 
 def _first_blanks(before: str, left: str, right: str) -> tuple[str, str, str]:
     """Where two texts differ in blanks alone, the first of them: what stands between need not be shown."""
-    if not left.strip() and not right.strip() or "".join(left.split()) != "".join(right.split()):
+    if (not left.strip() and not right.strip()) or "".join(left.split()) != "".join(right.split()):
         return before, left, right
     first = [text[: len(text) - len(text.lstrip())] for text in (left, right)]
     return (before, *first) if first[0] != first[1] else (before, left, right)

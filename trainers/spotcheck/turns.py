@@ -1,4 +1,4 @@
-"""What became of a conversation's turns in the rendered text: which stand in it, whose tokens train, whose thinking is gone.
+"""What became of a conversation's turns in the rendered text: which stand in it, and whose tokens train.
 
 Texts that were rendered before they got into the file are read back into turns by the template's own markers, so that
 they can be compared with what the template would make of them.
@@ -57,7 +57,7 @@ def by_role(turns: Sequence[Message], encoded: Encoded, kept: Sequence[bool]) ->
 
 
 def _parts(turn: Message, text: str) -> list[str]:
-    """What of a turn is looked for in the text: its thinking, and what it says (less the thinking, where that is gone)."""
+    """What of a turn is looked for in the text: its thinking, and what it says (less thinking that is gone)."""
     said = str(turn["content"]).strip()
     if turn["role"] != "assistant":
         return [said] if said else []

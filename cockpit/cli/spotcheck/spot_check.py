@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -56,8 +57,9 @@ def run(options: argparse.Namespace) -> int:
     request = spotcheck.SpotCheckRequest(
         train=options.train, items=options.eval, verifier=options.verifier, model=options.model,
         experiment=options.experiment, technique=technique(options.technique), serve=options.serve,
-        columns=columns(options.column), chat_template_kwargs=arguments_of(options.chat_template_kwargs), without_model=options.no_model,
+        columns=columns(options.column), without_model=options.no_model,
     )  # fmt: skip
+    request = replace(request, chat_template_kwargs=arguments_of(options.chat_template_kwargs))
     check = spotcheck.run(request, find_workspace(options), n=options.n, seed=options.seed, page=options.page - 1,
                           words=options.filter)  # fmt: skip
     if options.json:

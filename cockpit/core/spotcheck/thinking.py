@@ -16,11 +16,17 @@ def stripped_from_turns(sides: Sides) -> Mismatch | None:
     if not rows:
         return None
     row = row_of(sides, rows[0].row)
-    earlier = [turn for turn in row.turns if turn.role == "assistant" and THINK.search(turn.text)] if row else []
+    earlier = (
+        [turn for turn in row.turns if turn.role == "assistant" and THINK.search(turn.text)] if row else []
+    )
     said = earlier[0].text if earlier else ""
     end = said.find("</")
     answer = said[said.find(">", end) + 1 :].strip() if end >= 0 else ""
-    shown = Quote(f"training row {rows[0].row}, a turn in the data", said[:400], ((0, min(400, len(said) - len(answer))),))
+    shown = Quote(
+        f"training row {rows[0].row}, a turn in the data",
+        said[:400],
+        ((0, min(400, len(said) - len(answer))),),
+    )
     return Mismatch(
         kind="thinking",
         share=len(rows) / len(rendered.rows),
@@ -76,7 +82,9 @@ def in_tags(sides: Sides) -> Mismatch | None:
         of="training rows",
         headline="The chat template has no place for reasoning_content: training writes it in <think> tags, and where answers "
         "are served the template leaves it out of earlier turns",
-        train=Quote(f"training row {folded.row}, as it is trained", folded.trained[:400], ((0, min(end, 400)),)),
+        train=Quote(
+            f"training row {folded.row}, as it is trained", folded.trained[:400], ((0, min(end, 400)),)
+        ),
         eval=Quote("the same turn as the template renders it", folded.said[:400]),
         fix="Set trainer.chat_template_path to a template that renders reasoning_content, or take the reasoning out of the rows.",
         action="setting",

@@ -16,7 +16,7 @@ from cockpit.contract.layout import WorkspaceLayout
 from cockpit.core.methodlog import Entry
 from cockpit.data import rows as meaning
 from cockpit.data.rows import Row
-from cockpit.services.dataset import datasets
+from cockpit.services.dataset import datasets, gold
 from cockpit.services.dataset import slices as slicing
 from cockpit.services.workspace import config, methodlog_writer
 from cockpit.services.workspace.workspace import Workspace
@@ -66,6 +66,7 @@ def init(
     slices = apart.rows
     made.says += apart.says
     _check_items(slices["held_out"], verifier, made, held_out or train)
+    _check_training(slices["train"], verifier, made)
     root.mkdir(parents=True, exist_ok=True)
     paths = _write_slices(layout, slices, train, held_out, mini_eval)
     made.train, made.mini_eval, made.held_out = (str(paths[k]) for k in ("train", "mini_eval", "held_out"))
@@ -113,12 +114,12 @@ def load_verifier_clearly(spec: str) -> Any:
 def _check_items(items: list[Row], verifier: str, made: Made, file: Path) -> None:
     """Gold answers through the verifier, before anything is trained."""
     judge = load_verifier_clearly(verifier)
-    gold = [{**row, "answer": meaning.answer_text(row)} for row in items]
-    check = selfcheck(judge, gold)
+    whole = [{**row, "answer": meaning.answer_text(row)} for row in items]
+    check = selfcheck(judge, whole)
     if check.share == 0.0:
         why = f" ({check.failures[0].why})" if check.failures else ""
         raise CockpitError(
-            f"the verifier {verifier!r} accepts none of its own {len(gold)} gold answers{why}",
+            f"the verifier {verifier!r} accepts none of its own {len(whole)} gold answers{why}",
             "Choose the verifier that fits the answers; nothing could ever score above 0 with this one.",
             file=file,
         )
@@ -126,6 +127,13 @@ def _check_items(items: list[Row], verifier: str, made: Made, file: Path) -> Non
         made.says.append(f"Careful: {verifier} accepts only {check.share:.0%} of its own gold answers.")
     if len(items) < 100:
         made.says.append(f"{len(items)} held-out items show only large gains; 200 or more are better.")
+
+
+def _check_training(rows: list[Row], verifier: str, made: Made) -> None:
+    """The training rows' own gold answers, where they have some."""
+    check = gold.training_check(rows, load_verifier_clearly(verifier))
+    if check is not None and (said := gold.careful(check, verifier)):
+        made.says.append(f"Careful: {said}.")
 
 
 def _write_slices(
