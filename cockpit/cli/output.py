@@ -12,7 +12,7 @@ from typing import Any
 from cockpit.contract.atomic import finite
 from cockpit.core.safe_text import clean, escape_json
 
-PUBLISHED = {"fix": "mend"}
+PUBLISHED = {"fix": "mend", "message": "says", "description": "says"}
 """Fields whose name in the code is younger than the one that `--json` has had from the start."""
 
 

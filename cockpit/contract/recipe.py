@@ -227,19 +227,20 @@ class Recipe(_Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _thinking_is_a_template_argument(cls, value: Any) -> Any:
+    def _thinking_is_a_template_argument(cls, value: object) -> object:
         """Take `generation.enable_thinking`, as recipes had it up to version 0.1, for what it is."""
-        generation = value.get("generation") if isinstance(value, Mapping) else None
+        raw: Mapping[str, Any] = cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
+        generation: object = raw.get("generation")
         if not isinstance(generation, Mapping) or "enable_thinking" not in generation:
-            return value
+            return cast("object", value)
         rest = dict(cast("Mapping[str, Any]", generation))
-        thinking, data = rest.pop("enable_thinking"), cast("dict[str, Any]", dict(value.get("data") or {}))
+        thinking, data = rest.pop("enable_thinking"), dict(cast("Mapping[str, Any]", raw.get("data") or {}))
         if thinking is not None:
             data["chat_template_kwargs"] = {
                 "enable_thinking": thinking,
                 **(data.get("chat_template_kwargs") or {}),
             }
-        return {**value, "generation": rest, "data": data}
+        return {**raw, "generation": rest, "data": data}
 
     @model_validator(mode="after")
     def _train_like_training(self) -> Self:

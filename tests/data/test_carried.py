@@ -33,7 +33,7 @@ class Attempt:
              "verifier": "exact", "data": {"train": "t.jsonl", "mini_eval": "m", "held_out": "h", "columns": columns}}
         )  # fmt: skip
         self.said: list[str] = []
-        self.gauges: dict[str, float] = {}
+        self.extra_metrics: dict[str, float] = {}
 
     def notice(self, text: str, level: str = "info") -> None:
         self.said.append(text)

@@ -33,8 +33,8 @@ class Nobody:
 
 @dataclass
 class Attempt:
-    """What a trainer is given. `facts` collects values for train_summary.json (tokens, trackers, …), `gauges` numbers
-    that go into every row of metrics.jsonl beside what TRL logs.
+    """What a trainer is given. `facts` collects values for train_summary.json (tokens, trackers, …), `extra_metrics`
+    numbers that go into every row of metrics.jsonl beside what TRL logs.
     """
 
     layout: AttemptLayout
@@ -46,7 +46,7 @@ class Attempt:
     orchestrator: Nobody = field(default_factory=Nobody)
     began: float = field(default_factory=time.monotonic)
     facts: dict[str, Any] = field(default_factory=dict)
-    gauges: dict[str, float] = field(default_factory=dict)
+    extra_metrics: dict[str, float] = field(default_factory=dict)
 
     def stage(self, name: Stage, detail: str = "") -> None:
         """Report a stage, unless the run was asked to stop meanwhile. Raises Stopped."""

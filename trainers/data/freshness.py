@@ -67,11 +67,11 @@ def flag_stale(examples: Sequence[Example], attempt: Attempt) -> list[Example]:
     if not named:
         return []
     old = stale(examples, attempt.recipe)
-    attempt.gauges["samples/stale_share"] = round(len(old) / max(1, len(examples)), 4)
+    attempt.extra_metrics["samples/stale_share"] = round(len(old) / max(1, len(examples)), 4)
     current = starting_ids(attempt.recipe)
     ages = [age for e in old if e.policy and (age := behind(e.policy, current)) is not None]
     if ages:
-        attempt.gauges["samples/age"] = float(max(ages))
+        attempt.extra_metrics["samples/age"] = float(max(ages))
     if old:
         whose = ", ".join(sorted({e.policy or "" for e in old})[:3])
         attempt.notice(

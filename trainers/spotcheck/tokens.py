@@ -261,8 +261,8 @@ def _first_blanks(before: str, left: str, right: str) -> tuple[str, str, str]:
     """Where two texts differ in blanks alone, the first of them: what stands between need not be shown."""
     if (not left.strip() and not right.strip()) or "".join(left.split()) != "".join(right.split()):
         return before, left, right
-    first = [text[: len(text) - len(text.lstrip())] for text in (left, right)]
-    return (before, *first) if first[0] != first[1] else (before, left, right)
+    first, second = (text[: len(text) - len(text.lstrip())] for text in (left, right))
+    return (before, first, second) if first != second else (before, left, right)
 
 
 def _is_learnt(trained: Any, begin: int, end: int, tokens: Tokens) -> bool:

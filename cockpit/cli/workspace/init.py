@@ -73,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print_json({**plain(made), "advice": {"technique": advice.name, "why": advice.why}})
         return OK
-    for line in made.says:
+    for line in made.messages:
         say(line)
     say(f"Workspace ready: {made.root}")
     say(f"The technique that fits: {advice.name.upper()}. {advice.why}")

@@ -35,7 +35,7 @@ class Choice:
     value: Any
     source: str
     allowed: str
-    says: str
+    description: str
     default: Any
 
 
@@ -200,7 +200,7 @@ def _set(raw: dict[str, Any], name: str, value: Any, technique: str) -> None:
     if not dot:
         raw[section][key] = value
         return
-    held = raw[section].get(key) or {}
+    held: object = raw[section].get(key) or {}
     if not isinstance(held, Mapping):
         raise CockpitError(f"{name}={shown(value)}: {section}.{key} holds no settings", "Drop it.")
     raw[section][key] = {**cast("Mapping[str, Any]", held), inner: value}
@@ -246,7 +246,7 @@ def _check_trainer(name: str, value: Any, technique: str) -> None:
     problem = setting.problem(value)
     if problem and not (value is None and name == "max_length"):
         raise CockpitError(
-            f"{shown_as} {problem}: allowed is {setting.allowed()}", f"It sets the {setting.says}."
+            f"{shown_as} {problem}: allowed is {setting.allowed()}", f"It sets the {setting.description}."
         )
     if name == "max_steps" and value == 0:
         raise CockpitError(
@@ -318,7 +318,7 @@ def choices(recipe: Recipe) -> list[Choice]:
         source = default.source if default is not None and same else "chosen"
         source = recipe.reasons.get(f"trainer.{name}", source)
         made.append(Choice(f"trainer.{name}", value, source, setting.allowed() if setting else "",
-                           setting.says if setting else "", default.value if default else None))  # fmt: skip
+                           setting.description if setting else "", default.value if default else None))  # fmt: skip
     given = recipe.data.chat_template_kwargs
     made.append(Choice("data.chat_template_kwargs", given, "chosen" if given else "the template's own defaults",
                        "a JSON object, or enable_thinking=false",

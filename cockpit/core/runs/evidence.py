@@ -100,7 +100,7 @@ class Signs:
     """The newest event or metric."""
     step_time: float | None = None
     row_time: float | None = None
-    """Typical seconds a step, and between two rows of metrics."""
+    """Typical seconds a step, and between two rows of metrics; None where the rows' times don't tell."""
     log_time: float | None = None
     went_on: bool = False
     """A stage other than "done" began after the end was reported: the held-out pass may follow training."""
@@ -189,7 +189,8 @@ def _with_metrics(signs: Signs, metrics: Sequence[Mapping[str, object]]) -> Sign
     if not points:
         return signs
     step, time = points[-1]
-    gaps = [(s2 - s1, t2 - t1) for (s1, t1), (s2, t2) in pairwise(points) if s2 > s1 and t2 >= t1]
+    # Rows of one time were read at once, from a file that is written now and then: they tell no pace.
+    gaps = [(s2 - s1, t2 - t1) for (s1, t1), (s2, t2) in pairwise(points) if s2 > s1 and t2 > t1]
     return replace(
         signs,
         step=max(step, signs.step or 0),

@@ -13,7 +13,7 @@ def rendered_of(answer: Mapping[str, Any]) -> Rendered:
     """What is said of all tokenized rows and items."""
     served, folded = answer.get("served"), answer.get("folded")
     return Rendered(
-        rows=tuple(RowFacts(**{**row, "unsaid": tuple(row.get("unsaid", ()))}) for row in answer["rows"]),
+        rows=tuple(_row(row) for row in answer["rows"]),
         items=tuple(ItemFacts(**item) for item in answer["items"]),
         contexts=tuple(Context(**context) for context in answer["contexts"]),
         bos=answer["bos"],
@@ -33,6 +33,11 @@ def rendered_of(answer: Mapping[str, Any]) -> Rendered:
         stop_trained=answer.get("stop_trained"),
         roles={role: (counts[0], counts[1]) for role, counts in answer.get("roles", {}).items()},
     )
+
+
+def _row(row: Mapping[str, Any]) -> RowFacts:
+    facts: dict[str, Any] = {**row, "unsaid": tuple(row.get("unsaid", ()))}
+    return RowFacts(**facts)
 
 
 def look_of(shown: Mapping[str, Any] | None, rendered: Rendered | None) -> Look | None:

@@ -13,11 +13,11 @@ from cockpit.contract.errors import CockpitError
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """`lengths(texts)` in `unit`; `says` tells a person what was measured with."""
+    """`lengths(texts)` in `unit`; `description` tells a person what was measured with."""
 
     unit: str
     lengths: Callable[[Sequence[str]], list[int]]
-    says: str
+    description: str
 
 
 def characters(why: str = "no tokenizer was chosen") -> Measure:

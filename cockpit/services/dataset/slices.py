@@ -31,7 +31,7 @@ class Slices:
 
     rows: dict[str, list[Row]]
     reading: Reading
-    says: list[str] = field(default_factory=list[str])
+    messages: list[str] = field(default_factory=list[str])
 
 
 def make(train: Path, held_out: Path | None, mini_eval: Path | None, *, seed: int) -> Slices:
@@ -58,7 +58,7 @@ def make(train: Path, held_out: Path | None, mini_eval: Path | None, *, seed: in
             if not n:
                 raise CockpitError(f"no row of {train.name} could become an item of the {shown} set",
                                    f"Give a file of your own: --{shown}.", file=train)  # fmt: skip
-            made.says.append(f"Set {n} items of {train.name} apart as {shown} (seed {seed}).")
+            made.messages.append(f"Set {n} items of {train.name} apart as {shown} (seed {seed}).")
     return made
 
 

@@ -14,10 +14,8 @@ from typing import Any
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import WorkspaceLayout
 from cockpit.core.methodlog import Entry
-from cockpit.data import rows as meaning
-from cockpit.data.rows import Row
-from cockpit.services.dataset import datasets, gold
-from cockpit.services.dataset import slices as slicing
+from cockpit.data.rows import Row, answer_text
+from cockpit.services.dataset import datasets, gold, slices
 from cockpit.services.workspace import config, methodlog_writer
 from cockpit.services.workspace.workspace import Workspace
 from cockpit.verifiers import load as load_verifier
@@ -35,7 +33,7 @@ class Made:
     mini_eval: str
     held_out: str
     counts: dict[str, int]
-    says: list[str] = field(default_factory=list[str])
+    messages: list[str] = field(default_factory=list[str])
 
 
 def init(
@@ -62,15 +60,14 @@ def init(
     model = check_model(model)
     load_verifier_clearly(verifier)
     made = Made(root, model, verifier, str(train.resolve()), "", "", {})
-    apart = slicing.make(train, held_out, mini_eval, seed=seed)
-    slices = apart.rows
-    made.says += apart.says
-    _check_items(slices["held_out"], verifier, made, held_out or train)
-    _check_training(slices["train"], verifier, made)
+    apart = slices.make(train, held_out, mini_eval, seed=seed)
+    made.messages += apart.messages
+    _check_items(apart.rows["held_out"], verifier, made, held_out or train)
+    _check_training(apart.rows["train"], verifier, made)
     root.mkdir(parents=True, exist_ok=True)
-    paths = _write_slices(layout, slices, train, held_out, mini_eval)
+    paths = _write_slices(layout, apart.rows, train, held_out, mini_eval)
     made.train, made.mini_eval, made.held_out = (str(paths[k]) for k in ("train", "mini_eval", "held_out"))
-    made.counts = {key: len(rows) for key, rows in slices.items()}
+    made.counts = {key: len(rows) for key, rows in apart.rows.items()}
     config.write(
         layout.config,
         {
@@ -114,26 +111,26 @@ def load_verifier_clearly(spec: str) -> Any:
 def _check_items(items: list[Row], verifier: str, made: Made, file: Path) -> None:
     """Gold answers through the verifier, before anything is trained."""
     judge = load_verifier_clearly(verifier)
-    whole = [{**row, "answer": meaning.answer_text(row)} for row in items]
-    check = selfcheck(judge, whole)
+    items = [{**row, "answer": answer_text(row)} for row in items]
+    check = selfcheck(judge, items)
     if check.share == 0.0:
         why = f" ({check.failures[0].why})" if check.failures else ""
         raise CockpitError(
-            f"the verifier {verifier!r} accepts none of its own {len(whole)} gold answers{why}",
+            f"the verifier {verifier!r} accepts none of its own {len(items)} gold answers{why}",
             "Choose the verifier that fits the answers; nothing could ever score above 0 with this one.",
             file=file,
         )
     if check.share < 1.0:
-        made.says.append(f"Careful: {verifier} accepts only {check.share:.0%} of its own gold answers.")
+        made.messages.append(f"Careful: {verifier} accepts only {check.share:.0%} of its own gold answers.")
     if len(items) < 100:
-        made.says.append(f"{len(items)} held-out items show only large gains; 200 or more are better.")
+        made.messages.append(f"{len(items)} held-out items show only large gains; 200 or more are better.")
 
 
 def _check_training(rows: list[Row], verifier: str, made: Made) -> None:
     """The training rows' own gold answers, where they have some."""
     check = gold.training_check(rows, load_verifier_clearly(verifier))
     if check is not None and (said := gold.careful(check, verifier)):
-        made.says.append(f"Careful: {said}.")
+        made.messages.append(f"Careful: {said}.")
 
 
 def _write_slices(
@@ -173,6 +170,7 @@ def _first_experiment(ws: Workspace, made: Made, constraints: Sequence[str], sou
                 "dataset",
                 f"{name} {getattr(made, name)} sha256:{digest[:16]}",
                 key=f"data/{name}/{digest[:16]}",
+                file=getattr(made, name),
             )
             for name, digest in hashes.items()
         ),
@@ -181,6 +179,6 @@ def _first_experiment(ws: Workspace, made: Made, constraints: Sequence[str], sou
     if str(source.resolve()) != made.train:
         digest = datasets.content_hash(source)[:16]
         whole = f"source {source.resolve()} sha256:{digest}"
-        entries.insert(1, Entry("dataset", whole, key=f"data/source/{digest}"))
+        entries.insert(1, Entry("dataset", whole, key=f"data/source/{digest}", file=str(source.resolve())))
     methodlog_writer.record(ws, entries)
     precheck.record_target(ws)

@@ -98,7 +98,7 @@ def _beside(
             return devices  # what it takes is not free already
         weights = shape.counted * (2 if gpu else 4)
         share = serving.share(weights, gpu_total=devices[0].total if gpu else None)
-        notes.append(f"The server for mini-evals takes {share.says}, besides.")
+        notes.append(f"The server for mini-evals takes {share.description}, besides.")
         if len(devices) == 1:
             return [replace(devices[0], free=max(0, devices[0].free - share.bytes))]
     return devices

@@ -22,10 +22,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from cockpit.contract import atomic
-from cockpit.contract import lock as locks
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
-from cockpit.contract.lock import Lock
+from cockpit.contract.lock import Lock, take
 from cockpit.contract.serving import FOLDER_VARIABLE
 from cockpit.core.runs.evidence import Pid
 from cockpit.services.runs import aftermath, trackers
@@ -229,11 +228,11 @@ def _write_end(record: ProcessFile, watch: Watch, status: int | None, oom: OomWa
     verdict = oom.verdict(trainer.pid)
     oom.close()
     if watch.reason is None and killed and verdict is not None:
-        record.update(outcome="oom_killed", detail=verdict.says)
+        record.update(outcome="oom_killed", detail=verdict.message)
     elif watch.reason is None and killed:
         record.update(detail="Somebody killed it; there is no sign that memory ran out.")
     elif verdict is not None and status:
-        record.update(detail=f"The kernel killed a process for memory while it ran. {verdict.says}")
+        record.update(detail=f"The kernel killed a process for memory while it ran. {verdict.message}")
     if watch.reason == "time_budget":
         record.update(outcome="time_budget")
     watch.write_stop()
@@ -276,7 +275,7 @@ def _only_one(layout: AttemptLayout) -> Lock:
     Without locks on this file system the launcher's own lock has to do.
     """
     try:
-        return locks.take(layout.root / ".supervisor.lock")
+        return take(layout.root / ".supervisor.lock")
     except OSError:
         return Lock(
             "none", -1

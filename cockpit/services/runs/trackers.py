@@ -10,7 +10,7 @@ from typing import cast
 from cockpit.contract import atomic
 from cockpit.contract.layout import AttemptLayout
 
-CLOSE_S = 40.0  # the closer gives up by itself a good deal sooner
+CLOSE_S = 180.0  # the closer gives up by itself a good deal sooner
 MODULE = "trainers.report.tracker"
 
 

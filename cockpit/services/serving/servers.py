@@ -290,7 +290,7 @@ def _plan(
         "kv_gib": max(1, round(share.kv / rules.GIB)),
         "cores": ",".join(map(str, cores)) or None,
         "idle_s": 60 * (IDLE_MIN if request.idle_min is None else request.idle_min),
-        "memory": share.says,
+        "memory": share.description,
         "offline": digest is not None,
     }
 

@@ -120,7 +120,7 @@ def _recipe(
     model: Mapping[str, Any] | None = None,
 ) -> Mapping[str, Any]:
     """A recipe as `cockpit new` would make it, for rendering alone."""
-    from cockpit.core.recipe import recipes as defaults
+    from cockpit.core.recipe.recipes import resolve
 
     data = dict((sections or {}).get("data", {}))
     items = str(request.items or request.train)
@@ -130,7 +130,7 @@ def _recipe(
     chosen = {
         name: dict(values) for name, values in (sections or {}).items() if name in ("generation", "resources")
     }
-    made = defaults.resolve(
+    made = resolve(
         technique, experiment_id=BASELINE_ID, model=dict(model or {}) | {"name_or_path": _model(request.model or "")},
         verifier=request.verifier or "exact", data=data, sections=chosen, recipes=recipes,
     )  # fmt: skip

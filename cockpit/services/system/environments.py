@@ -39,7 +39,7 @@ class Environment:
     """One environment as it stands: `ready` when it was made whole, `python` its interpreter."""
 
     name: str
-    says: str
+    description: str
     ready: bool
     python: Path
     folder: Path
@@ -63,7 +63,7 @@ def look(root: Path, name: str) -> Environment:
     spec = KNOWN.get(name)
     return Environment(
         name=name,
-        says=str(facts.get("says") or (spec.says if spec else "")),
+        description=str(facts.get("says") or (spec.description if spec else "")),
         ready=bool(facts) and python.exists(),
         python=python,
         folder=folder,
@@ -133,7 +133,7 @@ def _make(folder: Path, spec: Spec, say: Say) -> None:
     began = time.monotonic()
     shared = bool(spec.shares) and _has_all(spec.shares)
     own_pip = importlib.util.find_spec("pip") is None
-    say(f"Making the environment {spec.name} ({spec.says}).")
+    say(f"Making the environment {spec.name} ({spec.description}).")
     shutil.rmtree(folder, ignore_errors=True)
     _run(
         [sys.executable, "-m", "venv", *([] if own_pip else ["--without-pip"]), str(folder)],
@@ -163,7 +163,7 @@ def _make(folder: Path, spec: Spec, say: Say) -> None:
         folder / RECORD,
         {
             "v": 1,
-            "says": spec.says,
+            "says": spec.description,
             "installed": _installed(folder),
             "steps": [list(step) for step in spec.steps],
             "shared": shared,

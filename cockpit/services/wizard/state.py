@@ -14,10 +14,14 @@ FILE = "wizard.json"
 
 @dataclass(slots=True)
 class WizardState:
-    """Answers; empty ones are still to be given. `done`: steps that were passed."""
+    """Answers; empty ones are still to be given.
+
+    `done`: steps that were passed. `stale`: those of them that are to be passed again, as an earlier answer changed.
+    """
 
     step: str = ""
     done: list[str] = field(default_factory=list[str])
+    stale: list[str] = field(default_factory=list[str])
     data: str = ""
     held_out: str = ""
     model: str = ""
@@ -33,6 +37,26 @@ class WizardState:
     hypothesis: str = ""
     parent: str = ""
     experiment: str = ""
+    drafted: dict[str, Any] = field(default_factory=dict[str, Any])
+    """The answers that `experiment` was made from."""
+
+    @property
+    def answered(self) -> dict[str, Any]:
+        """A copy of what was answered, to see whether it changed; without what the wizard made of it."""
+        kept = asdict(self)
+        for name in ("step", "done", "stale", "experiment", "drafted"):
+            del kept[name]
+        return kept
+
+    @property
+    def recipe_answers(self) -> dict[str, Any]:
+        """The answers that a draft is made from."""
+        return {
+            "technique": self.technique,
+            "settings": list(self.settings),
+            "parent": self.parent,
+            "hypothesis": self.hypothesis,
+        }
 
     @classmethod
     def load(cls, root: Path) -> WizardState:

@@ -9,8 +9,8 @@ from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
 from cockpit.core.scores import Score
-from cockpit.data import rows as meaning
 from cockpit.data.reading.files import load_rows
+from cockpit.data.rows import value
 from cockpit.services.workspace.workspace import ExperimentView, Workspace
 
 NAMES = (
@@ -65,7 +65,7 @@ def _read(path: Path) -> dict[str, str]:
     column = next((name for name in NAMES if _names_slices(rows, name)), None)
     if column is None:
         return {}
-    ids = [str(label) if (label := meaning.value(row, "id")) is not None else f"held-out-set-{n:05d}"
+    ids = [str(label) if (label := value(row, "id")) is not None else f"held-out-set-{n:05d}"
            for n, row in enumerate(rows, 1)]  # fmt: skip
     if len(set(ids)) != len(ids):
         ids = [f"{one}#{n}" for n, one in enumerate(ids, 1)]

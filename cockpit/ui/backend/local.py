@@ -128,11 +128,11 @@ class LocalBackend:
         return self._judged[2]
 
     def run_findings(self, view: ExperimentView) -> Sequence[Finding]:
-        from cockpit.services.rules import run_findings as findings
+        from cockpit.services.rules import run_findings
 
         if view.attempt_dir is None:
             return ()
-        return findings.for_attempt(view.attempt_dir, parent=self._parent_score(view), now=self.clock())
+        return run_findings.for_attempt(view.attempt_dir, parent=self._parent_score(view), now=self.clock())
 
     def _parent_score(self, view: ExperimentView) -> Score | None:
         with self._lock:
@@ -164,7 +164,8 @@ class LocalBackend:
         from cockpit.services import doctor
 
         return [
-            Check(seen.name, seen.level, message=seen.says, fix=seen.fix) for seen in doctor.checks(self.root)
+            Check(seen.name, seen.level, message=seen.message, fix=seen.fix)
+            for seen in doctor.checks(self.root)
         ]
 
     # -- one run -------------------------------------------------------------------------------------------------

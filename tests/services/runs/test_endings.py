@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from cockpit.contract import control
 from cockpit.contract.errors import CockpitError
 from cockpit.core.runs.evidence import Pid
 from cockpit.services.runs import launcher
@@ -134,18 +135,38 @@ def test_a_checkpoint_in_the_making_is_not_cut_short(standin: StandIn) -> None:
         forever(asked)
         for path in (root / "control").glob("*-stop.json"):
             path.rename(path.with_suffix(".done"))
-        end = time.monotonic() + 3
+        end = time.monotonic() + 6
         forever(lambda: time.monotonic() > end)
         event("end", outcome="stopped", reason="", step=3)
         """,
         budget={
-            "grace_s": 2
-        },  # longer than one grace, shorter than two, with a second to spare for a busy machine
+            "grace_s": 5
+        },  # longer than one grace, shorter than two: four seconds to spare on a busy machine
     )
     start_it(standin)
     launcher.stop(standin.layout)
     until(standin.over)
     assert (standin.facts.exit_code, standin.facts.signal, standin.status.state) == (0, None, "stopped")
+
+
+def test_a_trainer_that_answers_before_the_supervisor_looks_is_not_asked_twice(standin: StandIn) -> None:
+    standin.trainer(
+        """
+        print("up")
+        forever((root / "go").exists)
+        event("end", outcome="stopped", reason="", step=3)
+        """
+    )
+    start_it(standin)
+    control.request(standin.layout, "stop").rename(standin.layout.control / "001-stop.done")
+    supervisor = standin.facts.supervisor
+    assert supervisor is not None
+    os.kill(supervisor.pid, signal.SIGTERM)
+    until(lambda: standin.facts.stop_requested)
+    assert (standin.facts.stop_reason, control.pending(standin.layout)) == ("user", [])
+    (standin.layout.root / "go").touch()
+    until(standin.over)
+    assert (standin.facts.exit_code, standin.status.state) == (0, "stopped")
 
 
 def test_stop_now_overtakes_a_patient_stop(standin: StandIn) -> None:
@@ -339,5 +360,5 @@ def test_oom_evidence_of_each_kind(tmp_path: Path) -> None:
         )
     named = watch.verdict(77)
     assert named
-    assert "2.0 GB" in named.says
+    assert "2.0 GB" in named.message
     watch.close()

@@ -37,7 +37,7 @@ class Attempt:
             }
         )
         self.said: list[str] = []
-        self.gauges: dict[str, float] = {}
+        self.extra_metrics: dict[str, float] = {}
         self.processes = OneProcess()
 
     def notice(self, text: str, level: str = "info") -> None:
