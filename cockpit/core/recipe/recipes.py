@@ -319,10 +319,6 @@ def choices(recipe: Recipe) -> list[Choice]:
         source = recipe.reasons.get(f"trainer.{name}", source)
         made.append(Choice(f"trainer.{name}", value, source, setting.allowed() if setting else "",
                            setting.description if setting else "", default.value if default else None))  # fmt: skip
-    given = recipe.data.chat_template_kwargs
-    made.append(Choice("data.chat_template_kwargs", given, "chosen" if given else "the template's own defaults",
-                       "a JSON object, or enable_thinking=false",
-                       "given to the chat template in training, rollouts, scoring and serving", {}))  # fmt: skip
     if recipe.peft is not None:
         rank = recipe.peft.r
         source = "source text: rank 32 is a fine default" if rank == settings.LORA_RANK else "chosen"
@@ -336,6 +332,11 @@ def choices(recipe: Recipe) -> list[Choice]:
                 settings.LORA_RANK,
             )
         )
+    given = recipe.data.chat_template_kwargs
+    for name in dict.fromkeys(("enable_thinking", *given)):
+        made.append(Choice(f"data.chat_template_kwargs.{name}", given.get(name),
+                           "chosen" if name in given else "the template's own", "true, false or another value",
+                           "told to the chat template in training, rollouts, scoring and serving", None))  # fmt: skip
     return made
 
 
