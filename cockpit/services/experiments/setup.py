@@ -6,7 +6,7 @@ gold answers, a held-out item in the training data, a model folder that isn't on
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import WorkspaceLayout
 from cockpit.core.methodlog import Entry
+from cockpit.data.reading.files import Rows
 from cockpit.data.rows import Row, answer_text
 from cockpit.services.dataset import datasets, gold, slices
 from cockpit.services.workspace import config, methodlog_writer
@@ -62,12 +63,13 @@ def init(
     made = Made(root, model, verifier, str(train.resolve()), "", "", {})
     apart = slices.make(train, held_out, mini_eval, seed=seed)
     made.messages += apart.messages
-    _check_items(apart.rows["held_out"], verifier, made, held_out or train)
-    _check_training(apart.rows["train"], verifier, made)
+    _check_items(apart.items["held_out"], verifier, made, held_out or train)
+    _check_training(apart.train, verifier, made)
     root.mkdir(parents=True, exist_ok=True)
-    paths = _write_slices(layout, apart.rows, train, held_out, mini_eval)
+    parts = {**apart.items, "train": apart.train}
+    paths = _write_slices(layout, parts, train, held_out, mini_eval)
     made.train, made.mini_eval, made.held_out = (str(paths[k]) for k in ("train", "mini_eval", "held_out"))
-    made.counts = {key: len(rows) for key, rows in apart.rows.items()}
+    made.counts = {key: len(rows) for key, rows in parts.items()}
     config.write(
         layout.config,
         {
@@ -126,7 +128,7 @@ def _check_items(items: list[Row], verifier: str, made: Made, file: Path) -> Non
         made.messages.append(f"{len(items)} held-out items show only large gains; 200 or more are better.")
 
 
-def _check_training(rows: list[Row], verifier: str, made: Made) -> None:
+def _check_training(rows: Iterable[Row], verifier: str, made: Made) -> None:
     """The training rows' own gold answers, where they have some."""
     check = gold.training_check(rows, load_verifier_clearly(verifier))
     if check is not None and (said := gold.careful(check, verifier)):
@@ -135,7 +137,7 @@ def _check_training(rows: list[Row], verifier: str, made: Made) -> None:
 
 def _write_slices(
     layout: WorkspaceLayout,
-    slices: Mapping[str, list[Row]],
+    slices: Mapping[str, list[Row] | Rows],
     train: Path,
     held_out: Path | None,
     mini_eval: Path | None,
