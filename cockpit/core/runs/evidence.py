@@ -37,7 +37,6 @@ class ProcessFacts:
     trainer: Pid | None = None
     argv: tuple[str, ...] = ()
     cwd: str = ""
-    git_sha: str | None = None
     python: str = ""
     launch: str = ""
     """Names this launch; also the value of COCKPIT_ATTEMPT in the environment of all that it started."""
@@ -71,7 +70,6 @@ class ProcessFacts:
             trainer=_pid(row.get("trainer")),
             argv=tuple(str(part) for part in cast("list[object]", argv)) if isinstance(argv, list) else (),
             cwd=_text(row.get("cwd")),
-            git_sha=_text(row.get("git_sha")) or None,
             python=_text(row.get("python")),
             launch=_text(row.get("launch")),
             resumed=row.get("resumed") is True,

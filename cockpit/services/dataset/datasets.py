@@ -14,7 +14,6 @@ from cockpit.contract.errors import CockpitError
 from cockpit.data import needs
 from cockpit.data.keys import Asked, row_keys
 from cockpit.data.reading.files import Rows
-from cockpit.data.rows import Row
 
 _CHUNK = 1 << 20
 
@@ -41,21 +40,11 @@ def rows_hash(rows: Iterable[Mapping[str, Any]]) -> str:
     return hashlib.sha256(b"".join(each)).hexdigest()
 
 
-def columns(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-    """Return each column's name and in how many rows it holds a value."""
-    return needs.column_names(rows)
-
-
 def read_as(path: str | Path, need: str, given: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return which column is read as what for a technique (or `items`), over the whole file. Raises CockpitError."""
     rows = Rows(path)
     rows.first(1)
     return needs.read_as(rows, need, given, file=str(path))
-
-
-def normalise(rows: Iterable[Mapping[str, Any]], reading: Mapping[str, str]) -> list[Row]:
-    """Return the rows with their columns renamed to ours (`{"question": "prompt"}`); other columns stay."""
-    return [{reading.get(name, name): value for name, value in row.items()} for row in rows]
 
 
 def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -78,14 +67,13 @@ def overlap_exact(
     held_out: Iterable[Mapping[str, Any]],
     *,
     train_columns: Mapping[str, str] | None = None,
-    held_out_columns: Mapping[str, str] | None = None,
 ) -> list[Overlap]:
     """Return every training row that asks what a held-out item asks, whatever case and blanks.
 
     A row of plain text counts where the item is the whole text or stands on lines of its own. Holds the
     held-out set in memory, streams the training set.
     """
-    asked = Asked((str(index), row_keys(row, held_out_columns)) for index, row in enumerate(held_out))
+    asked = Asked((str(index), row_keys(row)) for index, row in enumerate(held_out))
     found: list[Overlap] = []
     for number, row in enumerate(train):
         hit = next(asked.met(row_keys(row, train_columns)), None)

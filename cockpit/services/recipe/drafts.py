@@ -19,13 +19,12 @@ from cockpit.data.reading.files import iter_rows, load_rows
 from cockpit.data.rows import value
 from cockpit.services.dataset import datasets
 from cockpit.services.recipe import warm_start
+from cockpit.services.system import stack
 from cockpit.services.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from cockpit.contract.recipe import Recipe
     from cockpit.services.workspace.config import WorkspaceConfig
-
-TRACKERS = (("WANDB_API_KEY", "wandb"), ("TRACKIO_SPACE_ID", "trackio"), ("MLFLOW_TRACKING_URI", "mlflow"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +167,7 @@ def _data(config: WorkspaceConfig, request: DraftRequest, *, training: bool) -> 
 
 def tracker(environment: Mapping[str, str]) -> str:
     """The tracker that the environment asks for, first match; none is never invented (source text)."""
-    return next((name for variable, name in TRACKERS if environment.get(variable)), "none")
+    return next((name for variable, name in stack.TRACKERS if environment.get(variable)), "none")
 
 
 def _refuse_leak(recipe: Recipe) -> None:

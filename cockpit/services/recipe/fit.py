@@ -128,14 +128,14 @@ def shape_of(model: str) -> tuple[Shape, list[str]]:
     """The sizes of a local model, or one in the hub's cache. Raises CockpitError where they can't be read."""
     folder = Path(model).expanduser()
     config = folder / "config.json" if folder.is_dir() else measure.cached_file(model, "config.json")
-    value = atomic.read_json(config) if config is not None else None
-    if not isinstance(value, dict) or config is None:
+    value = atomic.read_object(config) if config is not None else None
+    if value is None or config is None:
         raise CockpitError(
             f"the sizes of {model} are not known here: its config.json is not on this machine",
             "Fetch the model first, or let the smoke run show whether it fits.",
         )
     counted = _counted(config.parent)
-    shape = Shape.from_config(cast("dict[str, Any]", value), counted)
+    shape = Shape.from_config(value, counted)
     if shape is None:
         raise CockpitError(
             "this config.json names no sizes of a decoder", "Let the smoke run show it.", file=config

@@ -117,7 +117,7 @@ def across(
     if not ws.read_only:
         by_id = {view.id: view for view in views}
         for view in views:
-            found += leaks.of_data(ws, _data(ws, view), view.id, look=look, keep=keep)
+            found += leaks.of_data(ws, mapping(ws.recipe_of(view).get("data")), view.id, look=look, keep=keep)
             found += provenance.of_view(ws, view, by_id, look=look, keep=keep)
     return ranked(found)
 
@@ -129,12 +129,6 @@ def held_back(ws: Workspace) -> Finding | None:
         return None
     found = diagnose(history, COMMITTED if ws.read_only else DECIDED)
     return next((f for f in found if f.rule == "same-score-across-techniques"), None)
-
-
-def _data(ws: Workspace, view: ExperimentView) -> dict[str, Any]:
-    attempt = AttemptLayout(view.attempt_dir) if view.attempt_dir else None
-    recipe = mapping(atomic.read_json(attempt.recipe if attempt else ws.layout.experiment(view.id).draft))
-    return mapping(recipe.get("data"))
 
 
 def workspace_history(ws: Workspace, views: Iterable[ExperimentView]) -> History:

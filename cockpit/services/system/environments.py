@@ -19,7 +19,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from cockpit.contract import atomic, lock
 from cockpit.contract.errors import CockpitError
@@ -57,8 +57,7 @@ def folder_of(root: Path) -> Path:
 def look(root: Path, name: str) -> Environment:
     """The environment `name` of the workspace at `root`, made or not. Raises CockpitError for a name unknown."""
     folder = folder_of(root) / _known(name, folder_of(root))
-    record: object = atomic.read_json(folder / RECORD)
-    facts = cast("dict[str, Any]", record) if isinstance(record, dict) else {}
+    facts = atomic.read_object(folder / RECORD) or {}
     python = folder / "bin" / "python"
     spec = KNOWN.get(name)
     return Environment(

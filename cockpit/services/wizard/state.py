@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from cockpit.contract import atomic
 from cockpit.contract.layout import WorkspaceLayout
@@ -61,10 +61,7 @@ class WizardState:
     @classmethod
     def load(cls, root: Path) -> WizardState:
         """What was kept for `root`; a fresh state where nothing was, or what was is broken."""
-        read = atomic.read_json(place(root))
-        if not isinstance(read, dict):
-            return cls()
-        kept = cast("dict[str, Any]", read)
+        kept = atomic.read_object(place(root)) or {}
         fresh = cls()
         for name in cls.__dataclass_fields__:
             value, default = kept.get(name), getattr(fresh, name)

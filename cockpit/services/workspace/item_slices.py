@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
-from cockpit.contract.layout import AttemptLayout
+from cockpit.contract.values import mapping
 from cockpit.core.scores import Score
 from cockpit.data.reading.files import load_rows
 from cockpit.data.rows import value
@@ -34,10 +33,7 @@ def scores_of(ws: Workspace, view: ExperimentView) -> dict[str, Score]:
     """Slice name -> its score; empty where the held-out file names no slices. Never raises."""
     if view.attempt_dir is None or view.score is None or view.score.items is None or ws.read_only:
         return {}
-    attempt = AttemptLayout(view.attempt_dir)
-    recipe: object = atomic.read_json(attempt.recipe)
-    data = cast("dict[str, Any]", recipe).get("data") if isinstance(recipe, dict) else None
-    path = cast("dict[str, Any]", data).get("held_out") if isinstance(data, dict) else None
+    path = mapping(ws.recipe_of(view).get("data")).get("held_out")
     if not path:
         return {}
     by_item = slices_of(Path(str(path)))

@@ -8,7 +8,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from cockpit.ui.backend.summary import Check, Hardware, Problem, SampleFile, WorkspaceSnapshot
 
@@ -171,13 +171,7 @@ class LocalBackend:
     # -- one run -------------------------------------------------------------------------------------------------
 
     def recipe(self, view: ExperimentView) -> Mapping[str, Any]:
-        from cockpit.contract import atomic
-        from cockpit.contract.layout import AttemptLayout
-
-        draft = self.workspace.layout.experiment(view.id).draft
-        path = AttemptLayout(view.attempt_dir).recipe if view.attempt_dir else draft
-        value: object = atomic.read_json(path)
-        return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+        return self.workspace.recipe_of(view)
 
     def sample_files(self, view: ExperimentView) -> Sequence[SampleFile]:
         from cockpit.contract.layout import AttemptLayout

@@ -233,29 +233,6 @@ def test_orphans_are_swept(standin: StandIn) -> None:
     assert "swept" in standin.layout.process.read_text()
 
 
-def test_sweep_of_what_a_killed_supervisor_left(standin: StandIn) -> None:
-    standin.trainer(
-        """
-        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
-        (root / "child").write_text(str(child.pid))
-        print("up")
-        forever()
-        """
-    )
-    facts = launcher.launch(standin.layout, confirm_s=0)
-    assert facts.supervisor
-    assert facts.trainer
-    until(lambda: standin.says("up"))
-    child = int((standin.layout.root / "child").read_text())
-    with pytest.raises(CockpitError, match="alive"):
-        launcher.sweep(standin.layout)
-    for process in (facts.supervisor, facts.trainer):
-        os.kill(process.pid, signal.SIGKILL)
-    until(lambda: not alive(facts.trainer))
-    assert launcher.sweep(standin.layout) == [child]
-    assert start_time(child) is None
-
-
 def test_an_exec_is_the_same_run(standin: StandIn) -> None:
     """Training ends by becoming the evaluation: same pid, a new stage after no end yet."""
     standin.trainer(
