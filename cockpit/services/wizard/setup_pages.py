@@ -120,9 +120,9 @@ def verifier_page(session: WizardSession) -> Page:
         "A verifier scores one answer against one item. It is the score of the held-out set, and the reward of RL "
         "as it stands, format included. A reward you trust comes before everything else.",
         "",
-        *(f"  {kind.spec:<16} {kind.wants.replace('`', '')}" for kind in KINDS),
-        "",
         f"Most answers in your data are of the form {form}: {suggestion} reads that.",
+        "",
+        *(f"  {kind.spec:<16} {kind.wants.replace('`', '')}" for kind in KINDS),
     ]
     return Page(tuple(lines), "Verifier", default=session.state.verifier or suggestion)
 
