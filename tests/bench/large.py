@@ -124,7 +124,7 @@ def measured(command: Sequence[str], log: Path) -> Figures:
         while running.poll() is None and wall is None:
             tree = [running.pid, *_children(running.pid)]
             peak = max(peak, sum(_own_mb(pid) for pid in tree))
-            cpu |= {pid: _cpu_s(pid) for pid in tree}
+            cpu |= {pid: max(cpu.get(pid, 0.0), _cpu_s(pid)) for pid in tree}  # one that ended says 0
             if "loss" in log.read_text(errors="replace"):
                 wall = time.monotonic() - began
             time.sleep(0.2)
