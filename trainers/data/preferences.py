@@ -36,7 +36,7 @@ class Pair:
 
 def pairs_of(rows: Iterable[Row], attempt: Attempt) -> list[Pair]:
     """Every pair that the rows hold, and a line in the log that says so. Raises CockpitError where there is none."""
-    examples = read_examples(rows, attempt.recipe)
+    examples = read_examples(rows, attempt.recipe, attempt)
     flag_stale(examples, attempt)
     count, made = Count(rows=len(examples)), list[Pair]()
     grouped: dict[str, list[Example]] = defaultdict(list)
@@ -106,7 +106,7 @@ def preference_dataset(attempt: Attempt, pairs: list[Pair], tokenizer: Any) -> l
 def label_dataset(rows: Iterable[Row], attempt: Attempt, tokenizer: Any) -> list[Row]:
     """TRL rows with prompt, completion and label. Raises CockpitError where no row says yes or no."""
     recipe = attempt.recipe
-    examples = read_examples(rows, recipe)
+    examples = read_examples(rows, recipe, attempt)
     flag_stale(examples, attempt)
     count, made = Count(rows=len(examples)), list[Row]()
     for example in examples:

@@ -16,8 +16,10 @@ from typing import Any
 
 from cockpit import verifiers
 from cockpit.contract import CockpitError
+from cockpit.data.left_out import LeftOut
 from cockpit.data.reading.files import load_rows
 from trainers.attempt.attempt import Attempt
+from trainers.data.examples import tell
 from trainers.data.items import Item, read_items, refuse_tools
 from trainers.data.overlap import refuse_overlap
 from trainers.data.prompts import training_prompt
@@ -30,9 +32,11 @@ def rl_dataset(attempt: Attempt, tokenizer: Any) -> tuple[list[dict[str, Any]], 
     if recipe.data.train is None:
         raise CockpitError("the recipe names no training file", "Set data.train.")
     refuse_overlap(recipe, load_rows(recipe.data.train))
-    items = read_items(recipe.data.train, recipe.data.columns, name="training data")
+    left = LeftOut(recipe.data.columns, sampled=True)
+    items = read_items(recipe.data.train, recipe.data.columns, name="training data", left=left)
+    tell(left, attempt)
     if recipe.technique != "rft":  # which renders its prompts itself
-        refuse_tools(items, recipe)
+        refuse_tools(items, recipe, tokenizer)
     rows = [
         {"prompt": training_prompt(tokenizer, item.prompt, recipe), "item": index}
         for index, item in enumerate(items)

@@ -64,6 +64,7 @@ def render(request: dict[str, Any]) -> dict[str, Any]:
         **tokens.facts(),
         "trains_text": facts.trains_text,
         "rows": facts.rows,
+        "said": facts.said,
         "refused": facts.refused[:20],
         "refusals": len(facts.refused),
         "contexts": facts.grouped(),
@@ -88,7 +89,8 @@ class Facts:
         self.data = rows
         self.rows: list[dict[str, Any]] = []
         self.refused: list[dict[str, Any]] = []
-        self.examples = training_examples(rows, recipe, tokens.tokenizer)
+        self.said: list[str] = []
+        self.examples = training_examples(rows, recipe, tokens.tokenizer, self.said)
         self.trains_text = bool(self.examples) and all(
             "text" in example for example in self.examples if example
         )

@@ -23,15 +23,22 @@ from trainers.spotcheck.settings import Settings
 from trainers.spotcheck.tokens import Encoded, Tokens, leading, locate
 
 
-def training_examples(rows: list[Row], recipe: Recipe, tokenizer: Any) -> list[Row | None]:
-    """What TRL is given for each row: the last of its examples where a row becomes several; None for one left out."""
+def training_examples(
+    rows: list[Row], recipe: Recipe, tokenizer: Any, said: list[str] | None = None
+) -> list[Row | None]:
+    """What TRL is given for each row: the last of its examples where a row becomes several; None for one left out.
+
+    What a run would say of them in its log goes into `said`.
+    """
     if not rows:
         return []
     if recipe.technique in REWARDED:
         return [_prompt_only(row, recipe, tokenizer) for row in rows]
-    attempt: Any = SimpleNamespace(recipe=recipe, notice=lambda *_args, **_kw: None)
+    notices: list[str] = [] if said is None else said
+    attempt: Any = SimpleNamespace(recipe=recipe, notice=lambda text, *_args, **_kw: notices.append(text))
     read = [_learnt(row, number, recipe) for number, row in enumerate(rows, 1)]
     examples, settings = sft_dataset(read, attempt, tokenizer)
+    attempt.notice = lambda *_args, **_kw: None
     if len(examples) != len(rows):
         examples = [sft_dataset([example], attempt, tokenizer)[0][-1] for example in read]
     return [{**example, "_settings": settings} for example in examples]
