@@ -40,7 +40,8 @@ def training_examples(
     examples, settings = sft_dataset(read, attempt, tokenizer)
     attempt.notice = lambda *_args, **_kw: None
     if len(examples) != len(rows):
-        examples = [sft_dataset([example], attempt, tokenizer)[0][-1] for example in read]
+        several = [sft_dataset([example], attempt, tokenizer)[0] for example in read]
+        examples = [each[-1] | ({"_earlier": each[:-1]} if each[1:] else {}) for each in several]
     return [{**example, "_settings": settings} for example in examples]
 
 
@@ -68,6 +69,7 @@ class Trained:
 
     def __init__(self, tokens: Tokens, example: Row, recipe: Recipe) -> None:
         self.tokens = tokens
+        self.recipe = recipe
         self.settings = Settings.of(recipe, example)
         self.example = example
         if "prompt" in example:
@@ -103,6 +105,7 @@ class Trained:
 
     def shown(self) -> dict[str, Any]:
         """Pieces of text with what each is, the ids, and the place of the cut (a token, None where nothing is cut)."""
+        self._add_earlier()
         kept = (self.cut_first, self.cut_last)
         whole = kept == (0, len(self.encoded.ids))
         return {
@@ -114,6 +117,17 @@ class Trained:
             "target": [self.start, self.end] if self.found else None,
             "text": self.encoded.text,
         }
+
+    def _add_earlier(self) -> None:
+        """Mark what the row's other examples train, each of which is a beginning of this one."""
+        for example in self.example.get("_earlier", ()):
+            other = Trained(
+                self.tokens, {**example, "_settings": self.example.get("_settings", {})}, self.recipe
+            )
+            shared = _common(other.encoded.ids, self.encoded.ids)
+            self.mask[:shared] = [
+                a or b for a, b in zip(self.mask[:shared], other.mask[:shared], strict=True)
+            ]
 
     def _pair(self) -> tuple[Encoded, list[bool], int]:
         tokens, example = self.tokens, self.example
