@@ -9,9 +9,9 @@ import pytest
 
 from cockpit.data.examples import Misfit, read_example
 from cockpit.data.left_out import LeftOut
+from tests.data.test_carried import ASKED, CALL, TOOL, Attempt
 from trainers.data.preferences import pairs_of
 from trainers.data.selection import learnable
-from tests.data.test_carried import ASKED, CALL, TOOL, Attempt
 
 SAID = {"role": "assistant", "content": "Ten degrees."}
 
@@ -28,11 +28,11 @@ def named(*rows: dict[str, Any], **columns: str) -> list[str]:
     [
         ({"messages": [ASKED, SAID], "source": "web"}, ["column `source` (1 row, first row 1)"]),
         ({"prompt": "a", "response": "b", "output": "c"}, ["column `output` (1 row, first row 1)"]),
-        ({"prompt": "a", "response": "b", "system_prompt": "Be kind."}, ["column `system_prompt` (1 row, first row 1)"]),
+        ({"prompt": "a", "response": "b", "system_prompt": "Hi"}, ["column `system_prompt` (1 row, first row 1)"]),
         ({"messages": [ASKED | {"mood": "sad"}, SAID | {"audio": {"id": "x"}}]},
          ["`mood` of a message (1 row, first row 1)", "`audio` of a message (1 row, first row 1)"]),
         ({"messages": [ASKED, SAID, ASKED]}, ["turns after the assistant's last answer (1 row, first row 1)"]),
-        ({"messages": [ASKED, {"role": "assistant", "content": "a", "text": "b"}]}, ["`text` of a message (1 row, first row 1)"]),
+        ({"messages": [ASKED, SAID | {"text": "b"}]}, ["`text` of a message (1 row, first row 1)"]),
     ],
 )  # fmt: skip
 def test_what_is_left_out_is_named(row: dict[str, Any], wanted: list[str]) -> None:
@@ -81,8 +81,8 @@ def test_runs_say_so_in_their_logs() -> None:
         ({"messages": [ASKED, SAID], "chat_template_kwargs": {"enable_thinking": False}}, "chat_template_kwargs"),
         ({"messages": [ASKED, SAID], "tools": "weather(city)"}, "holds no tools"),
         ({"messages": [ASKED, {"role": "assistant", "tool_calls": [{"id": "x"}]}]}, "tool_calls"),
-        ({"image": "a.png", "conversations": [{"from": "human", "value": "<image>"}, {"from": "gpt", "value": "c"}]}, "image"),
-        ({"chosen": [ASKED, SAID, ASKED, SAID], "rejected": [ASKED, {**SAID, "content": "x"}, ASKED, SAID]}, "part before"),
+        ({"image": "a.png", "messages": [ASKED, SAID]}, "image"),
+        ({"chosen": [ASKED, SAID] * 2, "rejected": [ASKED, SAID | {"content": "x"}, ASKED, SAID]}, "part before"),
     ],
 )  # fmt: skip
 def test_what_would_change_the_meaning_is_refused(row: dict[str, Any], says: str) -> None:

@@ -23,7 +23,8 @@ QWEN = (
 )
 GLAIVE = "SYSTEM: You help with access to the following functions. Use them if required -\n{listed}"
 TAGGED = f"<tool_call>\n{json.dumps(CALL['function'])}\n</tool_call>"
-QUOTED = f'<functioncall> {{"name": "weather", "arguments": \'{json.dumps(CALL["function"]["arguments"])}\'}} <|endoftext|>'
+ARGUMENTS = json.dumps(CALL["function"]["arguments"])
+QUOTED = f'<functioncall> {{"name": "weather", "arguments": \'{ARGUMENTS}\'}} <|endoftext|>'
 
 
 def hermes(system: str) -> dict[str, Any]:
@@ -37,7 +38,7 @@ def hermes(system: str) -> dict[str, Any]:
 
 
 def glaive(system: str) -> dict[str, Any]:
-    said = f"USER: Weather?\n\n\nASSISTANT: {QUOTED}\n\n\nFUNCTION RESPONSE: 10\n\n\nASSISTANT: Ten. <|endoftext|>\n\n\n"
+    said = f"USER: Weather?\n\n\nASSISTANT: {QUOTED}\n\n\nFUNCTION RESPONSE: 10\n\n\nASSISTANT: Ten. <|endoftext|>"
     return {"system": system, "chat": said}
 
 
