@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from cockpit.data.examples import Example
 from cockpit.data.messages import unread_keys
+from cockpit.data.remarks import MEDIA
 from cockpit.data.rows import SEVERAL, Columns, below_column, column_of, value
 
 _BESIDE = ("id", "label", "reward", "passed", "group", "trainable", "policy_id", "tools")
@@ -80,6 +81,8 @@ class LeftOut:
             text = text or _text_of(example)
             if not _stands_in(row[name], text):
                 yield f"column `{name}`"
+        if any("<" in turn.text and MEDIA.search(turn.text) for turn in example.whole):
+            yield "an image, a video or a sound that the text names by a placeholder"
         if _turns_cut(row, example, self.columns):
             yield "turns after the assistant's last answer"
 

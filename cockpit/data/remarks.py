@@ -10,7 +10,7 @@ from cockpit.data.messages import messages_in
 from cockpit.data.numbers import is_rating
 
 # Placeholders of the field's vision and audio formats; HTML's own img has attributes.
-_MEDIA = re.compile(r"<(image|video|audio)>|<img>[^<]*</img>|<\|?(image|video|audio)(_pad)?\|>")
+MEDIA = re.compile(r"<(image|video|audio)>|<img>[^<]*</img>|<\|?(image|video|audio)(_pad)?\|>")
 _LOOKED_AT = 200
 _SHARE = 0.1
 """Of the rows: fewer with a placeholder are likely to speak of one."""
@@ -43,7 +43,7 @@ def remarks(roles: Mapping[str, str], unused: Iterable[str], columns: Columns) -
 
 def _share(column: Column) -> float:
     looked = column.values[:_LOOKED_AT]
-    return sum(any(_MEDIA.search(text) for text in _of(value)) for value in looked) / max(1, len(looked))
+    return sum(any(MEDIA.search(text) for text in _of(value)) for value in looked) / max(1, len(looked))
 
 
 def _of(value: object) -> list[str]:

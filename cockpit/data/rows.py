@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from cockpit.data.column_names import USUAL
-from cockpit.data.messages import Message, calls_of, messages_in, transcript
+from cockpit.data.messages import Message, calls_of, messages_in, transcript, written
 from cockpit.data.numbers import as_number
 
 Row = dict[str, Any]
@@ -301,7 +301,7 @@ def answer_text(row: Mapping[str, Any], columns: Columns | None = None) -> str:
     if said is None and (chosen := value(row, "chosen", columns)) is not None:
         said = answer_turns(chosen)
     turns = said or messages_of(row, columns)
-    return turns[-1]["content"] if turns and turns[-1]["role"] == "assistant" else ""
+    return written(turns[-1]) if turns and turns[-1]["role"] == "assistant" else ""
 
 
 def full_text(row: Mapping[str, Any], columns: Columns | None = None) -> str:
@@ -311,7 +311,7 @@ def full_text(row: Mapping[str, Any], columns: Columns | None = None) -> str:
     for ours in ("messages", "completion", "answer", "chosen", "rejected", "text"):
         said = value(row, ours, columns)
         if isinstance(said, list | dict):
-            parts.extend(turn["content"] for turn in messages_in(cast(object, said)) or [])
+            parts.extend(written(turn) for turn in messages_in(cast(object, said)) or [])
         elif said is not None:
             parts.append(str(said))
     return "\n".join(parts)

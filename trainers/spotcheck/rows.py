@@ -64,6 +64,10 @@ def _prompt_only(row: Row, recipe: Recipe, tokenizer: Any) -> Row | None:
     return {"prompt": training_prompt(tokenizer, prompt, recipe), "_settings": {}} | beside
 
 
+_TRIES = 20
+"""Places of one text in a row that are looked at."""
+
+
 class Trained:
     """One example as token ids with a loss mask. `start`, `end`: the target's place in the text, in characters."""
 
@@ -77,7 +81,7 @@ class Trained:
         else:
             self.encoded, self.mask, self.prompt_tokens = self._whole()
         self.target = self._target()
-        place = locate(self.encoded.text, self.target)
+        place = locate(self.encoded.text, self.target) if self.target else self._calls_place()
         self.found = place is not None
         self.start, self.end = place or (len(self.encoded.text), len(self.encoded.text))
         self.cut_first, self.cut_last = self._cut()
@@ -175,6 +179,30 @@ class Trained:
             return str(next((turn["content"] for turn in reversed(turns) if turn["role"] == "assistant"), ""))
         return str(self.example["text"]) if "text" in self.example else ""
 
+    def _calls_place(self) -> tuple[int, int] | None:
+        """Where an answer that only calls tools stands: from its first trained token to its end token.
+
+        None where the template writes other calls than the data has.
+        """
+        turns = self.example.get("completion") or self.example.get("messages")
+        calls = turns[-1].get("tool_calls") if isinstance(turns, list) else None
+        if not calls:
+            return None
+        ends = [
+            i for i, token in enumerate(self.encoded.ids) if self.mask[i] and token in self.tokens.end_ids
+        ]
+        last = ends[-1] if ends else len(self.mask)
+        first = last
+        while first and self.mask[first - 1]:
+            first -= 1
+        spans = self.encoded.spans[first:last]
+        if not spans:
+            return None
+        start, end = spans[0][0], spans[-1][1]
+        text = self.encoded.text[start:end]
+        names = [str(call["function"]["name"]) for call in calls]
+        return (start, end) if all(name in text for name in names) else None
+
     def _cut(self) -> tuple[int, int]:
         n, limit = len(self.encoded.ids), self.settings.max_length
         if limit is None or n <= limit or ("completion" not in self.example and "prompt" in self.example):
@@ -194,15 +222,29 @@ class Trained:
         )
         count = at = 0
         for text in texts:
-            place = self.encoded.text.find(text.strip(), at) if text.strip() else -1
+            found = self._least_trained(text.strip(), at, kept) if text.strip() else None
+            if found is not None:
+                at, trained = found
+                count += trained
+        return count
+
+    def _least_trained(self, text: str, at: int, kept: list[bool]) -> tuple[int, int] | None:
+        """Where this text ends and how many of its tokens are trained: where none is, for answers may hold it too."""
+        first: tuple[int, int] | None = None
+        place = self.encoded.text.find(text, at)
+        for _ in range(_TRIES):
             if place < 0:
-                continue
-            at = place + len(text.strip())
-            count += sum(
-                on and place <= a and b <= at and b > a
+                break
+            end = place + len(text)
+            trained = sum(
+                on and place <= a and b <= end and b > a
                 for on, (a, b) in zip(kept, self.encoded.spans, strict=True)
             )
-        return count
+            if not trained:
+                return end, 0
+            first = first or (end, trained)
+            place = self.encoded.text.find(text, end)
+        return first
 
     def _kept_chars(self) -> int:
         """How many of the target's characters survive the cut (counted from its beginning)."""

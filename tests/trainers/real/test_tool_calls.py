@@ -23,12 +23,13 @@ TEMPLATE = (
     "{% endgeneration %}{% else %}{{ m.content + '<|im_end|>' }}{% endif %}{{ '\\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
 )
-TOOLS = [{"type": "function", "function": {"name": name, "parameters": {}}} for name in ("say", "ask")]
+TOOLS = [{"type": "function", "function": {"name": name, "parameters": {}}} for name in ("even", "odd")]
 
 
 def row(pair: task.Pair, number: int) -> dict[str, Any]:
-    """One call, as OpenAI writes it."""
-    call = {"name": "say", "arguments": json.dumps({"n": sum(pair)})}
+    """The first digit to the tool that it is for, as OpenAI writes a call."""
+    first = int(task.question(pair)[0])
+    call = {"name": ("even", "odd")[first % 2], "arguments": json.dumps({"n": first})}
     calls = [{"id": f"call_{number}", "type": "function", "function": call}]
     said = {"role": "assistant", "content": None, "tool_calls": calls}
     return {"messages": [{"role": "user", "content": task.question(pair)}, said], "tools": TOOLS}
@@ -66,8 +67,8 @@ def test_sft_learns_to_call(calling: Tiny, tmp_path: Path) -> None:
         tmp_path / "exp_0001",
         "sft",
         "train",
-        learning_rate=2e-3,
-        max_steps=60,
+        learning_rate=1e-2,
+        max_steps=75,
         max_length=128,
         **asked,
     )
