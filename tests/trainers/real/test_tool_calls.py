@@ -19,7 +19,7 @@ TEMPLATE = (
     "{% if tools %}{{ '<|im_start|>system\\n' }}{% for tool in tools %}{{ tool.function.name }} {% endfor %}"
     "{{ '<|im_end|>\\n' }}{% endif %}{% for m in messages %}{{ '<|im_start|>' + m.role + '\\n' }}"
     "{% if m.role == 'assistant' %}{% generation %}{{ m.content }}{% for call in m.tool_calls or [] %}"
-    "{{ '<tool_call>\\n' }}{{ call.function | tojson }}{{ '\\n</tool_call>' }}{% endfor %}{{ '<|im_end|>' }}"
+    "{{ '{\"name\": \"' + call.function.name + '\", \"args\": ' }}{{ call.function.arguments | tojson }}}{% endfor %}{{ '<|im_end|>' }}"
     "{% endgeneration %}{% else %}{{ m.content + '<|im_end|>' }}{% endif %}{{ '\\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
 )
@@ -27,7 +27,7 @@ TOOLS = [{"type": "function", "function": {"name": name, "parameters": {}}} for 
 
 
 def row(pair: task.Pair, number: int) -> dict[str, Any]:
-    """The first digit to the tool that it is for, as OpenAI writes a call."""
+    """The first digit for the tool that takes it, as OpenAI writes a call."""
     first = int(task.question(pair)[0])
     call = {"name": ("even", "odd")[first % 2], "arguments": json.dumps({"n": first})}
     calls = [{"id": f"call_{number}", "type": "function", "function": call}]
@@ -67,8 +67,9 @@ def test_sft_learns_to_call(calling: Tiny, tmp_path: Path) -> None:
         tmp_path / "exp_0001",
         "sft",
         "train",
-        learning_rate=1e-2,
-        max_steps=75,
+        learning_rate=5e-3,
+        max_steps=160,
+        per_device_train_batch_size=16,
         max_length=128,
         **asked,
     )
@@ -79,4 +80,4 @@ def test_sft_learns_to_call(calling: Tiny, tmp_path: Path) -> None:
     assert before is not None
     assert after is not None
     assert before.value == 0.0
-    assert after.value > 0.8, [r["completion"] for r in read_rows(run.layout.held_out / "items.jsonl")][:5]
+    assert after.lo > 0.4, [r["completion"] for r in read_rows(run.layout.held_out / "items.jsonl")][:5]
