@@ -31,14 +31,14 @@ class Pace:
         return f"About {duration(self.seconds)}{price}: {steps}{evals}, if not stopped early."
 
 
-def steps_of(recipe: Recipe, rows: int, *, devices: int = 1) -> int:
+def steps_of(recipe: Recipe, rows: int) -> int:
     """Optimizer steps of the whole run on `rows` training rows."""
     trainer = recipe.trainer
     most = trainer.get("max_steps")
     if isinstance(most, int) and most > 0:
         return most
     epochs = float(trainer.get("num_train_epochs") or 3)  # pyright: ignore[reportArgumentType]
-    batch = _whole(trainer.get("per_device_train_batch_size"), 8) * max(1, devices)
+    batch = _whole(trainer.get("per_device_train_batch_size"), 8)
     batch *= _whole(trainer.get("gradient_accumulation_steps"), 1)
     if recipe.technique in GROUPED:
         rows *= _whole(trainer.get("num_generations"), 8)
@@ -49,21 +49,13 @@ def _whole(value: object, otherwise: int) -> int:
     return int(value) if isinstance(value, int | float) and value else otherwise
 
 
-def pace(
-    recipe: Recipe,
-    rows: int,
-    step_time: float,
-    *,
-    eval_time: float = 0.0,
-    devices: int = 1,
-    hourly: float | None = None,
-) -> Pace:
-    """The whole run at `step_time` seconds a step and `eval_time` a mid-eval; `hourly` is a price."""
-    steps = steps_of(recipe, rows, devices=devices)
+def pace(recipe: Recipe, rows: int, step_time: float, *, hourly: float | None = None) -> Pace:
+    """The whole run at `step_time` seconds a step; `hourly` is a price."""
+    steps = steps_of(recipe, rows)
     epoch = max(1, round(steps / max(1e-9, float(recipe.trainer.get("num_train_epochs") or 1))))  # pyright: ignore[reportArgumentType]
     every = max(1, min(recipe.mid_eval.every_steps, round(recipe.mid_eval.every_epochs * epoch)))
     evals = math.ceil(steps / every)
-    seconds = steps * step_time + evals * eval_time
+    seconds = steps * step_time
     return Pace(steps, step_time, evals, seconds, None if hourly is None else hourly * seconds / 3600)
 
 

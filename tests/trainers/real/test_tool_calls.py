@@ -19,7 +19,8 @@ TEMPLATE = (
     "{% if tools %}{{ '<|im_start|>system\\n' }}{% for tool in tools %}{{ tool.function.name }} {% endfor %}"
     "{{ '<|im_end|>\\n' }}{% endif %}{% for m in messages %}{{ '<|im_start|>' + m.role + '\\n' }}"
     "{% if m.role == 'assistant' %}{% generation %}{{ m.content }}{% for call in m.tool_calls or [] %}"
-    "{{ '{\"name\": \"' + call.function.name + '\", \"args\": ' }}{{ call.function.arguments | tojson }}}{% endfor %}{{ '<|im_end|>' }}"
+    '{{ \'{"name": "\' + call.function.name + \'", "args": \' }}{{ call.function.arguments | tojson }}}{% endfor %}'
+    "{{ '<|im_end|>' }}"
     "{% endgeneration %}{% else %}{{ m.content + '<|im_end|>' }}{% endif %}{{ '\\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
 )
