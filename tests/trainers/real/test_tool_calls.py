@@ -58,7 +58,7 @@ def test_sft_learns_to_call(calling: Tiny, tmp_path: Path) -> None:
     from trainers import evaluate
 
     asked: dict[str, Any] = {
-        "generation__max_new_tokens": 64,
+        "generation__max_new_tokens": 40,
         "mid_eval__every_steps": 1000,
         "mid_eval__every_epochs": 1000.0,
     }
