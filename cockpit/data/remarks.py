@@ -55,3 +55,23 @@ def _of(value: object) -> list[str]:
 def _calls(column: Column) -> bool:
     found = (messages_in(value) for value in column.values[:_LOOKED_AT] if not isinstance(value, str))
     return any("tool_calls" in turn for turns in found for turn in turns or [])
+
+
+EXPORTS: tuple[tuple[frozenset[str], str, str], ...] = (
+    (
+        frozenset(("input_ids",)),
+        "These rows are tokenized already: token ids of some tokenizer, which can be neither shown nor scored.",
+        "Give the text that they were made of.",
+    ),
+    (
+        frozenset(("annotations", "data")),
+        "This is an export of Label Studio, with the answers deep inside its annotations.",
+        "Write each row as a prompt and its answer (Label Studio's own JSONL or CSV export is closer to it).",
+    ),
+    (
+        frozenset(("mapping", "current_node")),
+        "This is an export of ChatGPT, with each conversation as a tree of messages.",
+        "Write each conversation as a list of messages.",
+    ),
+)
+"""What other programs write: columns that tell it, what it is, and what to do."""

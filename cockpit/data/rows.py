@@ -54,9 +54,9 @@ def column_of(row: Mapping[str, Any], ours: str, columns: Columns | None = None)
 def messages_of(row: Mapping[str, Any], columns: Columns | None = None) -> list[Message] | None:
     """Return the row's conversation, its system prompt first; None where it has none."""
     held: object = value(row, "messages", columns)
-    chat = (
-        transcript(held) if isinstance(held, str) else messages_in(held) if isinstance(held, list) else None
-    )
+    chat = transcript(held) if isinstance(held, str) else None
+    if isinstance(held, list):
+        chat = messages_in(cast("object", held))
     if not chat:
         return None
     system = _system(row, columns)

@@ -36,7 +36,7 @@ from cockpit.data.column_names import (
 from cockpit.data.columns import Column, Columns, columns_of
 from cockpit.data.messages import as_turns, calls_of, transcript, turns_of
 from cockpit.data.numbers import as_number
-from cockpit.data.remarks import remarks
+from cockpit.data.remarks import EXPORTS, remarks
 from cockpit.data.rows import ranked
 
 Shape = Literal[
@@ -357,7 +357,7 @@ def _plain(found: _Found) -> Reading | None:
 
 
 def _unknown(columns: Columns) -> Reading:
-    known = next(((why, fix) for has, why, fix in _EXPORTS if has <= set(columns)), None)
+    known = next(((why, fix) for has, why, fix in EXPORTS if has <= set(columns)), None)
     if known is not None:
         return Reading("unknown", {}, known[0], tuple(columns), notes=(known[1],), is_export=True)
     names = ", ".join(f"`{name}`" for name in list(columns)[:12]) or "none"
@@ -372,25 +372,6 @@ def _unknown(columns: Columns) -> Reading:
         ),
     )
 
-
-_EXPORTS: tuple[tuple[frozenset[str], str, str], ...] = (
-    (
-        frozenset(("input_ids",)),
-        "These rows are tokenized already: token ids of some tokenizer, which can be neither shown nor scored.",
-        "Give the text that they were made of.",
-    ),
-    (
-        frozenset(("annotations", "data")),
-        "This is an export of Label Studio, with the answers deep inside its annotations.",
-        "Write each row as a prompt and its answer (Label Studio's own JSONL or CSV export is closer to it).",
-    ),
-    (
-        frozenset(("mapping", "current_node")),
-        "This is an export of ChatGPT, with each conversation as a tree of messages.",
-        "Write each conversation as a list of messages.",
-    ),
-)
-"""What other programs write: columns that tell it, what it is, and what to do."""
 
 _RULES: tuple[Callable[[_Found], Reading | None], ...] = (
     _preference,

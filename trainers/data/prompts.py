@@ -8,7 +8,7 @@ from typing import Any
 from cockpit.contract import Recipe
 from cockpit.data.messages import Message
 from cockpit.data.rows import Prompt, Row, as_chat
-from cockpit.data.tool_text import lifted
+from cockpit.data.tools import lifted
 
 
 def with_system(prompt: Prompt, recipe: Recipe) -> list[Message]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from cockpit.data.examples import Example
 from cockpit.data.left_out import LeftOut
 from cockpit.data.rows import Row
-from cockpit.data.tool_text import spells_tools
+from cockpit.data.tools import spells_tools
 from trainers.attempt.attempt import Attempt
 from trainers.data.examples import Count, no_shape, no_use, read_example, teaches, tell
 from trainers.data.freshness import flag_stale

@@ -9,7 +9,7 @@ import pytest
 
 from cockpit.data.examples import read_example
 from cockpit.data.shapes import recognise
-from cockpit.data.tool_text import lifted
+from cockpit.data.tools import lifted
 from tests.data.test_carried import CALL, TOOL, sft
 
 FUNCTION = TOOL["function"]
