@@ -14,6 +14,9 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from typing import NoReturn
+
+from cockpit.contract.errors import CockpitError
 
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -76,33 +79,51 @@ COMMANDS: dict[str, Command] = {
     ),
 }
 
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose refusals are errors like all others: a sentence, or JSON where that was asked for."""
+
+    def error(self, message: str) -> NoReturn:
+        raise CockpitError(message, f"See `{self.prog} --help`: {self._usage()}")
+
+    def _usage(self) -> str:
+        return " ".join(self.format_usage().removeprefix("usage: ").split())
+
+
 GROUPS = {"start": "Start", "move": "Move", "look": "Look"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code; without a command, open the cockpit."""
     words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] == ["help"]:
+        words = [*words[1:2], "--help"]
     at = _command_at(words)
     if at is None:
+        named = [words[index] for index in _named(words)]
+        words = named or words  # help on what there is not: the same refusal as without
         return _guarded(Command("workspace.open", "", ""), _root_parser(), words)
     name = words.pop(at)
     command = COMMANDS[name]
-    parser = argparse.ArgumentParser(prog=f"cockpit {name}", description=command.help.capitalize() + ".")
+    parser = Parser(prog=f"cockpit {name}", description=command.help.capitalize() + ".")
     _common(parser)
     return _guarded(command, parser, words)
 
 
 def _command_at(words: Sequence[str]) -> int | None:
-    """Where the command's name stands: after global options, whose values are skipped."""
+    """Where the command's name stands: the first word beside the global options, if it names one."""
+    return next((index for index in _named(words)[:1] if words[index] in COMMANDS), None)
+
+
+def _named(words: Sequence[str]) -> list[int]:
+    """Where words stand that are no option and no global option's value."""
+    found: list[int] = []
     skip = False
     for index, word in enumerate(words):
-        if skip:
-            skip = False
-        elif word in ("--dir", "-C"):
-            skip = True
-        elif not word.startswith("-"):
-            return index if word in COMMANDS else None
-    return None
+        if not skip and not word.startswith("-"):
+            found.append(index)
+        skip = not skip and word in ("--dir", "-C")
+    return found
 
 
 def add_arguments(command: Command, parser: argparse.ArgumentParser) -> None:
@@ -117,14 +138,12 @@ def add_arguments(command: Command, parser: argparse.ArgumentParser) -> None:
 
 
 def _guarded(command: Command, parser: argparse.ArgumentParser, words: Sequence[str]) -> int:
-    from cockpit.contract.errors import CockpitError
-
     add_arguments(command, parser)
-    options = parser.parse_intermixed_args(words)  # settings and options in any order
     try:
+        options = parser.parse_intermixed_args(words)  # settings and options in any order
         return int(options.run(options))
     except CockpitError as error:
-        if getattr(options, "json", False):
+        if "--json" in words:
             import json
 
             print(json.dumps(error.as_dict()))
@@ -152,7 +171,7 @@ def _root_parser() -> argparse.ArgumentParser:
     for key, title in GROUPS.items():
         lines.append(f"  {title}")
         lines += [f"    {name:<10} {c.help}" for name, c in COMMANDS.items() if c.group == key]
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="cockpit",
         usage="cockpit [--dir DIR] [command …]",
         description="The cockpit for fine-tuning runs. Without a command it opens on the workspace here.",
