@@ -1,7 +1,8 @@
 """The tools that a conversation may call, and the calls in it, in the form that chat templates render.
 
 `tools_of` reads what stands in a column, `lifted` what stands as text in the turns: Hermes' and Qwen's tags, glaive's
-function calls. A chat template that knows tools writes both in a form of its own, so that the text form would be learnt beside it.
+function calls. A chat template that knows tools writes both in a form of its own, so that the text form would be learnt
+beside it.
 """
 
 from __future__ import annotations
@@ -15,16 +16,8 @@ from cockpit.data.messages import Message, calls_of
 
 Tools = tuple[dict[str, Any], ...]
 
-_CALL = re.compile(r"<tool_call>(.*?)</tool_call>", re.DOTALL)
-_GLAIVE_CALL = re.compile(r"<functioncall>\s*(\{.*\})", re.DOTALL)
-_QUOTED = re.compile(r"(\"arguments\"\s*:\s*)'(.*)'\s*\}\s*$", re.DOTALL)
-_RESULT = re.compile(r"<tool_response>(.*?)</tool_response>", re.DOTALL)
-_TOOLS = re.compile(r"<tools>(.*?)</tools>", re.DOTALL)
-# From the sentence that first speaks of the tags to the last of them: how to call, which the template says itself.
-_INSTRUCTED = re.compile(r"(?:[^.!?\n]|\.(?=\S))*<tools>.*(?:</tool_call>|</tools>)", re.DOTALL)
-_LISTED = re.compile(
-    r",?\s*(?:with access to|you have access to) the following (?:functions|tools)[^{\[]*", re.I
-)
+_LISTED = re.compile(r"(?:with access to|you have access to) the following (?:functions|tools)[^{\[]*", re.I)
+_GLAIVE = "<functioncall>"
 _SIGNS = ("<tool", "<functioncall>", "following functions", "following tools")
 
 
@@ -99,60 +92,88 @@ def spells_tools(chat: Sequence[Message]) -> bool:
 
 def _calling(turn: Message) -> Message:
     said = str(turn["content"])
+    bodies, rest = _between(said, "<tool_call>", "</tool_call>")
     calls: list[Message] = []
-    for body in _CALL.findall(said):
+    for body in bodies:
         found = calls_of(body.strip())
         if not found:
             return turn
         calls += found
-    rest = _CALL.sub("", said)
-    match = _GLAIVE_CALL.search(rest)
-    if match is not None and not calls:
-        calls = calls_of(match[1]) or calls_of(_QUOTED.sub(_unquoted, match[1]))
-        rest = rest[: match.start()] + rest[match.end() :] if calls else rest
+    head, mark, tail = rest.partition(_GLAIVE)
+    if mark and not calls:
+        body, close, after = tail.rpartition("}")
+        calls = calls_of(body.strip() + close) or calls_of(_unquoted(body.strip() + close))
+        rest = head + after
     if not calls:
         return turn
     return turn | {"content": rest.strip(), "tool_calls": [*turn.get("tool_calls", ()), *calls]}
 
 
-def _unquoted(match: re.Match[str]) -> str:
+def _unquoted(call: str) -> str:
     """Glaive puts the arguments, JSON themselves, between single quotes."""
-    inner = match[2].replace("\\'", "'")
-    return f"{match[1]}{inner}}}" if inner.strip().startswith("{") else match[0]
+    head, key, tail = call.partition('"arguments"')
+    before, _, quoted = tail.partition("'")
+    inner, _, after = quoted.rpartition("'")
+    return head + key + before + inner.replace("\\'", "'") + after
 
 
 def _results(turn: Message) -> list[Message]:
-    said = str(turn["content"])
-    found = _RESULT.findall(said)
-    if not found or _RESULT.sub("", said).strip():
+    bodies, rest = _between(str(turn["content"]), "<tool_response>", "</tool_response>")
+    if not bodies or rest.strip():
         return [turn]
-    return [turn | {"role": "tool", "content": body.strip()} for body in found]
+    return [turn | {"role": "tool", "content": body.strip()} for body in bodies]
 
 
 def _without_tools(text: str) -> tuple[str, Tools]:
-    """A system prompt without its list of tools, and the tools; as it is where it lists none that can be read."""
-    for body in reversed(_TOOLS.findall(text)):
+    """A system prompt without its list of tools, and the tools; as it is where it lists none that can be read.
+
+    With the list goes what stands around it, from the sentence that first speaks of the tags to the last of them: how
+    to call, which the template says itself.
+    """
+    for body in reversed(_between(text, "<tools>", "</tools>")[0]):
         tools = _listed(body)
         if tools:
-            return _INSTRUCTED.sub("", text, count=1).strip(), tools
+            head = text[: text.find("<tools>")]
+            begin = max(head.rfind(mark) for mark in (". ", "! ", "? ", "\n")) + 1
+            end = max(text.rfind(tag) + len(tag) for tag in ("</tools>", "</tool_call>"))
+            return (text[:begin] + text[end:]).strip(), tools
     match = _LISTED.search(text)
     tools = _listed(text[match.end() :]) if match else ()
-    return (text[: match.start()].strip(), tools) if match and tools else (text, ())
+    return (text[: match.start()].rstrip(" ,"), tools) if match and tools else (text, ())
+
+
+def _between(text: str, begin: str, end: str) -> tuple[list[str], str]:
+    """What stands between each pair of tags, and the text without them; an opening tag that is never closed is text."""
+    bodies: list[str] = []
+    rest: list[str] = []
+    at = 0
+    while (start := text.find(begin, at)) >= 0 and (close := text.find(end, start)) >= 0:
+        bodies.append(text[start + len(begin) : close])
+        rest.append(text[at:start])
+        at = close + len(end)
+    return bodies, "".join([*rest, text[at:]])
 
 
 def _listed(text: str) -> Tools:
     """Tools as one JSON list, or as objects one after the other; none where anything else stands between."""
     made: list[dict[str, Any]] = []
     decoder = json.JSONDecoder()
-    rest = text.strip()
-    while rest:
+    at = _next(text, 0)
+    while at < len(text):
         try:
-            held, end = decoder.raw_decode(rest)
+            held, end = decoder.raw_decode(text, at)
         except (ValueError, RecursionError):
             return ()
         tools = tools_of(cast("object", held))
         if not tools:
             return ()
         made += tools
-        rest = rest[end:].lstrip(", \t\r\n")
+        at = _next(text, end)
     return tuple(made)
+
+
+def _next(text: str, at: int) -> int:
+    """The place of the next character that is neither blank nor comma."""
+    while at < len(text) and text[at] in ", \t\r\n":
+        at += 1
+    return at
