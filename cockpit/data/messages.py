@@ -20,6 +20,8 @@ Message = dict[str, Any]
 `unread` names what stands in the turn and can't be carried: an image, a sound, a tool call that is none.
 """
 
+THOUGHT = re.compile(r"<(think|thinking|reasoning)>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
+"""Thinking written into the text; its second group is what is thought."""
 _ROLE_KEYS = ("role", "from", "speaker", "author")
 _TEXT_KEYS = ("content", "value", "text", "message")
 _REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
@@ -324,6 +326,16 @@ def written(message: Message) -> str:
     calls = [call["function"] for call in message.get("tool_calls", ())]
     texts = [f"<tool_call>\n{json.dumps(call, ensure_ascii=False)}\n</tool_call>" for call in calls]
     return "\n".join(text for text in (str(message["content"]), *texts) if text)
+
+
+def thought_of(message: Message) -> str:
+    """What a turn thinks before it answers, in a field of its own or in tags; empty where it doesn't."""
+    own = message.get("reasoning_content")
+    if isinstance(own, str) and own.strip():
+        return own.strip()
+    said = str(message["content"])
+    inline = THOUGHT.search(said) if "</" in said else None
+    return inline[2].strip() if inline else ""
 
 
 def joined(turns: Iterable[Turn]) -> str:

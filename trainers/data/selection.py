@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from cockpit.data.examples import Example
 from cockpit.data.left_out import LeftOut
+from cockpit.data.messages import thought_of
 from cockpit.data.rows import Row
 from cockpit.data.tools import spells_tools
 from trainers.attempt.attempt import Attempt
@@ -20,9 +21,10 @@ from trainers.data.template_fields import FIELDS
 class Survey:
     """What occurs among the demonstrations.
 
-    `several`: more than one answer in a row; `masked`: a mask says which messages train; `tools`, `calls`, `reasoning`,
-    `fields` (in how many rows a message has one): only a chat template that knows these renders them. `tool_text`: some
-    turns spell tools or calls out in their text.
+    `several`: more than one answer in a row; `masked`: a mask says which messages train; `tools`, `calls`, `reasoning`
+    (rows that have it), `fields` (rows in which a message has one): only a chat template that knows these renders them.
+    `thinks_early`: rows with thinking before their last answer, which many a template strips. `tool_text`: some turns
+    spell tools or calls out in their text.
     """
 
     rows: int = 0
@@ -32,7 +34,8 @@ class Survey:
     masked: bool = False
     tools: bool = False
     calls: bool = False
-    reasoning: bool = False
+    reasoning: int = 0
+    thinks_early: int = 0
     tool_text: bool = False
     fields: Counter[str] = field(default_factory=Counter[str])
 
@@ -53,7 +56,10 @@ class Survey:
         self.masked |= example.trainable is not None
         self.tools |= bool(example.tools)
         self.calls |= any("tool_calls" in turn for turn in example.chat)
-        self.reasoning |= any("reasoning_content" in turn for turn in example.chat)
+        self.reasoning += any("reasoning_content" in turn for turn in example.chat)
+        self.thinks_early += any(
+            turn["role"] == "assistant" and thought_of(turn) != "" for turn in example.chat[:-1]
+        )
         self.tool_text = self.tool_text or spells_tools(example.chat)
         self.fields.update({key for turn in example.chat if len(turn) > 2 for key in turn if key in FIELDS})
         self.fields["tool"] += any(turn["role"] == "tool" for turn in example.chat)

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import BASELINE_ID, ExperimentLayout
+from cockpit.contract.techniques import SAMPLING
 from cockpit.data.reading.files import iter_rows, load_rows
 from cockpit.data.rows import value
-from cockpit.services.dataset import datasets
+from cockpit.services.dataset import datasets, gold
 from cockpit.services.recipe import warm_start
 from cockpit.services.system import stack
 from cockpit.services.workspace.workspace import Workspace
@@ -79,8 +80,35 @@ def resolve(ws: Workspace, request: DraftRequest) -> Recipe:
         refuse_leaks(ws, recipe)
         from cockpit.services.recipe import fit_batch
 
-        recipe = fit_batch.lowered(_of_pairs(recipe), overrides, config.recipes)
+        recipe = fit_batch.lowered(_of_pairs(_with_gold(recipe)), overrides, config.recipes)
     return recipe
+
+
+def _with_gold(recipe: Recipe) -> Recipe:
+    """Says which of the training rows' own gold answers the verifier refuses, where they are what is rewarded.
+
+    Raises CockpitError where it takes none of them.
+    """
+    from cockpit.verifiers import load
+
+    rewarded = not recipe.rewards or any(part.source == "verifier" for part in recipe.rewards)
+    if recipe.technique not in SAMPLING or recipe.data.train is None or not rewarded:
+        return recipe
+    try:
+        verifier = load(recipe.verifier)
+    except ValueError:
+        return recipe  # the launch says what is wrong with it
+    check = gold.training_check(
+        (row for _, row in iter_rows(recipe.data.train)), verifier, recipe.data.columns
+    )
+    said = gold.careful(check, recipe.verifier) if check is not None else ""
+    if check is not None and said and check.share == 0.0:
+        raise CockpitError(
+            said,
+            "Choose the verifier that fits the answers: nothing could ever be rewarded.",
+            file=recipe.data.train,
+        )
+    return recipe.model_copy(update={"reasons": {**recipe.reasons, "verifier": said}}) if said else recipe
 
 
 def _of_pairs(recipe: Recipe) -> Recipe:
