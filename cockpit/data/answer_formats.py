@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from cockpit.data.messages import calls_of
 from cockpit.verifiers import numbers
 
-Form = Literal["boxed", "hashes", "tagged", "answer-line", "choice", "number", "short", "prose"]
+Form = Literal["calls", "boxed", "hashes", "tagged", "answer-line", "choice", "number", "short", "prose"]
 
 TAIL_CHARS = 4_000
 SHORT_WORDS, SHORT_CHARS = 6, 60
@@ -50,6 +51,7 @@ class Stated:
 
 
 SHOWN: Mapping[Form, str] = {
+    "calls": "tool calls",
     "boxed": "\\boxed{…}",
     "hashes": "#### N",
     "tagged": "tags",
@@ -61,6 +63,7 @@ SHOWN: Mapping[Form, str] = {
 }
 # `exact` for words: the whole completion is compared.
 VERIFIERS: Mapping[Form, str] = {
+    "calls": "tool-call",
     "boxed": "boxed",
     "hashes": "hashes",
     "tagged": "tagged",
@@ -76,6 +79,8 @@ def stated(text: str) -> Stated:
     tail = text[-TAIL_CHARS:].strip()
     if not tail:
         return Stated("prose")
+    if tail.endswith("</tool_call>") or (tail[0] in "[{" and calls_of(text)):
+        return Stated("calls")
     if "\\boxed" in tail or "\\fbox" in tail:
         return Stated("boxed")
     if "####" in tail:

@@ -42,6 +42,16 @@ COMPLETION: Names = (
 )
 # A worked solution often has one of these names too: what it holds decides.
 LONG_ANSWER: Names = ("solution", "generated_solution", "canonical_solution", "rationale", "reasoning")
+# Thinking that stands beside the answer, in a column of its own.
+REASONING: Names = (
+    "reasoning_content",
+    "thinking",
+    "complex_cot",
+    "cot",
+    "chain_of_thought",
+    "thought",
+    "reasoning",
+)
 ANSWER: Names = (
     "answer",
     "final_answer",
@@ -126,6 +136,7 @@ USUAL: Mapping[str, Names] = {
     "policy_id": ("policy_id",),
     "system": ("system",),
     "history": ("history",),
+    "reasoning": ("reasoning_content", "thinking"),
     "choices": CHOICES,
     "tools": ("tools", "functions"),
     "text": ("text",),

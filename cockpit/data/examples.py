@@ -11,7 +11,17 @@ from typing import Any, cast
 from cockpit.contract.errors import CockpitError
 from cockpit.data.column_names import USUAL
 from cockpit.data.labels import as_bool
-from cockpit.data.messages import Message, Turn, as_turns, joined, spoken, text_of, weights_of
+from cockpit.data.messages import (
+    Message,
+    Turn,
+    as_turns,
+    joined,
+    messages_in,
+    spoken,
+    text_of,
+    weights_of,
+    written,
+)
 from cockpit.data.numbers import as_number
 from cockpit.data.rows import (
     SEVERAL,
@@ -20,6 +30,7 @@ from cockpit.data.rows import (
     answer_of,
     answer_turns,
     as_chat,
+    column_of,
     conversation,
     gold_of,
     prompt_of,
@@ -31,7 +42,8 @@ from cockpit.data.tools import tools_of
 
 # Anthropic's HH data writes whole conversations as text, with these before each turn.
 _HH_TURN = re.compile(r"\n\n(Human|Assistant):")
-_MEDIA = frozenset(("images", "videos", "audios"))
+_MEDIA = frozenset(("images", "image", "videos", "video", "audios", "audio", "pixel_values"))
+_WEIGHTS = ("loss_weight", "sample_weight", "example_weight")
 _ROLES = ("chosen", "rejected", "label", "reward", "passed", "group", "policy_id", "tools")
 _BESIDE = frozenset((*_ROLES, *SEVERAL, *(name for role in _ROLES for name in USUAL[role])))
 """Columns without which a row is nothing but a demonstration: most are, and the others need not be looked for."""
@@ -117,11 +129,18 @@ def read_example(row: Mapping[str, Any], columns: Columns | None = None, number:
     gold = gold_of(row, columns)
     made.number, made.gold = number, gold
     made.question = (prompt_of(row, columns) if gold is not None else None) or made.prompt
+    _refuse_settings(row, columns)
     if plain:
         return made
     group, policy = value(row, "group", columns), value(row, "policy_id", columns)
     made.group, made.policy = (None if held is None else str(held) for held in (group, policy))
-    made.tools = tuple(tools_of(value(row, "tools", columns)))
+    tools = tools_of(value(row, "tools", columns))
+    if tools is None:
+        raise Misfit(
+            f"`{column_of(row, 'tools', columns)}` holds no tools that can be read",
+            "Write them as a list of functions with their names, as objects or as JSON text.",
+        )
+    made.tools = tuple(tools)
     if pair is None:
         made.label = as_bool(value(row, "label", columns))
         made.reward = as_number(value(row, "reward", columns))
@@ -146,7 +165,7 @@ def _single(row: Mapping[str, Any], columns: Columns | None) -> Example:
         prompt = prompt_of(row, columns)
         said = answer_of(row, columns) if prompt is None else None
         if said is not None:  # a scored answer whose prompt nobody kept
-            return Example(said=said[-1]["content"], chat=tuple(said))
+            return Example(said=written(said[-1]), chat=tuple(said))
         text = text_of(value(row, "text", columns)) if prompt is None else None
         return Example(prompt=prompt, text=text or None)
     mask = _mask(row, columns, chat)
@@ -157,7 +176,7 @@ def _single(row: Mapping[str, Any], columns: Columns | None) -> Example:
     said = tuple(chat[: last + 1])
     return Example(
         prompt=list(said[:-1]) or None,
-        said=said[-1]["content"],
+        said=written(said[-1]),
         chat=said,
         trainable=None if mask is None else mask[: last + 1],
     )
@@ -180,13 +199,17 @@ def _mask(row: Mapping[str, Any], columns: Columns | None, chat: list[Message]) 
         given = cast("object", [w and on for w, on in zip(weights, learns, strict=False)])
     turns = len(chat)
     values = cast("list[object]", given) if isinstance(given, list) else None
-    wanted = len(cast("list[object]", held)) if isinstance(held, list) else turns
+    raw = cast("list[object]", held) if isinstance(held, list) else None
+    wanted = len(raw) if raw is not None else turns
     if values is None or len(values) != wanted:
         got = type(cast("object", given)).__name__ if values is None else len(values)
         raise Misfit(
             f"`trainable` has {got} values for {wanted} messages",
             "Give one true or false a message, or null.",
         )
+    if raw is not None and turns > wanted + 1:  # some hold several tool results, each a message of its own
+        values = [v for turn, v in zip(raw, values, strict=True) for _ in messages_in([turn]) or ()]
+        wanted = len(values)
     # A system prompt from a column of its own stands in front, and is never learnt.
     return (*(False for _ in range(turns - wanted)), *(bool(v) for v in values))
 
@@ -215,6 +238,11 @@ def _pair(row: Mapping[str, Any], columns: Columns | None, chosen: object, rejec
         prompt = [*before, *better[:shared]] if shared else prompt
         better, worse = better[shared:], worse[shared:]
     head = as_chat(prompt)
+    if len(better) > 1 or len(worse) > 1:
+        raise Misfit(
+            "its chosen and rejected part before their last turn, and a pair has one prompt",
+            "Let both begin with the same turns, and differ in the last answer alone.",
+        )
     if better[-1].get("tool_calls") or worse[-1].get("tool_calls"):
         raise Misfit(
             "one of its two answers calls a tool, and pairs are learnt as text alone",
@@ -257,10 +285,30 @@ def _refuse_media(row: Mapping[str, Any], example: Example) -> None:
     turns = example.chat or as_chat(example.prompt)
     unread = next((str(turn["unread"]) for turn in turns if "unread" in turn), None)
     column = None if _MEDIA.isdisjoint(row) else next((name for name in _MEDIA if row.get(name)), None)
+    if unread == "tool_calls":
+        raise Misfit(
+            "a message has `tool_calls` that can't be read",
+            "Each call needs a name and arguments (an object, or its JSON text).",
+        )
     if unread is not None or column is not None:
         what = f"a message holds a part of type {unread!r}" if unread is not None else f"it has {column!r}"
         raise Misfit(
             f"{what}, and these trainers learn text alone", "Leave out rows with images, sound or video."
+        )
+
+
+def _refuse_settings(row: Mapping[str, Any], columns: Columns | None) -> None:
+    """Raise Misfit for what a row says of its own training and the whole run alone can have."""
+    if row.get("chat_template_kwargs"):
+        raise Misfit(
+            "it has `chat_template_kwargs` of its own, and a run renders every row and prompt with the same ones",
+            "Set them for the run (generation.enable_thinking), and leave the column out.",
+        )
+    weight = next((name for name in _WEIGHTS if row.get(name) is not None), None)
+    if weight is not None and weight not in (columns or {}) and as_number(row[weight]) != 1.0:
+        raise Misfit(
+            f"`{weight}` is {row[weight]!r}, and the loss takes every row alike",
+            "Leave out rows that shall not count, and the column; or write a weight of 0 or 1 into each message.",
         )
 
 

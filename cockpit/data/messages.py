@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -17,7 +17,7 @@ Style = Literal["openai", "sharegpt"]
 Message = dict[str, Any]
 """`role`, `content` (text) and, where the row has them, `reasoning_content`, `tool_calls`, `tool_call_id`, `name`.
 
-`unread` names what stands in the turn and can't be carried: an image, a sound.
+`unread` names what stands in the turn and can't be carried: an image, a sound, a tool call that is none.
 """
 
 THOUGHT = re.compile(r"<(think|thinking|reasoning)>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
@@ -32,6 +32,7 @@ _PART_TEXTS = ("text", "value", "content")
 _REASONING_PARTS = ("reasoning", "thinking")
 _CALL_PARTS = ("tool_call", "tool_calls", "tool_use", "function_call")
 _RESULT_PARTS = ("tool_result", "tool_response")
+_RESULT_IDS = ("tool_use_id", "tool_call_id")
 _ROLES = {
     "system": "system",
     "developer": "system",
@@ -83,10 +84,13 @@ def message_of(value: object) -> Message | None:
     for key in _TEXT_KEYS:
         if key in turn and key != role_key and (made := _content(role, turn[key])) is not None:
             break
-    calls = calls_of(turn.get("tool_calls") or turn.get("function_call"))
-    if made is None and not calls:
+    called = cast("object", turn.get("tool_calls") or turn.get("function_call"))
+    calls = calls_of(called)
+    if made is None and not called:
         return None
     made = made or {"role": "assistant", "content": ""}
+    if not made["content"] and isinstance(turn.get("refusal"), str):
+        made["content"] = turn["refusal"]  # OpenAI's: then the content is null
     if said.lower() in _CALL_ROLES and (named := calls_of(made["content"])):
         made["content"], calls = "", [*named, *calls]
     reasoning = next((turn[key] for key in _REASONING_KEYS if isinstance(turn.get(key), str)), None)
@@ -94,6 +98,8 @@ def message_of(value: object) -> Message | None:
         made["reasoning_content"] = reasoning
     if calls:
         made["tool_calls"] = [*made.get("tool_calls", ()), *calls]
+    elif called:
+        made["unread"] = "tool_calls"
     return made | {key: turn[key] for key in _KEPT if isinstance(turn.get(key), str)}
 
 
@@ -106,6 +112,7 @@ def _content(role: str, content: object) -> Message | None:
     made: Message = {"role": role, "content": ""}
     texts: list[str] = []
     thoughts: list[str] = []
+    results: list[Message] = []
     for part in cast("list[object]", content):
         if isinstance(part, str):
             texts.append(part)
@@ -116,17 +123,25 @@ def _content(role: str, content: object) -> Message | None:
         kind = str(piece.get("type") or "text").lower()
         text = next((t for key in (*_PART_TEXTS, kind) if isinstance(t := piece.get(key), str)), None)
         if kind in _CALL_PARTS:
-            made["tool_calls"] = [*made.get("tool_calls", ()), *calls_of(_call_in(piece))]
+            calls = calls_of(_call_in(piece))
+            made["tool_calls"] = [*made.get("tool_calls", ()), *calls]
+            if not calls:
+                made["unread"] = kind
         elif kind in _REASONING_PARTS:
             thoughts.append(text or "")
         elif kind in _RESULT_PARTS:
-            made["role"] = "tool"
-            texts.append(text if text is not None else text_of(piece.get("content")) or "")
+            said = text if text is not None else text_of(piece.get("content")) or ""
+            of = next((piece[key] for key in _RESULT_IDS if isinstance(piece.get(key), str)), None)
+            results.append({"role": "tool", "content": said} | ({"tool_call_id": of} if of else {}))
         elif kind.endswith("text") or (text is not None and kind == "refusal"):
             texts.append(text or "")
         else:
             made["unread"] = kind
     made["content"] = "\n".join(text for text in texts if text)
+    if results and not made["content"]:
+        made, *results = *results[-1:], *results[:-1]
+    if results:
+        made["before"] = results
     if any(thoughts):
         made["reasoning_content"] = "\n".join(thoughts)
     return made
@@ -190,8 +205,41 @@ def messages_in(value: object) -> list[Message] | None:
         message = message_of(item)
         if message is None:
             return None
-        made.append(message)
+        made += [*message.pop("before", ()), message]
     return made
+
+
+_SPEAKS = re.compile(r"^[ \t]*(SYSTEM|USER|ASSISTANT|FUNCTION RESPONSE):", re.MULTILINE)
+_SPEAKERS = {"SYSTEM": "system", "USER": "user", "ASSISTANT": "assistant", "FUNCTION RESPONSE": "tool"}
+
+
+def transcript(text: str) -> list[Message] | None:
+    """Read glaive's transcripts, `USER: … ASSISTANT: … FUNCTION RESPONSE: …`; None for any other text."""
+    parts = _SPEAKS.split(text)
+    if parts[0].strip() or not {"USER", "ASSISTANT"} <= set(parts[1::2]):
+        return None
+    ends = "<|endoftext|>"
+    return [
+        {"role": _SPEAKERS[who], "content": said.strip().removesuffix(ends).strip()}
+        for who, said in zip(parts[1::2], parts[2::2], strict=True)
+    ]
+
+
+def unread_keys(value: object) -> Iterator[str]:
+    """Yield the keys of turns that hold something and are read by nobody, turn by turn."""
+    turns = cast("list[object]", value) if isinstance(value, list) else [value]
+    for item in turns:
+        if not isinstance(item, dict):
+            continue
+        turn = cast("Message", item)
+        if (len(turn) == 2 and "content" in turn) or not any(key in turn for key in _ROLE_KEYS):
+            continue  # as nearly all are; or it is no turn
+        texts = [turn[key] for key in _TEXT_KEYS if turn.get(key) not in _NOTHING]
+        for key, held in turn.items():
+            if held in _NOTHING or key in _READ_KEYS:
+                continue
+            if key not in _TEXT_KEYS or held != texts[0]:
+                yield str(key)
 
 
 def weights_of(value: object) -> list[float] | None:
@@ -210,6 +258,10 @@ def weights_of(value: object) -> list[float] | None:
 
 
 _WEIGHT_KEYS = frozenset(("weight", "loss_weight", "train", "trainable", "loss"))
+_READ_KEYS = _WEIGHT_KEYS.union(
+    _ROLE_KEYS, _REASONING_KEYS, _KEPT, ("tool_calls", "function_call", "refusal", "type")
+)
+_NOTHING: tuple[object, ...] = (None, "", [], {}, False)
 
 
 def as_turns(messages: Iterable[Message]) -> tuple[Turn, ...]:
@@ -267,6 +319,13 @@ def spoken(message: Message) -> str:
     """A message as text alone: its reasoning, where it has a field of its own, in `<think>` tags before the answer."""
     thought, said = message.get("reasoning_content"), str(message["content"])
     return f"<think>\n{thought}\n</think>\n\n{said}" if thought else said
+
+
+def written(message: Message) -> str:
+    """A message's text, and below it what it calls, as Hermes writes calls: what is judged, and shown as its answer."""
+    calls = [call["function"] for call in message.get("tool_calls", ())]
+    texts = [f"<tool_call>\n{json.dumps(call, ensure_ascii=False)}\n</tool_call>" for call in calls]
+    return "\n".join(text for text in (str(message["content"]), *texts) if text)
 
 
 def thought_of(message: Message) -> str:

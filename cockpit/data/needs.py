@@ -136,7 +136,18 @@ _SHAPES: dict[str, tuple[str, ...]] = {
     "items": ("question-answer", "prompt-completion", "alpaca", "messages", "sharegpt"),
 }  # fmt: skip
 _SHAPES["orpo"] = _SHAPES["reward"] = _SHAPES["dpo"]
-_OPTIONAL = ("input", "system", "history", "passed", "group", "trainable", "choices", "tests", "tools")
+_OPTIONAL = (
+    "input",
+    "system",
+    "history",
+    "passed",
+    "group",
+    "trainable",
+    "choices",
+    "tests",
+    "tools",
+    "reasoning",
+)
 _SAMPLED = 500  # rows that tell a shape
 
 

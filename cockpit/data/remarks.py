@@ -10,7 +10,7 @@ from cockpit.data.messages import messages_in
 from cockpit.data.numbers import is_rating
 
 # Placeholders of the field's vision and audio formats; HTML's own img has attributes.
-_MEDIA = re.compile(r"<(image|video|audio)>|<img>[^<]*</img>|<\|?(image|video|audio)(_pad)?\|>")
+MEDIA = re.compile(r"<(image|video|audio)>|<img>[^<]*</img>|<\|?(image|video|audio)(_pad)?\|>")
 _LOOKED_AT = 200
 _SHARE = 0.1
 """Of the rows: fewer with a placeholder are likely to speak of one."""
@@ -43,7 +43,7 @@ def remarks(roles: Mapping[str, str], unused: Iterable[str], columns: Columns) -
 
 def _share(column: Column) -> float:
     looked = column.values[:_LOOKED_AT]
-    return sum(any(_MEDIA.search(text) for text in _of(value)) for value in looked) / max(1, len(looked))
+    return sum(any(MEDIA.search(text) for text in _of(value)) for value in looked) / max(1, len(looked))
 
 
 def _of(value: object) -> list[str]:
@@ -55,3 +55,23 @@ def _of(value: object) -> list[str]:
 def _calls(column: Column) -> bool:
     found = (messages_in(value) for value in column.values[:_LOOKED_AT] if not isinstance(value, str))
     return any("tool_calls" in turn for turns in found for turn in turns or [])
+
+
+EXPORTS: tuple[tuple[frozenset[str], str, str], ...] = (
+    (
+        frozenset(("input_ids",)),
+        "These rows are tokenized already: token ids of some tokenizer, which can be neither shown nor scored.",
+        "Give the text that they were made of.",
+    ),
+    (
+        frozenset(("annotations", "data")),
+        "This is an export of Label Studio, with the answers deep inside its annotations.",
+        "Write each row as a prompt and its answer (Label Studio's own JSONL or CSV export is closer to it).",
+    ),
+    (
+        frozenset(("mapping", "current_node")),
+        "This is an export of ChatGPT, with each conversation as a tree of messages.",
+        "Write each conversation as a list of messages.",
+    ),
+)
+"""What other programs write: columns that tell it, what it is, and what to do."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from cockpit.data.column_names import USUAL
-from cockpit.data.messages import Message, calls_of, messages_in
+from cockpit.data.messages import Message, calls_of, messages_in, transcript, written
 from cockpit.data.numbers import as_number
 
 Row = dict[str, Any]
@@ -54,7 +54,9 @@ def column_of(row: Mapping[str, Any], ours: str, columns: Columns | None = None)
 def messages_of(row: Mapping[str, Any], columns: Columns | None = None) -> list[Message] | None:
     """Return the row's conversation, its system prompt first; None where it has none."""
     held: object = value(row, "messages", columns)
-    chat = messages_in(cast("object", held)) if isinstance(held, list) else None
+    chat = transcript(held) if isinstance(held, str) else None
+    if isinstance(held, list):
+        chat = messages_in(cast("object", held))
     if not chat:
         return None
     system = _system(row, columns)
@@ -87,7 +89,10 @@ def prompt_of(row: Mapping[str, Any], columns: Columns | None = None) -> Prompt 
 
 def _system(row: Mapping[str, Any], columns: Columns | None) -> Message | None:
     system = value(row, "system", columns)
-    return {"role": "system", "content": system} if isinstance(system, str) and system.strip() else None
+    if not isinstance(system, str) or not system.strip():
+        return None
+    bare = system.removeprefix("SYSTEM:")  # glaive's
+    return {"role": "system", "content": system if bare == system else bare.strip()}
 
 
 def _history(row: Mapping[str, Any], columns: Columns | None) -> list[Message]:
@@ -112,7 +117,7 @@ def bare_question(row: Mapping[str, Any], columns: Columns | None = None) -> str
     asked = value(row, "prompt", columns)
     if not isinstance(asked, str):
         return None
-    name = _below_column(row, columns)
+    name = below_column(row, columns)
     below = str(row[name]) if name is not None else None
     bare = f"{asked}\n\n{below}" if name == "input" and not _has_lines(asked, str(below)) else asked
     return None if bare == _whole_question(asked, row, columns) else bare
@@ -121,7 +126,7 @@ def bare_question(row: Mapping[str, Any], columns: Columns | None = None) -> str
 def _whole_question(asked: str, row: Mapping[str, Any], columns: Columns | None) -> str:
     """The prompt with what belongs below it: Alpaca's input, a passage, the choices."""
     parts = [asked]
-    name = _below_column(row, columns)
+    name = below_column(row, columns)
     if name is not None and not _has_lines(asked, str(row[name])):
         parts.append(str(row[name]))
     choices = choices_of(row, columns)
@@ -140,7 +145,8 @@ def _has_words(asked: str, choice: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(choice)}(?!\w)", asked) is not None
 
 
-def _below_column(row: Mapping[str, Any], columns: Columns | None) -> str | None:
+def below_column(row: Mapping[str, Any], columns: Columns | None) -> str | None:
+    """Return the column whose text goes below the prompt, Alpaca's input or a passage; None where none does."""
     given = columns or {}
     named = [theirs for theirs, ours in given.items() if ours == "input"]
     usual = [n for n in _BELOW.get(column_of(row, "prompt", columns) or "", ()) if n not in given]
@@ -213,7 +219,13 @@ def answer_of(row: Mapping[str, Any], columns: Columns | None = None) -> list[Me
         said = value(row, "answer", columns)
         if not isinstance(said, str) or choices_of(row, columns):
             said = gold_of(row, columns)
-    return None if said is None else answer_turns(cast(object, said), has_tools=_has_tools(row, columns))
+    if said is None:
+        return None
+    turns = answer_turns(cast(object, said), has_tools=_has_tools(row, columns))
+    thought: object = value(row, "reasoning", columns)
+    if turns and isinstance(thought, str) and thought.strip() and "reasoning_content" not in turns[-1]:
+        turns[-1]["reasoning_content"] = thought
+    return turns
 
 
 def answer_turns(said: object, *, has_tools: bool = False) -> list[Message] | None:
@@ -289,7 +301,7 @@ def answer_text(row: Mapping[str, Any], columns: Columns | None = None) -> str:
     if said is None and (chosen := value(row, "chosen", columns)) is not None:
         said = answer_turns(chosen)
     turns = said or messages_of(row, columns)
-    return turns[-1]["content"] if turns and turns[-1]["role"] == "assistant" else ""
+    return written(turns[-1]) if turns and turns[-1]["role"] == "assistant" else ""
 
 
 def full_text(row: Mapping[str, Any], columns: Columns | None = None) -> str:
@@ -299,7 +311,7 @@ def full_text(row: Mapping[str, Any], columns: Columns | None = None) -> str:
     for ours in ("messages", "completion", "answer", "chosen", "rejected", "text"):
         said = value(row, ours, columns)
         if isinstance(said, list | dict):
-            parts.extend(turn["content"] for turn in messages_in(cast(object, said)) or [])
+            parts.extend(written(turn) for turn in messages_in(cast(object, said)) or [])
         elif said is not None:
             parts.append(str(said))
     return "\n".join(parts)

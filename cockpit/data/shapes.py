@@ -24,6 +24,7 @@ from cockpit.data.column_names import (
     MESSAGES,
     PASSED,
     PROMPT,
+    REASONING,
     REJECTED,
     REWARD,
     SYSTEM,
@@ -33,9 +34,9 @@ from cockpit.data.column_names import (
     TRAINABLE,
 )
 from cockpit.data.columns import Column, Columns, columns_of
-from cockpit.data.messages import calls_of, turns_of
+from cockpit.data.messages import as_turns, calls_of, transcript, turns_of
 from cockpit.data.numbers import as_number
-from cockpit.data.remarks import remarks
+from cockpit.data.remarks import EXPORTS, remarks
 from cockpit.data.rows import ranked
 
 Shape = Literal[
@@ -148,7 +149,9 @@ def _said(column: Column) -> bool:
 
 
 def _talk(column: Column) -> bool:
-    return column.is_mostly("turns")
+    return column.is_mostly("turns") or (
+        column.is_mostly("text") and all(transcript(text) is not None for text in column.values[:50])
+    )
 
 
 def _answers(column: Column) -> bool:
@@ -232,6 +235,7 @@ def _alpaca(found: _Found) -> Reading | None:
         return None
     found.take("input", INPUT, lambda c: c.is_mostly("text") or c.filled == 0)
     _take_beside(found)
+    found.take("reasoning", REASONING, _texts)
     columns = ", ".join(f"`{name}`" for name in found.roles.values())
     return found.reading("alpaca", f"Instructions with the answer to give ({columns}).")
 
@@ -242,7 +246,7 @@ def _conversations(found: _Found) -> Reading | None:
     column = found.columns[found.roles["messages"]]
     found.take("system", SYSTEM, _texts)
     found.take("tools", TOOLS, _anything)
-    prompts_only = all((turns_of(value) or ())[-1:] and _ends_open(value) for value in column.values)
+    prompts_only = all(_ends_open(value) for value in column.values)
     if prompts_only:
         found.roles["prompt"] = found.roles.pop("messages")
         if _take_gold(found):
@@ -254,13 +258,17 @@ def _conversations(found: _Found) -> Reading | None:
         return found.reading(
             "question-answer", f"Worked conversations with the answer in `{found.roles['answer']}`."
         )
+    if column.is_mostly("text"):
+        return found.reading(
+            "messages", f"Conversations in `{column.name}`, as text with `USER:` and `ASSISTANT:`."
+        )
     style = "`from` and `value`" if column.sharegpt else "`role` and `content`"
     shape: Shape = "sharegpt" if column.sharegpt else "messages"
     return found.reading(shape, f"Conversations in `{column.name}`, as turns with {style}.")
 
 
 def _ends_open(value: object) -> bool:
-    turns = turns_of(value)
+    turns = as_turns(transcript(value) or ()) if isinstance(value, str) else turns_of(value)
     return bool(turns) and turns[-1].role != "assistant"
 
 
@@ -286,6 +294,7 @@ def _question_answer(found: _Found) -> Reading | None:
         return found.reading("prompt-completion", f"Prompts (`{prompt}`) with the calls to make (`{said}`).")
     names = tuple(n for n in COMPLETION if n not in ANSWER)
     if not has_tests and found.take("completion", (*names, *LONG_ANSWER), _said):
+        found.take("reasoning", REASONING, _texts)
         if found.take("answer", tuple(n for n in ANSWER if n not in LONG_ANSWER), _answers):
             return found.reading(
                 "question-answer",
@@ -348,7 +357,7 @@ def _plain(found: _Found) -> Reading | None:
 
 
 def _unknown(columns: Columns) -> Reading:
-    known = next(((why, fix) for has, why, fix in _EXPORTS if has <= set(columns)), None)
+    known = next(((why, fix) for has, why, fix in EXPORTS if has <= set(columns)), None)
     if known is not None:
         return Reading("unknown", {}, known[0], tuple(columns), notes=(known[1],), is_export=True)
     names = ", ".join(f"`{name}`" for name in list(columns)[:12]) or "none"
@@ -363,25 +372,6 @@ def _unknown(columns: Columns) -> Reading:
         ),
     )
 
-
-_EXPORTS: tuple[tuple[frozenset[str], str, str], ...] = (
-    (
-        frozenset(("input_ids",)),
-        "These rows are tokenized already: token ids of some tokenizer, which can be neither shown nor scored.",
-        "Give the text that they were made of.",
-    ),
-    (
-        frozenset(("annotations", "data")),
-        "This is an export of Label Studio, with the answers deep inside its annotations.",
-        "Write each row as a prompt and its answer (Label Studio's own JSONL or CSV export is closer to it).",
-    ),
-    (
-        frozenset(("mapping", "current_node")),
-        "This is an export of ChatGPT, with each conversation as a tree of messages.",
-        "Write each conversation as a list of messages.",
-    ),
-)
-"""What other programs write: columns that tell it, what it is, and what to do."""
 
 _RULES: tuple[Callable[[_Found], Reading | None], ...] = (
     _preference,

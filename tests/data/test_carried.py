@@ -18,8 +18,14 @@ from trainers.data.preferences import label_rows, pairs_of
 from trainers.data.prepared import as_dataset
 from trainers.data.selection import learnable
 
-KNOWS_ALL = SimpleNamespace(chat_template="tools tool_calls reasoning_content")
-KNOWS_NONE = SimpleNamespace(chat_template="{{ messages }}")
+
+def all_of(chat: list[dict[str, Any]], **_: Any) -> str:
+    """Stands for a template that renders every message whole."""
+    return str(chat)
+
+
+KNOWS_ALL = SimpleNamespace(chat_template="tools tool_calls reasoning_content", apply_chat_template=all_of)
+KNOWS_NONE = SimpleNamespace(chat_template="{{ messages }}", apply_chat_template=all_of)
 ASKED = {"role": "user", "content": "Weather in Oslo?"}
 CALL = {"type": "function", "function": {"name": "weather", "arguments": {"city": "Oslo"}}}
 TOOL = {"type": "function", "function": {"name": "weather", "parameters": {}}}

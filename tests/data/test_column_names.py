@@ -23,6 +23,7 @@ RECOGNISED: Mapping[str, names.Names] = {
     "system": names.SYSTEM,
     "history": names.HISTORY,
     "choices": names.CHOICES,
+    "reasoning": names.REASONING,
     "tools": names.TOOLS,
     "text": names.TEXT,
 }
@@ -42,6 +43,7 @@ ONLY_RECOGNISED: Mapping[str, str] = {
     "group": "group prompt_id scenario_id task_id question_id",
     "trainable": "loss_mask mask",
     "system": "system_prompt",
+    "reasoning": "complex_cot cot chain_of_thought thought reasoning",
     "text": "content body document raw_content article passage sentence code",
 }
 

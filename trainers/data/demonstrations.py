@@ -16,8 +16,9 @@ from cockpit.data.messages import Message, spoken
 from cockpit.data.rows import Row
 from trainers.attempt.attempt import Attempt
 from trainers.data.examples import no_shape, read_example, teaches
-from trainers.data.prompts import template_switches, training_prompt
+from trainers.data.prompts import knows_tools, template_switches, tool_fields, training_prompt
 from trainers.data.selection import Learnable, Survey
+from trainers.data.template_fields import unrendered
 
 
 def sft_dataset(
@@ -40,13 +41,20 @@ def sft_rows(
     _check(survey, attempt, tokenizer.chat_template)
     if survey.rows == survey.texts:
         return ({"text": example.text} for example in _demonstrations(rows, attempt)), {}
+    if survey.tool_text and knows_tools(tokenizer):
+        attempt.notice("Tools and calls that stand in the text become the chat template's own.")
+        survey = replace(survey, tools=True)
+    for sentence in unrendered(tokenizer, survey.fields, attempt.recipe):
+        attempt.notice(sentence, "warning")
     fold = survey.reasoning > 0 and "reasoning_content" not in (tokenizer.chat_template or "")
     if fold:
         attempt.notice(
             f"The chat template knows no reasoning_content, which {survey.reasoning:,} of {survey.rows:,} rows have: "
             "it stands in <think> tags before the answer."
         )
-    chats = (_plain(example, fold=fold) for example in _demonstrations(rows, attempt))
+    chats = (
+        _plain(_with_fields(tokenizer, example), fold=fold) for example in _demonstrations(rows, attempt)
+    )
     if survey.masked:
         attempt.notice(
             "Loss on the messages that `trainable` or `weight` names: each became a row of its own."
@@ -114,6 +122,18 @@ def _check(survey: Survey, attempt: Attempt, template: str | None) -> None:
                 "Use a model whose template renders them, or set trainer.chat_template_path.",
                 file=file,
             )
+
+
+def _with_fields(tokenizer: Any, example: Example) -> Example:
+    """The example with the tools and calls of its text as fields, where the template renders these."""
+    chat, tools = tool_fields(tokenizer, example.chat, example.tools)
+    if len(chat) != len(example.chat):  # a system turn that was all about tools is gone
+        gone = len(example.chat) - len(chat)
+        mask = example.trainable
+        return replace(
+            example, chat=tuple(chat), tools=tools, trainable=mask[gone:] if mask and gone > 0 else mask
+        )
+    return replace(example, chat=tuple(chat), tools=tools)
 
 
 def _strips_thinking(tokenizer: Any, switches: Mapping[str, Any]) -> bool:

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 
 from cockpit.contract import CockpitError, Recipe
 from cockpit.data.examples import Example, numbered_example
+from cockpit.data.left_out import LeftOut
 from cockpit.data.rows import Row
+from trainers.attempt.attempt import Attempt
 
 
 @dataclass
@@ -30,15 +32,30 @@ class Count:
         return f"{self.rows} rows ({kinds or 'none usable'}) became {made} {what}{f'; left out: {out}' if out else ''}."
 
 
-def each_example(rows: Iterable[Row], recipe: Recipe) -> Iterator[Example]:
-    """Read row by row. Raises CockpitError naming the row that contradicts itself."""
+def each_example(rows: Iterable[Row], recipe: Recipe, attempt: Attempt | None = None) -> Iterator[Example]:
+    """Read row by row. Raises CockpitError naming the row that contradicts itself.
+
+    With an `attempt` its log says at the end what the rows have and the examples have not.
+    """
+    left = LeftOut(recipe.data.columns)
     for number, row in enumerate(rows, 1):
-        yield read_example(row, number, recipe)
+        example = read_example(row, number, recipe)
+        if attempt is not None:
+            left.add(number, row, example)
+        yield example
+    if attempt is not None:
+        tell(left, attempt)
 
 
-def read_examples(rows: Iterable[Row], recipe: Recipe) -> list[Example]:
-    """Read every row. Raises CockpitError naming the row that contradicts itself."""
-    return list(each_example(rows, recipe))
+def tell(left: LeftOut, attempt: Attempt) -> None:
+    """Say in the log what the rows have and the examples have not; nothing where that is nothing."""
+    if sentence := left.sentence():
+        attempt.notice(sentence)
+
+
+def read_examples(rows: Iterable[Row], recipe: Recipe, attempt: Attempt | None = None) -> list[Example]:
+    """Read every row, as `each_example` does."""
+    return list(each_example(rows, recipe, attempt))
 
 
 def read_example(row: Row, number: int, recipe: Recipe) -> Example:

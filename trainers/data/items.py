@@ -10,8 +10,10 @@ from typing import Any
 
 from cockpit.contract import CockpitError, Recipe
 from cockpit.data.examples import numbered_example
+from cockpit.data.left_out import LeftOut
 from cockpit.data.reading.files import load_rows
-from cockpit.data.rows import Prompt, Row, checked_answer, value
+from cockpit.data.rows import Prompt, Row, as_chat, checked_answer, value
+from trainers.data.prompts import tool_fields
 
 
 @dataclass(frozen=True)
@@ -34,9 +36,10 @@ def as_text(answer: object) -> str:
     return json.dumps(answer, ensure_ascii=False) if isinstance(answer, dict | list) else str(answer)
 
 
-def refuse_tools(items: Sequence[Item], recipe: Recipe) -> None:
+def refuse_tools(items: Sequence[Item], recipe: Recipe, tokenizer: Any) -> None:
     """Raise CockpitError where an item names tools: TRL's samplers render prompts without them, scoring with them."""
-    number = next((number for number, item in enumerate(items, 1) if item.tools), None)
+    named = (bool(tool_fields(tokenizer, as_chat(item.prompt), item.tools)[1]) for item in items)
+    number = next((number for number, tools in enumerate(named, 1) if tools), None)
     if number is not None:
         raise CockpitError(
             f"row {number} of the training data names tools, and {recipe.technique} would sample without them",
@@ -58,14 +61,19 @@ def eval_items(path: str | Path, columns: Mapping[str, str], *, name: str) -> li
         return read_items(path, columns, name=name)
 
 
-def read_items(path: str | Path, columns: Mapping[str, str], *, name: str) -> list[Item]:
+def read_items(
+    path: str | Path, columns: Mapping[str, str], *, name: str, left: LeftOut | None = None
+) -> list[Item]:
     """Rows with a prompt and a gold answer, to be scored. Raises CockpitError naming the row that lacks one.
 
+    `left` counts what the rows have and the prompts have not.
     GSM8K's `question`/`answer` is read so, and so is a conversation whose last turn is the answer.
     """
     items: list[Item] = []
     for number, row in enumerate(load_rows(path), 1):
         example = numbered_example(row, number, columns, file=path)
+        if left is not None:
+            left.add(number, row, example)
         checked = checked_answer(row, columns)
         if checked is None:
             said = value(row, "completion", columns)

@@ -59,7 +59,7 @@ def pairs_of(rows: Iterable[Row], attempt: Attempt) -> Iterator[Pair]:
     Raises CockpitError where there is none.
     """
     count, policies, made = Count(), Counter[str | None](), 0
-    examples = each_example(rows, attempt.recipe)
+    examples = each_example(rows, attempt.recipe, attempt)
     for made, pair in enumerate(each_pair(examples, count, policies), 1):  # noqa: B007
         yield pair
     flag_stale(policies, attempt)
@@ -131,7 +131,7 @@ def label_rows(rows: Iterable[Row], attempt: Attempt, tokenizer: Any) -> Iterato
     """TRL rows with prompt, completion and label. Raises CockpitError where no row says yes or no."""
     recipe = attempt.recipe
     count, policies, labels = Count(), Counter[str | None](), Counter[bool]()
-    for example in each_example(rows, recipe):
+    for example in each_example(rows, recipe, attempt):
         count.rows += 1
         policies[example.policy] += 1
         if example.said is None or example.prompt is None:

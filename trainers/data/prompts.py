@@ -7,7 +7,8 @@ from typing import Any
 
 from cockpit.contract import Recipe
 from cockpit.data.messages import Message
-from cockpit.data.rows import Prompt, Row
+from cockpit.data.rows import Prompt, Row, as_chat
+from cockpit.data.tools import lifted
 
 
 def with_system(prompt: Prompt, recipe: Recipe) -> list[Message]:
@@ -41,13 +42,27 @@ def prompt_text(
     """
     if tokenizer.chat_template is None:
         return plain(prompt, recipe)
+    chat, tools = tool_fields(tokenizer, as_chat(prompt), tools)
     return tokenizer.apply_chat_template(
-        with_system(prompt, recipe),
+        with_system(chat, recipe),
         tools=list(tools) or None,
         add_generation_prompt=opens,
         tokenize=False,
         **template_switches(recipe),
     )
+
+
+def tool_fields(
+    tokenizer: Any, chat: Sequence[Message], tools: Sequence[Row]
+) -> tuple[list[Message], tuple[Row, ...]]:
+    """Return turns and tools as the model's template takes them: tools and calls in the text become fields."""
+    return lifted(chat, tuple(tools)) if knows_tools(tokenizer) else (list(chat), tuple(tools))
+
+
+def knows_tools(tokenizer: Any) -> bool:
+    """Whether the chat template renders tools and the calls of them."""
+    template = str(tokenizer.chat_template or "")
+    return "tools" in template and "tool_calls" in template
 
 
 def training_prompt(tokenizer: Any, prompt: Prompt, recipe: Recipe) -> Prompt:

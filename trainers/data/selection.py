@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cockpit.data.examples import Example
+from cockpit.data.left_out import LeftOut
 from cockpit.data.messages import thought_of
 from cockpit.data.rows import Row
+from cockpit.data.tools import spells_tools
 from trainers.attempt.attempt import Attempt
-from trainers.data.examples import Count, no_shape, no_use, read_example, teaches
+from trainers.data.examples import Count, no_shape, no_use, read_example, teaches, tell
 from trainers.data.freshness import flag_stale
+from trainers.data.template_fields import FIELDS
 
 
 @dataclass
@@ -19,8 +22,9 @@ class Survey:
     """What occurs among the demonstrations.
 
     `several`: more than one answer in a row; `masked`: a mask says which messages train; `tools`, `calls`, `reasoning`
-    (rows that have it): only a chat template that knows these renders them. `thinks_early`: rows with thinking before
-    their last answer, which many a template strips.
+    (rows that have it), `fields` (rows in which a message has one): only a chat template that knows these renders them.
+    `thinks_early`: rows with thinking before their last answer, which many a template strips. `tool_text`: some turns
+    spell tools or calls out in their text.
     """
 
     rows: int = 0
@@ -32,6 +36,8 @@ class Survey:
     calls: bool = False
     reasoning: int = 0
     thinks_early: int = 0
+    tool_text: bool = False
+    fields: Counter[str] = field(default_factory=Counter[str])
 
     @classmethod
     def of(cls, examples: Iterable[Example]) -> Survey:
@@ -54,6 +60,9 @@ class Survey:
         self.thinks_early += any(
             turn["role"] == "assistant" and thought_of(turn) != "" for turn in example.chat[:-1]
         )
+        self.tool_text = self.tool_text or spells_tools(example.chat)
+        self.fields.update({key for turn in example.chat if len(turn) > 2 for key in turn if key in FIELDS})
+        self.fields["tool"] += any(turn["role"] == "tool" for turn in example.chat)
 
 
 class Learnable:
@@ -64,18 +73,21 @@ class Learnable:
         self.survey = Survey()
 
     def __iter__(self) -> Iterator[Example]:
-        for why, example in self.judged():
+        for why, example, _ in self.judged():
             if not why:
                 yield example
 
-    def judged(self) -> Iterator[tuple[str, Example]]:
-        """Each example with why it is left out, empty where it isn't. Raises CockpitError for one without an answer."""
+    def judged(self) -> Iterator[tuple[str, Example, Row]]:
+        """Each example with why it is left out, empty where it isn't, and its row.
+
+        Raises CockpitError for one without an answer.
+        """
         for number, row in enumerate(self._rows, 1):
             example = read_example(row, number, self._recipe)
             why = _left_out(row, example)
             if not why and not teaches(example):
                 raise no_shape(number, row, self._recipe)
-            yield why, example
+            yield why, example, row
 
 
 def learnable(rows: Iterable[Row], attempt: Attempt) -> Learnable:
@@ -83,15 +95,16 @@ def learnable(rows: Iterable[Row], attempt: Attempt) -> Learnable:
 
     Rows that say nothing of better or worse are demonstrations. A mask of trained messages is kept.
     """
-    made, count = Learnable(rows, attempt), Count()
+    made, count, left = Learnable(rows, attempt), Count(), LeftOut(attempt.recipe.data.columns)
     policies = Counter[str | None]()
-    for why, example in made.judged():
+    for why, example, row in made.judged():
         count.rows += 1
         policies[example.policy] += 1
         if why:
             count.left_out[why] += 1
             continue
         made.survey.add(example)
+        left.add(count.rows, row, example)
         if example.rejected is not None:
             count.used["better answers of pairs"] += 1
         else:
@@ -101,6 +114,7 @@ def learnable(rows: Iterable[Row], attempt: Attempt) -> Learnable:
         raise no_use(attempt.recipe, count, "answers that are worth learning")
     if count.left_out or len(count.used) > 1 or "demonstrations" not in count.used:
         attempt.notice(count.sentence(count.used.total(), "demonstrations"))
+    tell(left, attempt)
     return made
 
 

@@ -16,7 +16,9 @@ from typing import Any
 
 from cockpit import verifiers
 from cockpit.contract import CockpitError
+from cockpit.data.left_out import LeftOut
 from trainers.attempt.attempt import Attempt
+from trainers.data.examples import tell
 from trainers.data.items import Item, read_items, refuse_tools
 from trainers.data.overlap import training_rows
 from trainers.data.prompts import training_prompt
@@ -26,9 +28,11 @@ from trainers.scoring.scoring import judged
 def rl_dataset(attempt: Attempt, tokenizer: Any) -> tuple[list[dict[str, Any]], list[Item]]:
     """TRL rows (prompt, and the item's place in the list beside it), after the guardrail. Raises CockpitError."""
     recipe = attempt.recipe
-    items = read_items(training_rows(recipe).path, recipe.data.columns, name="training data")
+    left = LeftOut(recipe.data.columns, sampled=True)
+    items = read_items(training_rows(recipe).path, recipe.data.columns, name="training data", left=left)
+    tell(left, attempt)
     if recipe.technique != "rft":  # which renders its prompts itself
-        refuse_tools(items, recipe)
+        refuse_tools(items, recipe, tokenizer)
     rows = [
         {"prompt": training_prompt(tokenizer, item.prompt, recipe), "item": index}
         for index, item in enumerate(items)

@@ -53,7 +53,7 @@ def is_given(rows: Sequence[Row], attempt: Attempt) -> bool:
 def given_round(rows: list[Row], attempt: Attempt, tokenizer: Any, config: RftConfig) -> Given:
     """Read the trajectories. Raises CockpitError where none can be used."""
     recipe = attempt.recipe
-    examples = read_examples(rows, recipe)
+    examples = read_examples(rows, recipe, attempt)
     count, kept = Count(rows=len(rows)), list[Example]()
     current = starting_ids(recipe)
     for example in examples:

@@ -71,6 +71,7 @@ def render(request: dict[str, Any]) -> dict[str, Any]:
         **tokens.facts(),
         "trains_text": facts.trains_text,
         "rows": facts.rows,
+        "said": facts.said,
         "refused": facts.refused[:20],
         "refusals": len(facts.refused),
         "contexts": facts.grouped(),
@@ -100,9 +101,10 @@ class Facts:
         self.data = rows
         self.rows: list[dict[str, Any]] = []
         self.refused: list[dict[str, Any]] = []
+        self.said: list[str] = []
         self.roles: dict[str, list[int]] = {}
         self.seen: set[int] = set()
-        self.examples = training_examples(rows, recipe, tokens.tokenizer)
+        self.examples = training_examples(rows, recipe, tokens.tokenizer, self.said)
         made = [example for many in self.examples for example in many]
         self.trains_text = bool(made) and all("text" in example for example in made)
         self.masks = any(example["_settings"].get("assistant_only_loss") for example in made)

@@ -26,14 +26,20 @@ from trainers.spotcheck.tokens import Encoded, Tokens, leading, locate
 from trainers.spotcheck.turns import Markers, by_role, lost_thoughts, unsaid
 
 
-def training_examples(rows: list[Row], recipe: Recipe, tokenizer: Any) -> list[list[Row]]:
-    """What TRL is given for each row: one example, one for each answer that is learnt, or none for a row left out."""
+def training_examples(
+    rows: list[Row], recipe: Recipe, tokenizer: Any, said: list[str] | None = None
+) -> list[list[Row]]:
+    """What TRL is given for each row: one example, one for each answer that is learnt, or none for a row left out.
+
+    What a run would say of them in its log goes into `said`.
+    """
     if not rows:
         return []
     if recipe.technique in REWARDED:
         prompts = (_prompt_only(row, recipe, tokenizer) for row in rows)
         return [[] if prompt is None else [prompt] for prompt in prompts]
-    attempt: Any = SimpleNamespace(recipe=recipe, notice=lambda *_args, **_kw: None)
+    notices: list[str] = [] if said is None else said
+    attempt: Any = SimpleNamespace(recipe=recipe, notice=lambda text, *_args, **_kw: notices.append(text))
     read = [_learnt(row, number, recipe) for number, row in enumerate(rows, 1)]
     made, settings = sft_dataset(read, attempt, tokenizer)
     if not made:

@@ -43,6 +43,9 @@ def by_role(turns: Sequence[Message], encoded: Encoded, kept: Sequence[bool]) ->
             if place >= 0:
                 at = place + len(said)
                 places.append((place, at, turn["role"]))
+        for called in _called(turn):  # a result may say what its call says
+            place = encoded.text.find(called, at)
+            at = place + len(called) if place >= 0 else at
     made: dict[str, list[int]] = {}
     index = 0
     for on, (begin, end) in zip(kept, encoded.spans, strict=True):
@@ -53,6 +56,16 @@ def by_role(turns: Sequence[Message], encoded: Encoded, kept: Sequence[bool]) ->
         count = made.setdefault(role, [0, 0])
         count[0] += 1
         count[1] += on
+    return made
+
+
+def _called(turn: Message) -> list[str]:
+    """Names and arguments of the calls of a turn, as far as they are texts and numbers of their own."""
+    made: list[str] = []
+    for call in turn.get("tool_calls") or ():
+        given = call["function"]["arguments"]
+        values = given.values() if isinstance(given, dict) else [given]
+        made += [call["function"]["name"], *(str(v) for v in values if isinstance(v, str | int | float))]
     return made
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from cockpit.core.dataset.lengths import Lengths
 from cockpit.data import answer_formats
 from cockpit.data.examples import Example, Misfit, example_of
+from cockpit.data.left_out import LeftOut
 from cockpit.data.messages import odd_order
 from cockpit.data.shapes import Reading
 
@@ -110,6 +111,7 @@ class Profile:
     misfits: Tally = field(default_factory=Tally)
     empty: Tally = field(default_factory=Tally)
     odd: Tally = field(default_factory=Tally)
+    left_out: LeftOut = field(init=False)
     forms: Tally = field(default_factory=Tally)
     thinking: int = 0
     gold: int = 0
@@ -127,6 +129,9 @@ class Profile:
     target_lengths: Lengths = field(default_factory=Lengths)
     lengths: Lengths = field(default_factory=Lengths)
 
+    def __post_init__(self) -> None:
+        self.left_out = LeftOut({column: role for role, column in self.reading.columns.items()})
+
     def add(self, line: int, row: Mapping[str, Any]) -> Example | None:
         """Count one row; returns what it was read as, or None where it is not of the shape (counted as misfit)."""
         self.rows += 1
@@ -136,6 +141,7 @@ class Profile:
         except Misfit as misfit:
             self.misfits.add(str(misfit), line)
             return None
+        self.left_out.add(line, row, example)
         self._roles(example, line)
         self._answers(example, line)
         self._signals(example, line)

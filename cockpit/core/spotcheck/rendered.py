@@ -26,6 +26,7 @@ def rendered_of(answer: Mapping[str, Any]) -> Rendered:
         systems=dict(answer["systems"]),
         refused=tuple((int(row["row"]), str(row["why"])) for row in answer["refused"]),
         refusals=int(answer["refusals"]),
+        said=tuple(str(sentence) for sentence in answer.get("said", ())),
         served=Served(**served) if served else None,
         folded=Folded(**folded) if folded else None,
         untemplated=int(answer.get("untemplated", 0)),

@@ -24,6 +24,7 @@ from cockpit.data.rows import as_chat
 from cockpit.verifiers import Verdict, Verifier
 from cockpit.verifiers.formats import ExactFormat
 from cockpit.verifiers.patterns import PatternTimeout
+from cockpit.verifiers.toolcalls import CallsFormat, read_calls
 
 """Techniques that train on what the model says itself: their rows hold prompts and gold answers, no targets."""
 MOST_ROWS = 20_000
@@ -71,7 +72,8 @@ def judged(target: Target, row: Row, verifier: Verifier) -> Target:
     text = target.text or ""
     truth = target.gold
     if truth is None:
-        truth = target.stated.answer if target.stated else _found(verifier, text)
+        marked = target.stated if not isinstance(verifier.format, CallsFormat) else None
+        truth = marked.answer if marked else _found(verifier, text)
     if truth is None:
         return replace(target, verdict=Verdict(0.0, False, None, f"no answer that is {verifier.wanted}"))
     item = {**row, verifier.gold_key: truth}
@@ -165,11 +167,13 @@ def _answer_in(raw: str) -> str | None:
 
 
 def _found(verifier: Verifier, text: str) -> str | None:
-    """What the verifier itself takes for the answer of a text that marks none."""
+    """What the verifier itself takes for the answer of a text that marks none; no calls where it makes none."""
     if isinstance(verifier.format, ExactFormat):
         return None  # the whole of a long text is no answer
     try:
         found = verifier.format.find(text)
     except PatternTimeout:
         return None
+    if found is not None and isinstance(verifier.format, CallsFormat) and read_calls(found.answer) is None:
+        return "[]"
     return found.answer if found else None

@@ -142,6 +142,8 @@ class Rendered:
     refused: tuple[tuple[int, str], ...] = ()
     """The first rows that couldn't be rendered, and why; `refusals` counts them all."""
     refusals: int = 0
+    said: tuple[str, ...] = ()
+    """What a run's log would say of these rows when it starts."""
     served: Served | None = None
     """How the served template renders a prompt, where it is another than the one that is scored with."""
     folded: Folded | None = None

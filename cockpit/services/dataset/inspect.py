@@ -146,6 +146,7 @@ def as_dict(seen: Inspection) -> dict[str, Any]:
         "shape": reading.shape,
         "columns": dict(reading.columns),
         "unused_columns": list(reading.unused),
+        "left_out": p.left_out.as_list(),
         "implicit_prompt": reading.implicit_prompt,
         "why": reading.why,
         "notes": [*seen.source.notes, *reading.notes],

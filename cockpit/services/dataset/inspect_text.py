@@ -18,8 +18,8 @@ def as_text(seen: Inspection) -> str:
         f"Shape: {reading.shown}. {reading.why}",
         *(f"  {role:<10} <- {column}" for role, column in reading.columns.items()),
     ]
-    if reading.unused:
-        lines.append(f"  not used   {', '.join(reading.unused[:12])}")
+    if left := profile.left_out.listed():
+        lines.append(f"  left out   {', '.join(left)}")
     lines += [f"  {note}" for note in (*reading.notes, *seen.source.notes)]
     lines += _signals(seen) + _answers(seen) + _lengths(seen) + _oddities(seen)
     return "\n".join(lines)

@@ -30,7 +30,8 @@ KEPT = 60
 LIMIT_S = 900.0
 """A tokenizer from the hub, and 2,000 rows of 30,000 tokens, take less."""
 _CODE = ("cockpit/data/**/*.py", *(f"trainers/{name}.py" for name in ("spotcheck/*", "data/prompts", "data/items",
-         "data/examples", "data/demonstrations", "data/selection", "model/generate", "model/loading")))  # fmt: skip
+         "data/examples", "data/demonstrations", "data/selection", "data/template_fields", "model/generate",
+         "model/loading")))  # fmt: skip
 _TOKENIZER_FILES = ("tokenizer*", "*.jinja", "*_tokens.json", "vocab*", "merges.txt", "*.model", "config.json",
                     "generation_config.json", "adapter_config.json")  # fmt: skip
 _FIELDS = ("technique", "seed", "model", "data", "generation", "trainer")

@@ -21,6 +21,8 @@ from cockpit.core.spotcheck.mismatch import find_mismatches, verdict_of
 from cockpit.core.spotcheck.rendered import look_of, rendered_of
 from cockpit.core.spotcheck.spot import Example, Judged, Said, Shares, SpotCheck
 from cockpit.core.spotcheck.types import Item, Mismatch, Sides, Target
+from cockpit.data.examples import read_example
+from cockpit.data.left_out import LeftOut
 from cockpit.services.dataset import render
 from cockpit.services.spotcheck import record
 from cockpit.services.spotcheck import rows as spot_rows
@@ -47,6 +49,7 @@ class Bench:
         self.mismatches: tuple[Mismatch, ...] = ()
         self.rendered = False
         self.remarks: list[str] = []
+        self.left_out = LeftOut()
         self._looks: dict[tuple[str, int], dict[str, Any]] = {}
         self._data: Mapping[str, Any] | None = None
         self._said: list[tuple[str, dict[str, Mapping[str, Any]]]] = []
@@ -69,12 +72,15 @@ class Bench:
     def _targets(self) -> Iterator[Target]:
         """The training rows, an even sample of a long file; every one of them counts for the share that passes."""
         about, kept, stride, rows = self.subject, list[Target](), 1, 0
+        self.left_out = LeftOut(about.columns, sampled=about.technique in SAMPLING)
         judged = passed = parsed = 0
         for row, columns in spot_rows.rows(str(about.train), about.technique, about.columns):
             rows += 1
             target = spot_rows.naming(
                 str(about.train), sides.target_of, rows, row, columns, about.verifier, about.technique
             )
+            self.left_out.columns = columns
+            self.left_out.add(rows, row, read_example(row, columns))
             if target.verdict is not None:
                 judged += 1
                 passed += target.verdict.passed
@@ -261,6 +267,10 @@ class Bench:
             notes.append(
                 f"{self.subject.technique} trains on the model's own answers: the rows hold no targets to judge."
             )
+        if self.left_out.counts:
+            notes.append(self.left_out.sentence())
+        if self.sides.rendered:
+            notes += self.sides.rendered.said
         labels = sum(1 for row in self.sides.targets if _is_label(row))
         if labels and self.shares.judged:
             notes.append(f"{labels:,} targets state another answer than their row's own gold answer.")

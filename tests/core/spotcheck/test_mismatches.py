@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from cockpit.core.spotcheck.mismatch import find_mismatches, verdict_of
-from cockpit.core.spotcheck.sides import sides_of
+from cockpit.core.spotcheck.sides import item_of, sides_of, target_of
 from cockpit.core.spotcheck.types import KINDS, as_dict
 from cockpit.verifiers import load
 from tests.support.spot_cases import HEALTHY, SICK, Case
@@ -36,3 +38,26 @@ def test_a_mismatch_is_named_and_nothing_else(case: Case):
             assert quote.text or quote.where
             assert all(0 <= a <= b <= len(quote.text) for a, b in quote.marks), quote
         assert {"kind", "share", "train_example", "eval_example", "mend"} <= as_dict(mismatch).keys()
+
+
+@pytest.mark.parametrize(
+    ("said", "passes"),
+    [
+        ({"content": None, "tool_calls": [{"function": {"name": "f", "arguments": '{"x": 1}'}}]}, True),
+        ({"content": "It is 2."}, True),  # no call is right where none is made
+    ],
+)
+def test_targets_are_judged_by_their_calls(said: dict[str, Any], passes: bool) -> None:
+    row = {"messages": [{"role": "user", "content": "?"}, {"role": "assistant", **said}]}
+    target = target_of(1, row, verifier=load("tool-call"))
+    assert target.verdict is not None
+    assert target.verdict.passed is passes
+
+
+def test_an_eval_row_that_ends_in_a_call_has_it_as_its_gold_answer() -> None:
+    call = {"name": "f", "arguments": {"x": 1, "y": 2}}
+    said = {"role": "assistant", "tool_calls": [{"function": call}]}
+    item = item_of(1, {"messages": [{"role": "user", "content": "?"}, said]}, verifier=load("tool-call"))
+    judge = load("tool-call")
+    assert judge('{"name": "f", "arguments": {"y": 2, "x": 1}}', {"answer": item.gold}).passed
+    assert not judge('{"name": "f", "arguments": {"y": 2}}', {"answer": item.gold}).passed

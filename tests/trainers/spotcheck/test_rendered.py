@@ -405,3 +405,33 @@ def _trl_rows(trl: Any, data: Any, tokenizer: Any, options: dict[str, Any], tmp_
         model=Qwen3ForCausalLM(config), args=args, train_dataset=data, processing_class=tokenizer
     )
     return trainer.train_dataset
+
+
+def test_calls_are_trained_results_are_not_and_the_log_s_words_are_there(build: Any, tmp_path: Path):
+    tools = "{% for tool in tools or [] %}{{ tool | tojson }}\n{% endfor %}"
+    turn = (
+        "{% if m.role == 'assistant' %}{% generation %}{{ m.content }}{% for c in m.tool_calls or [] %}"
+        "<call>{{ c.function | tojson }}{% endfor %}<|im_end|>{% endgeneration %}"
+        "{% else %}{{ m.content }}<|im_end|>{% endif %}"
+    )
+    template = (
+        f"{tools}{{% for m in messages %}}<|im_start|>{{{{ m.role }}}}\n{turn}\n{{% endfor %}}{OPENING}"
+    )
+    call = {"id": "c1", "type": "function", "function": {"name": "add", "arguments": '{"n": 1}'}}
+    chat = [
+        {"role": "user", "content": "1 more?"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c1", "content": "1"},
+        {"role": "assistant", "content": "It is 2."},
+    ]
+    tool = {"type": "function", "function": {"name": "add", "parameters": {}}}
+    model = build(template)
+    whole, bare = ({"messages": turns, "tools": [tool]} for turns in (chat, chat[:2]))
+    for row, learnt in ((whole, ("add", "It is 2.")), (bare, ("add",))):
+        answer, found = look(model, tmp_path, [row] * N, held_out())
+        shown = answer["train_examples"][0]
+        trained = "".join(text for text, flags in shown["pieces"] if flags & 2)
+        assert all(text in trained for text in learnt)
+        assert "more" not in trained
+        assert not kinds(found) & {"loss-mask", "chat-template", "eos"}
+        assert any("`tool_call_id`" in said for said in answer["said"]) is (row is whole)
