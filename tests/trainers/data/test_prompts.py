@@ -8,7 +8,7 @@ import pytest
 
 from tests.trainers.data.test_shapes import SAID, USER, WRONG, Attempt
 from trainers.data.demonstrations import sft_dataset
-from trainers.data.preferences import pairs_of, preference_dataset
+from trainers.data.preferences import pairs_of, preference_rows
 from trainers.data.prompts import answer_ids, prompt_text, template_switches
 
 GIVEN = {"enable_thinking": False, "tone": "dry"}
@@ -44,5 +44,5 @@ def test_rows_to_learn_carry_them(rows: list[dict[str, Any]]):
 def test_pairs_carry_them():
     attempt: Any = Attempt("dpo", chat_template_kwargs=GIVEN)
     rows = [{"prompt": [USER], "chosen": [SAID], "rejected": [WRONG]}]
-    made = preference_dataset(attempt, pairs_of(rows, attempt), Tokenizer())
+    made = preference_rows(attempt, pairs_of(rows, attempt), Tokenizer())
     assert [row["chat_template_kwargs"] for row in made] == [GIVEN]
