@@ -3,6 +3,7 @@
 python -m tests.bench                       # everything, some five minutes
 python -m tests.bench first_frame idle      # single scenarios
 python -m tests.bench overlap               # a million training rows against the eval items: minutes, only if named
+python -m tests.bench stopping              # what the early stop costs and saves, simulated: a minute, only if named
 python -m tests.bench --json
 python -m tests.bench --quick               # one repeat, short windows
 """
@@ -19,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts import doc_blocks
-from tests.bench import overlap, peer
+from tests.bench import overlap, peer, stopping
 from tests.bench.scenarios import ALL, Bed, Values
 from tests.bench.targets import table
 from tests.bench.terminal import stand_ahead
@@ -28,14 +29,14 @@ from tests.bench.terminal import stand_ahead
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="What the live view costs.")
     parser.add_argument(
-        "scenario", nargs="*", help=f"of: {', '.join([*ALL, 'leet'])} (default: all), or overlap"
+        "scenario", nargs="*", help=f"of: {', '.join([*ALL, 'leet'])} (default: all), or overlap, or stopping"
     )
     parser.add_argument("--json", action="store_true", help="the figures as data")
     parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
     parser.add_argument("--quick", action="store_true", help="one repeat, short windows")
     options = parser.parse_args(argv)
-    if options.scenario == ["overlap"]:
-        return overlap_alone(write_it=options.write, quick=options.quick)
+    if options.scenario in (["overlap"], ["stopping"]):
+        return alone(options.scenario[0], write_it=options.write, quick=options.quick)
     wrong = [name for name in options.scenario if name not in (*ALL, "leet")]
     if wrong:
         parser.error(f"no scenario {wrong[0]}; there are {', '.join([*ALL, 'leet'])}")
@@ -58,12 +59,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def overlap_alone(*, write_it: bool, quick: bool) -> int:
-    """The overlap check's own table, which has a place of its own."""
-    text = overlap.main([50_000] if quick else None)
+def alone(name: str, *, write_it: bool, quick: bool) -> int:
+    """The table of the overlap check, or of the early stop: each has a place of its own."""
+    if name == "stopping":
+        text = stopping.report(10 if quick else stopping.RUNS)
+    else:
+        text = overlap.main([50_000] if quick else None)
     print(text)
     if write_it:
-        doc_blocks.put("bench overlap", text)
+        doc_blocks.put(f"bench {name}", text)
     return 0
 
 

@@ -37,6 +37,8 @@ class SmokeFacts:
     rewards: tuple[float, ...] = ()
     nonfinite: tuple[str, ...] = ()
     step_time: float | None = None
+    batch_time: float | None = None
+    """Of a batch of answers in a mini-eval."""
     seconds: float | None = None
     forced: bool = False
     """Whether it was asked to stop and had to be killed: its step took too long."""

@@ -14,6 +14,7 @@ from typing import Any
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import WorkspaceLayout
 from cockpit.core.methodlog import Entry
+from cockpit.core.recipe import mini_eval as mini_evals
 from cockpit.data import rows as meaning
 from cockpit.data.rows import Row
 from cockpit.services.dataset import datasets
@@ -62,7 +63,9 @@ def init(
     model = check_model(model)
     load_verifier_clearly(verifier)
     made = Made(root, model, verifier, str(train.resolve()), "", "", {})
-    apart = slicing.make(train, held_out, mini_eval, seed=seed)
+    answers = (sections or {}).get("generation", {}).get("max_new_tokens")
+    items = mini_evals.items_for(answers if isinstance(answers, int) else mini_evals.TOKENS_AN_ANSWER)
+    apart = slicing.make(train, held_out, mini_eval, seed=seed, mini_items=items)
     slices = apart.rows
     made.says += apart.says
     _check_items(slices["held_out"], verifier, made, held_out or train)

@@ -76,11 +76,15 @@ def resolve(ws: Workspace, request: DraftRequest) -> Recipe:
     )
     recipe = with_environment([ws.root], _with_reward_model(ws, recipe))
     if training and recipe.data.train:
-        _refuse_leak(recipe)
+        rows, items = _refuse_leak(recipe)
         refuse_leaks(ws, recipe)
+        from cockpit.core.recipe import mini_eval
         from cockpit.services.recipe import fit_batch
 
         recipe = fit_batch.lowered(_of_pairs(recipe), overrides, config.recipes)
+        asked = recipes.asked_for(request.technique, overrides, config.recipes)
+        asked |= {f"mid_eval.{name}": value for name, value in config.sections["mid_eval"].items()}
+        recipe = mini_eval.fitted(recipe, items=items, rows=rows, asked=asked)
     return recipe
 
 
@@ -171,21 +175,30 @@ def tracker(environment: Mapping[str, str]) -> str:
     return next((name for variable, name in TRACKERS if environment.get(variable)), "none")
 
 
-def _refuse_leak(recipe: Recipe) -> None:
-    """The firm guardrail: no held-out or mini-eval item is ever trained on."""
+def _refuse_leak(recipe: Recipe) -> tuple[int, int]:
+    """The firm guardrail: no held-out or mini-eval item is ever trained on. Gives the numbers of rows and items."""
     assert recipe.data.train is not None
-    columns = recipe.data.columns
-    for name, path in (("held-out", recipe.data.held_out), ("mini-eval", recipe.data.mini_eval)):
-        rows = (row for _, row in iter_rows(recipe.data.train))
-        met = datasets.overlap_exact(rows, load_rows(path), train_columns=columns)
+    columns, train = recipe.data.columns, recipe.data.train
+    rows, items = 0, load_rows(recipe.data.mini_eval)
+
+    def counted() -> Generator[meaning.Row]:
+        nonlocal rows
+        rows = 0
+        for _, row in iter_rows(train):
+            rows += 1
+            yield row
+
+    for name, held in (("held-out", load_rows(recipe.data.held_out)), ("mini-eval", items)):
+        met = datasets.overlap_exact(counted(), held, train_columns=columns)
         if met:
             first = met[0]
             raise CockpitError(
                 f"{len(met)} training row(s) ask what the {name} set asks: the first is row "
                 f"{first.train_row + 1}, {first.text[:80]!r}",
                 "Take them out: a score on items that were trained on says nothing.",
-                file=recipe.data.train,
+                file=train,
             )
+    return rows, len(items)
 
 
 def refuse_leaks(ws: Workspace, recipe: Recipe) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import statistics
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -43,6 +45,7 @@ def facts(attempt: AttemptLayout) -> SmokeFacts:
         rewards=_series(rows, "reward"),
         nonfinite=tuple(sorted({name for row in rows for name in mapping(row.get("nonfinite"))})),
         step_time=_step_time(rows),
+        batch_time=_batch_time(events, mapping(recipe.get("generation"))),
         seconds=_seconds(attempt),
         forced=_forced(attempt),
         peak_bytes=_peak(attempt, rows),
@@ -72,6 +75,20 @@ def _step_time(rows: list[dict[str, Any]]) -> float | None:
     """The median, without the first step, which warms up, where there are others."""
     times = _series(rows, "step_time")
     return statistics.median(times[1:] or times) if times else None
+
+
+def _batch_time(events: list[dict[str, Any]], generation: Mapping[str, Any]) -> float | None:
+    """Seconds a batch of answers took in the first mini-eval, from the stage's beginning to its result."""
+    began = None
+    for row in events:
+        at, n = row.get("time"), row.get("n")
+        if not isinstance(at, int | float):
+            continue
+        if row.get("kind") == "stage":
+            began = at if row.get("name") == "evaluating" else None
+        elif row.get("kind") == "mid_eval" and began is not None and isinstance(n, int) and n > 0:
+            return (at - began) / math.ceil(n / int(generation.get("batch_size") or 16))
+    return None
 
 
 def _forced(attempt: AttemptLayout) -> bool:

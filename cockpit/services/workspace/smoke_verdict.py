@@ -28,6 +28,7 @@ class Smoke:
     verdict: SmokeVerdict
     folder: Path
     step_time: float | None
+    batch_time: float | None
     seconds: float | None
     peak_bytes: int | None
     current: bool
@@ -57,6 +58,7 @@ def last(ws: Workspace, experiment_id: str) -> Smoke | None:
         verdict,
         attempt.root,
         number(fields.get("step_time")),
+        number(fields.get("batch_time")),
         number(fields.get("seconds")),
         int(fields["peak_bytes"]) if fields.get("peak_bytes") else None,
         current,
