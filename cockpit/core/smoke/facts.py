@@ -59,6 +59,10 @@ class SmokeFacts:
     rollouts: int = 0
     rollouts_passed: int = 0
     rollouts_parsed: int = 0
+    group: int = 0
+    """Answers a prompt, where the technique compares those of one prompt; else 0."""
+    flat: tuple[float, ...] = ()
+    """Of each step, the share of the groups whose answers all earned the same."""
     base_solved: int = 0
     """Items among those scored that the base model solved in the baseline."""
     fix: str = ""

@@ -15,10 +15,15 @@ from typing import TYPE_CHECKING, Any
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import BASELINE_ID, ExperimentLayout
+from cockpit.contract.techniques import GROUPED
+from cockpit.core import group_signal
+from cockpit.core.recipe import batches
+from cockpit.core.recipe.recipes import asked_for
 from cockpit.data import rows as meaning
 from cockpit.data.reading.files import iter_rows, load_rows
 from cockpit.services.dataset import datasets
 from cockpit.services.recipe import warm_start as starts
+from cockpit.services.workspace import smoke_verdict
 from cockpit.services.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -60,20 +65,31 @@ def resolve(ws: Workspace, request: DraftRequest) -> Recipe:
     }
     if request.command:
         sections["resources"]["command"] = shlex.split(request.command)
-    recipe = recipes.resolve(
-        request.technique,
-        experiment_id=BASELINE_ID,
-        model=model,
-        verifier=config.verifier,
-        data=_data(config, request, training=training),
-        lora=lora,
-        overrides=overrides,
-        sections=sections,
-        recipes=config.recipes,
-        parent=request.parent,
-        hypothesis=request.hypothesis,
-        report_to=tracker(os.environ),
-    )
+    data = _data(config, request, training=training)
+
+    def resolved(settings: Mapping[str, Any]) -> Recipe:
+        return recipes.resolve(
+            request.technique,
+            experiment_id=BASELINE_ID,
+            model=model,
+            verifier=config.verifier,
+            data=data,
+            lora=lora,
+            overrides=settings,
+            sections=sections,
+            recipes=config.recipes,
+            parent=request.parent,
+            hypothesis=request.hypothesis,
+            report_to=tracker(os.environ),
+        )
+
+    recipe = resolved(overrides)
+    if not request.warm_start:
+        larger, why = _groups_that_differ(ws, recipe, overrides)
+        overrides = {**overrides, group_signal.SETTING: larger} if larger else overrides
+        recipe = resolved(overrides) if larger else recipe
+        reasons = {**recipe.reasons, f"trainer.{group_signal.SETTING}": why} if why else recipe.reasons
+        recipe = recipe.model_copy(update={"reasons": reasons})
     recipe = with_environment([ws.root], _with_reward_model(ws, recipe))
     if training and recipe.data.train:
         rows, items = _refuse_leak(recipe)
@@ -82,10 +98,28 @@ def resolve(ws: Workspace, request: DraftRequest) -> Recipe:
         from cockpit.services.recipe import fit_batch
 
         recipe = fit_batch.lowered(_of_pairs(recipe), overrides, config.recipes)
-        asked = recipes.asked_for(request.technique, overrides, config.recipes)
+        asked = asked_for(request.technique, overrides, config.recipes)
         asked |= {f"mid_eval.{name}": value for name, value in config.sections["mid_eval"].items()}
         recipe = mini_eval.fitted(recipe, items=items, rows=rows, asked=asked)
     return recipe
+
+
+def _groups_that_differ(
+    ws: Workspace, recipe: Recipe, overrides: Mapping[str, Any]
+) -> tuple[int | None, str]:
+    """The group size that the base's pass rate asks for (None: the recipe's own), and why; both empty for no RL."""
+    if recipe.technique not in GROUPED:
+        return None, ""
+    asked = asked_for(recipe.technique, overrides, ws.config.recipes)
+    if batches.chosen(recipe, asked):
+        asked |= {
+            group_signal.SETTING: recipe.trainer.get(group_signal.SETTING)
+        }  # whole groups must go into a batch of theirs
+    known = smoke_verdict.base_rate(ws, recipe.data.train_hash)
+    score = ws.experiment(BASELINE_ID).score if known is None and BASELINE_ID in ws.experiment_ids() else None
+    if score is not None and score.n:
+        known = group_signal.BaseRate(score.value, score.n, "greedy")
+    return group_signal.fitted(recipe, known, asked)
 
 
 def _of_pairs(recipe: Recipe) -> Recipe:

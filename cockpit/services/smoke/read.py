@@ -11,6 +11,7 @@ from typing import Any, cast
 from cockpit.contract import atomic
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import read_rows
+from cockpit.contract.techniques import GROUPED
 from cockpit.contract.values import mapping
 from cockpit.core.safe_text import clean, clip
 from cockpit.core.smoke.facts import Drift, SmokeFacts
@@ -53,10 +54,17 @@ def facts(attempt: AttemptLayout) -> SmokeFacts:
         checkpoint_bytes=size,
         verifier=str(recipe.get("verifier", "")),
         fix=reason if memory else "",
+        group=_group(recipe),
+        flat=_series(rows, "frac_reward_zero_std"),
         **_rendered(attempt),
         **_scored(attempt),
         **_rollouts(attempt),
     )
+
+
+def _group(recipe: Mapping[str, Any]) -> int:
+    size = mapping(recipe.get("trainer")).get("num_generations")
+    return size if recipe.get("technique") in GROUPED and isinstance(size, int) else 0
 
 
 def _stage(events: list[dict[str, Any]]) -> str:

@@ -167,6 +167,7 @@ def _conclude(
         "seconds": round(seconds, 1),
         "peak_bytes": facts.peak_bytes,
         "base_pass_rate": facts.rollouts_passed / facts.rollouts if facts.rollouts else None,
+        "rollouts": facts.rollouts,
         "folder": str(attempt.root),
         "time": ws.clock(),
     }

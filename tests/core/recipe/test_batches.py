@@ -135,3 +135,16 @@ def test_sft_on_pairs_says_that_it_learns_the_better_answers(ws: Workspace, tmp_
     made = drafts.resolve(ws, drafts.DraftRequest("sft", train=pairs))
     assert "the better answer of each pair is learnt" in made.reasons["data.train"]
     assert "data.train" not in drafts.resolve(ws, drafts.DraftRequest("dpo", train=pairs)).reasons
+
+
+def test_rl_on_a_base_that_passes_one_in_forty_takes_larger_groups(ws: Workspace) -> None:
+    first = lifecycle.new(ws, "grpo")
+    smoke = ws.layout.experiment(first.id).root / "smoke" / "001"
+    smoke.mkdir(parents=True)
+    (smoke / "verdict.json").write_text(json.dumps({"base_pass_rate": 0.025, "rollouts": 40}))
+    made = drafts.resolve(ws, drafts.DraftRequest("grpo"))
+    assert made.trainer["num_generations"] == 32
+    assert "passes 0.025 of its 40 sampled answers" in made.reasons["trainer.num_generations"]
+    chosen = drafts.resolve(ws, drafts.DraftRequest("grpo", overrides=["num_generations=8"]))
+    assert chosen.trainer["num_generations"] == 8
+    assert "set num_generations=32" in chosen.reasons["trainer.num_generations"]
