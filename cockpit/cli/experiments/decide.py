@@ -20,6 +20,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         return
     parser.add_argument("experiment", metavar="EXP", help="exp_0003, or just 3")
     parser.add_argument("--reason", "-m", required=True, help="why, in a line")
+    if parser.prog.endswith(" commit"):
+        parser.add_argument(
+            "--although",
+            metavar="REASON",
+            help="why a loss, or a run with an alarm, is committed all the same",
+        )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -38,7 +44,8 @@ def run(options: argparse.Namespace) -> int:
             say("Noted in methodlog.md." if added else "methodlog.md says so already.")
         return OK
     status = "committed" if options.command == "commit" else "discarded"
-    view = lifecycle.decide(ws, options.experiment, status, options.reason)
+    although = getattr(options, "although", None)
+    view = lifecycle.decide(ws, options.experiment, status, options.reason, although=although)
     if options.json:
         print_json(as_dict(view))
     else:
