@@ -20,10 +20,9 @@ def train(attempt: Attempt) -> Ending:
     attempt.stage("importing")
     from trl import DPOConfig
 
-    from trainers.data.overlap import training_rows
-    from trainers.data.preferences import pairs_of, preference_dataset
+    from trainers.data.preferences import pairs_of, preference_rows
+    from trainers.data.prepared import prepared
     from trainers.data.same_tokens import check_tokens
-    from trainers.data.table import as_dataset
     from trainers.loop import settings
     from trainers.loop.dpo_trainer import DpoTrainer
     from trainers.loop.mid_eval import MidEval
@@ -35,10 +34,11 @@ def train(attempt: Attempt) -> Ending:
     recipe = attempt.recipe
 
     attempt.stage("loading", recipe.model.name_or_path)
-    rows = training_rows(recipe)
-    tokenizer = loading.load_tokenizer(recipe)
-    examples = preference_dataset(attempt, pairs_of(rows, attempt), tokenizer)
     config = settings.build(DPOConfig, attempt)
+    tokenizer = loading.load_tokenizer(recipe)
+    examples, _ = prepared(
+        attempt, tokenizer, lambda rows: (preference_rows(attempt, pairs_of(rows, attempt), tokenizer), {})
+    )
     model = loading.load_model(recipe, training=True)
 
     attempt.stage("tokenizing", f"{len(examples)} pairs")
@@ -46,7 +46,7 @@ def train(attempt: Attempt) -> Ending:
         attempt=attempt,
         model=model,
         args=config,
-        train_dataset=as_dataset(examples),
+        train_dataset=examples,
         processing_class=tokenizer,
         peft_config=loading.lora(recipe, model),
     )

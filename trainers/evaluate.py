@@ -99,8 +99,7 @@ def load_any(attempt: Attempt, which: Literal["mini_eval", "held_out"]) -> tuple
     if attempt.recipe.technique == "reward":
         from trainers.scoring.pair_scoring import PairAccuracy, slices
 
-        _, mini, held_out = slices(attempt)
-        return (mini if which == "mini_eval" else held_out), PairAccuracy()
+        return getattr(slices(attempt), which), PairAccuracy()
     from trainers.scoring.scoring import load_slice
 
     return load_slice(attempt, which)

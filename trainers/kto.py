@@ -20,10 +20,9 @@ def train(attempt: Attempt) -> Ending:
     attempt.stage("importing")
     from trl import KTOConfig
 
-    from trainers.data.overlap import training_rows
-    from trainers.data.preferences import label_dataset
+    from trainers.data.preferences import label_rows
+    from trainers.data.prepared import prepared
     from trainers.data.same_tokens import check_tokens
-    from trainers.data.table import as_dataset
     from trainers.loop import settings
     from trainers.loop.kto_trainer import KtoTrainer
     from trainers.loop.mid_eval import MidEval
@@ -35,10 +34,9 @@ def train(attempt: Attempt) -> Ending:
     recipe = attempt.recipe
 
     attempt.stage("loading", recipe.model.name_or_path)
-    rows = training_rows(recipe)
-    tokenizer = loading.load_tokenizer(recipe)
-    examples = label_dataset(rows, attempt, tokenizer)
     config = settings.build(KTOConfig, attempt)
+    tokenizer = loading.load_tokenizer(recipe)
+    examples, _ = prepared(attempt, tokenizer, lambda rows: (label_rows(rows, attempt, tokenizer), {}))
     model = loading.load_model(recipe, training=True)
 
     attempt.stage("tokenizing", f"{len(examples)} labelled answers")
@@ -46,7 +44,7 @@ def train(attempt: Attempt) -> Ending:
         attempt=attempt,
         model=model,
         args=config,
-        train_dataset=as_dataset(examples),
+        train_dataset=examples,
         processing_class=tokenizer,
         peft_config=loading.lora(recipe, model),
     )

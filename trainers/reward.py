@@ -18,9 +18,9 @@ from trainers.loop.frame import run
 
 def train(attempt: Attempt) -> Ending:
     attempt.stage("importing")
-    from datasets import Dataset
     from trl import RewardConfig
 
+    from trainers.data.prepared import prepared
     from trainers.loop import settings
     from trainers.loop.mid_eval import MidEval
     from trainers.loop.reward_trainer import RewardModelTrainer
@@ -33,12 +33,17 @@ def train(attempt: Attempt) -> Ending:
     recipe = attempt.recipe
 
     attempt.stage("loading", recipe.model.name_or_path)
-    pairs, mini, held_out = pair_scoring.slices(attempt)
-    attempt.notice(
-        f"{len(pairs)} pairs to train on, {len(mini)} for the mini-eval, {len(held_out)} held out."
-    )
-    tokenizer = loading.load_tokenizer(recipe)
+    apart = pair_scoring.slices(attempt)
     config = settings.build(RewardConfig, attempt)
+    tokenizer = loading.load_tokenizer(recipe)
+    pairs, _ = prepared(
+        attempt,
+        tokenizer,
+        lambda rows: (pair_scoring.reward_rows(rows, attempt, tokenizer, apart.groups), {}),
+    )
+    attempt.notice(
+        f"{len(pairs)} pairs to train on, {len(apart.mini_eval)} for the mini-eval, {len(apart.held_out)} held out."
+    )
     model = loading.load_scorer(recipe, tokenizer, training=True)
 
     attempt.stage("tokenizing", f"{len(pairs)} pairs")
@@ -46,12 +51,12 @@ def train(attempt: Attempt) -> Ending:
         attempt=attempt,
         model=model,
         args=config,
-        train_dataset=Dataset.from_list(pair_scoring.reward_dataset(attempt, pairs, tokenizer)),
+        train_dataset=pairs,
         processing_class=tokenizer,
         peft_config=loading.lora(recipe, model, task="SEQ_CLS"),
     )
 
-    mid_eval = MidEval(attempt, trainer, PairScorer(attempt, tokenizer, mini))
+    mid_eval = MidEval(attempt, trainer, PairScorer(attempt, tokenizer, apart.mini_eval))
     trainer.add_callback(Telemetry(attempt))
     trainer.add_callback(mid_eval)
     start = resume_point(attempt)

@@ -20,10 +20,9 @@ def train(attempt: Attempt) -> Ending:
     from trl import SFTConfig
 
     from trainers.data.demonstrations import sft_rows
-    from trainers.data.overlap import training_rows
+    from trainers.data.prepared import prepared
     from trainers.data.same_tokens import check_tokens
     from trainers.data.selection import learnable
-    from trainers.data.table import as_dataset
     from trainers.loop import settings
     from trainers.loop.mid_eval import MidEval
     from trainers.loop.sft_trainer import SftTrainer
@@ -35,11 +34,14 @@ def train(attempt: Attempt) -> Ending:
     recipe = attempt.recipe
 
     attempt.stage("loading", recipe.model.name_or_path)
-    rows = training_rows(recipe)
+    config = settings.build(SFTConfig, attempt)
     tokenizer = loading.load_tokenizer(recipe)
-    made, needed = sft_rows(learnable(rows, attempt), attempt, tokenizer)
-    examples = as_dataset(made)
-    config = settings.build(SFTConfig, attempt, **needed)
+    examples, needed = prepared(
+        attempt,
+        tokenizer,
+        lambda rows: sft_rows(learnable(rows, attempt), attempt, tokenizer),
+    )
+    settings.need(config, needed)
     model = loading.load_model(recipe, training=True)
 
     attempt.stage("tokenizing", f"{len(examples)} examples")

@@ -14,13 +14,20 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from typing import NoReturn
+
+from cockpit.contract.errors import CockpitError
 
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command's module (with `arguments(parser)` and `run(options) -> int`) and what it does, in a line."""
+    """A command's module (with `arguments(parser)` and `run(options) -> int`) and what it does, in a line.
+
+    A module of several commands has one function for each instead, `module:function`: it adds the arguments and sets
+    `run` (`parser.set_defaults`).
+    """
 
     module: str
     help: str
@@ -42,35 +49,46 @@ COMMANDS: dict[str, Command] = {
     "fit": Command("recipe.fit", "will it fit in memory, what would make it fit, how long it takes", "move"),
     "literature": Command("technique.literature", "papers for the decision, and what you rely on", "move"),
     "smoke": Command("smoke", "prove the pipeline on ten examples, in about a minute", "move"),
-    "launch": Command("runs.launch", "start an experiment's run; it outlives the terminal", "move"),
-    "stop": Command("runs.launch", "end a run, with a checkpoint to resume from", "move"),
-    "resume": Command("runs.launch", "go on from the last checkpoint", "move"),
-    "score": Command("runs.launch", "the full held-out pass, now", "move"),
-    "commit": Command("experiments.decide", "keep an experiment's result", "move"),
-    "discard": Command("experiments.decide", "put an experiment aside, with the reason", "move"),
-    "note": Command("experiments.decide", "write a line to methodlog.md", "move"),
-    "ls": Command("tree.look", "the experiments, as a tree", "look"),
-    "status": Command("tree.look", "what runs now (--tmux: one short line)", "look"),
-    "show": Command("tree.look", "one experiment: recipe, scores, findings, answers", "look"),
-    "logs": Command("tree.look", "a run's log (-f follows)", "look"),
+    "launch": Command("runs.launch:launch", "start an experiment's run; it outlives the terminal", "move"),
+    "stop": Command("runs.launch:stop", "end a run, with a checkpoint to resume from", "move"),
+    "resume": Command("runs.launch:resume", "go on from the last checkpoint", "move"),
+    "score": Command("runs.launch:score", "the full held-out pass, now", "move"),
+    "commit": Command("experiments.decide:commit", "keep an experiment's result", "move"),
+    "discard": Command("experiments.decide:discard", "put an experiment aside, with the reason", "move"),
+    "note": Command("experiments.decide:note", "write a line to methodlog.md", "move"),
+    "ls": Command("tree.look:ls", "the experiments, as a tree", "look"),
+    "status": Command("tree.look:status", "what runs now (--tmux: one short line)", "look"),
+    "show": Command("tree.look:show", "one experiment: recipe, scores, findings, answers", "look"),
+    "logs": Command("tree.look:logs", "a run's log (-f follows)", "look"),
     "queue": Command("runs.queue", "what waits to be launched, and for what", "look"),
     "gc": Command("workspace.gc", "checkpoints that nobody needs any more (a dry run first)", "look"),
     "watch": Command("foreign", "runs that others made: Trainer, TensorBoard, MLflow, wandb, evo", "look"),
     "serve": Command("serving", "a warm vLLM server for mini-evals (start, status, stop)", "look"),
     "mlflow": Command("workspace.mlflow", "MLflow's page over this workspace's runs, on 127.0.0.1", "look"),
     "cache": Command("workspace.cache", "what need not be made again (ls, rm)", "look"),
-    "methodlog": Command("tree.look", "what was decided, from methodlog.md", "look"),
-    "findings": Command("rules", "what the diagnostics say", "look"),
+    "methodlog": Command("tree.look:method_log", "what was decided, from methodlog.md", "look"),
+    "findings": Command("rules:findings", "what the diagnostics say", "look"),
     "compare": Command(
         "tree.compare", "experiments side by side: scores, settings, items won and lost", "look"
     ),
     "overlap": Command("dataset.overlap", "is the held-out set in the training data, and where", "look"),
-    "judge": Command("rules", "the diagnostics on a history from elsewhere", "look"),
+    "judge": Command("rules:judge", "the diagnostics on a history from elsewhere", "look"),
     "realign": Command("spotcheck.realign", "mend a mismatch: training data in the verifier's form", "move"),
     "spot-check": Command(
         "spotcheck.spot_check", "train and eval side by side, as the model sees them", "look"
     ),
 }
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose refusals are errors like all others: a sentence, or JSON where that was asked for."""
+
+    def error(self, message: str) -> NoReturn:
+        raise CockpitError(message, f"See `{self.prog} --help`: {self._usage()}")
+
+    def _usage(self) -> str:
+        return " ".join(self.format_usage().removeprefix("usage: ").split())
+
 
 GROUPS = {"start": "Start", "move": "Move", "look": "Look"}
 
@@ -78,40 +96,54 @@ GROUPS = {"start": "Start", "move": "Move", "look": "Look"}
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code; without a command, open the cockpit."""
     words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] == ["help"]:
+        words = [*words[1:2], "--help"]
     at = _command_at(words)
     if at is None:
-        return _guarded("cockpit.cli.workspace.open", _root_parser(), words)
+        named = [words[index] for index in _named(words)]
+        words = named or words  # help on what there is not: the same refusal as without
+        return _guarded(Command("workspace.open", "", ""), _root_parser(), words)
     name = words.pop(at)
     command = COMMANDS[name]
-    parser = argparse.ArgumentParser(prog=f"cockpit {name}", description=command.help.capitalize() + ".")
+    parser = Parser(prog=f"cockpit {name}", description=command.help.capitalize() + ".")
     _common(parser)
-    return _guarded(f"cockpit.cli.{command.module}", parser, words, name)
+    return _guarded(command, parser, words)
 
 
 def _command_at(words: Sequence[str]) -> int | None:
-    """Where the command's name stands: after global options, whose values are skipped."""
+    """Where the command's name stands: the first word beside the global options, if it names one."""
+    return next((index for index in _named(words)[:1] if words[index] in COMMANDS), None)
+
+
+def _named(words: Sequence[str]) -> list[int]:
+    """Where words stand that are no option and no global option's value."""
+    found: list[int] = []
     skip = False
     for index, word in enumerate(words):
-        if skip:
-            skip = False
-        elif word in ("--dir", "-C"):
-            skip = True
-        elif not word.startswith("-"):
-            return index if word in COMMANDS else None
-    return None
+        if not skip and not word.startswith("-"):
+            found.append(index)
+        skip = not skip and word in ("--dir", "-C")
+    return found
 
 
-def _guarded(module: str, parser: argparse.ArgumentParser, words: Sequence[str], name: str = "") -> int:
-    from cockpit.contract.errors import CockpitError
+def add_arguments(command: Command, parser: argparse.ArgumentParser) -> None:
+    """Add a command's arguments, and set what runs it (`run`)."""
+    module, _, function = command.module.partition(":")
+    handler = import_module(f"cockpit.cli.{module}")
+    if function:
+        getattr(handler, function)(parser)
+    else:
+        handler.arguments(parser)
+        parser.set_defaults(run=handler.run)
 
-    handler = import_module(module)
-    handler.arguments(parser)
-    options = parser.parse_intermixed_args(words)  # settings and options in any order
-    options.command = name
+
+def _guarded(command: Command, parser: argparse.ArgumentParser, words: Sequence[str]) -> int:
+    add_arguments(command, parser)
     try:
-        return int(handler.run(options))
+        options = parser.parse_intermixed_args(words)  # settings and options in any order
+        return int(options.run(options))
     except CockpitError as error:
-        if getattr(options, "json", False):
+        if "--json" in words:
             import json
 
             print(json.dumps(error.as_dict()))
@@ -139,7 +171,7 @@ def _root_parser() -> argparse.ArgumentParser:
     for key, title in GROUPS.items():
         lines.append(f"  {title}")
         lines += [f"    {name:<10} {c.help}" for name, c in COMMANDS.items() if c.group == key]
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="cockpit",
         usage="cockpit [--dir DIR] [command …]",
         description="The cockpit for fine-tuning runs. Without a command it opens on the workspace here.",

@@ -5,14 +5,16 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from cockpit.contract.atomic import finite
 from cockpit.core.safe_text import clean, escape_json
+from cockpit.data.reading.watched import watched
 
-PUBLISHED = {"fix": "mend"}
+PUBLISHED = {"fix": "mend", "message": "says", "description": "says"}
 """Fields whose name in the code is younger than the one that `--json` has had from the start."""
 
 
@@ -48,6 +50,27 @@ def say(text: str = "") -> None:
 def warn(text: str) -> None:
     """A line for a person, beside the answer."""
     print(clean(text), file=sys.stderr, flush=True)
+
+
+@contextmanager
+def reading_shown() -> Generator[None]:
+    """Show on one line, where errors go to a terminal, how far the reading of large files is meanwhile."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    shown = False
+
+    def tell(name: str, rows: int) -> None:
+        nonlocal shown
+        shown = True
+        print(f"\r{clean(name)}: {rows:,} rows read\x1b[K", end="", file=sys.stderr, flush=True)
+
+    try:
+        with watched(tell):
+            yield
+    finally:
+        if shown:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[int] = ()) -> str:

@@ -17,28 +17,34 @@ if TYPE_CHECKING:
 _WORDS = {"block": "BLOCKS", "alarm": "ALARM", "warn": "warning", "info": "note"}
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    if parser.prog.endswith(" judge"):
-        parser.add_argument("history", metavar="HISTORY.jsonl", type=Path, help="one experiment a line")
-    else:
-        parser.add_argument("experiment", metavar="EXP", nargs="?", help="only what is about this one")
+def judge(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("history", metavar="HISTORY.jsonl", type=Path, help="one experiment a line")
+    parser.set_defaults(run=_judge)
 
 
-def run(options: argparse.Namespace) -> int:
+def findings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("experiment", metavar="EXP", nargs="?", help="only what is about this one")
+    parser.set_defaults(run=_findings)
+
+
+def _judge(options: argparse.Namespace) -> int:
     from cockpit.services.rules import workspace_findings
 
-    if options.command == "judge":
-        judged = workspace_findings.history_file(options.history)
-        for note in judged.notes:
-            warn(f"cockpit: {options.history}: {note}.")
-        if options.json:
-            print_json({"findings": [finding.as_dict() for finding in judged.findings]})
-        else:
-            say(scores_text(judged.history))
-            say()
-            say(as_text(judged.findings))
-        return OK
+    judged = workspace_findings.history_file(options.history)
+    for note in judged.notes:
+        warn(f"cockpit: {options.history}: {note}.")
+    if options.json:
+        print_json({"findings": [finding.as_dict() for finding in judged.findings]})
+    else:
+        say(scores_text(judged.history))
+        say()
+        say(as_text(judged.findings))
+    return OK
+
+
+def _findings(options: argparse.Namespace) -> int:
     from cockpit.cli.place import workspace
+    from cockpit.services.rules import workspace_findings
 
     found = workspace_findings.workspace_findings(workspace(options), options.experiment)
     if options.json:

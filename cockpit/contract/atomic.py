@@ -6,18 +6,23 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
 
 def write_bytes(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Replace `path` by `data` with a rename, after the bytes are on the disk. Raises OSError."""
+    write_parts(path, (data,), mode=mode)
+
+
+def write_parts(path: Path, parts: Iterable[bytes], *, mode: int = 0o644) -> None:
+    """Replace `path` by these `parts` one after the other, which need not be in memory at once. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fd, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     try:
         with os.fdopen(fd, "wb") as handle:
-            handle.write(data)
+            handle.writelines(parts)
             handle.flush()
             os.fsync(handle.fileno())
         os.chmod(name, mode)
@@ -41,8 +46,14 @@ def read_json(path: Path) -> Any | None:
     """What `path` holds, or None where it is missing, half-written or no JSON."""
     try:
         return json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
+
+
+def read_object(path: Path) -> dict[str, Any] | None:
+    """The JSON object that `path` holds, or None where it is missing, half-written or something else."""
+    value: object = read_json(path)
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
 
 
 def finite(value: object) -> object:
@@ -70,6 +81,4 @@ def mark_opening(record: Path) -> None:
 
     Importing a tracker's client takes seconds, and a short run is over by then. Raises OSError.
     """
-    known: object = read_json(record)
-    kept = cast("dict[str, object]", known) if isinstance(known, dict) else {}
-    write_json(record, {"v": 1, **kept, "state": "opening"})
+    write_json(record, {"v": 1, **(read_object(record) or {}), "state": "opening"})

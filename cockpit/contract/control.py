@@ -60,6 +60,14 @@ def pending(attempt: AttemptLayout) -> list[Request]:
     return found
 
 
+def carried_out(attempt: AttemptLayout, name: RequestName) -> set[str]:
+    """File names of the requests for `name` that were carried out or cleared. Never raises."""
+    try:
+        return {path.name for path in attempt.control.glob(f"*-{name}.done")}
+    except OSError:
+        return set()
+
+
 def clear(attempt: AttemptLayout) -> None:
     """Forget requests that an earlier process left unanswered (called before a launch or resume)."""
     for waiting in pending(attempt):

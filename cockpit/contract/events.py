@@ -18,16 +18,6 @@ Subject = Literal["held_out"]
 CheckpointReason = Literal["periodic", "request", "stop", "end"]
 Split = Literal["train", "eval"]
 
-STAGES: tuple[Stage, ...] = (
-    "importing",
-    "loading",
-    "tokenizing",
-    "training",
-    "evaluating",
-    "saving",
-    "done",
-)
-
 # kind -> the fields that a reader may count on (others may be there as well)
 KINDS: dict[str, tuple[str, ...]] = {
     "stage": ("name", "detail"),

@@ -62,6 +62,11 @@ class AttemptLayout:
         return self.root / "checkpoints"
 
     @property
+    def rows(self) -> Path:
+        """The training rows as the trainer reads them, while it runs; what lasts of them is in the cache."""
+        return self.root / ".rows"
+
+    @property
     def best(self) -> Path:
         """A relative symbolic link to the best checkpoint, switched atomically."""
         return self.checkpoints / "best"

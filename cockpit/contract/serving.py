@@ -23,7 +23,7 @@ import socket
 from collections.abc import Generator
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Literal
 
 from cockpit.contract import atomic, lock
 from cockpit.contract.errors import CockpitError
@@ -175,12 +175,12 @@ def read(layout: ServerLayout) -> ServerFacts | None:
     A record says "ready" until its keeper has noticed that the server died, so that word alone is not believed: where
     the process is gone the state is "starting", which it will be, or "failed", as soon as the keeper has looked.
     """
-    value: object = atomic.read_json(layout.record)
-    if not isinstance(value, dict):
+    value = atomic.read_object(layout.record)
+    if value is None:
         return None
     known = {field.name for field in fields(ServerFacts)}
     try:
-        facts = ServerFacts(**{k: v for k, v in cast("dict[str, Any]", value).items() if k in known})
+        facts = ServerFacts(**{k: v for k, v in value.items() if k in known})
     except TypeError:
         return None
     if facts.state == "ready" and _is_gone(facts):

@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from urllib.parse import quote, unquote
 
 HEADER = """# Method log
 
@@ -21,22 +22,7 @@ What was decided here, one line each, newest last. Edit freely: lines are only e
 the end of a line keeps it from being written twice.
 
 """
-KINDS = (
-    "target",
-    "dataset",
-    "technique",
-    "settings",
-    "constraint",
-    "verdict",
-    "decision",
-    "override",
-    "smoke",
-    "literature",
-    "advice",
-    "finding",
-    "note",
-)
-_KEY = re.compile(r"<!--\s*k:(\S+?)\s*-->")
+_KEY = re.compile(r"<!--\s*k:(\S+?)(?:\s+file:(\S+?))?\s*-->")
 _LINE = re.compile(
     r"^[-*+]\s+(?:(?P<date>\d{4}-\d\d-\d\d)\s*·\s*)?(?:(?P<kind>[a-z][a-z-]*)\s*·\s*)?"
     r"(?:(?P<experiment>exp_\d{4,})\s*:\s*)?(?P<text>.*?)\s*$"
@@ -49,7 +35,7 @@ MAX_TEXT = 2000
 class Entry:
     """One decision. `date` is ISO (2026-11-22), `experiment` an id or empty, `key` unique to the decision.
 
-    An empty key is derived from kind, experiment and text.
+    An empty key is derived from kind, experiment and text. `file`: the data file whose content the key ends in.
     """
 
     kind: str
@@ -57,6 +43,7 @@ class Entry:
     date: str = ""
     experiment: str = ""
     key: str = ""
+    file: str = ""
 
     @property
     def stable_key(self) -> str:
@@ -72,7 +59,8 @@ class Entry:
         """Return the entry as one Markdown list item, without its line break."""
         where = f"{self.experiment}: " if self.experiment else ""
         date = f"{self.date} · " if self.date else ""
-        return f"- {date}{self.kind} · {where}{_one_line(self.text)} <!-- k:{self.stable_key} -->"
+        file = f" file:{quote(self.file, safe='/:@', errors='backslashreplace')}" if self.file else ""
+        return f"- {date}{self.kind} · {where}{_one_line(self.text)} <!-- k:{self.stable_key}{file} -->"
 
 
 def append(text: str, entry: Entry) -> str:
@@ -103,8 +91,16 @@ def parse(text: str) -> list[Entry]:
         match = _LINE.match(_KEY.sub("", raw).rstrip())
         if match is None or not match["text"]:
             continue
-        entries.append(Entry(match["kind"] or "note", match["text"], match["date"] or "", match["experiment"] or "",
-                             key.group(1) if key else ""))  # fmt: skip
+        marks = {"key": key[1], "file": unquote(key[2] or "")} if key else {}
+        entries.append(
+            Entry(
+                match["kind"] or "note",
+                match["text"],
+                match["date"] or "",
+                match["experiment"] or "",
+                **marks,
+            )
+        )
     return entries
 
 

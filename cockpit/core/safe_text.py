@@ -63,10 +63,10 @@ def escape_json(text: str) -> str:
     return _HOSTILE.sub(lambda match: json.dumps(match.group())[1:-1], text)
 
 
-def clip(text: str, width: int, *, newlines: Literal["keep", "show"] = "show") -> str:
+def clip(text: str, width: int) -> str:
     """Return at most `width` characters of `text`, cleaned, ending in `…` where something was cut."""
     if len(text) > width:
         # A stand-in is at most 11 characters for one, so this is enough input for the output asked for.
-        return clean(text[: max(0, width - 1)], newlines=newlines)[: max(0, width - 1)] + "…"
-    shown = clean(text, newlines=newlines)
+        return clean(text[: max(0, width - 1)], newlines="show")[: max(0, width - 1)] + "…"
+    shown = clean(text, newlines="show")
     return shown if len(shown) <= width else shown[: max(0, width - 1)] + "…"

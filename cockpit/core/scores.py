@@ -42,13 +42,6 @@ class Score:
     decoding: str = ""
     items: Mapping[str, float] | None = field(default=None, repr=False, compare=False)
 
-    @property
-    def binary(self) -> bool:
-        """Whether every item scored 0 or 1, as far as is known."""
-        if self.items is not None:
-            return all(value in (0.0, 1.0) for value in self.items.values())
-        return self.passed is None or abs(self.value * self.n - self.passed) < 1e-6 * max(1, self.n)
-
     def text(self, digits: int = 2) -> str:
         """Return `0.71 [0.64, 0.77]`."""
         return f"{self.value:.{digits}f} [{self.lo:.{digits}f}, {self.hi:.{digits}f}]"

@@ -214,12 +214,6 @@ def as_turns(messages: Iterable[Message]) -> tuple[Turn, ...]:
     return tuple(Turn(m["role"], m["content"], bool(m.get("tool_calls"))) for m in messages)
 
 
-def turn_of(value: object) -> Turn | None:
-    """Read one turn, or None where `value` isn't one."""
-    message = message_of(value)
-    return None if message is None else as_turns([message])[0]
-
-
 def turns_of(value: object) -> tuple[Turn, ...] | None:
     """Read a list of turns, or one turn standing alone; None where `value` is neither."""
     messages = messages_in(value)

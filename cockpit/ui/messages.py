@@ -143,6 +143,18 @@ class WizardEvent(Answer):
 
 
 @dataclass(eq=False, repr=False)
+class RowsRead(Answer):
+    """How far the reading of a large file is; the next one takes its place."""
+
+    name: str
+    rows: int
+
+    @property
+    def text(self) -> str:
+        return f"{self.name}: {self.rows:,} rows read"
+
+
+@dataclass(eq=False, repr=False)
 class ActionFailed(Message):
     """A service couldn't; `title` says what is wrong, `fix` what to do about it."""
 

@@ -3,14 +3,18 @@
     verifier = load("tagged:answer")
     verdict = verifier("<answer>18</answer>", {"answer": "… #### 18"})   # score 1.0, parsed, "18"
 
-Pure and torch-free. See `verifier.NAMES` for the known names.
+Pure and torch-free. See `catalogue.py` for the known names.
 
 May import: `cockpit.contract.errors`.
-Start reading at `verifier.py` (the names), `verdict.py` (what comes out), `formats.py` (how an answer is found).
+Start reading at `catalogue.py` (the names), `verifier.py`, `verdict.py` (what comes out), `formats.py`.
 """
 
+from cockpit.verifiers.catalogue import KINDS, LISTED, is_graded, name_of
 from cockpit.verifiers.selfcheck import Failure, SelfCheck, selfcheck
 from cockpit.verifiers.verdict import Verdict
-from cockpit.verifiers.verifier import CODE_VERSION, NAMES, Verifier, load
+from cockpit.verifiers.verifier import CODE_VERSION, Verifier, load
 
-__all__ = ["CODE_VERSION", "NAMES", "Failure", "SelfCheck", "Verdict", "Verifier", "load", "selfcheck"]
+__all__ = [
+    "CODE_VERSION", "KINDS", "LISTED", "Failure", "SelfCheck", "Verdict", "Verifier", "is_graded", "load", "name_of",
+    "selfcheck",
+]  # fmt: skip

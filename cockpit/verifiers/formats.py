@@ -85,7 +85,9 @@ class NumericFormat:
         return answer
 
 
-_BRACES = re.compile(r"\\(?:boxed|fbox)\s*\{|\\.|[{}]", re.DOTALL)
+# Two backslashes: a completion that went through JSON once too often.
+_BRACES = re.compile(r"\\{1,2}(?:boxed|fbox)\s*\{|\\.|[{}]", re.DOTALL)
+_EMPHASIS = "*_`$ \t"
 
 
 def _wraps(text: str, start: int, inner: tuple[int, int], end: int) -> bool:
@@ -131,12 +133,17 @@ class HashesFormat:
     wanted: str = "#### N"
 
     def find(self, text: str) -> Found | None:
-        """Find what follows the last `####`: the number it begins with, else the rest of the line."""
+        """Find what follows the last `####`: the number it begins with, else the rest of the line.
+
+        Emphasis round it (`**18**`) is none of it.
+        """
         at = text.rfind("####")
         if at < 0:
             return None
         end = text.find("\n", at)
-        found = stripped(text, at + 4, len(text) if end < 0 else end)
+        line = text[at + 4 : len(text) if end < 0 else end]
+        begin, bare = at + 4 + len(line) - len(line.lstrip(_EMPHASIS)), line.strip(_EMPHASIS)
+        found = stripped(text, begin, begin + len(bare))
         number = numbers.leading_number(found.answer)
         if number is not None:
             return Found(number, (found.span[0], found.span[0] + len(number)))

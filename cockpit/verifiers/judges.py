@@ -26,6 +26,8 @@ MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 TESTS_COLUMNS = ("tests", "test_list", "test", "unit_tests", "answer")
 SOLUTION_COLUMNS = ("canonical_solution", "solution", "code", "reference_solution")
 TEST_SECONDS = 5.0
+_TRIES = 64  # brackets at which a value is looked for
+_DECODER = json.JSONDecoder()
 _FENCE = re.compile(r"^[ \t]*```[ \t]*(\w*)[^\n]*\n(.*?)^[ \t]*```", re.DOTALL | re.MULTILINE)
 
 
@@ -128,7 +130,7 @@ class MathJudge:
 
 @dataclass(frozen=True, slots=True)
 class JsonFormat:
-    """The answer is JSON: all there is, in a fence, or from the first bracket to the last."""
+    """The answer is JSON: all there is, in a fence, from the first bracket to the last, or the text's last value."""
 
     wanted: str = "JSON"
 
@@ -146,7 +148,24 @@ class JsonFormat:
             except (ValueError, RecursionError):
                 continue
             return found
-        return None
+        return self._last_value(text)
+
+    def _last_value(self, text: str) -> Found | None:
+        """Find the last object or list among words and other brackets; one that holds an object before `[1]`."""
+        best: Found | None = None
+        at = tries = 0
+        for match in re.finditer(r"[\[{]", text):
+            tries += match.start() >= at
+            if match.start() < at or tries > _TRIES:
+                continue
+            try:
+                _, end = _DECODER.raw_decode(text, match.start())
+            except (ValueError, RecursionError):
+                continue
+            at = end
+            if best is None or "{" in text[match.start() : end] or "{" not in best.answer:
+                best = stripped(text, match.start(), end)
+        return best
 
     def write(self, answer: str) -> str:
         """Write the value alone."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
 from cockpit.contract.errors import CockpitError
+from cockpit.verifiers.thinking import NONE, Thinking
 from cockpit.verifiers.verdict import Found, stripped
 
 MAX_PATTERN_CHARS = 2_000
@@ -62,13 +63,27 @@ class RegexFormat:
         """The pattern."""
         return f"/{self.pattern}/"
 
-    def find(self, text: str) -> Found | None:
-        """Find the last match; raise PatternTimeout where the pattern explodes."""
+    def find(self, text: str, thinking: Thinking = NONE) -> Found | None:
+        """Find the last match; raise PatternTimeout where the pattern explodes.
+
+        What lies within the thinking is none. The pattern sees the whole text, for it may ask for the marks of the
+        thinking itself; where that fails, what follows the thinking, which a `^` may mean.
+        """
+        found = self._last(text, thinking)
+        if found is not None or not thinking.spans:
+            return found
+        begin = thinking.spans[-1][1]
+        begin += len(text[begin:]) - len(text[begin:].lstrip())
+        found = self._last(text[begin:], NONE)
+        return None if found is None else Found(found.answer, (found.span[0] + begin, found.span[1] + begin))
+
+    def _last(self, text: str, thinking: Thinking) -> Found | None:
         offset = max(0, len(text) - MAX_SEARCHED_CHARS)
         last: _Match | None = None
         try:
             for match in self.compiled.finditer(text, offset, timeout=TIMEOUT_S):
-                if match.span(self.group)[0] >= 0:  # the group took part
+                span = match.span(self.group)
+                if span[0] >= 0 and not thinking.holds(span):  # the group took part
                     last = cast(_Match, match)
         except TimeoutError:
             raise PatternTimeout(f"the pattern took longer than {TIMEOUT_S:g} s") from None
@@ -121,10 +136,31 @@ def _group_source(pattern: str) -> str | None:
     return None
 
 
-_STATED = re.compile(
-    r"(?:answer|choice|option)\b[^\n]{0,20}?[\s:*(]([A-Z])(?![\w'])|\\boxed\{\s*\(?([A-Z])\b", re.IGNORECASE
+# "Answer" as evals in these languages ask for it (the cues of simple-evals' MMMLU and of lm-evaluation-harness).
+_ANSWER = "|".join(
+    (
+        "answer", "antwort", "antwoord", "réponse", "reponse", "respuesta", "resposta", "risposta", "răspuns", "svar",
+        "odpowiedź", "odpověď", "cevap", "jawaban", "jibu", "idáhùn", "đáp án", "απάντηση", "ответ", "відповідь",
+        "الإجابة", "الجواب", "תשובה", "उत्तर", "উত্তর", "คำตอบ", "答案", "答え", "回答", "答", "정답", "답변", "답",
+    )
+)  # fmt: skip
+_GAP = r"[^\n.!?;]{0,20}?[\s:\uff1a*(\uff08\[\"'\u201c]"
+# A capital, or a small letter that nothing but a bracket or the end of its sentence follows: `a` is an article, too.
+_LETTER = r"(?:([A-Z])(?![\w'\u2019])|(?i:([A-Z]))(?=\s*(?:[).\]*]|$)))"
+_BOXED = re.compile(r"\\boxed\{\s*(?:\\(?:text|mathrm|textbf)\{)?\s*\(?(?i:([A-Z]))\b")
+_STATED = re.compile(rf"(?i:\b(?:{_ANSWER}))(?:\b|(?<=[^\x00-\x7f])){_GAP}{_LETTER}", re.MULTILINE)
+_CHOSEN = re.compile(
+    rf"(?i:\b(?:choose|chose|pick|picked|select|selected|go with|going with|settle on))\b{_GAP}{_LETTER}",
+    re.MULTILINE,
 )
-_BRACKETED = re.compile(r"\(([A-Z])\)|(?m:^)\s{0,8}\**([A-Z])[.):]")
+_OPTION = re.compile(rf"(?i:\b(?:choice|option))\b{_GAP}{_LETTER}", re.MULTILINE)
+_BRACKETED = re.compile(r"\(([A-Z])\)|(?m:^)\s{0,8}\**([A-Z])(?:[.):]|\**\s*$)", re.MULTILINE)
+_BOLD = re.compile(r"\*\*\(?([A-Z])(?:\)?\*\*|[.)])")
+_NOT = re.compile(r"\b(?:not|never|isn.t|n.t|kein|nicht|pas|no)\b", re.IGNORECASE)
+_HEDGED = re.compile(
+    r"[)*\s]*(?:,?\s*\b(?:or|and|and/or|oder|ou|y|o)\b|[,/&])\s*[(*]*([A-Z])(?=\s*(?:[).,;*/]|$|or\b|and\b))",
+    re.MULTILINE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,20 +176,32 @@ class ChoiceFormat:
 
     def find(self, text: str) -> Found | None:
         """Find the letter that is stated most plainly, the last such one."""
-        bare = text.strip().strip("()*.:").strip()
+        bare = text.strip().strip("()[]*.:\"'").strip()
         if len(bare) == 1 and bare.upper() in self.letters:
             at = text.index(bare)
             return Found(bare.upper(), (at, at + 1))
-        return self._last(_STATED, text) or self._last(_BRACKETED, text)
+        for pattern in (_BOXED, _STATED, _CHOSEN, _OPTION, _BRACKETED, _BOLD):
+            found, seen = self._last(pattern, text)
+            if seen:
+                return found
+        return None
 
-    def _last(self, pattern: re.Pattern[str], text: str) -> Found | None:
+    def _last(self, pattern: re.Pattern[str], text: str) -> tuple[Found | None, bool]:
+        """The letter that is stated last in this way, and whether any is; two at once (`A or B`) are none."""
         last: Found | None = None
+        seen, until = False, 0
         for match in pattern.finditer(text):
+            if match.start() < until:
+                continue
             group = match.lastindex or 1
-            # `a` after "answer is" is an article, so only capitals count.
-            if match.group(group) in self.letters:
-                last = Found(match.group(group), match.span(group))
-        return last
+            letter = match.group(group).upper()
+            if letter not in self.letters or _NOT.search(text, match.start(), match.start(group)):
+                continue
+            other = _HEDGED.match(text, match.end(group))
+            hedged = other is not None and other[1] in self.letters and other[1] != letter
+            last, seen = (None if hedged else Found(letter, match.span(group))), True
+            until = other.end() if hedged and other is not None else 0
+        return last, seen
 
     def write(self, answer: str) -> str:
         """Write the letter alone."""

@@ -8,21 +8,20 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cockpit.contract.errors import CockpitError
-from cockpit.verifiers import formats, judges, numbers, overlap
+from cockpit.verifiers import formats, judges, latex, numbers, overlap, thinking
+from cockpit.verifiers.catalogue import LISTED, THINKING
 from cockpit.verifiers.patterns import ChoiceFormat, PatternTimeout, RegexFormat
-from cockpit.verifiers.verdict import Verdict
+from cockpit.verifiers.thinking import Thinking
+from cockpit.verifiers.toolcalls import CallsFormat, CallsJudge
+from cockpit.verifiers.verdict import Found, Verdict
 
 # Raise this whenever any verdict can change, so that scores of before and after are not compared.
-CODE_VERSION = 1
+CODE_VERSION = 2
 GOLD_KEY = "answer"
-NAMES = (
-    "exact", "tagged:TAG", "regex:PATTERN", "numeric", "boxed", "hashes", "choice[:LETTERS]", "f1", "math",
-    "json-schema[:FILE]", "tests", "MODULE:FUNCTION",
-)  # fmt: skip
 _SHOWN = 60
 
 
@@ -39,6 +38,8 @@ class Verifier:
     gold_key: str = GOLD_KEY
     judge: judges.Judge | None = None
     """Judges what was found, where equality is not enough: in a process of its own."""
+    reads_thinking: bool = False
+    """Whether what stands in a closed block of thinking counts as answer, too."""
 
     @property
     def fingerprint(self) -> str:
@@ -63,6 +64,9 @@ class Verifier:
                 f"Name the column of the gold answers, or add {self.gold_key!r} to each item.",
             )
         value = item[self.gold_key]
+        if isinstance(value, str) and not self.reads_thinking:
+            thought = thinking.find(value, self._own_tag)
+            value = value if thought.unfinished else thought.without(value)
         if isinstance(self.format, ChoiceFormat):
             return self.format.letter(value, item.get("choices")) or str(value).strip()
         return bare_answer(str(value), self.format)
@@ -73,12 +77,15 @@ class Verifier:
         `f1` alone gives shares in between: the words in common.
         """
         gold = self.gold(item)
+        thought = thinking.find(completion, self._own_tag)
+        if thought.unfinished:
+            return Verdict(0.0, False, None, "its thinking is never closed: cut off?")
         try:
-            found = self.format.find(completion)
+            found = self._find(completion, thought)
+            if found is None:
+                return Verdict(0.0, False, None, self._why_unparsed(completion, thought))
         except PatternTimeout as error:
             return Verdict(0.0, False, None, str(error))
-        if found is None:
-            return Verdict(0.0, False, None, self._why_unparsed(completion))
         if self.judge is not None:
             return self.judge.judge(found, item, gold)
         if isinstance(self.format, overlap.OverlapFormat):
@@ -103,16 +110,41 @@ class Verifier:
         gold = self.gold(item)
         return self.judge.perfect(item, gold) if self.judge else self.format.write(gold)
 
-    def _same(self, answer: str, gold: str) -> bool:
-        return (
-            answer.strip() == gold.strip()
-            if isinstance(self.format, formats.ExactFormat)
-            else same_answer(answer, gold)
-        )
+    @property
+    def _own_tag(self) -> str:
+        """The tag that holds the answer: one called `think` is no thinking then."""
+        return self.format.tag if isinstance(self.format, formats.TaggedFormat) else ""
 
-    def _why_unparsed(self, completion: str) -> str:
+    def _find(self, completion: str, thought: Thinking) -> Found | None:
+        """Find the answer outside the thinking; a function of the user's own gets all there is."""
+        if isinstance(self.format, judges.WholeFormat):
+            return self.format.find(completion)
+        if isinstance(self.format, RegexFormat):
+            return self.format.find(completion, thinking.NONE if self.reads_thinking else thought)
+        if self.reads_thinking:
+            return self.format.find(thinking.unmarked(completion, self._own_tag))
+        return self.format.find(thought.without(completion) if thought.spans else completion)
+
+    def _same(self, answer: str, gold: str) -> bool:
+        if isinstance(self.format, formats.ExactFormat):
+            left, right = (unicodedata.normalize("NFC", text.strip()) for text in (answer, gold))
+            return left == right
+        if same_answer(answer, gold):
+            return True
+        if not isinstance(self.format, formats.BoxedFormat):
+            return False
+        left, right = latex.unnamed(answer, gold)
+        return same_answer(latex.canonical(left), latex.canonical(right))
+
+    def _why_unparsed(self, completion: str, thought: Thinking) -> str:
         if not completion.strip():
             return "the completion is empty"
+        if thought.spans and not thought.without(completion).strip():
+            return "there is thinking, but no answer after it"
+        if thought.spans and not self.reads_thinking and self.format.find(completion) is not None:
+            return f"the only answer stands in the thinking (where that is right: {THINKING}{self.spec})"
+        if isinstance(self.format, CallsFormat):
+            return self.format.why_not(completion)
         wanted = self.format.wanted
         opening = wanted.partition("…")[0]
         if "…" in wanted and opening in completion:
@@ -181,7 +213,7 @@ def _plain(kind: type[Any]) -> Callable[[str], formats.Format]:
     def build(arg: str) -> formats.Format:
         if arg:
             raise CockpitError(
-                f"this verifier takes no argument, but got {arg!r}", f"Known verifiers: {', '.join(NAMES)}."
+                f"this verifier takes no argument, but got {arg!r}", f"Known verifiers: {LISTED}."
             )
         return kind()
 
@@ -213,12 +245,16 @@ _JUDGED: dict[str, Callable[[str], tuple[formats.Format, judges.Judge]]] = {
     "math": _judged(judges.MathFormat, lambda _: judges.MathJudge()),
     "json-schema": _judged(judges.JsonFormat, judges.SchemaJudge.load, argument=True),
     "tests": _judged(judges.CodeFormat, lambda _: judges.TestsJudge()),
+    "tool-call": _judged(CallsFormat, lambda _: CallsJudge()),
 }
 
 
 def load(spec: str, *, gold_key: str = GOLD_KEY) -> Verifier:
-    """Return the verifier called `spec` (`NAME[:arg]`), or raise CockpitError naming the known ones."""
+    """Return the verifier called `spec` (`[thinking=read/]NAME[:ARG]`), or raise CockpitError naming the known ones."""
     spec = spec.strip()
+    if spec.startswith(THINKING):
+        inner = load(spec.removeprefix(THINKING), gold_key=gold_key)
+        return replace(inner, spec=f"{THINKING}{inner.spec}", reads_thinking=True)
     name, _, arg = spec.partition(":")
     judged = _JUDGED.get(name)
     if judged is not None:
@@ -228,6 +264,6 @@ def load(spec: str, *, gold_key: str = GOLD_KEY) -> Verifier:
     if builder is None and judges.MODULE.fullmatch(spec):
         return Verifier(spec, judges.WholeFormat(), gold_key, judges.ModuleJudge.load(spec))
     if builder is None:
-        raise CockpitError(f"there is no verifier {name!r}", f"Known verifiers: {', '.join(NAMES)}.")
+        raise CockpitError(f"there is no verifier {name!r}", f"Known verifiers: {LISTED}.")
     canonical = {"tagged": f"tagged:{arg or 'answer'}"}.get(name, f"{name}:{arg}" if arg else name)
     return Verifier(canonical, builder(arg), gold_key)

@@ -41,7 +41,9 @@ def main(argv: list[str]) -> int:
 
 
 def _math() -> Judge:
-    library: Any = importlib.import_module("math_verify")
+    from cockpit.verifiers import mathematics
+
+    library = mathematics.strict()
     parse, verify = library.parse, library.verify
 
     def judge(completion: str, item: dict[str, Any]) -> Answer:
@@ -53,14 +55,29 @@ def _math() -> Judge:
         found = parse(completion)
         if not found:
             return {"score": 0.0, "parsed": False, "why": "no mathematical answer"}
+        said = str(found[-1])
         right = bool(verify(gold, found))
-        return {"score": float(right), "parsed": True, "answer": str(found[-1])}
+        if (
+            right
+            and said != str(gold[-1])
+            and not all(mathematics.is_whole(str(side[-1])) for side in (gold, found))
+        ):
+            return {
+                "score": 0.0,
+                "parsed": True,
+                "answer": said,
+                "why": f"{said[:60]!r} can't be read to its end",
+            }
+        return {"score": float(right), "parsed": True, "answer": said}
 
     return judge
 
 
 def _schema() -> Judge:
     jsonschema: Any = importlib.import_module("jsonschema")
+    unresolvable: Any = importlib.import_module("referencing.exceptions").Unresolvable
+    # Nothing is fetched: the drafts' own schemas, and what the schema itself holds.
+    known: Any = importlib.import_module("jsonschema_specifications").REGISTRY
 
     def judge(completion: str, item: dict[str, Any]) -> Answer:
         schema: Any = item["schema"]
@@ -69,7 +86,13 @@ def _schema() -> Judge:
             kind.check_schema(schema)
         except jsonschema.SchemaError as error:
             return {"error": f"the schema is none: {error.message}"}
-        errors: list[Any] = sorted(kind(schema).iter_errors(json.loads(completion)), key=_place)
+        try:
+            errors: list[Any] = sorted(
+                kind(schema, registry=known).iter_errors(json.loads(completion)), key=_place
+            )
+        except unresolvable as error:
+            return {"error": f"the schema refers to {str(error.ref)[:80]!r}, which it does not hold; nothing is "
+                    "fetched: put it into the schema's $defs"}  # fmt: skip
         if not errors:
             return {"score": 1.0, "parsed": True, "why": "fits the schema"}
         first = errors[0]

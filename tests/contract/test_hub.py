@@ -151,7 +151,7 @@ def test_a_data_set_of_a_silent_hub_is_refused_at_once(deaf: str, monkeypatch: p
 def test_the_doctor_says_it(deaf: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", f"http://{deaf}")
     silent = doctor.judge_hub(os.environ, True, hub.reachable())
-    assert (silent.level, silent.says.split(",")[0]) == ("warn", "127.0.0.1 can't be reached")
+    assert (silent.level, silent.message.split(",")[0]) == ("warn", "127.0.0.1 can't be reached")
     assert "HTTPS_PROXY" in silent.fix
     assert doctor.judge_hub(os.environ, True, True).level == "ok"
     assert doctor.judge_hub(os.environ, True).level == "ok"
@@ -163,6 +163,6 @@ def test_the_doctor_goes_by_the_environment_that_it_is_given(
     monkeypatch.setattr(hub, "reachable", lambda: pytest.fail("asked"))
     monkeypatch.setattr(doctor.stack, "ask_torch", lambda *_: stack.Torch(version="2.13.0"))
     found = doctor.checks(tmp_path, env={"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": "/there"})
-    (said,) = [check.says for check in found if check.name == "hugging face"]
+    (said,) = [check.message for check in found if check.name == "hugging face"]
     assert said.startswith("offline, ")
     assert said.endswith("cache /there")

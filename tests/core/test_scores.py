@@ -131,7 +131,6 @@ def test_graded_scores_are_bootstrapped_in_pairs() -> None:
     assert (delta.kind, delta.n) == ("gained", 300)
     assert delta.lo > 0.02
     assert delta.p < 0.01
-    assert not Score.of_items(child).binary
 
 
 @pytest.mark.parametrize(

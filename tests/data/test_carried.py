@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +14,7 @@ from cockpit.data.examples import Misfit, read_example
 from cockpit.data.messages import message_of
 from cockpit.data.shapes import recognise
 from trainers.data.demonstrations import sft_dataset
-from trainers.data.preferences import label_dataset, pairs_of
+from trainers.data.preferences import label_rows, pairs_of
 from trainers.data.selection import learnable
 from trainers.data.table import as_dataset
 
@@ -33,7 +34,7 @@ class Attempt:
              "verifier": "exact", "data": {"train": "t.jsonl", "mini_eval": "m", "held_out": "h", "columns": columns}}
         )  # fmt: skip
         self.said: list[str] = []
-        self.gauges: dict[str, float] = {}
+        self.extra_metrics: dict[str, float] = {}
 
     def notice(self, text: str, level: str = "info") -> None:
         self.said.append(text)
@@ -113,7 +114,7 @@ def test_reasoning_reaches_the_template_or_stands_in_tags(turn: dict[str, Any]) 
     assert known["completion"] == [{"role": "assistant", "content": "10", "reasoning_content": "hm"}]
     assert tagged["completion"] == [{"role": "assistant", "content": "<think>\nhm\n</think>\n\n10"}]
     attempt: Any = Attempt("kto")
-    (label,) = label_dataset([{"messages": [ASKED, turn], "label": "good"}], attempt, KNOWS_ALL)
+    (label,) = label_rows([{"messages": [ASKED, turn], "label": "good"}], attempt, KNOWS_ALL)
     assert label["completion"][0]["content"].startswith("<think>\nhm")
 
 
@@ -141,7 +142,7 @@ def test_pairs_learn_text_alone() -> None:
     row = {"prompt": "a", "chosen": [{"role": "assistant", "tool_calls": [CALL]}], "rejected": "b"}
     attempt: Any = Attempt("dpo")
     with pytest.raises(CockpitError, match="calls a tool"):
-        pairs_of([row], attempt)
+        list(pairs_of([row], attempt))
 
 
 def test_the_best_and_the_worst_of_scored_answers_are_a_pair() -> None:
@@ -198,17 +199,17 @@ def test_what_a_person_must_know_is_said(row: dict[str, Any], says: str) -> None
 @pytest.mark.parametrize(
     "first", [[], [{"prompt": [ASKED], "completion": [{"role": "assistant", "content": "?"}]}] * 3]
 )
-def test_a_table_gives_no_message_the_fields_of_another(first: list[dict[str, Any]]) -> None:
+def test_a_table_gives_no_message_the_fields_of_another(first: list[dict[str, Any]], tmp_path: Path) -> None:
     pytest.importorskip("datasets")
     other = {"type": "function", "function": {"name": "time", "arguments": {"zone": "CET"}}}
     rich: list[dict[str, Any]] = [
         {"prompt": [ASKED], "completion": [{"role": "assistant", "content": "", "tool_calls": [call]}]}
         for call in (CALL, other)
     ]
-    assert list(as_dataset([*first, *rich], at_once=2)) == [*first, *rich]
+    assert list(as_dataset([*first, *rich], tmp_path, at_once=2)) == [*first, *rich]
 
 
-def test_a_column_that_begins_empty_is_read_on() -> None:
+def test_a_column_that_begins_empty_is_read_on(tmp_path: Path) -> None:
     pytest.importorskip("datasets")
     rows: list[dict[str, Any]] = [{"text": "a", "tools": None}, {"text": "b", "tools": "[]"}]
-    assert list(as_dataset(rows, at_once=1)) == rows
+    assert list(as_dataset(rows, tmp_path, at_once=1)) == rows

@@ -10,6 +10,7 @@ import pytest
 
 from cockpit.contract import CockpitError, Recipe
 from cockpit.services.dataset import datasets
+from tests.support.splits import parted
 from trainers.data.overlap import refuse_overlap
 
 Q = "What is 17 plus 25?"
@@ -97,7 +98,7 @@ def test_a_question_about_another_passage_or_other_choices_is_no_leak(tmp_path: 
 def test_a_split_keeps_a_question_with_choices_beside_the_question_alone() -> None:
     rows = [{"prompt": f"q{n}", "answer": "1"} for n in range(10)]
     rows += [{"question": f"q{n}", "choices": ["1", "2"], "answer": 0} for n in range(10)]
-    parts = datasets.split(rows, {"held_out": 6}, seed=3)
+    parts = parted(rows, {"held_out": 6}, 3)
     assert datasets.overlap_exact(parts["train"], parts["held_out"]) == []
 
 

@@ -42,7 +42,7 @@ def seen_by_the_trainer(path: Path) -> tuple[list[tuple[str, str]], str]:
         {"experiment_id": "exp_0001", "technique": "sft", "model": {"name_or_path": "none"}, "verifier": "exact",
          "data": {"train": str(path), "mini_eval": "m", "held_out": "h", "columns": columns}}
     )  # fmt: skip
-    attempt: Any = SimpleNamespace(recipe=recipe, notice=lambda *_: None, gauges={})
+    attempt: Any = SimpleNamespace(recipe=recipe, notice=lambda *_: None, extra_metrics={})
     made = sft_dataset(learnable(rows, attempt), attempt, TEMPLATE)[0][0]
     if "text" in made:
         return [], made["text"]

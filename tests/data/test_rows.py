@@ -12,6 +12,7 @@ from cockpit.contract.errors import CockpitError
 from cockpit.data import needs
 from cockpit.data import rows as meaning
 from cockpit.services.dataset import datasets
+from tests.support.splits import parted
 
 PAIR = {"prompt": "1+1=?", "answer": "2"}
 CHAT = {"messages": [{"role": "system", "content": "be kind"}, {"role": "user", "content": "1+1=?"},
@@ -57,7 +58,6 @@ def test_given_readings_come_first() -> None:
     assert needs.read_as(rows, "items", given) == given
     assert meaning.prompt_text(rows[0], given) == "q"
     assert meaning.answer_text(rows[0], given) == "2"
-    assert datasets.normalise([{"frage": "q", "x": 1}], given) == [{"prompt": "q", "x": 1}]
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ rows_strategy = st.lists(st.integers(0, 60), min_size=12, max_size=80)
 def test_a_split_is_exact_seeded_and_keeps_equal_prompts_together(numbers: list[int], seed: int) -> None:
     rows = [{"prompt": f"q{n}", "answer": str(i)} for i, n in enumerate(numbers)]
     try:
-        parts = datasets.split(rows, {"held_out": 4, "mini_eval": 3}, seed=seed)
+        parts = parted(rows, {"held_out": 4, "mini_eval": 3}, seed)
     except CockpitError:
         return  # prompts repeat too often to fill the slices
     assert (len(parts["held_out"]), len(parts["mini_eval"])) == (4, 3)
@@ -147,12 +147,12 @@ def test_a_split_is_exact_seeded_and_keeps_equal_prompts_together(numbers: list[
     assert not (prompts[0] & prompts[1])
     assert not (prompts[0] & prompts[2])
     assert not (prompts[1] & prompts[2])
-    assert datasets.split(rows, {"held_out": 4, "mini_eval": 3}, seed=seed) == parts
+    assert parted(rows, {"held_out": 4, "mini_eval": 3}, seed) == parts
 
 
 def test_a_split_does_not_depend_on_the_order_of_the_file() -> None:
     rows = [{"prompt": f"q{n}"} for n in range(30)]
-    one, other = (datasets.split(r, {"held_out": 10}, seed=1)["held_out"] for r in (rows, rows[::-1]))
+    one, other = (parted(r, {"held_out": 10}, 1)["held_out"] for r in (rows, rows[::-1]))
     assert sorted(r["prompt"] for r in one) == sorted(r["prompt"] for r in other)
 
 
@@ -162,4 +162,4 @@ def test_a_split_does_not_depend_on_the_order_of_the_file() -> None:
 )
 def test_a_split_that_can_not_be_made_is_refused(rows: list[dict[str, Any]], says: str) -> None:
     with pytest.raises(CockpitError, match=says):
-        datasets.split(rows, {"held_out": 5})
+        parted(rows, {"held_out": 5}, 0)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import re
 from collections import Counter
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from cockpit.cli import COMMANDS
+from cockpit.cli import COMMANDS, add_arguments
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
 from scripts import doc_blocks, fill_docs
@@ -69,7 +68,7 @@ def parser_of(name: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"cockpit {name}", exit_on_error=False)
     for option in (["--dir", "-C"], ["--json"]):
         parser.add_argument(*option, nargs="?")
-    import_module(f"cockpit.cli.{COMMANDS[name].module}").arguments(parser)
+    add_arguments(COMMANDS[name], parser)
     return parser
 
 

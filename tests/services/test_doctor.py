@@ -126,7 +126,7 @@ CASES: list[tuple[Check, str, str]] = [
     ("check", "level", "says"), CASES, ids=[f"{c[0].name}-{i}" for i, c in enumerate(CASES)]
 )
 def test_judgements(check: Check, level: str, says: str) -> None:
-    assert (check.level, says in f"{check.says} {check.fix}") == (level, True), check
+    assert (check.level, says in f"{check.message} {check.fix}") == (level, True), check
     if level != "ok":
         assert check.fix or check.name == "memory"
 
@@ -149,7 +149,7 @@ def test_tokens_are_found_and_never_shown(tmp_path: Path) -> None:
 
 
 def _hub(env: dict[str, str]) -> str:
-    return next(check.says for check in doctor.quick_checks(env=env) if check.name == "hugging face")
+    return next(check.message for check in doctor.quick_checks(env=env) if check.name == "hugging face")
 
 
 def test_the_quick_checks_look_at_the_machine_that_they_run_on(tmp_path: Path) -> None:
@@ -167,16 +167,16 @@ def test_the_quick_checks_look_at_the_machine_that_they_run_on(tmp_path: Path) -
     }
     assert found["python"] == Check("python", "ok", f"Python {platform.python_version()}")
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    seen = re.search(r"of ([\d.]+) GB free", found["memory"].says)
-    assert seen, found["memory"].says
+    seen = re.search(r"of ([\d.]+) GB free", found["memory"].message)
+    assert seen, found["memory"].message
     assert 0 < float(seen[1]) <= total / GB + 0.1, "a control group may allow less than there is"
-    free, said = shutil.disk_usage(tmp_path).free / GB, float(found["disk"].says.split(" GB")[0])
+    free, said = shutil.disk_usage(tmp_path).free / GB, float(found["disk"].message.split(" GB")[0])
     assert said == pytest.approx(free, rel=0.2)
-    assert str(tmp_path) in found["disk"].says
+    assert str(tmp_path) in found["disk"].message
     for package in stack.TESTED:
         version = stack.version(package)
-        assert (version if version else package) in found["training stack"].says
-    assert ("installed" in found["tmux"].says) == (shutil.which("tmux") is not None)
+        assert (version if version else package) in found["training stack"].message
+    assert ("installed" in found["tmux"].message) == (shutil.which("tmux") is not None)
 
 
 def test_tested_versions_are_those_of_the_package() -> None:

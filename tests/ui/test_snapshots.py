@@ -23,6 +23,7 @@ from tests.support.ui.drive import (
     is_read,
     ready,
     rows_of,
+    still,
     until,
 )
 from tests.support.ui.gallery import FACES, build
@@ -69,7 +70,7 @@ def _then(keys: Sequence[str], words: str) -> Before:
         await until(pilot, lambda: words in "\n".join(rows_of(app)), says=lambda: "\n".join(rows_of(app)))
         await until(pilot, lambda: is_read(app))
         app.changed()
-        await pilot.pause()
+        await still(pilot)
 
     return before
 

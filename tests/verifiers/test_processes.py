@@ -36,6 +36,30 @@ def mathematics() -> Any:
         ("\\boxed{17}", "18", False, True),
         ("I don't know.", "18", False, False),
         ("", "18", False, False),
+        # math-verify calls these equal: small differences, and beginnings of what it can't read
+        ("$\\frac{1}{2^{98}}$", "\\frac{1}{2^{99}}", False, True),
+        ("$2^{-99}$", "\\frac{1}{2^{99}}", True, True),
+        ("$1/2006!$", "1/2004!", False, True),
+        ("$1+1/e$", "1-1/e", False, True),
+        ("$\\pi+10^{-20}$", "\\pi", False, True),
+        ("$0.00000013$", "0.00000012", False, True),
+        ("$0.0000001$", "0", False, True),
+        ("$[0, \\frac{1}{2^{98}}]$", "[0, \\frac{1}{2^{99}}]", False, True),
+        ("$\\{\\frac{1}{2^{98}}\\}$", "\\{\\frac{1}{2^{99}}\\}", False, True),
+        ("$x=\\frac{1}{2^{98}}$", "x=\\frac{1}{2^{99}}", False, True),
+        ("$10^{-31}x$", "10^{-30}x", False, True),
+        ("$4\\sqrt(2)$", "4", False, True),
+        ("$4\\sqrt[3](2)$", "4", False, True),
+        # and these are equal
+        ("$0.333333$", "\\frac13", True, True),
+        ("$1+\\sqrt2$", "\\sqrt{3+2\\sqrt2}", True, True),
+        ("$2\\sin x\\cos x$", "\\sin(2x)", True, True),
+        ("$50\\%$", "0.5", True, True),
+        ("$50$", "50\\%", True, True),
+        ("\\boxed{18 \\text{ apples}}", "18", True, True),
+        ("The answer is **73**.", "73", True, True),
+        ("$[3,\\infty)$", "x \\geq 3", True, True),
+        ("<think>\\boxed{18}</think> \\boxed{17}", "18", False, True),
     ],
 )
 def test_mathematics(mathematics: Any, completion: str, gold: str, passes: bool, parsed: bool) -> None:
@@ -72,6 +96,9 @@ def schema(tmp_path_factory: pytest.TempPathFactory) -> Any:
         ('{"name": "Ada", "age": 36}', True, True, "fits the schema"),
         ('Here it is:\n```json\n{"name": "Ada", "age": 36}\n```\nDone.', True, True, "fits"),
         ('Sure: {"name": "Ada", "age": 36} - anything else?', True, True, "fits"),
+        ('See [1]: {"name": "Ada", "age": 36} {smile} [2]', True, True, "fits"),
+        ("{'name': 'Ada', 'age': 36}", False, False, "no answer"),
+        ('{"name": "Ada", "age": 36, "age": "x"}', False, True, "age"),
         ('{"name": "Ada", "age": -1}', False, True, "age: -1 is less than the minimum"),
         ('{"name": "Ada"}', False, True, "'age' is a required property"),
         ('{"name": "Ada", "age": ', False, False, "no answer of the form 'JSON'"),
@@ -93,6 +120,24 @@ def test_a_schema_of_the_items_own_and_an_answer_to_be_equal_to(schema: Any) -> 
     assert selfcheck(verifier, [item]).ok
     with pytest.raises(CockpitError, match="no schema"):
         verifier("{}", {"answer": "{}"})
+
+
+@pytest.mark.parametrize("scheme", ["http", "file"])
+def test_a_schema_fetches_nothing_and_says_what_it_lacks(scheme: str, tmp_path: Path) -> None:
+    pytest.importorskip("jsonschema", reason="jsonschema is not installed")
+    there = tmp_path / "there.json"
+    there.write_text("{}")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0)
+        place = f"http://127.0.0.1:{server.getsockname()[1]}/x.json" if scheme == "http" else there.as_uri()
+        verdict = load("json-schema")("{}", {"schema": {"$ref": place}})
+        with pytest.raises(BlockingIOError):
+            server.accept()
+    assert not verdict.parsed
+    assert "nothing is fetched" in verdict.why
+    assert place[:20] in verdict.why
+    held = {"$ref": "#/$defs/x", "$defs": {"x": {"type": "object"}}}
+    assert load("json-schema")("{}", {"schema": held}).passed
 
 
 def test_a_missing_schema_file_is_named() -> None:

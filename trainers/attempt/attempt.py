@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,8 +34,9 @@ class Nobody:
 
 @dataclass
 class Attempt:
-    """What a trainer is given. `facts` collects values for train_summary.json (tokens, trackers, …), `gauges` numbers
-    that go into every row of metrics.jsonl beside what TRL logs.
+    """What a trainer is given. `facts` collects values for train_summary.json (tokens, trackers, …), `extra_metrics`
+    numbers that go into every row of metrics.jsonl beside what TRL logs. `said`: every notice, with its level and what
+    it is about. `closing`: what is to be done when training is over, however it ended.
     """
 
     layout: AttemptLayout
@@ -46,7 +48,9 @@ class Attempt:
     orchestrator: Nobody = field(default_factory=Nobody)
     began: float = field(default_factory=time.monotonic)
     facts: dict[str, Any] = field(default_factory=dict)
-    gauges: dict[str, float] = field(default_factory=dict)
+    extra_metrics: dict[str, float] = field(default_factory=dict)
+    said: list[tuple[str, str, Any]] = field(default_factory=list)
+    closing: ExitStack = field(default_factory=ExitStack)
 
     def stage(self, name: Stage, detail: str = "") -> None:
         """Report a stage, unless the run was asked to stop meanwhile. Raises Stopped."""
@@ -76,4 +80,5 @@ class Attempt:
         """Say something to the person, in the events and in the log; programs go by `about`, not by the sentence."""
         if self.processes.first:
             print(f"[{level}] {text}", flush=True)
+        self.said.append((text, level, about))
         self.out.notice(level, text, about)

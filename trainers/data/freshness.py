@@ -8,13 +8,12 @@ the base model's name.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from cockpit.contract import Recipe
 from trainers.attempt.attempt import Attempt
 from trainers.attempt.checkpoints import step_of, weights_key
-from trainers.data.examples import Example
 
 _ID = re.compile(r"(exp_\d{4,})(?:@(\d+))?")
 
@@ -53,29 +52,23 @@ def behind(policy: str, current: set[str]) -> int | None:
     return None
 
 
-def stale(examples: Sequence[Example], recipe: Recipe) -> list[Example]:
-    """The examples that name a policy other than the one that this run begins with."""
-    if not any(example.policy for example in examples):
-        return []
-    current = starting_ids(recipe)
-    return [example for example in examples if example.policy and behind(example.policy, current) != 0]
+def flag_stale(policies: Mapping[str | None, int], attempt: Attempt) -> None:
+    """Say, and log with every step, how many samples are another policy's and how old those are.
 
-
-def flag_stale(examples: Sequence[Example], attempt: Attempt) -> list[Example]:
-    """Say, and log with every step, how many samples are another policy's and how old those are."""
-    named = sum(1 for example in examples if example.policy)
-    if not named:
-        return []
-    old = stale(examples, attempt.recipe)
-    attempt.gauges["samples/stale_share"] = round(len(old) / max(1, len(examples)), 4)
+    `policies`: how many samples name which policy, None those that name none.
+    """
+    if not any(policies):
+        return
     current = starting_ids(attempt.recipe)
-    ages = [age for e in old if e.policy and (age := behind(e.policy, current)) is not None]
+    old = {policy: n for policy, n in policies.items() if policy and behind(policy, current) != 0}
+    stale, samples = sum(old.values()), sum(policies.values())
+    attempt.extra_metrics["samples/stale_share"] = round(stale / max(1, samples), 4)
+    ages = [age for policy in old if (age := behind(policy, current)) is not None]
     if ages:
-        attempt.gauges["samples/age"] = float(max(ages))
+        attempt.extra_metrics["samples/age"] = float(max(ages))
     if old:
-        whose = ", ".join(sorted({e.policy or "" for e in old})[:3])
+        whose = ", ".join(sorted(old)[:3])
         attempt.notice(
-            f"{len(old)} of {len(examples)} samples come from another policy ({whose}), not from the one trained here.",
+            f"{stale} of {samples} samples come from another policy ({whose}), not from the one trained here.",
             "warning",
         )
-    return old

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from cockpit.data.examples import Example
 from cockpit.data.messages import spoken
 from cockpit.data.rows import Prompt, Row
 from trainers.attempt.attempt import Attempt
-from trainers.data.examples import Count, no_use, read_examples
+from trainers.data.examples import Count, each_example, no_use
 from trainers.data.freshness import flag_stale
 from trainers.data.prompts import template_switches, training_prompt
 
@@ -34,43 +34,74 @@ class Pair:
     tools: tuple[Row, ...] = ()
 
 
-def pairs_of(rows: Iterable[Row], attempt: Attempt) -> list[Pair]:
-    """Every pair that the rows hold, and a line in the log that says so. Raises CockpitError where there is none."""
-    examples = read_examples(rows, attempt.recipe)
-    flag_stale(examples, attempt)
-    count, made = Count(rows=len(examples)), list[Pair]()
-    grouped: dict[str, list[Example]] = defaultdict(list)
+@dataclass
+class _Group:
+    """The best and the worst of the rated answers to one prompt; of equal ones the first."""
+
+    members: int = 0
+    best: tuple[float, Example] | None = None
+    worst: tuple[float, Example] | None = None
+
+    def add(self, example: Example) -> None:
+        self.members += 1
+        if example.reward is None and example.good is None:
+            return
+        rated = (example.reward if example.reward is not None else float(bool(example.good)), example)
+        if self.best is None or rated[0] > self.best[0]:
+            self.best = rated
+        if self.worst is None or rated[0] < self.worst[0]:
+            self.worst = rated
+
+
+def pairs_of(rows: Iterable[Row], attempt: Attempt) -> Iterator[Pair]:
+    """Every pair that the rows hold, as they are read, and at the end a line in the log that says so.
+
+    Raises CockpitError where there is none.
+    """
+    count, policies, made = Count(), Counter[str | None](), 0
+    examples = each_example(rows, attempt.recipe)
+    for made, pair in enumerate(each_pair(examples, count, policies), 1):  # noqa: B007
+        yield pair
+    flag_stale(policies, attempt)
+    if not made:
+        raise no_use(attempt.recipe, count, "chosen and rejected, or several scored answers to one prompt")
+    attempt.notice(count.sentence(made, "pairs"))
+
+
+def each_pair(examples: Iterable[Example], count: Count, policies: Counter[str | None]) -> Iterator[Pair]:
+    """The pairs of these examples, without a word.
+
+    `count` and `policies` learn what became of the rows, and whose samples they are.
+    """
+    grouped: dict[str, _Group] = defaultdict(_Group)
     for example in examples:
+        count.rows += 1
+        policies[example.policy] += 1
         if example.said is None or example.prompt is None:
             count.left_out["without a prompt and an answer"] += 1
         elif example.rejected is not None:
             count.used["pairs"] += 1
-            made.append(
-                Pair(example.prompt, example.said, example.rejected, key_of(example.prompt), example.tools)
-            )
+            yield Pair(example.prompt, example.said, example.rejected, key_of(example.prompt), example.tools)
         else:
-            grouped[example.group or key_of(example.prompt)].append(example)
-    for group, members in grouped.items():
-        made += _pairs_of_group(group, members, count)
-    if not made:
-        raise no_use(attempt.recipe, count, "chosen and rejected, or several scored answers to one prompt")
-    attempt.notice(count.sentence(len(made), "pairs"))
-    return made
+            grouped[example.group or key_of(example.prompt)].add(example)
+    for name, group in grouped.items():
+        pair = _pair_of_group(name, group, count)
+        if pair is not None:
+            yield pair
 
 
-def _pairs_of_group(group: str, members: list[Example], count: Count) -> list[Pair]:
+def _pair_of_group(name: str, group: _Group, count: Count) -> Pair | None:
     """One pair a group, the best against the worst: the group is used whole, or not at all."""
-    rated = [(m.reward if m.reward is not None else float(bool(m.good)), m) for m in members if _rated(m)]
-    if not rated:
-        count.left_out["that say of no answer whether it is better"] += len(members)
-        return []
-    best, worst = max(rated, key=lambda pair: pair[0]), min(rated, key=lambda pair: pair[0])
-    if best[0] <= worst[0] or best[1].said == worst[1].said:
-        count.left_out["in groups without a difference"] += len(members)
-        return []
-    count.used["rated answers"] += len(members)
-    answers = [text_alone(member, "pairs are") for member in (best[1], worst[1])]
-    return [Pair(best[1].prompt or "", answers[0], answers[1], group, best[1].tools)]
+    if group.best is None or group.worst is None:
+        count.left_out["that say of no answer whether it is better"] += group.members
+        return None
+    (most, best), (least, worst) = group.best, group.worst
+    if most <= least or best.said == worst.said:
+        count.left_out["in groups without a difference"] += group.members
+        return None
+    count.used["rated answers"] += group.members
+    answers = [text_alone(member, "pairs are") for member in (best, worst)]
+    return Pair(best.prompt or "", answers[0], answers[1], name, best.tools)
 
 
 def text_alone(example: Example, what: str) -> str:
@@ -85,35 +116,28 @@ def text_alone(example: Example, what: str) -> str:
     return spoken(example.chat[-1])
 
 
-def _rated(example: Example) -> bool:
-    return example.reward is not None or example.good is not None
-
-
-def preference_dataset(attempt: Attempt, pairs: list[Pair], tokenizer: Any) -> list[Row]:
+def preference_rows(attempt: Attempt, pairs: Iterable[Pair], tokenizer: Any) -> Iterator[Row]:
     """TRL rows with prompt, chosen and rejected, rendered as the scorer renders its prompts."""
-    return [
-        {
+    for pair in pairs:
+        yield {
             "prompt": training_prompt(tokenizer, pair.prompt, attempt.recipe),
             "chosen": answer(tokenizer, pair.chosen),
             "rejected": answer(tokenizer, pair.rejected),
+            **beside(pair.tools, attempt),
         }
-        | switches(attempt)
-        | tools_column(pair.tools)
-        for pair in pairs
-    ]
 
 
-def label_dataset(rows: Iterable[Row], attempt: Attempt, tokenizer: Any) -> list[Row]:
+def label_rows(rows: Iterable[Row], attempt: Attempt, tokenizer: Any) -> Iterator[Row]:
     """TRL rows with prompt, completion and label. Raises CockpitError where no row says yes or no."""
     recipe = attempt.recipe
-    examples = read_examples(rows, recipe)
-    flag_stale(examples, attempt)
-    count, made = Count(rows=len(examples)), list[Row]()
-    for example in examples:
+    count, policies, labels = Count(), Counter[str | None](), Counter[bool]()
+    for example in each_example(rows, recipe):
+        count.rows += 1
+        policies[example.policy] += 1
         if example.said is None or example.prompt is None:
             count.left_out["without a prompt and an answer"] += 1
             continue
-        said = [(text_alone(example, "labelled answers are"), example.good)]
+        said = [(text_alone(example, "labelled answers are"), bool(example.good))]
         if example.rejected is not None:
             said = [(example.said, True), (example.rejected, False)]
         elif example.good is None:
@@ -121,36 +145,38 @@ def label_dataset(rows: Iterable[Row], attempt: Attempt, tokenizer: Any) -> list
             continue
         count.used["pairs" if example.rejected is not None else "labelled"] += 1
         prompt = training_prompt(tokenizer, example.prompt, recipe)
-        made += [
-            {"prompt": prompt, "completion": answer(tokenizer, text), "label": bool(good)}
-            | switches(attempt)
-            | tools_column(example.tools)
-            for text, good in said
-        ]
-    if not made:
+        for text, good in said:
+            labels[good] += 1
+            row = {"prompt": prompt, "completion": answer(tokenizer, text), "label": good}
+            yield row | beside(example.tools, attempt)
+    flag_stale(policies, attempt)
+    if not labels:
         raise no_use(recipe, count, "prompt, completion and a yes or no (label)")
-    yes = sum(row["label"] for row in made)
-    attempt.notice(count.sentence(len(made), f"labelled answers, {yes} yes and {len(made) - yes} no"))
-    if yes in (0, len(made)):
+    made, yes = labels.total(), labels[True]
+    attempt.notice(count.sentence(made, f"labelled answers, {yes} yes and {labels[False]} no"))
+    if yes in (0, made):
         attempt.notice(f"Every label is {'yes' if yes else 'no'}: nothing says what is better.", "warning")
-    return made
 
 
-def split_pairs(pairs: list[Pair], held_share: float = 0.1, least: int = 20) -> tuple[list[Pair], list[Pair]]:
-    """Pairs to train on and pairs held out, told apart by their prompt's content, so that every run splits alike.
+def held_groups(pairs: Iterable[Pair], held_share: float = 0.1, least: int = 20) -> frozenset[bytes]:
+    """The places of the groups of pairs to hold out, told by their prompt's content, so that every run splits alike.
 
-    Pairs of one group stay on one side. The held-out side has `held_share` of the groups, at least `least` pairs
-    where there are five times as many.
+    The held-out side has `held_share` of the pairs, at least `least` where there are five times as many.
     """
-    groups: dict[str, list[Pair]] = defaultdict(list)
-    for pair in pairs:
-        groups[pair.group].append(pair)
-    order = sorted(groups, key=lambda group: hashlib.sha256(f"held-out pair {group}".encode()).digest())
-    wanted = max(held_share * len(pairs), min(least, len(pairs) / 5))
-    held, kept = list[Pair](), list[Pair]()
-    for group in order:
-        (held if len(held) < wanted else kept).extend(groups[group])
-    return kept, held
+    sizes = Counter(place_of(pair) for pair in pairs)
+    wanted = max(held_share * sizes.total(), min(least, sizes.total() / 5))
+    held: list[bytes] = []
+    for place in sorted(sizes):
+        if wanted <= 0:
+            break
+        held.append(place)
+        wanted -= sizes[place]
+    return frozenset(held)
+
+
+def place_of(pair: Pair) -> bytes:
+    """Where a pair's group stands in the order in which groups are held out."""
+    return hashlib.sha256(f"held-out pair {pair.group}".encode()).digest()[:16]
 
 
 def answer(tokenizer: Any, text: str) -> Any:
@@ -158,15 +184,14 @@ def answer(tokenizer: Any, text: str) -> Any:
     return text if tokenizer.chat_template is None else [{"role": "assistant", "content": text}]
 
 
-def switches(attempt: Attempt) -> dict[str, Any]:
-    """The chat template's switches, as a column that TRL reads; nothing where there are none."""
+def beside(tools: tuple[Row, ...], attempt: Attempt) -> Row:
+    """What stands beside a row's texts: the tools, as JSON text, and the chat template's switches where there are some.
+
+    Every row has the column of the tools: those of a table are the first row's.
+    """
     given = template_switches(attempt.recipe)
-    return {"chat_template_kwargs": given} if given else {}
-
-
-def tools_column(tools: tuple[Row, ...]) -> dict[str, Any]:
-    """Tools as TRL takes them, JSON text; nothing where there are none."""
-    return {"tools": json.dumps(tools, ensure_ascii=False)} if tools else {}
+    held = {"tools": json.dumps(tools, ensure_ascii=False) if tools else None}
+    return held | ({"chat_template_kwargs": given} if given else {})
 
 
 def key_of(prompt: Prompt) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -77,10 +78,10 @@ def learnable(rows: Iterable[Row], attempt: Attempt) -> Learnable:
     Rows that say nothing of better or worse are demonstrations. A mask of trained messages is kept.
     """
     made, count = Learnable(rows, attempt), Count()
-    policies: list[str | None] = []
+    policies = Counter[str | None]()
     for why, example in made.judged():
         count.rows += 1
-        policies.append(example.policy)
+        policies[example.policy] += 1
         if why:
             count.left_out[why] += 1
             continue
@@ -89,8 +90,7 @@ def learnable(rows: Iterable[Row], attempt: Attempt) -> Learnable:
             count.used["better answers of pairs"] += 1
         else:
             count.used["demonstrations" if example.trainable is None else "conversations with a mask"] += 1
-    if any(policies):
-        flag_stale([Example(policy=policy) for policy in policies], attempt)
+    flag_stale(policies, attempt)
     if not count.used:
         raise no_use(attempt.recipe, count, "answers that are worth learning")
     if count.left_out or len(count.used) > 1 or "demonstrations" not in count.used:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -23,6 +24,9 @@ from trainers.attempt.attempt import Attempt
 
 RELEASE = "1.16."
 """TRL's, whose preparation was read for the names of what it depends on."""
+
+_MOST_HANDS = 16
+_ROWS_A_HAND = 5000  # of fewer, a process costs more than it saves
 
 
 class KeptTokens:
@@ -40,13 +44,18 @@ class KeptTokens:
         def build() -> Any:
             return prepare(dataset, *rest, **named)
 
-        if not hasattr(dataset, "data") or (hasattr(dataset, "cache_files") and dataset.cache_files):
-            return build()  # streamed, or read from the disk: datasets caches that itself
+        if not getattr(dataset, "cache_files", None):
+            return build()  # made by this very run (see `prepared`): nothing names what is in it
         values = [*rest, *named.values()]
+        config = config_among(values)
+        if not (
+            getattr(config, "packing", False) or getattr(self, "calculate_KL", False)
+        ):  # what joins rows: see `hands`
+            config.dataset_num_proc = config.dataset_num_proc or hands(len(dataset))
         parts = _parts(self, dataset, values, self.settings_read, self.attributes_read)
         if parts is None:
             return build()
-        return _through(self.attempt, parts, lambda: _not_empty(build(), config_among(values)))
+        return _through(self.attempt, parts, lambda: _not_empty(build(), config))
 
 
 class KeptRows:
@@ -57,7 +66,7 @@ class KeptRows:
 
     def __init__(self, *args: Any, train_dataset: Any, **named: Any) -> None:
         given = [named.get("args"), named.get("processing_class")]
-        if hasattr(train_dataset, "data") and not train_dataset.cache_files:
+        if train_dataset.cache_files:
             train_dataset = Mapped(train_dataset, self, given)
         super().__init__(*args, train_dataset=train_dataset, **named)  # type: ignore[call-arg]
 
@@ -91,6 +100,17 @@ class Mapped:
         for function, options in self._steps:
             made = made.map(function, **options)
         return made
+
+
+def hands(rows: int) -> int | None:
+    """Return how many processes share in making tokens of so many rows; None for this one alone.
+
+    Only for steps that look at each row by itself: what joins rows, joins others where they are shared out otherwise,
+    and a run that goes on elsewhere must have the same.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    count = min(cores, _MOST_HANDS, rows // _ROWS_A_HAND)
+    return count if count > 1 else None
 
 
 def config_among(values: list[Any]) -> Any:
@@ -145,7 +165,7 @@ def _parts(
         return {
             "trainer": type(trainer).__name__,
             "libraries": libraries,
-            "rows": rows_key(dataset),
+            "rows": dataset._fingerprint,
             "n": len(dataset),
             "tokenizer": tokenizer_key(tokenizer),
             "settings": {name: _plain(getattr(config, name, None)) for name in settings},
@@ -155,36 +175,6 @@ def _parts(
     except Exception as error:  # noqa: BLE001 - a data set or tokenizer of a kind that no key is known for
         print(f"[cache] not used: {type(error).__name__}: {error}", flush=True)
         return None
-
-
-class _Digest:
-    """A file that is only hashed."""
-
-    closed = False
-
-    def __init__(self) -> None:
-        self.sha = hashlib.sha256()
-
-    def write(self, data: Any) -> int:
-        self.sha.update(data)
-        return len(data)
-
-    def flush(self) -> None: ...
-
-    def close(self) -> None: ...
-
-
-def rows_key(dataset: Any) -> str:
-    """SHA-256 over a data set's columns and values, as Arrow writes them."""
-    import pyarrow as pa
-
-    digest = _Digest()
-    table = dataset.with_format(None).data.table.combine_chunks()
-    with pa.ipc.new_stream(pa.PythonFile(digest, mode="w"), table.schema) as out:
-        out.write_table(table)
-    if dataset._indices is not None:
-        digest.sha.update(str(dataset._indices.column(0).to_pylist()).encode())
-    return digest.sha.hexdigest()
 
 
 def tokenizer_key(tokenizer: Any) -> str:

@@ -71,6 +71,7 @@ def run(technique: str, train: Callable[[Attempt], Ending], argv: list[str] | No
         ending = processes.blamed(ending, out.layout, began)
     if attempt is None:
         return report(out, ending, Nobody(), first=processes.first)
+    attempt.closing.close()
     if processes.first:
         summary.write_train_summary(attempt, ending)
     if ending.score_checkpoint:

@@ -1,11 +1,10 @@
-"""Keep count of a run's mid-evals: the best score so far, when to stop early, the cockpit's requests. No torch."""
+"""Keep count of a run's mid-evals: the best score so far, when to stop early, the cockpit's control. No torch."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from cockpit.contract import control as requests
-from cockpit.contract import stopping
+from cockpit.contract import control, stopping
 from trainers.attempt.attempt import Attempt
 from trainers.attempt.checkpoints import EvalState
 from trainers.scoring.scoring import Scored
@@ -17,7 +16,7 @@ class Progress:
     def __init__(self, attempt: Attempt) -> None:
         self.attempt = attempt
         self.state = EvalState()
-        self.asked: list[requests.Request] = []
+        self.asked: list[control.Request] = []
 
     def judge(self, scored: Scored, step: int, *, scheduled: bool) -> bool:
         """Fold a mid-eval into the early-stop state; return True if it is the best so far."""
@@ -84,7 +83,7 @@ class Progress:
 
     def poll(self) -> None:
         """Read the cockpit's new requests into `asked`; a request to stop sets the stop flag, as a signal does."""
-        self.asked = requests.pending(self.attempt.layout)
+        self.asked = control.pending(self.attempt.layout)
         if any(request.name == "stop" for request in self.asked):
             self.attempt.stop.set("asked by the cockpit")
 

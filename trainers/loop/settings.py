@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import importlib.metadata
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from cockpit.contract import CockpitError, Recipe
@@ -61,6 +62,12 @@ def build(config_class: type[Config], attempt: Attempt, **fixed: Any) -> Config:
             "Correct the trainer section of the recipe.",
             file=attempt.layout.recipe,
         ) from error
+
+
+def need(config: Any, needed: Mapping[str, Any]) -> None:
+    """Set what the rows need, which are read when the config stands."""
+    for name, value in needed.items():
+        setattr(config, name, value)
 
 
 def ppo_fixed(recipe: Recipe, world: int) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,9 +35,16 @@ class Run:
 
 
 class Sink(Protocol):
-    """A tracker's run. `where` says which store it is in, without credentials."""
+    """A tracker's run. `where` says which store it is in, without credentials; `local` whether it is this machine's.
+
+    `client` is the package that `open` will need: its import takes this machine's time, not the tracker's. `new_id`
+    is the next run's where we choose it: kept before the run is opened, it is one run however often that fails.
+    """
 
     where: str
+    local: bool
+    client: str
+    new_id: str | None
 
     def open(self, run: Run, run_id: str | None) -> str:
         """Begin the run, or go on with `run_id`; gives the id."""
@@ -57,20 +65,24 @@ def make(name: str, workspace: Path) -> Sink:
 class MlflowSink:
     """By the client alone: no global run, no autologging, every request bounded."""
 
+    client = "mlflow.tracking"
+    new_id = None
+
     def __init__(self, workspace: Path) -> None:
         home = workspace / ".cockpit"
         self.uri = _credentials_apart(
             os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow.db'}"
         )
         self.where = without_credentials(self.uri)
+        self.local = not self.uri.startswith(("http:", "https:"))
         self._client: Any = None
         self._id = ""
-
-    def open(self, run: Run, run_id: str | None) -> str:
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(int(HTTP_S)))
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
         os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
         os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+
+    def open(self, run: Run, run_id: str | None) -> str:
         from mlflow.tracking import MlflowClient
 
         if self.uri.startswith("sqlite:///"):
@@ -141,19 +153,20 @@ class MlflowSink:
 class WandbSink:
     """Online with WANDB_API_KEY, else offline files below the attempt."""
 
+    client = "wandb"
+
     def __init__(self, workspace: Path) -> None:
         if not os.environ.get("WANDB_API_KEY"):
             os.environ["WANDB_MODE"] = "offline"
-        offline = os.environ.get("WANDB_MODE") == "offline"
-        self.where = "offline" if offline else os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")
+        self.local = os.environ.get("WANDB_MODE") == "offline"
+        self.where = "offline" if self.local else os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")
+        self.new_id = uuid.uuid4().hex[:8]
         self._run: Any = None
 
     def open(self, run: Run, run_id: str | None) -> str:
-        import uuid
-
         import wandb
 
-        run_id = run_id or uuid.uuid4().hex[:8]
+        run_id = run_id or self.new_id
         self._run = wandb.init(
             project=os.environ.get("WANDB_PROJECT") or run.project,
             name=run.name,
@@ -179,11 +192,15 @@ class WandbSink:
 class TrackioSink:
     """To a Space with TRACKIO_SPACE_ID, else into TRACKIO_DIR (default: the workspace's own)."""
 
+    client = "trackio"
+    new_id = None
+
     def __init__(self, workspace: Path) -> None:
         self._space = os.environ.get("TRACKIO_SPACE_ID")
         if not self._space:
             os.environ.setdefault("TRACKIO_DIR", str(workspace / ".cockpit" / "trackio"))
         self.where = self._space or os.environ["TRACKIO_DIR"]
+        self.local = not self._space
         self._trackio: Any = None
 
     def open(self, run: Run, run_id: str | None) -> str:

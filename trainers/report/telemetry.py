@@ -76,7 +76,7 @@ class Telemetry(TrainerCallback):
             self.attempt.facts.update({k: v for k, v in logs.items() if k in _TOTALS})
             return
         values |= (
-            self.attempt.gauges
+            self.attempt.extra_metrics
             | self._resources()
             | {k: v for k, v in self._pace(values).items() if k not in values}
         )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import json
 import os
 import signal
@@ -30,8 +31,10 @@ from trainers.report import sinks
 from trainers.report.sinks import Row, Run, Sink
 
 EVERY_S = 1.0
-LAST_S = 20.0
-"""After the trainer's end, a tracker that still has not taken the rest is given up."""
+LAST_S = 40.0
+"""After the trainer's end, a tracker elsewhere that still has not taken the rest is given up."""
+LOCAL_S = 120.0
+"""The same for a store on this machine: it is there, and making it (MLflow's tables) is slow on a busy one."""
 HURRY_S = 4.0
 """After a SIGTERM; whoever sends it kills a moment later."""
 MOST_WAITING = 200_000
@@ -120,6 +123,9 @@ class Reporter:
             return False
         try:
             if not self._opened:
+                if self.state.run_id is None and self.sink.new_id is not None:
+                    self.state.run_id = self.sink.new_id
+                    self._save()
                 self.state.run_id = self.sink.open(self.run, self.state.run_id)
                 self.state.state, self._opened = "running", True
                 self._save()
@@ -219,7 +225,8 @@ def follow(layout: AttemptLayout, recipe: Recipe, pid: int) -> int:
         reporter.read()
         if not reporter.waiting and reporter.outcome is None:
             return 0  # a second reporter of the same process, which came to its turn when all was sent
-    threading.Thread(target=_give_up, args=(trainer, hurry), daemon=True).start()
+    last_s = LOCAL_S if reporter.sink.local else LAST_S
+    threading.Thread(target=_give_up, args=(trainer, hurry, last_s), daemon=True).start()
     while not hurry.is_set():
         alive = trainer.alive()  # asked before reading: what a dead one wrote is then read whole
         reporter.read()
@@ -249,7 +256,7 @@ def close(layout: AttemptLayout, recipe: Recipe, pid: int) -> int:
         kept.get("state") == "closed" or kept.get("where", reporter.state.where) != reporter.state.where
     ):
         return 0
-    threading.Timer(LAST_S, os._exit, (1,)).start()
+    threading.Timer(LOCAL_S if reporter.sink.local else LAST_S, os._exit, (1,)).start()
     reporter.read()
     done = reporter.close(reporter.outcome or "failed")
     sys.stdout.flush()
@@ -259,6 +266,8 @@ def close(layout: AttemptLayout, recipe: Recipe, pid: int) -> int:
 def _reporter(layout: AttemptLayout, recipe: Recipe, *, since: float) -> Reporter:
     workspace = workspace_of(layout.root)
     sink = sinks.make(recipe.report_to, workspace)
+    with contextlib.suppress(Exception):  # where it can't be imported, opening says so
+        importlib.import_module(sink.client)  # now: the seconds that it takes are not the tracker's
     tags = {
         "technique": recipe.technique,
         "parent": recipe.parent or "none",
@@ -304,15 +313,15 @@ def _is_number(value: object) -> bool:
 @contextlib.contextmanager
 def _alone(layout: AttemptLayout) -> Iterator[bool]:
     """One reporter an attempt; a resumed run's waits for its predecessor to finish."""
-    with lock.take(layout.root / ".tracker.lock", wait_s=LAST_S + HURRY_S, every_s=0.2) as held:
+    with lock.take(layout.root / ".tracker.lock", wait_s=LOCAL_S + HURRY_S, every_s=0.2) as held:
         yield held.free
 
 
-def _give_up(trainer: Watched, hurry: threading.Event) -> None:
-    """End this process where a tracker hangs: LAST_S after the trainer's end, HURRY_S after a SIGTERM."""
+def _give_up(trainer: Watched, hurry: threading.Event, last_s: float) -> None:
+    """End this process where a tracker hangs: `last_s` after the trainer's end, HURRY_S after a SIGTERM."""
     while trainer.alive() and not hurry.wait(EVERY_S):
         pass
-    hurry.wait(LAST_S)
+    hurry.wait(last_s)
     if hurry.is_set():
         time.sleep(HURRY_S)
     os._exit(1)

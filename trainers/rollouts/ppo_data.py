@@ -73,7 +73,7 @@ def ppo_dataset(attempt: Attempt, tokenizer: Any) -> tuple[list[Row], list[Item]
 
 
 class PpoRollouts:
-    """Is told of every batch that the reward model scored: the verifier's view as a gauge, samples now and then."""
+    """Is told of each batch that the reward model scored: the verifier's view as an extra metric, a few samples."""
 
     def __init__(self, attempt: Attempt, items: list[Item], tokenizer: Any) -> None:
         self.attempt = attempt
@@ -88,7 +88,7 @@ class PpoRollouts:
                 if (row := self._row(ids, score)) is not None]  # fmt: skip
         if not rows or not self.attempt.processes.first:
             return
-        self.attempt.gauges["rewards/verifier/mean"] = sum(row["score"] for row in rows) / len(rows)
+        self.attempt.extra_metrics["rewards/verifier/mean"] = sum(row["score"] for row in rows) / len(rows)
         if due(self.step, int(str(self.attempt.recipe.trainer.get("max_steps") or 0))):
             self.attempt.out.samples(self.step, "train", rows[:SAMPLE_ROWS])
 

@@ -8,6 +8,7 @@ messages are learnt (`trainable`). Those of another policy than the one trained 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -65,7 +66,7 @@ def given_round(rows: list[Row], attempt: Attempt, tokenizer: Any, config: RftCo
     if not kept:
         raise no_use(recipe, count, "answers with their reward (reward, passed)")
     attempt.notice(count.sentence(len(kept), "samples of the first round"))
-    flag_stale(kept, attempt)
+    flag_stale(Counter(example.policy for example in kept), attempt)
     answers = [_taught(example) for example in kept]
     made = [_row(example, number, attempt, tokenizer, current, config) for number, example in enumerate(kept)]
     return Given(answers, made, max((row["age"] or 0 for row in made), default=0))

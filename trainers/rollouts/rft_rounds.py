@@ -83,13 +83,15 @@ class Rounds(TrainerCallback):
             if number == 0:
                 self.born -= sampler.given.age
             else:
-                self.attempt.gauges["samples/stale_share"] = 0.0  # from here on every sample is this policy's
+                self.attempt.extra_metrics["samples/stale_share"] = (
+                    0.0  # from here on every sample is this policy's
+                )
         self.trainer.survivors.fill(samples, number)
         if not self.attempt.stop and self.attempt.processes.first:
             self.attempt.out.stage("training", f"round {number + 1}")
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self.attempt.gauges["samples/age"] = float(state.global_step - 1 - self.born)
+        self.attempt.extra_metrics["samples/age"] = float(state.global_step - 1 - self.born)
 
 
 def steps_a_round(config: RftConfig, survivors: int) -> int:

@@ -147,7 +147,7 @@ class Sampler:
         kept = sum(row["kept"] for row in rows)
         solved = len({row["group"] for row in rows if row["kept"]})
         good = sum(row["good"] if "good" in row else row["reward"] >= self.config.min_reward for row in rows)
-        self.attempt.gauges |= {
+        self.attempt.extra_metrics |= {
             "reward": statistics.fmean(rewards),
             "reward_std": statistics.pstdev(rewards),
             "rollouts/kept_share": kept / len(rows),
@@ -155,7 +155,7 @@ class Sampler:
         }
         for name in rows[0]["rewards"]:
             values = [row["rewards"][name] or 0.0 for row in rows]
-            self.attempt.gauges |= {
+            self.attempt.extra_metrics |= {
                 f"rewards/{name}/mean": statistics.fmean(values),
                 f"rewards/{name}/std": statistics.pstdev(values),
             }

@@ -31,7 +31,7 @@ class Rollouts(TrainerCallback):
         self.failed = False
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self.attempt.gauges["samples/age"] = float(max(0, state.global_step - 1 - self.judge.born))
+        self.attempt.extra_metrics["samples/age"] = float(max(0, state.global_step - 1 - self.judge.born))
         if not self.attempt.processes.first or not due(state.global_step, state.max_steps):
             return
         try:

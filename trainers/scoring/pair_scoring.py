@@ -6,16 +6,20 @@ files where these hold pairs; else pairs set apart from the training file by con
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cockpit.contract import CockpitError, Recipe
 from cockpit.data.reading.files import load_rows
+from cockpit.data.rows import Row
 from trainers.attempt.attempt import Attempt
 from trainers.attempt.signals import StopFlag, Stopped
-from trainers.data.examples import read_examples
-from trainers.data.overlap import training_rows
-from trainers.data.preferences import Pair, pairs_of, split_pairs
+from trainers.data.examples import Count, each_example, read_examples
+from trainers.data.overlap import training_file
+from trainers.data.preferences import Pair, each_pair, held_groups, pairs_of, place_of
 from trainers.data.prompts import answer_ids, prompt_text
 from trainers.scoring.engine import Engine, Load, Progress
 from trainers.scoring.scoring import Scored, Scorer, total
@@ -31,23 +35,35 @@ class PairAccuracy:
     fingerprint = "pair-accuracy-1"
 
 
-def slices(attempt: Attempt) -> tuple[list[Pair], list[Pair], list[Pair]]:
-    """Pairs to train on, for the mini-eval and for the held-out pass; no prompt is in two of them.
+@dataclass(frozen=True)
+class Slices:
+    """Pairs for the mini-eval and for the held-out pass; `groups` of the training file are among them."""
 
-    Raises CockpitError where there are too few to hold any out.
-    """
+    mini_eval: list[Pair]
+    held_out: list[Pair]
+    groups: frozenset[bytes] = frozenset()
+
+
+def slices(attempt: Attempt) -> Slices:
+    """Set pairs apart; no prompt is in two slices. Raises CockpitError where there are too few to hold any out."""
     recipe = attempt.recipe
-    pairs = pairs_of(training_rows(recipe), attempt)
     files = [_pairs_in(path, recipe) for path in (recipe.data.mini_eval, recipe.data.held_out)]
     if all(files):
-        return pairs, files[0], files[1]
-    train, held = split_pairs(pairs)
+        return Slices(files[0], files[1])
+
+    def pairs() -> Iterator[Pair]:
+        return each_pair(each_example(training_file(recipe), recipe), Count(), Counter())
+
+    groups = held_groups(pairs())
+    held = sorted((pair for pair in pairs() if place_of(pair) in groups), key=place_of)
     if len(held) < 3:
         raise CockpitError(
-            f"{len(pairs)} pairs are too few to hold some out", "Give 20 at least.", file=recipe.data.train
+            f"{sum(1 for _ in pairs())} pairs are too few to hold some out",
+            "Give 20 at least.",
+            file=recipe.data.train,
         )
     size = min(MINI, len(held) // 3)
-    return train, held[:size], held[size:]
+    return Slices(held[:size], held[size:], groups)
 
 
 def _pairs_in(path: str | Path, recipe: Recipe) -> list[Pair]:
@@ -65,16 +81,17 @@ def token_ids(tokenizer: Any, pair: Pair, said: str, recipe: Recipe) -> list[int
     return head + tail
 
 
-def reward_dataset(attempt: Attempt, pairs: list[Pair], tokenizer: Any) -> list[dict[str, Any]]:
-    """Rows for TRL's RewardTrainer, tokenized."""
+def reward_rows(
+    rows: Iterable[Row], attempt: Attempt, tokenizer: Any, held: frozenset[bytes]
+) -> Iterator[Row]:
+    """Rows for TRL's RewardTrainer, tokenized, without the groups that are `held` out."""
     recipe = attempt.recipe
-    return [
-        {
-            "chosen_ids": token_ids(tokenizer, pair, pair.chosen, recipe),
-            "rejected_ids": token_ids(tokenizer, pair, pair.rejected, recipe),
-        }
-        for pair in pairs
-    ]
+    for pair in pairs_of(rows, attempt):
+        if not held or place_of(pair) not in held:
+            yield {
+                "chosen_ids": token_ids(tokenizer, pair, pair.chosen, recipe),
+                "rejected_ids": token_ids(tokenizer, pair, pair.rejected, recipe),
+            }
 
 
 def rewards(model: Any, tokenizer: Any, ids: list[list[int]], batch_size: int) -> list[float]:

@@ -23,7 +23,7 @@ def run(options: argparse.Namespace) -> int:
         print_json({"ok": not failed, "checks": checks})
     else:
         for check in checks:
-            say(f"{check.level:<4}  {check.name}: {check.says}")
+            say(f"{check.level:<4}  {check.name}: {check.message}")
             if check.fix and check.level != "ok":
                 say(f"      {check.fix}")
     return FAILED if failed else OK

@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
             print_json(found)
         else:
             rows = [
-                (env.name, "ready" if env.ready else "not made", _size(env.megabytes), env.says)
+                (env.name, "ready" if env.ready else "not made", _size(env.megabytes), env.description)
                 for env in found
             ]
             say(table(("name", "state", "size", "what"), rows, right=(2,)))

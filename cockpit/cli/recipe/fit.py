@@ -50,7 +50,7 @@ def as_dict(found: Fitted) -> dict[str, Any]:
             for f in found.fits
         ],
         "changes": [
-            {"says": c.says, "overrides": c.overrides, "total_bytes": c.total} for c in found.changes
+            {"says": c.description, "overrides": c.overrides, "total_bytes": c.total} for c in found.changes
         ],
         "notes": found.notes,
         "time": None

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cockpit.cli import OK
-from cockpit.cli.output import print_json, say
+from cockpit.cli.output import print_json, reading_shown, say
 from cockpit.cli.place import workspace
 from cockpit.cli.tree.look import as_dict
 
@@ -39,18 +39,19 @@ def run(options: argparse.Namespace) -> int:
     from cockpit.services.experiments import lifecycle
 
     ws = workspace(options)
-    view = lifecycle.new(
-        ws,
-        options.technique,
-        hypothesis=options.hypothesis,
-        parent=options.parent,
-        train=Path(options.data) if options.data else None,
-        overrides=options.settings,
-        lora=options.lora,
-        warm_start=options.warm_start,
-        fresh=options.fresh,
-        command=options.own,
-    )
+    with reading_shown():
+        view = lifecycle.new(
+            ws,
+            options.technique,
+            hypothesis=options.hypothesis,
+            parent=options.parent,
+            train=Path(options.data) if options.data else None,
+            overrides=options.settings,
+            lora=options.lora,
+            warm_start=options.warm_start,
+            fresh=options.fresh,
+            command=options.own,
+        )
     if options.launch:
         lifecycle.launch(ws, view.id)
         view = ws.experiment(view.id)

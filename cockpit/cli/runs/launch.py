@@ -3,50 +3,59 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 
 from cockpit.cli import FAILED, OK
 from cockpit.cli.output import print_json, say
 from cockpit.cli.place import workspace
 from cockpit.cli.tree.look import as_dict, experiments_table
+from cockpit.services.experiments import lifecycle
 from cockpit.services.workspace.workspace import ExperimentView, Workspace
 
+Move = Callable[[Workspace, str, argparse.Namespace], object]
+"""What a command does to an experiment: the workspace, the experiment's id, the options."""
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    command = parser.prog.split()[-1]
+
+def launch(parser: argparse.ArgumentParser) -> None:
+    _arguments(parser, _launch)
+    parser.add_argument(
+        "--reason", metavar="TEXT", help="start against a gate's advice; goes to methodlog.md"
+    )
+    parser.add_argument("--queue", action="store_true", help="start it when its turn and its GPUs come")
+
+
+def stop(parser: argparse.ArgumentParser) -> None:
+    _arguments(parser, lambda ws, id_, options: lifecycle.stop(ws, id_, now=options.now))
+    parser.add_argument("--now", action="store_true", help="kill at once; only existing checkpoints stay")
+
+
+def resume(parser: argparse.ArgumentParser) -> None:
+    _arguments(parser, lambda ws, id_, _: lifecycle.resume(ws, id_))
+
+
+def score(parser: argparse.ArgumentParser) -> None:
+    _arguments(parser, lambda ws, id_, _: lifecycle.score(ws, id_))
+
+
+def _arguments(parser: argparse.ArgumentParser, move: Move) -> None:
     parser.add_argument("experiment", metavar="EXP", help="exp_0003, or just 3")
-    if command == "stop":
-        parser.add_argument("--now", action="store_true", help="kill at once; only existing checkpoints stay")
-    if command == "launch":
-        parser.add_argument(
-            "--reason", metavar="TEXT", help="start against a gate's advice; goes to methodlog.md"
-        )
-        parser.add_argument("--queue", action="store_true", help="start it when its turn and its GPUs come")
     parser.add_argument("--wait", action="store_true", help="until it ended; the exit code says how")
+    parser.set_defaults(run=_run, move=move)
 
 
-def run(options: argparse.Namespace) -> int:
-    from cockpit.services.experiments import lifecycle
-
-    ws = workspace(options)
-    view = ws.experiment(options.experiment)
-    if options.command == "launch" and options.queue:
+def _launch(ws: Workspace, experiment_id: str, options: argparse.Namespace) -> None:
+    if options.queue:
         from cockpit.services.experiments import queue
 
-        queue.add(ws, view.id, reason=options.reason)
-    elif options.command == "launch":
-        lifecycle.launch(ws, view.id, reason=options.reason)
-    elif options.command == "resume":
-        lifecycle.resume(ws, view.id)
-    elif options.command == "score":
-        lifecycle.score(ws, view.id)
+        queue.add(ws, experiment_id, reason=options.reason)
     else:
-        lifecycle.stop(ws, view.id, now=options.now)
-    return _answer(ws, view.id, options)
+        lifecycle.launch(ws, experiment_id, reason=options.reason)
 
 
-def _answer(ws: Workspace, experiment_id: str, options: argparse.Namespace) -> int:
-    from cockpit.services.experiments import lifecycle
-
+def _run(options: argparse.Namespace) -> int:
+    ws = workspace(options)
+    experiment_id = ws.experiment(options.experiment).id
+    options.move(ws, experiment_id, options)
     view = ws.experiment(experiment_id)
     if options.wait:
         view = lifecycle.wait(ws, experiment_id, _quiet if options.json else _Teller())

@@ -27,16 +27,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from cockpit.core.tree import comparing as core
+    from cockpit.core.tree.comparing import as_csv, as_markdown
     from cockpit.services.workspace import comparing
 
     whole = comparing.of(workspace(options), options.experiments, options.x)
     if options.json:
         print_json(whole.as_dict())
     elif options.markdown:
-        say(core.as_markdown(whole, items=max(0, options.items)).rstrip("\n"))
+        say(as_markdown(whole, items=max(0, options.items)).rstrip("\n"))
     elif options.csv:
-        print(core.as_csv(whole), end="")
+        print(as_csv(whole), end="")
     else:
         say(as_text(whole, max(0, options.items)))
     return OK

@@ -19,37 +19,34 @@ from cockpit.services.workspace.experiment_fields import fields_of
 from cockpit.services.workspace.workspace import ExperimentView, Workspace
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    command = parser.prog.split()[-1]
-    if command in ("show", "logs"):
-        parser.add_argument("experiment", metavar="EXP", help="exp_0003, or just 3")
-    if command == "ls":
-        parser.add_argument(
-            "words",
-            nargs="*",
-            help="filter and order: technique:grpo 'score>0.4' status:committed sort:-score",
-        )
-    if command == "status":
-        parser.add_argument("--tmux", action="store_true", help="one short line for tmux's status-right")
-    if command == "logs":
-        parser.add_argument(
-            "-f", "--follow", action="store_true", help="go on as it grows, until the run ends"
-        )
-        parser.add_argument(
-            "-n", "--lines", type=int, default=40, metavar="N", help="start N lines from the end"
-        )
-    if command == "methodlog":
-        parser.add_argument("experiment", metavar="EXP", nargs="?", help="only what it stands on")
-    if command == "show":
-        parser.add_argument(
-            "--items", action="store_true", help="every held-out item with the model's answer"
-        )
+def ls(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "words", nargs="*", help="filter and order: technique:grpo 'score>0.4' status:committed sort:-score"
+    )
+    parser.set_defaults(run=_ls)
 
 
-def run(options: argparse.Namespace) -> int:
-    ws = workspace(options)
-    handlers = {"ls": _ls, "status": _status, "show": _show, "logs": _logs, "methodlog": _method_log}
-    return handlers[options.command](ws, options)
+def status(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--tmux", action="store_true", help="one short line for tmux's status-right")
+    parser.set_defaults(run=_status)
+
+
+def show(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("experiment", metavar="EXP", help="exp_0003, or just 3")
+    parser.add_argument("--items", action="store_true", help="every held-out item with the model's answer")
+    parser.set_defaults(run=_show)
+
+
+def logs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("experiment", metavar="EXP", help="exp_0003, or just 3")
+    parser.add_argument("-f", "--follow", action="store_true", help="go on as it grows, until the run ends")
+    parser.add_argument("-n", "--lines", type=int, default=40, metavar="N", help="start N lines from the end")
+    parser.set_defaults(run=_logs)
+
+
+def method_log(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("experiment", metavar="EXP", nargs="?", help="only what it stands on")
+    parser.set_defaults(run=_method_log)
 
 
 def as_dict(view: ExperimentView) -> dict[str, Any]:
@@ -127,7 +124,8 @@ def standing_text(standing: Leaderboard) -> str:
     return f"Best: {standing.best}{level}, by {path}. Frontier: {', '.join(standing.frontier)}."
 
 
-def _ls(ws: Workspace, options: argparse.Namespace) -> int:
+def _ls(options: argparse.Namespace) -> int:
+    ws = workspace(options)
     listing = parse(" ".join(shlex.quote(word) for word in options.words))
     everything = ws.experiments()
     views = listing.apply(everything, lambda view: fields_of(view, ws.clock()))
@@ -144,7 +142,8 @@ def _ls(ws: Workspace, options: argparse.Namespace) -> int:
     return OK
 
 
-def _status(ws: Workspace, options: argparse.Namespace) -> int:
+def _status(options: argparse.Namespace) -> int:
+    ws = workspace(options)
     views = ws.experiments()
     running = [view for view in views if view.status == "running"]
     if options.json:
@@ -187,9 +186,10 @@ def tmux_line(views: list[ExperimentView]) -> str:
     return f"{view.id} {view.technique} {view.status}{score}"
 
 
-def _show(ws: Workspace, options: argparse.Namespace) -> int:
+def _show(options: argparse.Namespace) -> int:
     from cockpit.services.experiments import report
 
+    ws = workspace(options)
     view = ws.experiment(options.experiment)
     facts = report.of(ws, view, items=options.items)
     if options.json:
@@ -199,7 +199,8 @@ def _show(ws: Workspace, options: argparse.Namespace) -> int:
     return OK
 
 
-def _method_log(ws: Workspace, options: argparse.Namespace) -> int:
+def _method_log(options: argparse.Namespace) -> int:
+    ws = workspace(options)
     from cockpit.core import methodlog
 
     id_ = ws.experiment(options.experiment).id if options.experiment else ""
@@ -221,9 +222,10 @@ def _method_log(ws: Workspace, options: argparse.Namespace) -> int:
     return OK
 
 
-def _logs(ws: Workspace, options: argparse.Namespace) -> int:
+def _logs(options: argparse.Namespace) -> int:
     from cockpit.services.system.logview import last_lines
 
+    ws = workspace(options)
     view = ws.experiment(options.experiment)
     log = ws.log_file(view)
     if log is None:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from cockpit.cli import OK
-from cockpit.cli.output import plain, print_json, say
+from cockpit.cli.output import plain, print_json, reading_shown, say
 from cockpit.contract.errors import CockpitError
 
 
@@ -55,25 +55,26 @@ def run(options: argparse.Namespace) -> int:
         return _walk(root, options)
     _require(options)
     generation = {"max_new_tokens": options.max_new_tokens} if options.max_new_tokens else {}
-    made = setup.init(
-        root,
-        name=options.name or root.name,
-        model=options.model,
-        verifier=options.verifier,
-        train=Path(options.data),
-        held_out=Path(options.held_out) if options.held_out else None,
-        mini_eval=Path(options.mini_eval) if options.mini_eval else None,
-        random_score=options.random_score,
-        system_prompt=options.system_prompt,
-        constraints=options.constraint,
-        seed=options.seed,
-        sections={"generation": generation} if generation else {},
-    )
-    advice = advised(workspace=Workspace(root), data=options.data).advice
+    with reading_shown():
+        made = setup.init(
+            root,
+            name=options.name or root.name,
+            model=options.model,
+            verifier=options.verifier,
+            train=Path(options.data),
+            held_out=Path(options.held_out) if options.held_out else None,
+            mini_eval=Path(options.mini_eval) if options.mini_eval else None,
+            random_score=options.random_score,
+            system_prompt=options.system_prompt,
+            constraints=options.constraint,
+            seed=options.seed,
+            sections={"generation": generation} if generation else {},
+        )
+        advice = advised(workspace=Workspace(root), data=options.data).advice
     if options.json:
         print_json({**plain(made), "advice": {"technique": advice.name, "why": advice.why}})
         return OK
-    for line in made.says:
+    for line in made.messages:
         say(line)
     say(f"Workspace ready: {made.root}")
     say(f"The technique that fits: {advice.name.upper()}. {advice.why}")

@@ -341,25 +341,3 @@ def wrap(text: str, width: int) -> list[str]:
             rows.append(row[:width])
             row = row[width:]
     return [*rows, row] if row else rows
-
-
-def zoomed(window: Range | None, extent: Range, factor: float, around: float | None = None) -> Range | None:
-    """The window after zooming in (`factor` below 1) or out about the step `around` (its middle when None).
-
-    None when it would show everything.
-    """
-    x0, x1 = window or extent
-    middle = (x0 + x1) / 2 if around is None else min(max(around, x0), x1)
-    part = (middle - x0) / (x1 - x0) if x1 > x0 else 0.5
-    span = max((x1 - x0) * factor, 1e-9 * max(1.0, abs(middle)), (extent[1] - extent[0]) * 1e-7)
-    return _within(middle - part * span, middle + (1 - part) * span, extent)
-
-
-def _within(x0: float, x1: float, extent: Range) -> Range | None:
-    if x1 - x0 >= extent[1] - extent[0]:
-        return None
-    if x0 < extent[0]:
-        return extent[0], extent[0] + x1 - x0
-    if x1 > extent[1]:
-        return extent[1] - (x1 - x0), extent[1]
-    return x0, x1

@@ -88,15 +88,14 @@ def _round_up(width: int) -> int:
         power *= 10
 
 
-def bars(bins: Sequence[tuple[int, int, int]], width: int = 30, *, ascii_only: bool = False) -> list[str]:
-    """The bins as lines of text with bars of at most `width` cells: `  0-49  ████  12`."""
+def bars(bins: Sequence[tuple[int, int, int]]) -> list[str]:
+    """The bins as lines of text with bars of at most 30 cells: `  0-49  ████  12`."""
     if not bins:
         return []
     most = max(n for _, _, n in bins) or 1
     labels = [f"{low}-{below - 1}" for low, below, _ in bins]
     room = max(len(label) for label in labels)
-    mark = "#" if ascii_only else "█"
     return [
-        f"{label:>{room}}  {mark * (max(1, round(n / most * width)) if n else 0):<{width}}  {n}"
+        f"{label:>{room}}  {'█' * (max(1, round(n / most * 30)) if n else 0):<30}  {n}"
         for label, (_, _, n) in zip(labels, bins, strict=True)
     ]

@@ -54,11 +54,6 @@ def broken(constraints: Sequence[str], recipe: Recipe) -> list[Broken]:
     return found
 
 
-def checkable(text: str) -> bool:
-    """Whether a program can hold this line against a recipe."""
-    return bool(_COMPARISON.match(text) or _ONLY.match(text) or _NO.match(text))
-
-
 def _why(text: str, recipe: Recipe) -> str:
     match = _COMPARISON.match(text)
     if match:

@@ -182,7 +182,7 @@ class Estimate:
 
 
 BACKWARD = ("activations", "attention", "logits")
-SAYS: Mapping[str, str] = {
+PARTS: Mapping[str, str] = {
     "weights": "the base model",
     "adapter": "the LoRA adapter",
     "gradients": "one float32 a trained weight",
@@ -270,7 +270,7 @@ class Fit:
 class Change:
     """One change of the recipe, as overrides, and what the peak would be with it and those before it."""
 
-    says: str
+    description: str
     overrides: tuple[str, ...]
     total: int
 
@@ -282,8 +282,8 @@ def changes(shape: Shape, plan: Plan, room: int) -> list[Change]:
         step = _next(shape, plan)
         if step is None:
             break
-        plan, says, overrides = step
-        made.append(Change(says, overrides, estimate(shape, plan).total))
+        plan, description, overrides = step
+        made.append(Change(description, overrides, estimate(shape, plan).total))
     return _merged(made)
 
 

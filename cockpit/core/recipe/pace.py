@@ -52,14 +52,14 @@ class Pace:
         )
 
 
-def steps_of(recipe: Recipe, rows: int, *, devices: int = 1) -> int:
+def steps_of(recipe: Recipe, rows: int) -> int:
     """Optimizer steps of the whole run on `rows` training rows."""
     trainer = recipe.trainer
     most = trainer.get("max_steps")
     if isinstance(most, int) and most > 0:
         return most
     epochs = float(trainer.get("num_train_epochs") or 3)  # pyright: ignore[reportArgumentType]
-    batch = _whole(trainer.get("per_device_train_batch_size"), 8) * max(1, devices)
+    batch = _whole(trainer.get("per_device_train_batch_size"), 8)
     batch *= _whole(trainer.get("gradient_accumulation_steps"), 1)
     if recipe.technique in GROUPED:
         rows *= _whole(trainer.get("num_generations"), 8)
@@ -76,11 +76,10 @@ def pace(
     step_time: float,
     *,
     eval_time: float = 0.0,
-    devices: int = 1,
     hourly: float | None = None,
 ) -> Pace:
     """The whole run at `step_time` seconds a step and `eval_time` a mid-eval; `hourly` is a price."""
-    steps = steps_of(recipe, rows, devices=devices)
+    steps = steps_of(recipe, rows)
     evals = evals_of(recipe, steps)
     seconds = steps * step_time + evals * eval_time
     cost = None if hourly is None else hourly * seconds / 3600

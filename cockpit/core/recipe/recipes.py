@@ -35,7 +35,7 @@ class Choice:
     value: Any
     source: str
     allowed: str
-    says: str
+    description: str
     default: Any
 
 
@@ -239,7 +239,7 @@ def _check_trainer(name: str, value: Any, technique: str) -> None:
     problem = setting.problem(value)
     if problem and not (value is None and name == "max_length"):
         raise CockpitError(
-            f"{shown_as} {problem}: allowed is {setting.allowed()}", f"It sets the {setting.says}."
+            f"{shown_as} {problem}: allowed is {setting.allowed()}", f"It sets the {setting.description}."
         )
     if name == "max_steps" and value == 0:
         raise CockpitError(
@@ -311,7 +311,7 @@ def choices(recipe: Recipe) -> list[Choice]:
         source = default.source if default is not None and same else "chosen"
         source = recipe.reasons.get(f"trainer.{name}", source)
         made.append(Choice(f"trainer.{name}", value, source, setting.allowed() if setting else "",
-                           setting.says if setting else "", default.value if default else None))  # fmt: skip
+                           setting.description if setting else "", default.value if default else None))  # fmt: skip
     if recipe.peft is not None:
         rank = recipe.peft.r
         source = "source text: rank 32 is a fine default" if rank == settings.LORA_RANK else "chosen"

@@ -41,7 +41,7 @@ class Share:
         return None if not self.total else max(0.01, round(self.bytes / self.total, 3))
 
     @property
-    def says(self) -> str:
+    def description(self) -> str:
         """In words."""
         of = f" of {self.total / GIB:.0f} GiB" if self.total else ""
         return (

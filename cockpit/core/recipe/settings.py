@@ -28,7 +28,7 @@ class Setting:
     low: float | None
     high: float | None
     unit: str
-    says: str
+    description: str
     choices: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     """Techniques that have it; empty means all."""

@@ -37,7 +37,6 @@ class ProcessFacts:
     trainer: Pid | None = None
     argv: tuple[str, ...] = ()
     cwd: str = ""
-    git_sha: str | None = None
     python: str = ""
     launch: str = ""
     """Names this launch; also the value of COCKPIT_ATTEMPT in the environment of all that it started."""
@@ -71,7 +70,6 @@ class ProcessFacts:
             trainer=_pid(row.get("trainer")),
             argv=tuple(str(part) for part in cast("list[object]", argv)) if isinstance(argv, list) else (),
             cwd=_text(row.get("cwd")),
-            git_sha=_text(row.get("git_sha")) or None,
             python=_text(row.get("python")),
             launch=_text(row.get("launch")),
             resumed=row.get("resumed") is True,
@@ -100,7 +98,7 @@ class Signs:
     """The newest event or metric."""
     step_time: float | None = None
     row_time: float | None = None
-    """Typical seconds a step, and between two rows of metrics."""
+    """Typical seconds a step, and between two rows of metrics; None where the rows' times don't tell."""
     log_time: float | None = None
     went_on: bool = False
     """A stage other than "done" began after the end was reported: the held-out pass may follow training."""
@@ -189,7 +187,8 @@ def _with_metrics(signs: Signs, metrics: Sequence[Mapping[str, object]]) -> Sign
     if not points:
         return signs
     step, time = points[-1]
-    gaps = [(s2 - s1, t2 - t1) for (s1, t1), (s2, t2) in pairwise(points) if s2 > s1 and t2 >= t1]
+    # Rows of one time were read at once, from a file that is written now and then: they tell no pace.
+    gaps = [(s2 - s1, t2 - t1) for (s1, t1), (s2, t2) in pairwise(points) if s2 > s1 and t2 > t1]
     return replace(
         signs,
         step=max(step, signs.step or 0),

@@ -7,7 +7,7 @@ or a time limit was over. For everything else the attempt itself is the better s
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -175,11 +175,6 @@ def options(settings: Mapping[str, Any], *, name: str) -> dict[str, Any]:
     wanted |= {key: settings.get(key) for key in same}
     wanted["ntasks_per_node"] = 1  # one of us on each node; accelerate starts the processes there
     return {key: value for key, value in wanted.items() if value is not None}
-
-
-def ids(jobs: Iterable[str]) -> str:
-    """For `squeue -j`."""
-    return ",".join(sorted(set(jobs)))
 
 
 def _number(text: str) -> int:

@@ -270,7 +270,9 @@ def _by_age(signs: Signs, now: float, why: str) -> AttemptStatus:
     heard = f"last heard of {span(coarse(silent))} ago; {why}"
     if silent > max(UNSEEN_LOST_S, 3 * stall_after(signs)):
         return _status("lost", f"Lost{_at(signs)}: {heard}.", signs, stale_s=silent, sure=False)
-    if silent > stall_after(signs):
+    # Nothing is stalled against a pace that nobody knows: of another's file only the age is said.
+    paced = signs.step_time is not None or signs.stage not in (None, "training")
+    if paced and silent > stall_after(signs):
         says = f"Perhaps stalled while {_doing(signs)}: {heard}."
         return _status("stalled", says, signs, stale_s=silent, sure=False)
     state, doing, long = _working(signs, now, None)

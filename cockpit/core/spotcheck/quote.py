@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from os.path import commonprefix
-
 from cockpit.core.spotcheck.types import Item, ItemFacts, Quote, Sides, Span, Target
 
 WIDTH = 240
@@ -42,13 +40,6 @@ def of_prompt(side: Target | Item, span: Span | None = None) -> Quote:
 def of_verifier(spec: str, wanted: str, example: str) -> Quote:
     """What the verifier wants, with an answer written so."""
     return Quote(f"the verifier {spec} wants {wanted}", example, ((0, len(example)),))
-
-
-def differing(left: str, right: str) -> tuple[Span, Span]:
-    """The parts of two texts that are left without their common beginning and end."""
-    head = len(commonprefix([left, right]))  # noqa: RUF071 - character by character is meant
-    tail = len(commonprefix([left[head:][::-1], right[head:][::-1]]))  # noqa: RUF071 - character by character is meant
-    return (head, len(left) - tail), (head, len(right) - tail)
 
 
 def row_of(sides: Sides, number: int) -> Target | None:

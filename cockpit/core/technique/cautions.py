@@ -17,13 +17,13 @@ Answers = Mapping[str, str]
 class Caution(NamedTuple):
     """A rule: gives its sentence where it applies, else an empty text."""
 
-    says: Callable[[Facts, End, Answers], str]
+    message: Callable[[Facts, End, Answers], str]
     source: str
 
 
 def cautions(facts: Facts, end: End, answers: Answers) -> list[str]:
     """The cautions that apply, in order of weight."""
-    return [said for caution in CAUTIONS if (said := caution.says(facts, end, answers))]
+    return [said for caution in CAUTIONS if (said := caution.message(facts, end, answers))]
 
 
 def _stuck_at_zero(facts: Facts, end: End, answers: Answers) -> str:

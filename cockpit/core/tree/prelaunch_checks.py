@@ -83,8 +83,12 @@ def swaps(entries: Sequence[Entry], now: Mapping[str, str]) -> list[PrelaunchChe
 
 def swapped_training(entries: Sequence[Entry], path: str, digest: str) -> PrelaunchCheck | None:
     """The training file's name stands in the log with another content, and never with this one."""
-    named = [entry for entry in entries if entry.kind == "dataset" and f" {path} " in f" {entry.text} "]
-    told = [match[1] for entry in named if (match := re.search(r"sha256:([0-9a-f]{8,})", entry.text))]
+    named = [
+        entry.key.rpartition("/")[2] if entry.file == path else _digest_in_words(entry, path)
+        for entry in entries
+        if entry.kind == "dataset" and entry.file in (path, "")
+    ]
+    told = [known for known in named if known]
     if not told or any(digest.startswith(known) for known in told):
         return None
     return PrelaunchCheck(
@@ -92,6 +96,12 @@ def swapped_training(entries: Sequence[Entry], path: str, digest: str) -> Prelau
         f"{path} has another content than methodlog.md names: {digest[:12]} now, {told[-1][:12]} there",
         "Name the new content as a file of its own, so that runs on the old one stay comparable.",
     )
+
+
+def _digest_in_words(entry: Entry, path: str) -> str:
+    """Read the digest from a line of an older log: it names the file and its content in its sentence alone."""
+    match = re.search(r"sha256:([0-9a-f]{8,})", entry.text) if f" {path} " in f" {entry.text} " else None
+    return match[1] if match else ""
 
 
 def already_run(fingerprint: str, past: Sequence[Past]) -> PrelaunchCheck | None:

@@ -15,11 +15,13 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from cockpit.contract.errors import CockpitError
 from cockpit.data.reading import arrow_rows, json_rows
+from cockpit.data.reading.watched import told
 from cockpit.data.rows import Row
 
 Numbered = Iterator[tuple[int, Row]]
@@ -63,31 +65,47 @@ _YAML = re.compile(rb"(---\s|- \S|[A-Za-z_]\w*:\s)")
 
 
 class Rows:
-    """The rows of a file, read anew each time they are gone over, so that none of them is kept."""
+    """The rows of a file, read anew each time they are gone over, so that none of them is kept.
 
-    def __init__(self, path: str | Path) -> None:
+    `without`: the places (from 0) of rows that are left out.
+    """
+
+    def __init__(self, path: str | Path, *, without: frozenset[int] = frozenset()) -> None:
         self.path = Path(path)
+        self._without = without
         self._length: int | None = None
 
     def __iter__(self) -> Iterator[Row]:
         number = 0
-        for _, row in iter_rows(self.path):
-            number += 1
-            yield row
+        for at, (_, row) in enumerate(iter_rows(self.path)):
+            if at not in self._without:
+                number += 1
+                yield row
         self._length = number
 
     def __len__(self) -> int:
         if self._length is None:
-            self._length = sum(1 for _ in iter_rows(self.path))
+            self._length = sum(1 for _ in self)
         return self._length
+
+    def first(self, count: int) -> list[Row]:
+        """Return so many of them, at least one. Raises CockpitError for an empty file."""
+        rows = list(islice(self, count))
+        if not rows:
+            raise _empty(self.path)
+        return rows
 
 
 def load_rows(path: str | Path) -> list[Row]:
     """Return every row of a data file; at least one. Raises CockpitError naming the file and, for a line, the line."""
     rows = [row for _, row in iter_rows(path)]
     if not rows:
-        raise CockpitError("this data file is empty", "Give a file with at least one row.", file=path)
+        raise _empty(path)
     return rows
+
+
+def _empty(path: str | Path) -> CockpitError:
+    return CockpitError("this data file is empty", "Give a file with at least one row.", file=path)
 
 
 def iter_rows(path: str | Path) -> Numbered:
@@ -107,6 +125,11 @@ def iter_rows(path: str | Path) -> Numbered:
 
 def reader(path: Path) -> tuple[str, Numbered]:
     """Return the kind of a file and its rows. Raises CockpitError for what holds no rows."""
+    kind, rows = _reader(path)
+    return kind, told(path, rows)
+
+
+def _reader(path: Path) -> tuple[str, Numbered]:
     try:
         with path.open("rb") as handle:
             head = handle.read(_HEAD)

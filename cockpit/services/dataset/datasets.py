@@ -1,11 +1,10 @@
-"""Data files: fingerprinted, split, and compared for leaks. Reading them is `cockpit.data.reading.files`' business."""
+"""Data files: fingerprinted, read and written, and compared for leaks. `cockpit.data.reading` reads them."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,7 @@ from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
 from cockpit.data import needs
 from cockpit.data.keys import Asked, row_keys
-from cockpit.data.reading.files import load_rows
-from cockpit.data.rows import Row
+from cockpit.data.reading.files import Rows
 
 _CHUNK = 1 << 20
 
@@ -42,24 +40,17 @@ def rows_hash(rows: Iterable[Mapping[str, Any]]) -> str:
     return hashlib.sha256(b"".join(each)).hexdigest()
 
 
-def columns(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-    """Return each column's name and in how many rows it holds a value."""
-    return needs.column_names(rows)
-
-
 def read_as(path: str | Path, need: str, given: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return which column is read as what for a technique (or `items`), over the whole file. Raises CockpitError."""
-    return needs.read_as(load_rows(path), need, given, file=str(path))
-
-
-def normalise(rows: Iterable[Mapping[str, Any]], reading: Mapping[str, str]) -> list[Row]:
-    """Return the rows with their columns renamed to ours (`{"question": "prompt"}`); other columns stay."""
-    return [{reading.get(name, name): value for name, value in row.items()} for row in rows]
+    rows = Rows(path)
+    rows.first(1)
+    return needs.read_as(rows, need, given, file=str(path))
 
 
 def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write JSONL, whole or not at all."""
-    atomic.write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    atomic.write_parts(path, (line.encode("utf-8", "backslashreplace") for line in lines))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,101 +67,16 @@ def overlap_exact(
     held_out: Iterable[Mapping[str, Any]],
     *,
     train_columns: Mapping[str, str] | None = None,
-    held_out_columns: Mapping[str, str] | None = None,
 ) -> list[Overlap]:
     """Return every training row that asks what a held-out item asks, whatever case and blanks.
 
     A row of plain text counts where the item is the whole text or stands on lines of its own. Holds the
     held-out set in memory, streams the training set.
     """
-    asked = Asked((str(index), row_keys(row, held_out_columns)) for index, row in enumerate(held_out))
+    asked = Asked((str(index), row_keys(row)) for index, row in enumerate(held_out))
     found: list[Overlap] = []
     for number, row in enumerate(train):
         hit = next(asked.met(row_keys(row, train_columns)), None)
         if hit is not None:
             found.append(Overlap(number, int(hit[0]), hit[1]))
     return found
-
-
-def split(
-    rows: Sequence[Mapping[str, Any]],
-    sizes: Mapping[str, int],
-    *,
-    seed: int = 0,
-    given: Mapping[str, str] | None = None,
-    group: Callable[[Mapping[str, Any]], str | None] | None = None,
-) -> dict[str, list[Row]]:
-    """Split off slices of exactly these sizes; what is left is `train`.
-
-    Rows that ask the same thing (or share a user's turn, or `group`) always land in the same slice, so nothing
-    leaks by a repeated prompt; the same rows and seed give the same slices. Raises CockpitError where the rows do
-    not suffice.
-    """
-    groups = _groups(rows, given, group)
-    random.Random(seed).shuffle(groups)
-    wanted = sum(sizes.values())
-    if wanted >= len(rows):
-        raise CockpitError(
-            f"{len(rows)} rows are too few to set {wanted} apart and train on the rest",
-            "Ask for smaller slices, or give a held-out file of its own.",
-        )
-    made: dict[str, list[Row]] = {}
-    for name, size in sizes.items():
-        made[name], groups = _take(groups, size, name)
-    made["train"] = [dict(row) for group in groups for row in group]
-    return made
-
-
-def _groups(
-    rows: Sequence[Mapping[str, Any]],
-    given: Mapping[str, str] | None,
-    group: Callable[[Mapping[str, Any]], str | None] | None,
-) -> list[list[Mapping[str, Any]]]:
-    """Rows that share any key, directly or by way of others, sorted so that the file's order does not matter."""
-    leader: dict[str, str] = {}
-
-    def find(key: str) -> str:
-        while leader[key] != key:
-            leader[key] = leader[leader[key]]
-            key = leader[key]
-        return key
-
-    known = [row_keys(row, given) for row in rows]
-    wholes = {key for keys in known for key in keys.whole}
-    first_keys: list[str] = []
-    for row, its in zip(rows, known, strict=True):
-        keys = [*its.whole, *(key for key in its.bare if key in wholes)]
-        extra = group(row) if group else None
-        keys = [*keys, *([extra] if extra else [])] or [json.dumps(row, sort_keys=True, default=str)]
-        for key in keys:
-            leader.setdefault(key, key)
-            one, other = sorted((find(keys[0]), find(key)))
-            leader[other] = one
-        first_keys.append(keys[0])
-    together: dict[str, list[Mapping[str, Any]]] = {}
-    for key, row in zip(first_keys, rows, strict=True):
-        together.setdefault(find(key), []).append(row)
-    return [
-        sorted(together[key], key=lambda row: json.dumps(row, sort_keys=True, default=str))
-        if len(together[key]) > 1
-        else together[key]
-        for key in sorted(together)
-    ]
-
-
-def _take(
-    groups: list[list[Mapping[str, Any]]], size: int, name: str
-) -> tuple[list[Row], list[list[Mapping[str, Any]]]]:
-    taken: list[Row] = []
-    left: list[list[Mapping[str, Any]]] = []
-    for group in groups:
-        if len(taken) + len(group) <= size:
-            taken.extend(dict(row) for row in group)
-        else:
-            left.append(group)
-    if len(taken) < size:
-        raise CockpitError(
-            f"the slice {name!r} of {size} can't be filled: prompts repeat too often ({len(taken)} fit)",
-            "Ask for another size, or remove the repeated prompts.",
-        )
-    return taken, left

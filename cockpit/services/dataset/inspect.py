@@ -151,7 +151,7 @@ def as_dict(seen: Inspection) -> dict[str, Any]:
         "notes": [*seen.source.notes, *reading.notes],
         "lengths": {
             **p.lengths.summary(),
-            "measured_with": seen.measured.says,
+            "measured_with": seen.measured.description,
             "histogram": [{"from": a, "below": b, "n": n} for a, b, n in p.lengths.bins()],
             "prompt": p.prompt_lengths.summary(),
             "target": p.target_lengths.summary(),

@@ -63,7 +63,10 @@ def _lengths(seen: Inspection) -> list[str]:
     if not p.lengths.n:
         return []
     sample = f" ({p.lengths.n:,} of {p.rows:,} rows measured)" if p.lengths.n < p.rows else ""
-    lines = [f"Lengths. {seen.measured.says}{sample}", *(f"  {line}" for line in bars(p.lengths.bins()))]
+    lines = [
+        f"Lengths. {seen.measured.description}{sample}",
+        *(f"  {line}" for line in bars(p.lengths.bins())),
+    ]
     for name, lengths in (("prompt", p.prompt_lengths), ("answer", p.target_lengths), ("both", p.lengths)):
         lines.append(
             f"  {name:<7} median {lengths.quantile(0.5):,}, 95 % {lengths.quantile(0.95):,}, "

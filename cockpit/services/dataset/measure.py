@@ -13,16 +13,17 @@ from cockpit.contract.errors import CockpitError
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """`lengths(texts)` in `unit`; `says` tells a person what was measured with."""
+    """`lengths(texts)` in `unit`; `description` tells a person what was measured with."""
 
     unit: str
     lengths: Callable[[Sequence[str]], list[int]]
-    says: str
+    description: str
 
 
-def characters(why: str = "no tokenizer was chosen") -> Measure:
+def characters() -> Measure:
     """Lengths in characters (English text has about four to a token)."""
-    return Measure("characters", lambda texts: [len(text) for text in texts], f"In characters: {why}.")
+    description = "In characters: no tokenizer was chosen."
+    return Measure("characters", lambda texts: [len(text) for text in texts], description)
 
 
 def tokens(name: str) -> Measure:

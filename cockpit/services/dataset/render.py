@@ -16,11 +16,12 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import cockpit
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
+from cockpit.contract.values import mapping
 from cockpit.services.dataset import datasets
 from cockpit.services.system import spawn
 
@@ -88,12 +89,12 @@ def key_of(request: Request) -> str:
     digest = hashlib.sha256()
     asked = {**request.as_dict(), "recipe": {name: recipe.get(name) for name in _FIELDS}}
     digest.update(json.dumps(asked, sort_keys=True, default=str).encode("utf-8", "surrogatepass"))
-    data = cast("Mapping[str, Any]", recipe.get("data") or {})
+    data = mapping(recipe.get("data"))
     for name in ("train", "held_out") if request.has_items else ("train",):
         if data.get(name):
             digest.update(datasets.content_hash(str(data[name])).encode())
-    model = cast("Mapping[str, Any]", recipe.get("model") or {})
-    trainer = cast("Mapping[str, Any]", recipe.get("trainer") or {})
+    model = mapping(recipe.get("model"))
+    trainer = mapping(recipe.get("trainer"))
     for place in (
         model.get("name_or_path"),
         model.get("warm_start"),
@@ -129,17 +130,17 @@ def _code_files() -> list[Path]:
 
 
 def _python(recipe: Mapping[str, Any]) -> str:
-    resources = cast("Mapping[str, Any]", recipe.get("resources") or {})
+    resources = mapping(recipe.get("resources"))
     return os.path.expanduser(str(resources.get("python") or sys.executable))
 
 
 def _cached(place: Path) -> dict[str, Any] | None:
-    value = atomic.read_json(place)
-    if not isinstance(value, dict) or "v" not in value:
+    value = atomic.read_object(place)
+    if value is None or "v" not in value:
         return None
     with contextlib.suppress(OSError):
         os.utime(place)
-    return cast("dict[str, Any]", value)
+    return value
 
 
 def _prune(cache: Path) -> None:
@@ -184,7 +185,7 @@ def _answer(out: bytes, said: str) -> dict[str, Any]:
         value: object = json.loads(out.decode("utf-8", "surrogatepass"))
     except ValueError:
         value = None
-    answer = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+    answer = mapping(value)
     if "error" in answer:
         line = answer.get("line")
         raise CockpitError(str(answer["error"]), str(answer.get("mend") or ""), file=answer.get("file"),

@@ -14,10 +14,10 @@ from typing import Any
 from cockpit.contract.errors import CockpitError
 from cockpit.core.recipe.mini_eval import FEWEST_ITEMS
 from cockpit.data.examples import Example, Misfit, example_of
-from cockpit.data.reading.files import load_rows
+from cockpit.data.reading.files import Rows, load_rows
 from cockpit.data.rows import Prompt, Row, as_chat
 from cockpit.data.shapes import Reading, recognise
-from cockpit.services.dataset import datasets
+from cockpit.services.dataset import datasets, splitting
 
 HELD_OUT_ITEMS = 200  # enough that a gain of 0.1 is seen outside the noise
 HELD_OUT_SHARE = 0.2  # of a small file
@@ -27,11 +27,11 @@ _AS_THEY_ARE = ("question-answer", "unknown")
 
 @dataclass(slots=True)
 class Slices:
-    """Rows by slice name, and what there is to say about how they came apart."""
+    """The rows that train, items by slice name, and what there is to say about how they came apart."""
 
-    rows: dict[str, list[Row]]
-    reading: Reading
-    says: list[str] = field(default_factory=list[str])
+    train: Rows
+    items: dict[str, list[Row]]
+    messages: list[str] = field(default_factory=list[str])
 
 
 def make(
@@ -41,29 +41,29 @@ def make(
 
     `mini_items`: how many the mini-eval has, where there are rows enough.
     """
-    rows = load_rows(train)
-    reading = recognise(rows[:_SAMPLE])
-    given: dict[str, list[Row]] = {}
+    rows = Rows(train)
+    reading = recognise(rows.first(_SAMPLE))
+    made = Slices(rows, {})
     for name, path in (("held_out", held_out), ("mini_eval", mini_eval)):
         if path is not None:
-            given[name] = load_rows(path)
+            made.items[name] = load_rows(path)
             datasets.read_as(path, "items")
-            _refuse_overlap(rows, given[name], train, path, name)
-    wanted = [name for name in ("held_out", "mini_eval") if name not in given]
-    made = Slices({**given, "train": rows}, reading)
+            _refuse_overlap(rows, made.items[name], train, path, name)
+    wanted = [name for name in ("held_out", "mini_eval") if name not in made.items]
     if wanted:
         sizes = _sizes(rows, reading, wanted, mini_items)
         _check_splittable(train, reading)
-        split = datasets.split(rows, sizes, seed=seed, group=lambda row: _group(reading, row))
-        made.rows |= {name: _as_items(split[name], reading, name) for name in wanted} | {
-            "train": split["train"]
-        }
+        places = splitting.split(rows, sizes, seed=seed, group=lambda row: _group(reading, row))
+        apart = frozenset(place for held in places.values() for place in held)
+        taken = {place: row for place, row in enumerate(rows) if place in apart}
+        made.train = Rows(train, without=apart)
         for name in wanted:
-            n, shown = len(made.rows[name]), name.replace("_", "-")
+            made.items[name] = _as_items([taken[place] for place in places[name]], reading, name)
+            n, shown = len(made.items[name]), name.replace("_", "-")
             if not n:
                 raise CockpitError(f"no row of {train.name} could become an item of the {shown} set",
                                    f"Give a file of your own: --{shown}.", file=train)  # fmt: skip
-            made.says.append(f"Set {n} items of {train.name} apart as {shown} (seed {seed}).")
+            made.messages.append(f"Set {n} items of {train.name} apart as {shown} (seed {seed}).")
     return made
 
 
@@ -118,7 +118,7 @@ def _prompt(example: Example) -> Prompt:
     return turns[0]["content"] if alone else turns
 
 
-def _sizes(rows: list[Row], reading: Reading, wanted: list[str], mini_items: int) -> dict[str, int]:
+def _sizes(rows: Rows, reading: Reading, wanted: list[str], mini_items: int) -> dict[str, int]:
     """Rows to set apart: more of them where only some can be items (labels that say no, failed trajectories)."""
     if len(rows) < 20:
         raise CockpitError(
@@ -134,14 +134,14 @@ def _sizes(rows: list[Row], reading: Reading, wanted: list[str], mini_items: int
     return {name: min(len(rows) // 3, round(sizes[name] / share)) for name in wanted}
 
 
-def _usable_share(rows: list[Row], reading: Reading) -> float:
+def _usable_share(rows: Rows, reading: Reading) -> float:
     if reading.shape in _AS_THEY_ARE:
         return 1.0
-    sample = rows[:2000]
+    sample = rows.first(2000)
     return max(0.05, len(_as_items(sample, reading, "sample")) / len(sample))
 
 
-def _refuse_overlap(rows: list[Row], items: list[Row], train: Path, path: Path, name: str) -> None:
+def _refuse_overlap(rows: Rows, items: list[Row], train: Path, path: Path, name: str) -> None:
     met = datasets.overlap_exact(rows, items)
     if met:
         first = met[0]

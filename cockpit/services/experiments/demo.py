@@ -16,7 +16,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from cockpit.contract import atomic, lock
 from cockpit.contract.errors import CockpitError
@@ -216,8 +216,7 @@ def sole_teller(root: Path) -> Generator[bool]:
 
 def state(root: Path) -> dict[str, Any]:
     """How far the story is: `title`, `done`, `error`; empty where none was begun."""
-    found: object = atomic.read_json(state_file(root))
-    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+    return atomic.read_object(state_file(root)) or {}
 
 
 def told_so_far(root: Path) -> tuple[str, str]:

@@ -16,7 +16,7 @@ import time
 import tomllib
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -372,8 +372,7 @@ def _note(recipe: Recipe, given: Given) -> None:
     text = path.read_text("utf-8") if path.exists() else ""
     longer = text
     for entry in lifecycle.draft_entries(recipe):
-        dated = methodlog.Entry(entry.kind, entry.text, date.today().isoformat(), entry.experiment, entry.key)
-        longer = methodlog.append(longer, dated)
+        longer = methodlog.append(longer, replace(entry, date=date.today().isoformat()))
     if longer != text:
         atomic.write_text(path, longer)
 

@@ -22,7 +22,7 @@ class Gate(NamedTuple):
     """A closed gate: a short name for the log's key, what is against it, what would open it beside a reason."""
 
     name: str
-    says: str
+    message: str
     fix: str
 
 
@@ -48,18 +48,18 @@ def open_with(
     found = closed(ws, view, recipe, baseline)
     if found and not (reason or "").strip():
         first, *more = found
-        also = "".join(f"; also, {gate.says}" for gate in more)
+        also = "".join(f"; also, {gate.message}" for gate in more)
         fix = " ".join(dict.fromkeys(gate.fix for gate in found if gate.fix))
         raise GateClosed(
-            f"{first.says}{also}",
+            f"{first.message}{also}",
             f"{fix} Or give a reason to go without (--reason).".lstrip(),
-            closed=tuple(gate.says for gate in found),
+            closed=tuple(gate.message for gate in found),
             instead=fix,
         )
     methodlog_writer.record(
         ws,
         [
-            Entry("override", f"launched although {gate.says}: {reason}", experiment=view.id,
+            Entry("override", f"launched although {gate.message}: {reason}", experiment=view.id,
                   key=f"override/{view.id}/{gate.name}")
             for gate in found
         ],

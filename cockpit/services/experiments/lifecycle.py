@@ -21,7 +21,7 @@ from cockpit.core.methodlog import Entry
 from cockpit.core.runs.gpu_placement import Need
 from cockpit.services.experiments import catch_up, gates
 from cockpit.services.recipe import attempt_limit, drafts
-from cockpit.services.recipe import warm_start as starts
+from cockpit.services.recipe.warm_start import check_there, choose
 from cockpit.services.runs import attempts, gpu_leases, launcher, observe, slurm
 from cockpit.services.workspace import methodlog_writer
 from cockpit.services.workspace.workspace import ExperimentView, Workspace
@@ -53,7 +53,7 @@ def new(
     """
     ws.refuse_moves()
     catch_up.before_move(ws)
-    parent, warm_start = starts.choose(ws, parent, warm_start, fresh=fresh, technique=technique)
+    parent, warm_start = choose(ws, parent, warm_start, fresh=fresh, technique=technique)
     request = drafts.DraftRequest(
         technique=technique,
         hypothesis=hypothesis,
@@ -99,7 +99,7 @@ def launch(
     recipe = Recipe.load(layout.draft)
     drafts.check_data_unchanged(recipe)
     drafts.refuse_leaks(ws, recipe)
-    starts.check_there(recipe)
+    check_there(recipe)
     baseline = attempts.read_score(_baseline_attempt(ws), "mini_eval") if view.id != BASELINE_ID else None
     gates.open_with(ws, view, recipe, baseline, reason)
     if view.id != BASELINE_ID and recipe.technique != "custom":
@@ -350,7 +350,8 @@ def draft_entries(recipe: Recipe) -> list[Entry]:
     if recipe.data.train:
         digest = (recipe.data.train_hash or "")[:16]
         text = f"trains on {recipe.data.train} sha256:{digest}"
-        entries.append(Entry("dataset", text, experiment=id_, key=f"dataset/{id_}/{digest}"))
+        key = f"dataset/{id_}/{digest}"
+        entries.append(Entry("dataset", text, experiment=id_, key=key, file=recipe.data.train))
     if settings:
         entries.append(Entry("settings", settings, experiment=id_, key=f"settings/{id_}"))
     for field, reason in recipe.reasons.items():

@@ -13,7 +13,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from cockpit.contract import atomic, lock
 from cockpit.contract.errors import CockpitError
@@ -72,9 +72,8 @@ def entries(ws: Workspace) -> list[Waiting]:
     """Who waits, in order."""
     found: list[Waiting] = []
     for path in queue_files(ws.layout):
-        value: Any = atomic.read_json(path)
-        if isinstance(value, dict):
-            fields = cast("dict[str, Any]", value)
+        fields = atomic.read_object(path)
+        if fields is not None:
             found.append(
                 Waiting(
                     str(fields.get("experiment")),
@@ -158,9 +157,9 @@ def _try(ws: Workspace, head: Waiting) -> str:
 def _say_why(head: Waiting, why: str) -> None:
     if why == head.why:
         return
-    value: Any = atomic.read_json(head.path)
-    if isinstance(value, dict):
-        atomic.write_json(head.path, {**cast("dict[str, Any]", value), "why": why})
+    fields = atomic.read_object(head.path)
+    if fields is not None:
+        atomic.write_json(head.path, {**fields, "why": why})
 
 
 def _runner_lock(ws: Workspace) -> Path:

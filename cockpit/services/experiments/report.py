@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 from cockpit.contract import atomic
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import read_rows
+from cockpit.contract.values import mapping
 from cockpit.core.safe_text import clip
 from cockpit.services.recipe import attempt_limit
 from cockpit.services.workspace.workspace import ExperimentView, Workspace
@@ -80,10 +81,8 @@ def as_text(view: ExperimentView, facts: Mapping[str, Any]) -> str:
 
 
 def _settings(recipe: object) -> list[str]:
-    if not isinstance(recipe, dict):
-        return []
-    fields = cast("dict[str, Any]", recipe)
-    trainer = cast("dict[str, Any]", fields.get("trainer") or {})
+    fields = mapping(recipe)
+    trainer = mapping(fields.get("trainer"))
     lines = [
         f"    {name} = {json.dumps(value)}" for name, value in sorted(trainer.items()) if value is not None
     ]

@@ -14,11 +14,10 @@ from typing import Any
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import WorkspaceLayout
 from cockpit.core.methodlog import Entry
-from cockpit.core.recipe import mini_eval as mini_evals
-from cockpit.data import rows as meaning
-from cockpit.data.rows import Row
-from cockpit.services.dataset import datasets
-from cockpit.services.dataset import slices as slicing
+from cockpit.core.recipe.mini_eval import TOKENS_AN_ANSWER, items_for
+from cockpit.data.reading.files import Rows
+from cockpit.data.rows import Row, answer_text
+from cockpit.services.dataset import datasets, slices
 from cockpit.services.workspace import config, methodlog_writer
 from cockpit.services.workspace.workspace import Workspace
 from cockpit.verifiers import load as load_verifier
@@ -36,7 +35,7 @@ class Made:
     mini_eval: str
     held_out: str
     counts: dict[str, int]
-    says: list[str] = field(default_factory=list[str])
+    messages: list[str] = field(default_factory=list[str])
 
 
 def init(
@@ -64,15 +63,15 @@ def init(
     load_verifier_clearly(verifier)
     made = Made(root, model, verifier, str(train.resolve()), "", "", {})
     answers = (sections or {}).get("generation", {}).get("max_new_tokens")
-    items = mini_evals.items_for(answers if isinstance(answers, int) else mini_evals.TOKENS_AN_ANSWER)
-    apart = slicing.make(train, held_out, mini_eval, seed=seed, mini_items=items)
-    slices = apart.rows
-    made.says += apart.says
-    _check_items(slices["held_out"], verifier, made, held_out or train)
+    items = items_for(answers if isinstance(answers, int) else TOKENS_AN_ANSWER)
+    apart = slices.make(train, held_out, mini_eval, seed=seed, mini_items=items)
+    made.messages += apart.messages
+    _check_items(apart.items["held_out"], verifier, made, held_out or train)
     root.mkdir(parents=True, exist_ok=True)
-    paths = _write_slices(layout, slices, train, held_out, mini_eval)
+    parts = {**apart.items, "train": apart.train}
+    paths = _write_slices(layout, parts, train, held_out, mini_eval)
     made.train, made.mini_eval, made.held_out = (str(paths[k]) for k in ("train", "mini_eval", "held_out"))
-    made.counts = {key: len(rows) for key, rows in slices.items()}
+    made.counts = {key: len(rows) for key, rows in parts.items()}
     config.write(
         layout.config,
         {
@@ -116,7 +115,7 @@ def load_verifier_clearly(spec: str) -> Any:
 def _check_items(items: list[Row], verifier: str, made: Made, file: Path) -> None:
     """Gold answers through the verifier, before anything is trained."""
     judge = load_verifier_clearly(verifier)
-    gold = [{**row, "answer": meaning.answer_text(row)} for row in items]
+    gold = [{**row, "answer": answer_text(row)} for row in items]
     check = selfcheck(judge, gold)
     if check.share == 0.0:
         why = f" ({check.failures[0].why})" if check.failures else ""
@@ -126,14 +125,14 @@ def _check_items(items: list[Row], verifier: str, made: Made, file: Path) -> Non
             file=file,
         )
     if check.share < 1.0:
-        made.says.append(f"Careful: {verifier} accepts only {check.share:.0%} of its own gold answers.")
+        made.messages.append(f"Careful: {verifier} accepts only {check.share:.0%} of its own gold answers.")
     if len(items) < 100:
-        made.says.append(f"{len(items)} held-out items show only large gains; 200 or more are better.")
+        made.messages.append(f"{len(items)} held-out items show only large gains; 200 or more are better.")
 
 
 def _write_slices(
     layout: WorkspaceLayout,
-    slices: Mapping[str, list[Row]],
+    slices: Mapping[str, list[Row] | Rows],
     train: Path,
     held_out: Path | None,
     mini_eval: Path | None,
@@ -168,6 +167,7 @@ def _first_experiment(ws: Workspace, made: Made, constraints: Sequence[str], sou
                 "dataset",
                 f"{name} {getattr(made, name)} sha256:{digest[:16]}",
                 key=f"data/{name}/{digest[:16]}",
+                file=getattr(made, name),
             )
             for name, digest in hashes.items()
         ),
@@ -176,6 +176,6 @@ def _first_experiment(ws: Workspace, made: Made, constraints: Sequence[str], sou
     if str(source.resolve()) != made.train:
         digest = datasets.content_hash(source)[:16]
         whole = f"source {source.resolve()} sha256:{digest}"
-        entries.insert(1, Entry("dataset", whole, key=f"data/source/{digest}"))
+        entries.insert(1, Entry("dataset", whole, key=f"data/source/{digest}", file=str(source.resolve())))
     methodlog_writer.record(ws, entries)
     precheck.record_target(ws)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
+from cockpit.contract.values import mapping
 from cockpit.core.recipe import recipes, sweeps
 from cockpit.core.recipe.aliases import rename_text
 from cockpit.services.experiments import lifecycle
@@ -39,11 +40,11 @@ def make(
         technique, parent = base.technique, base.parent
         lora = base.lora if lora is None else lora
         kept = _kept(recipe, lora=lora)
-        model = cast("dict[str, Any]", recipe.get("model") or {})
+        model = mapping(recipe.get("model"))
         begun = model.get("warm_start_from") or model.get("warm_start")
         if begun and model.get("adapter") == "merge":
             kept["model.adapter"] = "merge"
-        named = cast("dict[str, Any]", recipe.get("data") or {}).get("train")
+        named = mapping(recipe.get("data")).get("train")
         train = train or (Path(named) if named else None)
     assert technique is not None
     for combination in as_typed:  # before the first draft is made
@@ -78,10 +79,10 @@ def _base(ws: Workspace, of: str | None) -> ExperimentView:
 
 
 def _recipe(ws: Workspace, view: ExperimentView) -> dict[str, Any]:
-    value: Any = atomic.read_json(ws.layout.experiment(view.id).draft)
-    if not isinstance(value, dict):
+    value = atomic.read_object(ws.layout.experiment(view.id).draft)
+    if value is None:
         raise CockpitError(f"the recipe of {view.id} can't be read", file=ws.layout.experiment(view.id).draft)
-    return cast("dict[str, Any]", value)
+    return value
 
 
 def _kept(recipe: dict[str, Any], *, lora: bool) -> dict[str, Any]:
@@ -90,7 +91,7 @@ def _kept(recipe: dict[str, Any], *, lora: bool) -> dict[str, Any]:
     for section in ("peft", "generation", "mid_eval", "budget"):
         if section == "peft" and not lora:
             continue
-        for name, value in cast("dict[str, Any]", recipe.get(section) or {}).items():
+        for name, value in mapping(recipe.get(section)).items():
             if value is not None and (section, name) != ("mid_eval", "baseline"):
                 kept[f"{section}.{name}"] = value
     kept["seed"] = recipe.get("seed", 0)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from cockpit.contract.errors import CockpitError
-from cockpit.contract.values import number
+from cockpit.contract.values import mapping, number
 from cockpit.services.foreign.record import Row, State, Update, metric
 
 STATES: dict[str, State] = {
@@ -115,7 +115,7 @@ class ServerRun:
         self.run_id = str(info["info"]["run_id"])
         self.name = str(info["info"].get("run_name") or self.run_id)
         self.place = f"{server.shown} run {self.run_id}"
-        data = cast("dict[str, Any]", info.get("data") or {})
+        data = mapping(info.get("data"))
         self.settings = {
             str(p["key"]): p.get("value") for p in cast("list[dict[str, Any]]", data.get("params") or [])
         }
@@ -198,7 +198,7 @@ class Server:
             raise CockpitError(
                 f"no MLflow server answers at {self.shown}", "Check the address, and that it runs."
             ) from error
-        return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+        return mapping(value)
 
     def _headers(self) -> dict[str, str]:
         headers = {"Content-Type": "application/json"}

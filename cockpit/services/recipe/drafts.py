@@ -19,18 +19,17 @@ from cockpit.contract.techniques import GROUPED
 from cockpit.core import group_signal
 from cockpit.core.recipe import batches
 from cockpit.core.recipe.recipes import asked_for
-from cockpit.data import rows as meaning
 from cockpit.data.reading.files import iter_rows, load_rows
+from cockpit.data.rows import Row, value
 from cockpit.services.dataset import datasets
-from cockpit.services.recipe import warm_start as starts
+from cockpit.services.recipe import warm_start
+from cockpit.services.system import stack
 from cockpit.services.workspace import smoke_verdict
 from cockpit.services.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from cockpit.contract.recipe import Recipe
     from cockpit.services.workspace.config import WorkspaceConfig
-
-TRACKERS = (("WANDB_API_KEY", "wandb"), ("TRACKIO_SPACE_ID", "trackio"), ("MLFLOW_TRACKING_URI", "mlflow"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +55,9 @@ def resolve(ws: Workspace, request: DraftRequest) -> Recipe:
     model: dict[str, Any] = {**config.sections["model"], "name_or_path": config.model}
     overrides, lora = recipes.named_overrides(request.overrides, request.technique).settings, request.lora
     if request.warm_start:
-        begun = starts.find(ws, request.warm_start)
+        begun = warm_start.find(ws, request.warm_start)
         model.update(begun.model)
-        overrides, lora = starts.settings(begun, config.model, overrides, lora, ws.layout.experiments)
+        overrides, lora = warm_start.settings(begun, config.model, overrides, lora, ws.layout.experiments)
     sections = {
         name: dict(config.sections[name])
         for name in ("generation", "mid_eval", "budget", "resources", "slurm")
@@ -126,7 +125,7 @@ def _of_pairs(recipe: Recipe) -> Recipe:
     """Says so where SFT learns from preference pairs: half of what is in them."""
     assert recipe.data.train is not None
     _, row = next(iter_rows(recipe.data.train))
-    sides = [meaning.value(row, side, recipe.data.columns) for side in ("chosen", "rejected")]
+    sides = [value(row, side, recipe.data.columns) for side in ("chosen", "rejected")]
     if recipe.technique != "sft" or None in sides:
         return recipe
     why = "the better answer of each pair is learnt, the worse one is not used; dpo learns from both"
@@ -151,7 +150,7 @@ def with_environment(roots: Sequence[Path], recipe: Recipe) -> Recipe:
     ready = next((environment for environment in known if environment.ready), None)
     if ready is None:
         raise CockpitError(
-            f"{what} needs an environment of its own: {known[0].says}",
+            f"{what} needs an environment of its own: {known[0].description}",
             f"Make it, once: cockpit env add {known[0].name}. {otherwise}",
         )
     resources = recipe.resources.model_copy(update={"python": str(ready.python)})
@@ -186,7 +185,7 @@ def _reward_model(ws: Workspace, named: str) -> str:
         raise CockpitError(
             f"{view.id} is {view.technique}, not a reward model", "Name an experiment of technique reward."
         )
-    return str(starts.find(ws, named).folder)
+    return str(warm_start.find(ws, named).folder)
 
 
 def _data(config: WorkspaceConfig, request: DraftRequest, *, training: bool) -> dict[str, Any]:
@@ -206,7 +205,7 @@ def _data(config: WorkspaceConfig, request: DraftRequest, *, training: bool) -> 
 
 def tracker(environment: Mapping[str, str]) -> str:
     """The tracker that the environment asks for, first match; none is never invented (source text)."""
-    return next((name for variable, name in TRACKERS if environment.get(variable)), "none")
+    return next((name for variable, name in stack.TRACKERS if environment.get(variable)), "none")
 
 
 def _refuse_leak(recipe: Recipe) -> tuple[int, int]:
@@ -215,7 +214,7 @@ def _refuse_leak(recipe: Recipe) -> tuple[int, int]:
     columns, train = recipe.data.columns, recipe.data.train
     rows, items = 0, load_rows(recipe.data.mini_eval)
 
-    def counted() -> Generator[meaning.Row]:
+    def counted() -> Generator[Row]:
         nonlocal rows
         rows = 0
         for _, row in iter_rows(train):
@@ -271,7 +270,7 @@ def write(ws: Workspace, recipe: Recipe, *, now: float) -> Recipe:
 
 
 def _fill(layout: ExperimentLayout, recipe: Recipe, now: float) -> None:
-    starts.pin(recipe)
+    warm_start.pin(recipe)
     recipe.dump(layout.draft)
     atomic.write_json(
         layout.record,

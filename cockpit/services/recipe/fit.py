@@ -107,7 +107,7 @@ def _beside(
             return devices  # what it takes is not free already
         weights = shape.counted * (2 if gpu else 4)
         share = serving.share(weights, gpu_total=devices[0].total if gpu else None)
-        notes.append(f"The server for mini-evals takes {share.says}, besides.")
+        notes.append(f"The server for mini-evals takes {share.description}, besides.")
         if len(devices) == 1:
             return [replace(devices[0], free=max(0, devices[0].free - share.bytes))]
     return devices
@@ -137,14 +137,14 @@ def shape_of(model: str) -> tuple[Shape, list[str]]:
     """The sizes of a local model, or one in the hub's cache. Raises CockpitError where they can't be read."""
     folder = Path(model).expanduser()
     config = folder / "config.json" if folder.is_dir() else measure.cached_file(model, "config.json")
-    value = atomic.read_json(config) if config is not None else None
-    if not isinstance(value, dict) or config is None:
+    value = atomic.read_object(config) if config is not None else None
+    if value is None or config is None:
         raise CockpitError(
             f"the sizes of {model} are not known here: its config.json is not on this machine",
             "Fetch the model first, or let the smoke run show whether it fits.",
         )
     counted = _counted(config.parent)
-    shape = Shape.from_config(cast("dict[str, Any]", value), counted)
+    shape = Shape.from_config(value, counted)
     if shape is None:
         raise CockpitError(
             "this config.json names no sizes of a decoder", "Let the smoke run show it.", file=config

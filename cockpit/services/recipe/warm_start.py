@@ -42,8 +42,7 @@ class Start:
     @property
     def adapter(self) -> dict[str, Any] | None:
         """The adapter's own settings; None for full weights."""
-        found: object = atomic.read_json(self.folder / ADAPTER)
-        return cast("dict[str, Any]", found) if isinstance(found, dict) else None
+        return atomic.read_object(self.folder / ADAPTER)
 
 
 def choose(

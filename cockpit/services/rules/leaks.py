@@ -60,9 +60,9 @@ def _compared(
         json.dumps([VERSION, train[1], held_out[1], sorted(columns.items()), shown], default=str).encode()
     ).hexdigest()[:32]
     path = ws.layout.cache / "overlap" / f"{key}.json"
-    known: object = atomic.read_json(path) if train[1] and held_out[1] else None
-    if isinstance(known, dict):
-        rows = cast("dict[str, list[dict[str, Any]]]", known).get("findings", [])
+    known = atomic.read_object(path) if train[1] and held_out[1] else None
+    if known is not None:
+        rows: list[dict[str, Any]] = known.get("findings", [])
         return [finding for row in rows if (finding := Finding.from_dict(row)) is not None]
     if not look or not Path(train[0]).exists() or not Path(held_out[0]).exists():
         return []

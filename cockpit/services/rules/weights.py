@@ -55,12 +55,8 @@ def read(folder: Path) -> Checkpoint | None:
         tensors.update(_header(file))
     if not tensors:
         return None
-    config: object = atomic.read_json(
-        folder / ("adapter_config.json" if adapter.is_file() else "config.json")
-    )
-    return Checkpoint(
-        tensors, adapter.is_file(), cast("dict[str, Any]", config) if isinstance(config, dict) else {}
-    )
+    config = atomic.read_object(folder / ("adapter_config.json" if adapter.is_file() else "config.json"))
+    return Checkpoint(tensors, adapter.is_file(), config or {})
 
 
 def _header(file: Path) -> dict[str, Tensor]:

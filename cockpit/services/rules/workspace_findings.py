@@ -21,10 +21,8 @@ from cockpit.core.rules.tree_rules.records import judge_records
 from cockpit.core.runs import foreign_rows
 from cockpit.core.runs.run_record import Run
 from cockpit.core.smoke.verdict import SmokeVerdict
-from cockpit.services.rules import leaks, provenance
-from cockpit.services.rules import run_findings as findings
-from cockpit.services.workspace import item_slices as slices
-from cockpit.services.workspace import smoke_verdict
+from cockpit.services.rules import leaks, provenance, run_findings
+from cockpit.services.workspace import item_slices, smoke_verdict
 from cockpit.services.workspace.workspace import ExperimentView, Workspace
 
 
@@ -78,7 +76,7 @@ def _run_elsewhere(move: Move, by_id: Mapping[str, Move], folder: Path, notes: l
     }
     attempt = AttemptLayout(path.parent)
     if path == attempt.metrics and attempt.events.is_file():
-        return findings.edited(findings.run_of(attempt), known)
+        return run_findings.edited(run_findings.run_of(attempt), known)
     metrics, odd, evals, baseline = foreign_rows.read_rows(read_rows(path))
     return Run(metrics=metrics, nonfinite=odd, mid_evals=evals, baseline=baseline, **known)
 
@@ -106,7 +104,7 @@ def of_view(view: ExperimentView, views: Iterable[ExperimentView]) -> list[Findi
     if view.attempt_dir is None:
         return []
     parent = next((v.score for v in views if v.id == view.parent), None)
-    return findings.for_attempt(view.attempt_dir, parent=parent)
+    return run_findings.for_attempt(view.attempt_dir, parent=parent)
 
 
 def across(
@@ -119,7 +117,7 @@ def across(
     if not ws.read_only:
         by_id = {view.id: view for view in views}
         for view in views:
-            found += leaks.of_data(ws, _data(ws, view), view.id, look=look, keep=keep)
+            found += leaks.of_data(ws, mapping(ws.recipe_of(view).get("data")), view.id, look=look, keep=keep)
             found += provenance.of_view(ws, view, by_id, look=look, keep=keep)
     return ranked(found)
 
@@ -131,12 +129,6 @@ def held_back(ws: Workspace) -> Finding | None:
         return None
     found = diagnose(history, COMMITTED if ws.read_only else DECIDED)
     return next((f for f in found if f.rule == "same-score-across-techniques"), None)
-
-
-def _data(ws: Workspace, view: ExperimentView) -> dict[str, Any]:
-    attempt = AttemptLayout(view.attempt_dir) if view.attempt_dir else None
-    recipe = mapping(atomic.read_json(attempt.recipe if attempt else ws.layout.experiment(view.id).draft))
-    return mapping(recipe.get("data"))
 
 
 def workspace_history(ws: Workspace, views: Iterable[ExperimentView]) -> History:
@@ -159,7 +151,7 @@ def _move(ws: Workspace, view: ExperimentView, verifier: Mapping[str, Any]) -> M
         verifiable=not view.verifier.startswith("f1"),  # shares of words are no verdict
         # Where nobody said: a choice among given answers asks for knowledge.
         knowledge_heavy=heavy if isinstance(heavy, bool) else view.verifier.startswith("choice"),
-        slices=slices.scores_of(ws, view),
+        slices=item_slices.scores_of(ws, view),
         spot_check=spot_check_of(record),
         spot_said=_spot_said(record),
         smoke=_smoke_of(ws, view),

@@ -52,11 +52,8 @@ def read(attempt: AttemptLayout, now: float) -> AttemptFacts:
 def read_score(attempt: AttemptLayout, part: str = "held_out") -> Score | None:
     """The full pass's score (or the mini-eval's of a baseline) with its items, or None where it wasn't made."""
     folder = attempt.held_out if part == "held_out" else attempt.mini_eval
-    value: object = atomic.read_json(folder / "score.json")
-    if not isinstance(value, dict):
-        return None
-    fields = cast("dict[str, Any]", value)
-    return Score.from_json(fields, _items(folder / "items.jsonl"))
+    fields = atomic.read_object(folder / "score.json")
+    return None if fields is None else Score.from_json(fields, _items(folder / "items.jsonl"))
 
 
 def _items(path: Path) -> dict[str, float]:

@@ -12,7 +12,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from cockpit.contract import atomic, lock
 from cockpit.contract.errors import CockpitError
@@ -77,8 +77,7 @@ def living(place_: Path | None = None) -> list[Claim]:
     """Claims of runs that live; what dead ones left is removed."""
     claims: list[Claim] = []
     for path in sorted((place_ or folder()).glob("*.json")):
-        value: Any = atomic.read_json(path)
-        fields = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+        fields = atomic.read_object(path) or {}
         attempt = fields.get("attempt")
         seen = processes.liveness(read_facts(AttemptLayout(Path(attempt)).process)) if attempt else None
         if seen is None or not (seen.trainer or seen.supervisor):

@@ -1,4 +1,4 @@
-"""Launch, stop, resume, wait, sweep: what the screens and the command line do to a run.
+"""Launch, stop, resume, wait: what the screens and the command line do to a run.
 
 Every function may block for a moment (call it from a thread in a UI) and speaks in CockpitErrors. The runs
 themselves belong to their supervisors: nothing here has to stay alive for them.
@@ -29,7 +29,7 @@ from cockpit.services.runs.lock import launch_lock
 from cockpit.services.runs.record import read_facts
 from cockpit.services.runs.supervision import GRACE_FILE
 from cockpit.services.system import spawn
-from cockpit.services.system.processes import belonging, end_all, liveness, send
+from cockpit.services.system.processes import belonging, liveness, send
 
 START_S = 20.0  # until the supervisor says that the trainer was started: a cold disk may take its time
 CONFIRM_S = 0.5  # a trainer that is broken from the start mostly ends sooner
@@ -116,20 +116,6 @@ def wait(attempt_dir: Path | AttemptLayout, timeout: float | None = None) -> Pro
         if left <= 0:
             return None
         _sleep_until_change(facts, seen, left)
-
-
-def sweep(attempt_dir: Path | AttemptLayout, *, grace_s: float = 3.0) -> list[int]:
-    """End processes that an attempt left behind when its trainer is gone; gives their pids.
-
-    Raises CockpitError while the trainer lives: that is `stop`.
-    """
-    attempt = _layout(attempt_dir)
-    facts = read_facts(attempt.process)
-    if facts is None or not facts.launch:
-        return []
-    if liveness(facts).trainer:
-        raise CockpitError("the run is alive, and sweeping is for what a dead one left", "Stop it first.")
-    return [row.pid for row in end_all(lambda: belonging(facts.launch), grace_s=grace_s)]
 
 
 def _layout(attempt: Path | AttemptLayout) -> AttemptLayout:

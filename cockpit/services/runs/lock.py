@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
 
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
@@ -53,11 +52,10 @@ def _take(path: Path) -> bool:
 
 
 def _is_stale(path: Path) -> bool:
-    holder = atomic.read_json(path)
+    fields = atomic.read_object(path)
     age = observe.age(path)
-    if not isinstance(holder, dict):
+    if fields is None:
         return age is None or age > 2.0  # being written, or torn
-    fields = cast("dict[str, object]", holder)
     if fields.get("host") == processes.machine().host:
         return not processes.is_me(fields)
     return age is None or age > STALE_LOCK_S

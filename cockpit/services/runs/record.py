@@ -28,9 +28,8 @@ class ProcessFile:
         """A fresh record; that of an earlier launch of the same attempt becomes a line under `earlier`."""
         here = machine()
         earlier: list[object] = []
-        old = atomic.read_json(path)
-        if isinstance(old, dict):
-            before = cast("dict[str, Any]", old)
+        before = atomic.read_object(path)
+        if before is not None:
             kept = before.get("earlier")
             earlier = list(cast("list[object]", kept)) if isinstance(kept, list) else []
             earlier.append({key: before.get(key) for key in _OF_EARLIER})

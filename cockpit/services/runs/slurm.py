@@ -13,7 +13,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from cockpit.contract import atomic, control
 from cockpit.contract.errors import CockpitError
@@ -101,8 +101,8 @@ def stop(attempt: AttemptLayout, *, now: bool = False) -> str:
 
 def job_id(attempt: AttemptLayout) -> str | None:
     """The id under which it was last submitted; None where Slurm has nothing to do with it."""
-    value: Any = atomic.read_json(attempt.root / RECORD)
-    return str(cast("dict[str, Any]", value).get("job_id")) if isinstance(value, dict) else None
+    record = atomic.read_object(attempt.root / RECORD)
+    return None if record is None else str(record.get("job_id"))
 
 
 def job_of(attempt: AttemptLayout, *, fresh: bool = False) -> Job | None:

@@ -64,6 +64,7 @@ class Watch:
         self.forced = False
         self._grace_s = GRACE_S if grace_s is None else grace_s
         self._folder = _open_folder(layout.root)
+        self._old_stops = control.carried_out(layout, "stop")
         self._bell, bell = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         for number in _HEARD:
             signal.signal(number, _heard)
@@ -126,7 +127,7 @@ class Watch:
             if number == signal.SIGUSR1:
                 self._stop_now(trainer, "user")
             elif number in (signal.SIGTERM, signal.SIGINT) and self.stop is None:
-                self._ask("user" if self._stop_pending() else "signal")
+                self._ask("user" if self._stop_asked() else "signal")
         if self.stop is None:
             if time.monotonic() >= budget:
                 self._ask("time_budget")
@@ -134,7 +135,7 @@ class Watch:
                 # Straight to SIGKILL: a checkpoint made in answer would bring half of the folder back.
                 self.stop = Stop("deleted", "terminated", 0.0, 0.0)
                 self._harder(trainer, self.stop)
-            elif self._stop_pending():  # dropped by a cockpit on another machine, or by hand
+            elif self._stop_asked():  # dropped by a cockpit on another machine, or by hand
                 self._ask("user")
         elif time.monotonic() >= self.stop.deadline:
             self._harder(trainer, self.stop)
@@ -143,7 +144,10 @@ class Watch:
         """The first step: a control file, which the trainer finds at the end of its step."""
         grace = self._grace()
         try:
-            control.request(self.layout, "stop")
+            if (
+                not self._stop_answered()
+            ):  # a quick trainer may have: asked again, it would owe a second answer
+                control.request(self.layout, "stop")
         except OSError:
             asked = False  # no room to ask: SIGTERM says the same
         else:
@@ -161,7 +165,7 @@ class Watch:
             self.stop.deadline = 0.0
 
     def _harder(self, trainer: Pid, stop: Stop) -> None:
-        if stop.phase == "asked" and stop.patient and not self._stop_pending():
+        if stop.phase == "asked" and stop.patient and (self._stop_answered() or not self._stop_pending()):
             stop.patient = False
             stop.deadline = time.monotonic() + stop.grace_s
             return
@@ -206,8 +210,15 @@ class Watch:
         except BlockingIOError:
             return b""
 
+    def _stop_asked(self) -> bool:
+        return self._stop_pending() or self._stop_answered()
+
     def _stop_pending(self) -> bool:
         return any(request.name == "stop" for request in control.pending(self.layout))
+
+    def _stop_answered(self) -> bool:
+        """Whether the trainer carried out a stop; it may before this process has seen the request."""
+        return bool(control.carried_out(self.layout, "stop") - self._old_stops)
 
     def _deleted(self) -> bool:
         """Whether the attempt's folder was removed: nobody can find or stop this trainer then but us.

@@ -19,14 +19,14 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from cockpit.contract import atomic
-from cockpit.contract import lock as locks
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
-from cockpit.contract.lock import Lock
+from cockpit.contract.lock import Lock, take
 from cockpit.contract.serving import FOLDER_VARIABLE
+from cockpit.contract.values import mapping, number
 from cockpit.core.runs.evidence import Pid
 from cockpit.services.runs import aftermath, trackers
 from cockpit.services.runs.record import ProcessFile, read_facts
@@ -89,10 +89,9 @@ class Ready:
 
 def run(layout: AttemptLayout, options: argparse.Namespace, ready: Ready, lock: Lock) -> int:
     """Start the trainer and stay with it."""
-    recipe = atomic.read_json(layout.recipe)
-    if not isinstance(recipe, dict):
+    recipe = atomic.read_object(layout.recipe)
+    if recipe is None:
         return ready.fail(f"{layout.recipe} is missing or no recipe")
-    recipe = cast("dict[str, Any]", recipe)
     me = Pid(os.getpid(), start_time(os.getpid()) or 0.0)
     record = ProcessFile.begin(layout.process, launch=options.launch, now=time.time(), supervisor=me)
     record.update(resumed=options.resume, time_budget_s=_budget(recipe, "seconds"))
@@ -138,8 +137,7 @@ def run(layout: AttemptLayout, options: argparse.Namespace, ready: Ready, lock: 
 def _name_server(layout: AttemptLayout, recipe: Mapping[str, Any]) -> None:
     """Where the recipe's evaluations are to be answered by a warm server: start it beside the run, and name it."""
     os.environ.pop(FOLDER_VARIABLE, None)
-    wanted = cast("Mapping[str, Any]", recipe.get("mid_eval") or {}).get("engine")
-    if wanted != "vllm":
+    if mapping(recipe.get("mid_eval")).get("engine") != "vllm":
         return
     from cockpit.contract import serving  # only those who want a server pay for pydantic
     from cockpit.contract.recipe import Recipe
@@ -160,10 +158,10 @@ def _name_server(layout: AttemptLayout, recipe: Mapping[str, Any]) -> None:
 def adopt(layout: AttemptLayout, ready: Ready, lock: Lock) -> int:
     """Watch the living trainer of a supervisor that died: its budget, its stop, its orphans; not its exit code."""
     facts = read_facts(layout.process)
-    record = ProcessFile(layout.process, cast("dict[str, Any]", atomic.read_json(layout.process) or {}))
+    record = ProcessFile(layout.process, atomic.read_object(layout.process) or {})
     if facts is None or facts.trainer is None or not alive(facts.trainer):
         return ready.fail("nothing to adopt: no trainer lives here")
-    grace = _budget(atomic.read_json(layout.recipe), "grace_s")
+    grace = _budget(atomic.read_object(layout.recipe) or {}, "grace_s")
     watch = Watch(layout, record, grace_s=grace, beside=aftermath.Beside(layout, say))
     record.update(supervisor={"pid": os.getpid(), "start_time": start_time(os.getpid())}, adopted=True)
     record.write()
@@ -229,11 +227,11 @@ def _write_end(record: ProcessFile, watch: Watch, status: int | None, oom: OomWa
     verdict = oom.verdict(trainer.pid)
     oom.close()
     if watch.reason is None and killed and verdict is not None:
-        record.update(outcome="oom_killed", detail=verdict.says)
+        record.update(outcome="oom_killed", detail=verdict.message)
     elif watch.reason is None and killed:
         record.update(detail="Somebody killed it; there is no sign that memory ran out.")
     elif verdict is not None and status:
-        record.update(detail=f"The kernel killed a process for memory while it ran. {verdict.says}")
+        record.update(detail=f"The kernel killed a process for memory while it ran. {verdict.message}")
     if watch.reason == "time_budget":
         record.update(outcome="time_budget")
     watch.write_stop()
@@ -276,7 +274,7 @@ def _only_one(layout: AttemptLayout) -> Lock:
     Without locks on this file system the launcher's own lock has to do.
     """
     try:
-        return locks.take(layout.root / ".supervisor.lock")
+        return take(layout.root / ".supervisor.lock")
     except OSError:
         return Lock(
             "none", -1
@@ -304,10 +302,8 @@ def _why_not_started(error: OSError | ValueError, record: ProcessFile) -> str:
     return f"{named} could not be started: {error.strerror or error}"
 
 
-def _budget(recipe: object, name: str) -> float | None:
-    section = cast("dict[str, Any]", recipe).get("budget") if isinstance(recipe, dict) else None
-    value = cast("dict[str, Any]", section).get(name) if isinstance(section, dict) else None
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+def _budget(recipe: Mapping[str, Any], name: str) -> float | None:
+    return number(mapping(recipe.get("budget")).get(name))
 
 
 def _git_sha(cwd: Path) -> str | None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Mapping
-from typing import cast
 
 from cockpit.contract import atomic
 from cockpit.contract.layout import AttemptLayout
 
-CLOSE_S = 40.0  # the closer gives up by itself a good deal sooner
+CLOSE_S = 180.0  # the closer gives up by itself a good deal sooner
 MODULE = "trainers.report.tracker"
 
 
@@ -30,8 +29,8 @@ def start(attempt: AttemptLayout, pid: int, env: Mapping[str, str]) -> None:
 
 def left_open(attempt: AttemptLayout) -> bool:
     """Whether a reporter began on this attempt and never ended its run there."""
-    value: object = atomic.read_json(attempt.tracker)
-    return isinstance(value, dict) and cast("dict[str, object]", value).get("state") != "closed"
+    record = atomic.read_object(attempt.tracker)
+    return record is not None and record.get("state") != "closed"
 
 
 def close_left(attempt: AttemptLayout) -> None:

@@ -226,11 +226,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not mine:
             say("another keeper is there")
             return 0
-        plan: object = atomic.read_json(layout.plan)
-        if not isinstance(plan, dict):
+        plan = atomic.read_object(layout.plan)
+        if plan is None:
             say(f"{layout.plan} is missing or broken")
             return 1
-        keeper = Keeper(layout, cast("dict[str, Any]", plan))
+        keeper = Keeper(layout, plan)
 
         def asked(number: int, frame: object) -> None:
             keeper.stopping = keeper.stopping or f"asked by {signal.Signals(number).name}"

@@ -10,11 +10,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from cockpit.contract import atomic, serving
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.serving import ServerFacts, ServerLayout
+from cockpit.contract.values import mapping
 from cockpit.core.recipe import memory
 from cockpit.core.recipe import serving as rules
 from cockpit.services.dataset import measure
@@ -290,7 +291,7 @@ def _plan(
         "kv_gib": max(1, round(share.kv / rules.GIB)),
         "cores": ",".join(map(str, cores)) or None,
         "idle_s": 60 * (IDLE_MIN if request.idle_min is None else request.idle_min),
-        "memory": share.says,
+        "memory": share.description,
         "offline": digest is not None,
     }
 
@@ -307,14 +308,10 @@ def _config(model: str) -> tuple[Mapping[str, Any] | None, int | None]:
     """The model's config.json, where it is on this machine, and how many tokens it takes."""
     folder = Path(model)
     file = folder / "config.json" if folder.is_dir() else measure.cached_file(model, "config.json")
-    read: object = atomic.read_json(file) if file is not None else None
-    if not isinstance(read, dict):
+    value = atomic.read_object(file) if file is not None else None
+    if value is None:
         return None, None
-    value = cast("dict[str, Any]", read)
-    inner: object = value.get("text_config")
-    limit = (cast("dict[str, Any]", inner) if isinstance(inner, dict) else value).get(
-        "max_position_embeddings"
-    )
+    limit = (mapping(value.get("text_config")) or value).get("max_position_embeddings")
     return value, limit if isinstance(limit, int) and limit > 0 else None
 
 

@@ -11,11 +11,10 @@ from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import BASELINE_ID, AttemptLayout
 from cockpit.contract.reader import read_rows
 from cockpit.contract.techniques import GROUPED
-from cockpit.data import rows as meaning
 from cockpit.data.examples import Misfit, example_of
 from cockpit.data.keys import prompt_keys
 from cockpit.data.reading.files import iter_rows, load_rows
-from cockpit.data.rows import Row
+from cockpit.data.rows import Row, full_text, value
 from cockpit.data.shapes import Reading, recognise
 from cockpit.services.dataset import datasets
 from cockpit.services.dataset.inspect import CHARACTERS_A_TOKEN
@@ -135,7 +134,7 @@ def _measure(reading: Reading, row: Row, recipe: Recipe) -> tuple[Any, int]:
     try:
         example = example_of(reading, row)
     except Misfit:
-        return None, len(meaning.full_text(row, recipe.data.columns))
+        return None, len(full_text(row, recipe.data.columns))
     prompt = len(example.prompt_text)
     if recipe.technique in GROUPED:
         return None, prompt  # the answer is sampled
@@ -159,7 +158,7 @@ def choose_items(ws: Workspace, recipe: Recipe) -> tuple[list[Row], int]:
     columns = recipe.data.columns
     chosen: list[Row] = []
     for number, row in enumerate(held_out, 1):
-        label = meaning.value(row, "id", {})
+        label = value(row, "id", {})
         if (str(label) if label is not None else f"held-out-set-{number:05d}") in solved:
             chosen.append(row)
             if len(chosen) >= SOLVED_ITEMS:

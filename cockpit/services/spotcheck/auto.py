@@ -53,8 +53,8 @@ def is_due(ws: Workspace, view: ExperimentView) -> bool:
 
 
 def _checked(ws: Workspace, experiment_id: str) -> bool:
-    record: object = atomic.read_json(ws.layout.experiment(experiment_id).record)
-    return isinstance(record, dict) and record.get("spot_check") is not None  # pyright: ignore[reportUnknownMemberType]
+    record = atomic.read_object(ws.layout.experiment(experiment_id).record) or {}
+    return record.get("spot_check") is not None
 
 
 def quietly(ws: Workspace, experiment_id: str, tell: Callable[[str], None]) -> None:

@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.techniques import SAMPLING
-from cockpit.core.spotcheck import sides as reading
-from cockpit.core.spotcheck import spot
+from cockpit.core.spotcheck import sides, spot
 from cockpit.core.spotcheck.mismatch import find_mismatches, verdict_of
 from cockpit.core.spotcheck.rendered import look_of, rendered_of
 from cockpit.core.spotcheck.spot import Example, Judged, Said, Shares, SpotCheck
 from cockpit.core.spotcheck.types import Item, Mismatch, Sides, Target
-from cockpit.services.dataset import render as renderer
+from cockpit.services.dataset import render
 from cockpit.services.spotcheck import record
 from cockpit.services.spotcheck import rows as spot_rows
 from cockpit.services.spotcheck.subject import SpotCheckRequest, Subject, subject
@@ -58,7 +57,7 @@ class Bench:
         """Both files through the verifier. Raises CockpitError naming file and row."""
         about = self.subject
         train = tuple(self._targets()) if about.train else ()
-        like = reading.usual([row for row in train if row.text is not None])
+        like = sides.usual([row for row in train if row.text is not None])
         items = tuple(self._items(like)) if about.items else ()
         self.sides = Sides(
             train, items, about.verifier, system_prompt=about.system_prompt,
@@ -74,7 +73,7 @@ class Bench:
         for row, columns in spot_rows.rows(str(about.train), about.technique, about.columns):
             rows += 1
             target = spot_rows.naming(
-                str(about.train), reading.target_of, rows, row, columns, about.verifier, about.technique
+                str(about.train), sides.target_of, rows, row, columns, about.verifier, about.technique
             )
             if target.verdict is not None:
                 judged += 1
@@ -82,7 +81,7 @@ class Bench:
                 parsed += target.verdict.parsed
             if (rows - 1) % stride == 0:
                 kept.append(target)
-                if len(kept) > reading.MOST_ROWS:
+                if len(kept) > sides.MOST_ROWS:
                     kept, stride = kept[::2], 2 * stride
         self.shares = Shares(rows, judged, passed, parsed)
         yield from kept
@@ -92,7 +91,7 @@ class Bench:
         source = spot_rows.rows(str(about.items), "items", about.columns)
         for number, (row, columns) in enumerate(source, 1):
             yield spot_rows.naming(
-                str(about.items), reading.item_of, number, row, columns, about.verifier, like
+                str(about.items), sides.item_of, number, row, columns, about.verifier, like
             )
 
     def _judge(self) -> None:
@@ -107,7 +106,7 @@ class Bench:
         """
         if self.subject.recipe is None:
             return
-        answer = renderer.render(self.request(), self.subject.cache)
+        answer = render.render(self.request(), self.subject.cache)
         if not self.rendered:
             try:
                 rendered = rendered_of(answer)
@@ -123,18 +122,18 @@ class Bench:
         if lacking:
             rows = [self.sides.train[i].row - 1 for side, i in lacking if side == "train"]
             items = [i for side, i in lacking if side == "eval"]
-            self._keep(renderer.render(replace(self.request(), rows=rows, items=items, fact_rows=(), fact_items=(),
+            self._keep(render.render(replace(self.request(), rows=rows, items=items, fact_rows=(), fact_items=(),
                                                systems=(), serve=None), self.subject.cache))  # fmt: skip
 
     def is_cached(self) -> bool:
         """Whether `render` would answer at once."""
-        return self.subject.recipe is not None and renderer.is_cached(self.request(), self.subject.cache)
+        return self.subject.recipe is not None and render.is_cached(self.request(), self.subject.cache)
 
-    def request(self) -> renderer.Request:
+    def request(self) -> render.Request:
         """What the subprocess is asked first: facts over an even sample, and the first examples of this seed."""
         train, items = self.sides.train, self.sides.items
         systems = dict.fromkeys(("", *(side.system or "" for side in (*train, *items))))
-        return renderer.Request(
+        return render.Request(
             recipe=self._recipe(),
             rows=[train[i].row - 1 for i in spot.shuffled(len(train), self.seed)[:POOL]],
             items=spot.shuffled(len(items), self.seed)[:POOL],

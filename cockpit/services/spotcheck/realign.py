@@ -20,7 +20,7 @@ from cockpit.contract.techniques import SAMPLING
 from cockpit.core.dataset.answer_writing import realigned, write_answer
 from cockpit.core.methodlog import Entry
 from cockpit.core.spotcheck.sides import target_of
-from cockpit.data import rows as meaning
+from cockpit.data.rows import value as value_of
 from cockpit.services.dataset import datasets
 from cockpit.services.spotcheck import rows as spot_rows
 from cockpit.services.spotcheck.subject import Subject
@@ -228,7 +228,7 @@ def _with_target(
     """The row with its target replaced where it stands: the last assistant turn, the completion or the answer."""
     fresh = copy.deepcopy(row)
     for ours in ("chosen", "messages", "completion", "answer"):
-        value = meaning.value(fresh, ours, columns)
+        value = value_of(fresh, ours, columns)
         name = next((key for key, held in fresh.items() if held is value), None)
         if name is None or value is None:
             continue

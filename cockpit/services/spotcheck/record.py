@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from cockpit.contract import atomic
+from cockpit.contract.values import mapping
 from cockpit.core.methodlog import Entry
 from cockpit.core.spotcheck.mismatch import of_objective
 from cockpit.services.dataset import datasets
@@ -13,7 +14,7 @@ from cockpit.services.workspace import methodlog_writer
 
 if TYPE_CHECKING:
     from cockpit.core.spotcheck.spot import SpotCheck
-    from cockpit.services.workspace.workspace import Workspace
+    from cockpit.services.workspace.workspace import ExperimentView, Workspace
 
 
 def store(ws: Workspace, check: SpotCheck) -> None:
@@ -39,7 +40,7 @@ def store(ws: Workspace, check: SpotCheck) -> None:
         )
         short |= {"says": f"{worst.headline}{passing}", "mend": worst.fix, "of_objective": aims}
     for view in ws.experiments():
-        data = trained_on(ws, view.id)
+        data = trained_on(ws, view)
         if data is not None and data == (record["train_hash"], check.technique):
             ws.update_record(view.id, {"spot_check": short})
     kinds = ", ".join(record["kinds"]) or "no difference"
@@ -71,20 +72,13 @@ def record_of(check: SpotCheck, now: float) -> dict[str, Any]:
 
 def latest(ws: Workspace) -> dict[str, Any] | None:
     """The newest stored check of this workspace, or None."""
-    value: object = atomic.read_json(ws.layout.spot_check)
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
+    return atomic.read_object(ws.layout.spot_check)
 
 
-def trained_on(ws: Workspace, experiment_id: str) -> tuple[str | None, str] | None:
+def trained_on(ws: Workspace, view: ExperimentView) -> tuple[str | None, str] | None:
     """The content that an experiment trains on, and by which technique; None for one that trains on nothing."""
-    attempt = ws.attempt_dir(experiment_id)
-    recipe: object = atomic.read_json(
-        attempt.recipe if attempt else ws.layout.experiment(experiment_id).draft
-    )
-    if not isinstance(recipe, dict):
-        return None
-    fields = cast("dict[str, Any]", recipe)
-    data = cast("dict[str, Any]", fields.get("data") or {})
+    fields = ws.recipe_of(view)
+    data = mapping(fields.get("data"))
     if not data.get("train"):
         return None
     return data.get("train_hash") or _hash(str(data["train"])), str(fields.get("technique"))

@@ -17,8 +17,7 @@ import cockpit
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
 from cockpit.core.spotcheck.spot import SpotCheck
-from cockpit.services.dataset import datasets
-from cockpit.services.dataset import render as renderer
+from cockpit.services.dataset import datasets, render
 from cockpit.services.spotcheck.subject import Subject
 from cockpit.services.workspace.workspace import stamp
 
@@ -61,8 +60,8 @@ def _place(about: Subject, n: int, seed: int) -> Path:
         digest.update(f"{file.who}{_name(file.path)}".encode())
     if about.recipe is not None:
         data = dict(cast("dict[str, Any]", about.recipe["data"]), train=None, held_out=None)
-        bare = renderer.Request({**about.recipe, "data": data}, serve=about.serve)
-        digest.update(renderer.key_of(bare).encode())
+        bare = render.Request({**about.recipe, "data": data}, serve=about.serve)
+        digest.update(render.key_of(bare).encode())
     for pattern in _CODE:
         for file in sorted(home.glob(pattern)):
             digest.update(_name(file).encode())

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
-from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import BASELINE_ID, AttemptLayout
+from cockpit.contract.values import mapping
 from cockpit.data import needs
 from cockpit.services.workspace.workspace import ExperimentView, Workspace
 from cockpit.verifiers import Verifier
@@ -117,7 +117,7 @@ def _recipe(
     model: Mapping[str, Any] | None = None,
 ) -> Mapping[str, Any]:
     """A recipe as `cockpit new` would make it, for rendering alone."""
-    from cockpit.core.recipe import recipes as defaults
+    from cockpit.core.recipe.recipes import resolve
 
     data = dict((sections or {}).get("data", {}))
     items = str(request.items or request.train)
@@ -126,7 +126,7 @@ def _recipe(
     chosen = {
         name: dict(values) for name, values in (sections or {}).items() if name in ("generation", "resources")
     }
-    made = defaults.resolve(
+    made = resolve(
         technique, experiment_id=BASELINE_ID, model=dict(model or {}) | {"name_or_path": _model(request.model or "")},
         verifier=request.verifier or "exact", data=data, sections=chosen, recipes=recipes,
     )  # fmt: skip
@@ -142,7 +142,7 @@ def _of_workspace(request: SpotCheckRequest, ws: Workspace) -> Subject:
     config = ws.config
     view = ws.experiment(request.experiment) if request.experiment else _newest(ws)
     recipe = _recipe_of(ws, view) if view is not None else None
-    section = _section(recipe, "data")
+    section = mapping((recipe or {}).get("data"))
     train = request.train or section.get("train") or (str(config.train) if config.train else None)
     if train is None:
         raise CockpitError(
@@ -173,11 +173,11 @@ def _of_workspace(request: SpotCheckRequest, ws: Workspace) -> Subject:
         }
         if request.model != config.model:
             recipe["model"] = {
-                **_section(recipe, "model"),
+                **mapping((recipe or {}).get("model")),
                 "name_or_path": _model(request.model or config.model),
             }
-    generation = _section(recipe, "generation")
-    data = _section(recipe, "data")
+    generation = mapping((recipe or {}).get("generation"))
+    data = mapping((recipe or {}).get("data"))
     return Subject(
         train=request.train, items=items, verifier=load_verifier(verifier), cache=ws.layout.cache / "render",
         technique=technique, columns=cast("Mapping[str, str]", data.get("columns") or {}),
@@ -195,15 +195,7 @@ def _newest(ws: Workspace) -> ExperimentView | None:
 
 
 def _recipe_of(ws: Workspace, view: ExperimentView) -> Mapping[str, Any] | None:
-    draft = ws.layout.experiment(view.id).draft
-    path = AttemptLayout(view.attempt_dir).recipe if view.attempt_dir else draft
-    value: object = atomic.read_json(path)
-    return cast("dict[str, Any]", value) if isinstance(value, dict) and view.technique != "baseline" else None
-
-
-def _section(recipe: Mapping[str, Any] | None, name: str) -> Mapping[str, Any]:
-    value = (recipe or {}).get(name)
-    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
+    return (ws.recipe_of(view) or None) if view.technique != "baseline" else None
 
 
 def _answers(
@@ -229,7 +221,7 @@ def _answers(
         )
     elif view is not None and held_out is not None:
         files.append(AnswerFile(f"{view.id}, best checkpoint", held_out))
-    data = _section(recipe, "data")
+    data = mapping((recipe or {}).get("data"))
     items = data.get("mini_eval" if use_mini else "held_out")
     fallback = str(config.mini_eval if use_mini else config.held_out)
     there = tuple(file for file in files if file.path.is_file())

@@ -24,7 +24,7 @@ class Spec:
     """
 
     name: str
-    says: str
+    description: str
     steps: tuple[tuple[str, ...], ...]
     shares: tuple[str, ...] = ()
     instead: tuple[tuple[str, ...], ...] = ()

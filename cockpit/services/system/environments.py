@@ -19,7 +19,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from cockpit.contract import atomic, lock
 from cockpit.contract.errors import CockpitError
@@ -39,7 +39,7 @@ class Environment:
     """One environment as it stands: `ready` when it was made whole, `python` its interpreter."""
 
     name: str
-    says: str
+    description: str
     ready: bool
     python: Path
     folder: Path
@@ -57,13 +57,12 @@ def folder_of(root: Path) -> Path:
 def look(root: Path, name: str) -> Environment:
     """The environment `name` of the workspace at `root`, made or not. Raises CockpitError for a name unknown."""
     folder = folder_of(root) / _known(name, folder_of(root))
-    record: object = atomic.read_json(folder / RECORD)
-    facts = cast("dict[str, Any]", record) if isinstance(record, dict) else {}
+    facts = atomic.read_object(folder / RECORD) or {}
     python = folder / "bin" / "python"
     spec = KNOWN.get(name)
     return Environment(
         name=name,
-        says=str(facts.get("says") or (spec.says if spec else "")),
+        description=str(facts.get("says") or (spec.description if spec else "")),
         ready=bool(facts) and python.exists(),
         python=python,
         folder=folder,
@@ -133,7 +132,7 @@ def _make(folder: Path, spec: Spec, say: Say) -> None:
     began = time.monotonic()
     shared = bool(spec.shares) and _has_all(spec.shares)
     own_pip = importlib.util.find_spec("pip") is None
-    say(f"Making the environment {spec.name} ({spec.says}).")
+    say(f"Making the environment {spec.name} ({spec.description}).")
     shutil.rmtree(folder, ignore_errors=True)
     _run(
         [sys.executable, "-m", "venv", *([] if own_pip else ["--without-pip"]), str(folder)],
@@ -163,7 +162,7 @@ def _make(folder: Path, spec: Spec, say: Say) -> None:
         folder / RECORD,
         {
             "v": 1,
-            "says": spec.says,
+            "says": spec.description,
             "installed": _installed(folder),
             "steps": [list(step) for step in spec.steps],
             "shared": shared,

@@ -24,7 +24,6 @@ class Gpu:
     memory_total: int | None
     celsius: float | None
     watts: float | None
-    watts_limit: float | None = None
     trainer_memory: int | None = None
     """What the processes asked about hold on it."""
 
@@ -75,7 +74,6 @@ class Gpus:
         memory = self._ask(nvml.nvmlDeviceGetMemoryInfo, handle)
         busy = self._ask(nvml.nvmlDeviceGetUtilizationRates, handle)
         power = self._ask(nvml.nvmlDeviceGetPowerUsage, handle)
-        limit = self._ask(nvml.nvmlDeviceGetEnforcedPowerLimit, handle)
         celsius = self._ask(nvml.nvmlDeviceGetTemperature, handle, nvml.NVML_TEMPERATURE_GPU)
         name = self._ask(nvml.nvmlDeviceGetName, handle)
         return Gpu(
@@ -86,7 +84,6 @@ class Gpus:
             memory_total=int(memory.total) if memory is not None else None,
             celsius=float(celsius) if celsius is not None else None,
             watts=power / 1000 if power is not None else None,
-            watts_limit=limit / 1000 if limit is not None else None,
             trainer_memory=self._held(handle, pids) if pids else None,
         )
 

@@ -31,11 +31,9 @@ class Snapshot:
     memory_used: int | None
     memory_total: int | None
     """What this container or job may use, where that is less than the machine has."""
-    swap_used: int | None
     disk_free: int | None
     trainer_memory: int | None
     """Resident memory of the run's processes; memory that they share counts for each."""
-    trainer_processes: int
     gpus: tuple[Gpu, ...] = ()
 
 
@@ -54,7 +52,7 @@ class Hardware:
     def sample(self, trainer: int | None = None) -> Snapshot:
         """Look once; `trainer` is the pid whose tree is to be measured. Takes a few ms, never raises OSError."""
         pids = tree(trainer) if trainer is not None else []
-        used, total, swap = self._memory()
+        used, total = self._memory()
         return Snapshot(
             time=self._clock(),
             cpu=self._cpu(),
@@ -62,10 +60,8 @@ class Hardware:
             load=_load(),
             memory_used=used,
             memory_total=total,
-            swap_used=swap,
             disk_free=disk_free(self.folder),
             trainer_memory=sum(map(resident, pids)) if pids else None,
-            trainer_processes=len(pids),
             gpus=self._gpus.look(frozenset(pids)),
         )
 
@@ -80,19 +76,18 @@ class Hardware:
             return None
         return max(0.0, min(100.0, 100.0 * (now[0] - before[0]) / (now[1] - before[1])))
 
-    def _memory(self) -> tuple[int | None, int | None, int | None]:
+    def _memory(self) -> tuple[int | None, int | None]:
         if not LINUX:
             import psutil
 
             memory = psutil.virtual_memory()
-            return memory.total - memory.available, memory.total, psutil.swap_memory().used
+            return memory.total - memory.available, memory.total
         fields = _meminfo()
         total, available = fields.get("MemTotal"), fields.get("MemAvailable")
         used = total - available if total is not None and available is not None else None
-        swap = fields.get("SwapTotal", 0) - fields.get("SwapFree", 0)
         if self._limit is not None and total is not None and self._limit < total:
-            return oom.memory_used(), self._limit, swap
-        return used, total, swap
+            return oom.memory_used(), self._limit
+        return used, total
 
 
 def tree(pid: int) -> list[int]:

@@ -15,7 +15,7 @@ class Verdict:
     """What speaks for an out-of-memory kill; `sure` is False where another process may have been the victim."""
 
     sure: bool
-    says: str
+    message: str
 
 
 class OomWatch:

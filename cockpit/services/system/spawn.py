@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import cast
 
 import cockpit
+from cockpit.contract.values import mapping
 from cockpit.services.system.processes import MARK
 
 NODE, MAIN_IP, MAIN_PORT = "COCKPIT_NODE", "COCKPIT_MAIN_IP", "COCKPIT_MAIN_PORT"
@@ -61,7 +62,7 @@ def command(
     A command of the user's own is run as it stands, and finds the folder in COCKPIT_ATTEMPT_DIR. Raises
     ValueError with a sentence where the recipe names nothing that can be run.
     """
-    resources = _section(recipe, "resources")
+    resources = mapping(recipe.get("resources"))
     own = resources.get("command")
     python = os.path.expanduser(str(resources.get("python") or sys.executable))
     if isinstance(own, list) and own and module is None:
@@ -95,7 +96,7 @@ def _together(
     if launcher != "accelerate" and not (launcher == "slurm" and processes > 1):
         return alone
     config = resources.get("accelerate_config")
-    nodes = _whole(_section(recipe, "slurm").get("nodes")) if launcher == "slurm" else 1
+    nodes = _whole(mapping(recipe.get("slurm")).get("nodes")) if launcher == "slurm" else 1
     options: list[str] = []
     if isinstance(config, str):
         options += ["--config_file", os.path.abspath(os.path.expanduser(config))]
@@ -116,7 +117,7 @@ def _together(
 
 def together(recipe: Mapping[str, object]) -> int:
     """How many processes train together, on all nodes: `resources.processes`, or one a GPU."""
-    resources, slurm = _section(recipe, "resources"), _section(recipe, "slurm")
+    resources, slurm = mapping(recipe.get("resources")), mapping(recipe.get("slurm"))
     asked = resources.get("processes") or resources.get("gpus")
     if recipe.get("launcher") == "slurm" and not resources.get("processes"):
         asked = _whole(slurm.get("nodes")) * _whole(slurm.get("gpus_per_node"))
@@ -169,7 +170,7 @@ def masked(argv: Sequence[str]) -> list[str]:
 def _environment(
     attempt: Path, recipe: Mapping[str, object], base: Mapping[str, str], *, token: str, resume: bool
 ) -> dict[str, str]:
-    resources = _section(recipe, "resources")
+    resources = mapping(recipe.get("resources"))
     env = {name: value for name, value in base.items() if name != "COCKPIT_RESUME"}
     # A crash in native code should leave its Python traceback in the log.
     env = {"TOKENIZERS_PARALLELISM": "false", "PYTHONFAULTHANDLER": "1", "PYTHONUNBUFFERED": "1"} | env
@@ -253,8 +254,3 @@ def _threads() -> int:
     """Threads of a CPU run: all cores but on a small, shared box, where OpenMP's spinning costs more."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
     return 1 if cores <= 4 else cores // 2
-
-
-def _section(recipe: Mapping[str, object], name: str) -> Mapping[str, object]:
-    value = recipe.get(name)
-    return cast("Mapping[str, object]", value) if isinstance(value, Mapping) else {}

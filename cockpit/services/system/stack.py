@@ -20,6 +20,8 @@ TESTED = {
     "accelerate": "1.15.0",
     "datasets": "5.2.0",
 }
+# First match wins (source text, "Stream training metrics live"): variable -> tracker and its package.
+TRACKERS = (("WANDB_API_KEY", "wandb"), ("TRACKIO_SPACE_ID", "trackio"), ("MLFLOW_TRACKING_URI", "mlflow"))
 PROBE_S = 120.0  # a cold import from a network disk takes its time
 
 _PROBE = """

@@ -22,7 +22,6 @@ class Terminal:
     columns: int
     rows: int
     tmux: bool
-    ssh: bool
     clipboard: str = ""
     """How text gets out of it: `OSC 52` (the terminal's own), a command's name, or nothing that is known of."""
 
@@ -40,7 +39,6 @@ def look(
         columns=size.columns,
         rows=size.lines,
         tmux=bool(env.get("TMUX")),
-        ssh=bool(env.get("SSH_CONNECTION") or env.get("SSH_TTY")),
         clipboard=_clipboard(env),
     )
 

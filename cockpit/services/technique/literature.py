@@ -19,6 +19,7 @@ from typing import Any, cast
 from cockpit import __version__
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.network import hub
+from cockpit.contract.values import mapping
 from cockpit.core.methodlog import Entry
 from cockpit.core.safe_text import clean, clip
 from cockpit.core.technique.literature import Brief, Hit, family_of, rank
@@ -110,9 +111,9 @@ def _hugging_face(query: str) -> list[Hit]:
         raise ValueError("the answer is no list")
     hits: list[Hit] = []
     for row in cast("list[object]", data)[:_RESULTS]:
-        fields = cast("dict[str, Any]", row) if isinstance(row, dict) else {}
+        fields = mapping(row)
         inner = fields.get("paper", fields)
-        paper = cast("dict[str, Any]", inner) if isinstance(inner, dict) else {}
+        paper = mapping(inner)
         if paper.get("id") and paper.get("title"):
             hits.append(_paper(paper))
     return hits

@@ -113,19 +113,28 @@ def hypothesis_page(session: WizardSession) -> Page:
 
 
 def take_hypothesis(session: WizardSession, value: str, reason: str) -> bool:
-    from cockpit.services.experiments import lifecycle
-
     if not value:
         raise CockpitError("an experiment needs a hypothesis", "Say in a line what you expect.")
     s = session.state
-    if s.experiment and s.experiment in session.ws.experiment_ids():
-        return True
     s.hypothesis = value
-    view = lifecycle.new(
-        session.ws, s.technique, hypothesis=value, parent=s.parent or None, overrides=s.settings
-    )
-    s.experiment = view.id
+    before = s.experiment if s.experiment in session.ws.experiment_ids() else ""
+    if before and s.drafted == s.recipe_answers:
+        return True
+    draft(session)
+    if before:
+        session.notes.append(f"{s.experiment} holds what you changed; {before} stays as it was.")
     return True
+
+
+def draft(session: WizardSession) -> None:
+    """Make the experiment that the answers describe. Raises CockpitError."""
+    from cockpit.services.experiments import lifecycle
+
+    s = session.state
+    made = lifecycle.new(
+        session.ws, s.technique, hypothesis=s.hypothesis, parent=s.parent or None, overrides=s.settings
+    )
+    s.experiment, s.drafted = made.id, s.recipe_answers
 
 
 def fit_page(session: WizardSession) -> Page:
@@ -147,16 +156,13 @@ def take_fit(session: WizardSession, value: str, reason: str) -> bool:
     if value != "change":
         return True
     from cockpit.core.recipe import aliases
-    from cockpit.services.experiments import lifecycle
     from cockpit.services.recipe import fit
 
     s = session.state
     found = fit.of(session.ws, s.experiment)
     changes = [text for change in found.changes for text in change.overrides]
     s.settings = aliases.changed(s.settings, changes, s.technique)
-    s.experiment = lifecycle.new(
-        session.ws, s.technique, hypothesis=s.hypothesis, parent=s.parent or None, overrides=s.settings
-    ).id
+    draft(session)
     return False
 
 
@@ -213,7 +219,7 @@ def end_page(session: WizardSession) -> Page:
     lines.append("One attempt: what regresses asks for another hypothesis, not for another try.")
     against = [gate for gate in lifecycle.closed_gates(session.ws, id_) if gate.name != "smoke"]
     needs = red or bool(against)
-    lines += [f"Against it: {gate.says}. {gate.fix}" for gate in against]
+    lines += [f"Against it: {gate.message}. {gate.fix}" for gate in against]
     launch = Choice("launch", "launch it: it outlives the terminal", reason=needs)
     leave = Choice("leave", "leave it as a draft")
     choices = (leave, launch) if needs else (launch, leave)

@@ -36,12 +36,14 @@ def recipe_page(session: WizardSession) -> Page:
     for choice in recipes.choices(recipe):
         name = choice.field.removeprefix("trainer.")
         value = choice.value if isinstance(choice.value, str) else shown(choice.value)
-        about = f"{name}: {choice.says}. Allowed: {choice.allowed}. " if choice.allowed else f"{name}. "
+        about = (
+            f"{name}: {choice.description}. Allowed: {choice.allowed}. " if choice.allowed else f"{name}. "
+        )
         about += f"Default: {shown(choice.default)}. From: {choice.source}. Empty: the default again"
         picks.append(Pick(len(lines), name, value, about))
         changed = "" if choice.value == choice.default else f" (default {shown(choice.default)})"
         lines.append(f"{name} = {shown(choice.value)}{changed}")
-        lines.append(f"    {choice.says}; {choice.allowed}; {choice.source}")
+        lines.append(f"    {choice.description}; {choice.allowed}; {choice.source}")
     reasons = {name: why for name, why in recipe.reasons.items() if not name.startswith("trainer.")}
     resolves = reasons.pop(PATIENCE, "")
     lines += [f"{PATIENCE} = {recipe.mid_eval.patience}", f"    {resolves}"] if resolves else []

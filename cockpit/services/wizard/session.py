@@ -25,6 +25,8 @@ class WizardSession:
         self.root = root
         self.tell = tell
         """Is given a line of what is going on while an answer takes long."""
+        self.notes: list[str] = []
+        """What the last answer made of earlier ones: the next page shows it first."""
         self.width = 56
         """Cells that a page's lines may take; a front sets its own."""
         self.state = WizardState.load(root)

@@ -237,6 +237,6 @@ def take_make(session: WizardSession, value: str, reason: str) -> bool:
         random_score=float(s.chance or 0) or None,
         constraints=s.rules,
     )
-    for line in made.says:
+    for line in made.messages:
         session.tell(line)
     return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from cockpit.contract import atomic
 from cockpit.contract.layout import WorkspaceLayout
@@ -14,10 +14,14 @@ FILE = "wizard.json"
 
 @dataclass(slots=True)
 class WizardState:
-    """Answers; empty ones are still to be given. `done`: steps that were passed."""
+    """Answers; empty ones are still to be given.
+
+    `done`: steps that were passed. `stale`: those of them that are to be passed again, as an earlier answer changed.
+    """
 
     step: str = ""
     done: list[str] = field(default_factory=list[str])
+    stale: list[str] = field(default_factory=list[str])
     data: str = ""
     held_out: str = ""
     model: str = ""
@@ -33,14 +37,31 @@ class WizardState:
     hypothesis: str = ""
     parent: str = ""
     experiment: str = ""
+    drafted: dict[str, Any] = field(default_factory=dict[str, Any])
+    """The answers that `experiment` was made from."""
+
+    @property
+    def answered(self) -> dict[str, Any]:
+        """A copy of what was answered, to see whether it changed; without what the wizard made of it."""
+        kept = asdict(self)
+        for name in ("step", "done", "stale", "experiment", "drafted"):
+            del kept[name]
+        return kept
+
+    @property
+    def recipe_answers(self) -> dict[str, Any]:
+        """The answers that a draft is made from."""
+        return {
+            "technique": self.technique,
+            "settings": list(self.settings),
+            "parent": self.parent,
+            "hypothesis": self.hypothesis,
+        }
 
     @classmethod
     def load(cls, root: Path) -> WizardState:
         """What was kept for `root`; a fresh state where nothing was, or what was is broken."""
-        read = atomic.read_json(place(root))
-        if not isinstance(read, dict):
-            return cls()
-        kept = cast("dict[str, Any]", read)
+        kept = atomic.read_object(place(root)) or {}
         fresh = cls()
         for name in cls.__dataclass_fields__:
             value, default = kept.get(name), getattr(fresh, name)

@@ -19,6 +19,10 @@ def _done(state: WizardState) -> str:
     return "done"
 
 
+def _nothing(session: WizardSession) -> bool:
+    return False
+
+
 class Step(NamedTuple):
     """One step. `take` is given the answer and a reason, and returns False where the page has more to ask."""
 
@@ -28,6 +32,8 @@ class Step(NamedTuple):
     take: Callable[[WizardSession, str, str], bool]
     short: Callable[[WizardState], str] = _done
     """What was answered, for the list on the left."""
+    undo: Callable[[WizardSession], bool] = _nothing
+    """Takes back the last of several answers that the page was given; False where it has none."""
 
 
 def _data(state: WizardState) -> str:
@@ -79,7 +85,9 @@ SETUP: tuple[Step, ...] = (
 """Makes the workspace."""
 EXPERIMENT: tuple[Step, ...] = (
     Step("log", "What the log says", experiment.log_page, experiment.take_log),
-    Step("advice", "Technique", technique.advice_page, technique.take_advice, _technique),
+    Step(
+        "advice", "Technique", technique.advice_page, technique.take_advice, _technique, technique.undo_answer
+    ),
     Step("literature", "Literature", experiment.literature_page, experiment.take_literature),
     Step("recipe", "Recipe", recipe.recipe_page, recipe.take_recipe, _recipe),
     Step("hypothesis", "Hypothesis", experiment.hypothesis_page, experiment.take_hypothesis, _experiment),

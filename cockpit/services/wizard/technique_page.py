@@ -97,8 +97,37 @@ def take_advice(session: WizardSession, value: str, reason: str) -> bool:
         raise CockpitError(f"{value.upper()} is not what is advised ({better})", "Choose it with a reason.")
     _check_data(session, value)
     _record(session, value, reason)
+    if value != session.state.technique:
+        _keep_settings(session, value)
     session.state.technique, session.state.reason = value, reason if value != advice.technique else ""
     return True
+
+
+def undo_answer(session: WizardSession) -> bool:
+    """Take back the last answer to the tree's questions; False where none was given."""
+    state = session.state
+    if state.assume:
+        state.assume = False
+    elif state.answers:
+        state.answers.popitem()
+    else:
+        return False
+    return True
+
+
+def _keep_settings(session: WizardSession, technique: str) -> None:
+    """Of the settings made for another technique, keep those that this one has; say which it has not."""
+    from cockpit.services.recipe import drafts
+
+    kept: list[str] = []
+    for text in session.state.settings:
+        try:
+            drafts.resolve(session.ws, drafts.DraftRequest(technique=technique, overrides=[*kept, text]))
+        except CockpitError:
+            session.notes.append(f"{technique.upper()} has no such setting, so it was taken out: {text}.")
+        else:
+            kept.append(text)
+    session.state.settings = kept
 
 
 def _check_data(session: WizardSession, technique: str) -> None:

@@ -19,12 +19,15 @@ from cockpit.services.wizard.steps import BY_NAME, EXPERIMENT, SETUP, Step
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A step in the list: its name, title, what was answered, and whether it is behind, here or ahead."""
+    """A step in the list: its name, title, what was answered, and whether it is behind, here or ahead.
+
+    A stale one is ahead again: it was passed, and an answer before it was changed since.
+    """
 
     step: str
     title: str
     answer: str
-    where: Literal["behind", "here", "ahead"]
+    where: Literal["behind", "here", "ahead", "stale"]
 
 
 class Wizard(WizardSession):
@@ -55,30 +58,45 @@ class Wizard(WizardSession):
         return [self._place(BY_NAME[name]) for name in self.steps]
 
     def _place(self, step: Step) -> Place:
-        done = step.name in self.state.done
-        where = "here" if step.name == self.step else "behind" if done else "ahead"
-        return Place(step.name, step.title, step.short(self.state) if done else "", where)
+        done, stale = step.name in self.state.done, step.name in self.state.stale
+        where = "here" if step.name == self.step else "behind" if done else "stale" if stale else "ahead"
+        answer = step.short(self.state) if done else "again" if stale else ""
+        return Place(step.name, step.title, answer, where)
 
     def page(self) -> Page:
         """The page of the step where the wizard is. May look at the data or walk the tree."""
         step = BY_NAME[self.step]
-        return replace(step.page(self), title=step.title)
+        page = replace(step.page(self), title=step.title)
+        if not self.notes:
+            return page
+        picks = tuple(replace(pick, line=pick.line + len(self.notes) + 1) for pick in page.picks)
+        return replace(page, lines=(*self.notes, "", *page.lines), picks=picks)
 
     def answer(self, value: str, reason: str = "") -> None:
-        """Take an answer to the page's question and go on, or stay where the page has more to ask."""
-        if BY_NAME[self.step].take(self, value.strip(), reason.strip()):
+        """Take an answer to the page's question and go on, or stay where the page has more to ask.
+
+        An answer that changes what was said before makes every step after it stale: they are asked again.
+        """
+        before, self.notes = self.state.answered, []
+        passed = BY_NAME[self.step].take(self, value.strip(), reason.strip())
+        if self.state.answered != before:
+            self._outdate()
+        if passed:
             self._pass()
         self.save()
 
     def back(self) -> bool:
-        """To the step before; False at the first one. What was made stays made."""
+        """Go to the question before; False at the first one. What was made stays made, what was answered stays too."""
+        self.notes = []
+        if BY_NAME[self.step].undo(self):
+            self._outdate()
+            self.save()
+            return True
         at = self.steps.index(self.step)
         floor = self.steps.index("log") if self.workspace is not None else 0
         if at <= floor:
             return False
         self.state.step = self.steps[at - 1]
-        if self.state.step in self.state.done:
-            self.state.done.remove(self.state.step)
         self.save()
         return True
 
@@ -89,9 +107,18 @@ class Wizard(WizardSession):
         self.state.step = self.steps[0]
         self.save()
 
+    def _outdate(self) -> None:
+        """Ask everything after this step again."""
+        state = self.state
+        after = [name for name in self.steps[self.steps.index(self.step) + 1 :] if name in state.done]
+        state.done = [name for name in state.done if name not in after]
+        state.stale = [*state.stale, *(name for name in after if name not in state.stale)]
+
     def _pass(self) -> None:
         if self.step not in self.state.done:
             self.state.done.append(self.step)
+        if self.step in self.state.stale:
+            self.state.stale.remove(self.step)
         at = self.steps.index(self.step)
         if at + 1 < len(self.steps):
             self.state.step = self.steps[at + 1]

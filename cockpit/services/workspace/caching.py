@@ -8,11 +8,10 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
 
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
-from cockpit.contract.values import number
+from cockpit.contract.values import mapping, number
 from cockpit.services.workspace.workspace import Workspace
 
 MADE = "made.json"
@@ -108,12 +107,11 @@ def _fits(entry: Entry, name: str) -> bool:
 
 
 def _entry(kind: str, folder: Path) -> Entry | None:
-    made: Any = atomic.read_json(folder / MADE)
-    whole = isinstance(made, dict) and not folder.name.startswith(".")
+    made = atomic.read_object(folder / MADE)
+    whole = made is not None and not folder.name.startswith(".")
     if not whole and not _is_leftover(folder):
         return None
-    told = cast("dict[str, Any]", made) if isinstance(made, dict) else {}
-    parts = told.get("parts")
+    told = made or {}
     try:
         used = (folder / MADE if whole else folder).stat().st_mtime
     except OSError:
@@ -121,14 +119,12 @@ def _entry(kind: str, folder: Path) -> Entry | None:
     return Entry(
         kind=kind,
         key=folder.name.lstrip(".").split(".")[0],
-        size=_size(folder),
+        size=folder_size(folder),
         made=number(told.get("made")) or used,
         used=used,
         seconds=number(told.get("seconds")) or 0.0,
         by=str(told.get("by") or ""),
-        parts={str(k): str(v) for k, v in cast("dict[Any, Any]", parts).items()}
-        if isinstance(parts, dict)
-        else {},
+        parts={str(k): str(v) for k, v in mapping(told.get("parts")).items()},
         path=str(folder),
         whole=whole,
     )
@@ -143,7 +139,8 @@ def _is_leftover(folder: Path) -> bool:
         return False
 
 
-def _size(folder: Path) -> int:
+def folder_size(folder: Path) -> int:
+    """Bytes of all files below `folder`, as far as they can be seen."""
     total = 0
     for base, _, names in os.walk(folder):
         for name in names:

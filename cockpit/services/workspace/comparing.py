@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
@@ -63,16 +63,14 @@ def export(ws: Workspace, whole: Comparison) -> tuple[Path, Path]:
 
 def side(ws: Workspace, view: ExperimentView, axis: Axis = "step") -> Side:
     """One experiment, whole."""
-    draft = ws.layout.experiment(view.id).draft
     attempt = AttemptLayout(view.attempt_dir) if view.attempt_dir else None
-    recipe: object = atomic.read_json(attempt.recipe if attempt else draft)
     return Side(
         id=view.id,
         technique=f"{view.technique}{' lora' if view.lora else ''}",
         status=view.status,
         hypothesis=view.hypothesis,
         score=view.score,
-        recipe=cast("dict[str, Any]", recipe) if isinstance(recipe, dict) else {},
+        recipe=ws.recipe_of(view),
         answers=answers(attempt) if attempt else {},
         curves=curves(attempt, axis) if attempt else {},
     )

@@ -5,7 +5,6 @@ evo replaces its files by rename, so one read is whole; a NaN in them is a float
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
+from cockpit.contract import atomic
 from cockpit.contract.layout import AttemptLayout
 from cockpit.services.system.processes import start_time
 
@@ -48,7 +48,7 @@ class EvoAttempt:
 
     def state(self) -> Mapping[str, Any]:
         """Phase, status and the driver's pid, as evo last wrote them."""
-        return read_object(self.root / "attempt_state.json")
+        return atomic.read_object(self.root / "attempt_state.json") or {}
 
 
 def is_own_home(folder: Path) -> bool:
@@ -59,14 +59,14 @@ def is_own_home(folder: Path) -> bool:
 
 def active_run(root: Path) -> Path | None:
     """The folder of the run that evo works on: `.evo/run_0000`."""
-    name = read_object(root / HOME / "meta.json").get("active")
+    name = (atomic.read_object(root / HOME / "meta.json") or {}).get("active")
     folder = root / HOME / str(name)
     return folder if isinstance(name, str) and folder.is_dir() else None
 
 
 def graph(run: Path) -> dict[str, Node]:
     """Nodes by id, as evo wrote them; its artificial root is left out."""
-    nodes = read_object(run / "graph.json").get("nodes")
+    nodes = (atomic.read_object(run / "graph.json") or {}).get("nodes")
     if not isinstance(nodes, dict):
         return {}
     found = cast("dict[str, Any]", nodes)
@@ -111,12 +111,3 @@ def driver_gone(attempt: EvoAttempt) -> bool:
     """Whether the `evo run` that drives an attempt has died: evo goes on calling the experiment active then."""
     pid = attempt.state().get("pid")
     return isinstance(pid, int) and start_time(pid) is None
-
-
-def read_object(path: Path) -> Mapping[str, Any]:
-    """A JSON object (NaN allowed), empty where the file is missing or something else."""
-    try:
-        value = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return cast("Mapping[str, Any]", value) if isinstance(value, dict) else {}

@@ -11,9 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
+from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
-from cockpit.contract.values import finite
+from cockpit.contract.values import finite, mapping
 from cockpit.core import methodlog
 from cockpit.core.runs.status import AttemptStatus, State
 from cockpit.core.scores import Score
@@ -50,12 +51,12 @@ class EvoWorkspace(Workspace):
         if self.layout.config.is_file():
             return super().config
         recipe = self._newest_recipe()
-        data = _section(recipe, "data")
-        about = evo.read_object((evo.active_run(self.root) or self.root) / "config.json")
+        data = mapping(recipe.get("data"))
+        about = atomic.read_object((evo.active_run(self.root) or self.root) / "config.json") or {}
         return config.WorkspaceConfig(
             root=self.root,
             name=str(about.get("project_name") or self.root.name),
-            model=str(_section(recipe, "model").get("name_or_path", "")),
+            model=str(mapping(recipe.get("model")).get("name_or_path", "")),
             verifier=str(recipe.get("verifier", "")),
             held_out=Path(str(data.get("held_out", ""))),
             mini_eval=Path(str(data.get("mini_eval", ""))),
@@ -121,14 +122,14 @@ class EvoWorkspace(Workspace):
             attempt = self._attempt(id_)
             seam = attempt.seam if attempt else None
             if seam is not None:
-                return evo.read_object(seam.recipe)
+                return atomic.read_object(seam.recipe) or {}
         return {}
 
     def _of(self, id_: str, node: Node, run: Path) -> ExperimentView:
         attempt = evo.attempt_of(run, node)
         seam = attempt.seam if attempt else None
         facts = self._read(id_, seam) if seam else None
-        recipe = _recipe(seam)
+        recipe = (atomic.read_object(seam.recipe) or {}) if seam else {}
         view = ExperimentView(
             id=id_,
             parent=evo.parent_of(node),
@@ -139,7 +140,7 @@ class EvoWorkspace(Workspace):
             status="draft",
             attempt=facts.status if facts else _status(node, attempt),
             attempt_dir=seam.root if seam else None,
-            model=str(_section(recipe, "model").get("name_or_path", "")),
+            model=str(mapping(recipe.get("model")).get("name_or_path", "")),
             verifier=str(recipe.get("verifier", "")),
             score=(facts.score if facts else None) or _score(node),
             attempts=int(node.get("current_attempt") or 0),
@@ -205,11 +206,10 @@ def _status(node: Node, attempt: EvoAttempt | None) -> AttemptStatus | None:
 
 def _score(node: Node) -> Score | None:
     """The recorded score with its interval, from the items that evo has; None where there are none of 0..1."""
-    result = node.get("benchmark_result")
-    tasks = cast("Mapping[str, Any]", result).get("tasks") if isinstance(result, dict) else None
-    if not isinstance(tasks, dict) or not tasks:
+    tasks = mapping(mapping(node.get("benchmark_result")).get("tasks"))
+    if not tasks:
         return None
-    items = {str(k): finite(v) for k, v in cast("dict[object, object]", tasks).items()}
+    items = {str(k): finite(v) for k, v in tasks.items()}
     known = {key: value for key, value in items.items() if value is not None and 0.0 <= value <= 1.0}
     told = _told(node)
     if len(known) != len(items) or told is None:
@@ -232,12 +232,3 @@ def _decision(node: Node) -> Decision | None:
     if status == "pruned":
         return Decision("discarded", f"pruned: {node.get('pruned_reason') or ''}", when)
     return None
-
-
-def _section(recipe: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = recipe.get(name)
-    return cast("Mapping[str, Any]", value) if isinstance(value, dict) else {}
-
-
-def _recipe(seam: AttemptLayout | None) -> Mapping[str, Any]:
-    return evo.read_object(seam.recipe) if seam else {}

@@ -7,13 +7,14 @@ import re
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, cast
 
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
+from cockpit.contract.values import mapping
 from cockpit.core.runs.pruning import Kept, Removal, plan
 from cockpit.services.runs import attempts, observe
+from cockpit.services.workspace.caching import folder_size
 from cockpit.services.workspace.workspace import ExperimentView, Workspace
 
 _STEP = re.compile(r"step_(\d+)")
@@ -85,7 +86,7 @@ def _checkpoints(attempt: AttemptLayout) -> list[tuple[int, str, int]]:
     except OSError:
         return []
     return [
-        (int(found[1]), str(folder.resolve()), _size(folder))
+        (int(found[1]), str(folder.resolve()), folder_size(folder))
         for folder in folders
         if (found := _STEP.fullmatch(folder.name)) and folder.is_dir() and not folder.is_symlink()
     ]
@@ -105,20 +106,7 @@ def _starts(ws: Workspace, view: ExperimentView) -> set[str]:
     places: set[str] = set()
     recipes = [layout.draft, *(AttemptLayout(p).recipe for p in sorted(layout.attempts.glob("[0-9]*")))]
     for path in recipes:
-        recipe: Any = atomic.read_json(path)
-        model = cast("dict[str, Any]", recipe).get("model") if isinstance(recipe, dict) else None
-        for value in cast("dict[str, Any]", model or {}).values():
+        for value in mapping((atomic.read_object(path) or {}).get("model")).values():
             if isinstance(value, str) and os.sep in value and Path(value).exists():
                 places.add(str(Path(value).resolve()))
     return places
-
-
-def _size(folder: Path) -> int:
-    total = 0
-    for place, _, names in os.walk(folder):
-        for name in names:
-            try:
-                total += os.lstat(os.path.join(place, name)).st_size
-            except OSError:
-                continue
-    return total

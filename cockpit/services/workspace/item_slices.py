@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
-from cockpit.contract.layout import AttemptLayout
+from cockpit.contract.values import mapping
 from cockpit.core.scores import Score
-from cockpit.data import rows as meaning
 from cockpit.data.reading.files import load_rows
+from cockpit.data.rows import value
 from cockpit.services.workspace.workspace import ExperimentView, Workspace
 
 NAMES = (
@@ -34,10 +33,7 @@ def scores_of(ws: Workspace, view: ExperimentView) -> dict[str, Score]:
     """Slice name -> its score; empty where the held-out file names no slices. Never raises."""
     if view.attempt_dir is None or view.score is None or view.score.items is None or ws.read_only:
         return {}
-    attempt = AttemptLayout(view.attempt_dir)
-    recipe: object = atomic.read_json(attempt.recipe)
-    data = cast("dict[str, Any]", recipe).get("data") if isinstance(recipe, dict) else None
-    path = cast("dict[str, Any]", data).get("held_out") if isinstance(data, dict) else None
+    path = mapping(ws.recipe_of(view).get("data")).get("held_out")
     if not path:
         return {}
     by_item = slices_of(Path(str(path)))
@@ -65,7 +61,7 @@ def _read(path: Path) -> dict[str, str]:
     column = next((name for name in NAMES if _names_slices(rows, name)), None)
     if column is None:
         return {}
-    ids = [str(label) if (label := meaning.value(row, "id")) is not None else f"held-out-set-{n:05d}"
+    ids = [str(label) if (label := value(row, "id")) is not None else f"held-out-set-{n:05d}"
            for n, row in enumerate(rows, 1)]  # fmt: skip
     if len(set(ids)) != len(ids):
         ids = [f"{one}#{n}" for n, one in enumerate(ids, 1)]

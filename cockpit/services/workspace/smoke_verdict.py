@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
@@ -46,10 +46,9 @@ def last(ws: Workspace, experiment_id: str) -> Smoke | None:
 
     layout = ws.layout.experiment(experiment_id)
     attempt = latest(layout)
-    value = atomic.read_json(attempt.root / VERDICT) if attempt is not None else None
-    if attempt is None or not isinstance(value, dict):
+    fields = atomic.read_object(attempt.root / VERDICT) if attempt is not None else None
+    if attempt is None or fields is None:
         return None
-    fields = cast("dict[str, Any]", value)
     try:
         current = fields.get("recipe") == fingerprint(Recipe.load(layout.draft))
     except CockpitError:

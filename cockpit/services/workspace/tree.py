@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
 
 from cockpit.contract import atomic
 from cockpit.contract.layout import WorkspaceLayout
@@ -43,8 +42,7 @@ def with_places(views: list[ExperimentView], line: list[Path]) -> list[Experimen
     for view in views:
         if view.id in places and view.attempt is None:
             number, path = places[view.id]
-            value: Any = atomic.read_json(path)
-            why = str(cast("dict[str, Any]", value).get("why") or "") if isinstance(value, dict) else ""
+            why = str((atomic.read_object(path) or {}).get("why") or "")
             note = f"queued: {why}" if number == 1 and why else f"queued: number {number} in line"
             view = replace(view, queued=number, note=note)
         result.append(view)

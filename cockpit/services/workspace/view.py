@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from cockpit.contract import atomic
 from cockpit.contract.layout import AttemptLayout, ExperimentLayout
+from cockpit.contract.values import mapping
 from cockpit.core.runs.status import AttemptStatus
 from cockpit.core.scores import Delta, Score
 from cockpit.services.runs import attempts
@@ -60,10 +61,9 @@ class ExperimentView:
 
 def read(layout: ExperimentLayout, attempt: AttemptLayout | None, now: float) -> ExperimentView | None:
     """Read the experiment as of `now` (epoch seconds); None where its record is missing or broken."""
-    record: Any = atomic.read_json(layout.record)
-    if not isinstance(record, dict):
+    record = atomic.read_object(layout.record)
+    if record is None:
         return None
-    record = cast("dict[str, Any]", record)
     facts = attempts.read(attempt, now) if attempt is not None else None
     decision = _decision(record.get("decision"))
     return ExperimentView(
@@ -86,14 +86,9 @@ def read(layout: ExperimentLayout, attempt: AttemptLayout | None, now: float) ->
         attempts=int(attempt.root.name) if attempt else 0,
         decision=decision,
         start=str(record.get("warm_start_from") or ""),
-        sweep=_sweep(record),
+        sweep=str(mapping(record.get("sweep")).get("id", "")),
         note=facts.note if facts else "",
     )
-
-
-def _sweep(record: Mapping[str, Any]) -> str:
-    value: object = record.get("sweep")
-    return str(cast("dict[str, Any]", value).get("id", "")) if isinstance(value, dict) else ""
 
 
 def _decision(value: object) -> Decision | None:

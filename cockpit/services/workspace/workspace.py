@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
@@ -87,6 +87,11 @@ class Workspace:
         """The latest attempt's folder, or None while it is a draft."""
         return latest_attempt(self.layout.experiment(normal_id(experiment_id)))
 
+    def recipe_of(self, view: ExperimentView) -> dict[str, Any]:
+        """The recipe of the latest attempt, else of the draft, as it is on the disk; empty where it can't be read."""
+        draft = self.layout.experiment(view.id).draft
+        return atomic.read_object(AttemptLayout(view.attempt_dir).recipe if view.attempt_dir else draft) or {}
+
     def log_file(self, view: ExperimentView) -> Path | None:
         """What the latest attempt prints; None before it ran."""
         return AttemptLayout(view.attempt_dir).log if view.attempt_dir else None
@@ -124,10 +129,10 @@ class Workspace:
     def update_record(self, experiment_id: str, fields: Mapping[str, object]) -> None:
         """Change fields of `experiment.json`, keeping those that this version doesn't know."""
         path = self.layout.experiment(experiment_id).record
-        record: object = atomic.read_json(path)
-        if not isinstance(record, dict):
+        record = atomic.read_object(path)
+        if record is None:
             raise CockpitError("the experiment's record is missing or broken", "Restore it.", file=path)
-        atomic.write_json(path, {**cast("dict[str, object]", record), **fields})
+        atomic.write_json(path, {**record, **fields})
 
     def _view(self, experiment_id: str) -> ExperimentView | None:
         """The experiment as it is now, from what was read before where nothing changed since.

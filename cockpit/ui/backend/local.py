@@ -8,7 +8,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from cockpit.ui.backend.summary import Check, Hardware, Problem, SampleFile, WorkspaceSnapshot
 
@@ -128,11 +128,11 @@ class LocalBackend:
         return self._judged[2]
 
     def run_findings(self, view: ExperimentView) -> Sequence[Finding]:
-        from cockpit.services.rules import run_findings as findings
+        from cockpit.services.rules import run_findings
 
         if view.attempt_dir is None:
             return ()
-        return findings.for_attempt(view.attempt_dir, parent=self._parent_score(view), now=self.clock())
+        return run_findings.for_attempt(view.attempt_dir, parent=self._parent_score(view), now=self.clock())
 
     def _parent_score(self, view: ExperimentView) -> Score | None:
         with self._lock:
@@ -164,19 +164,14 @@ class LocalBackend:
         from cockpit.services import doctor
 
         return [
-            Check(seen.name, seen.level, message=seen.says, fix=seen.fix) for seen in doctor.checks(self.root)
+            Check(seen.name, seen.level, message=seen.message, fix=seen.fix)
+            for seen in doctor.checks(self.root)
         ]
 
     # -- one run -------------------------------------------------------------------------------------------------
 
     def recipe(self, view: ExperimentView) -> Mapping[str, Any]:
-        from cockpit.contract import atomic
-        from cockpit.contract.layout import AttemptLayout
-
-        draft = self.workspace.layout.experiment(view.id).draft
-        path = AttemptLayout(view.attempt_dir).recipe if view.attempt_dir else draft
-        value: object = atomic.read_json(path)
-        return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+        return self.workspace.recipe_of(view)
 
     def sample_files(self, view: ExperimentView) -> Sequence[SampleFile]:
         from cockpit.contract.layout import AttemptLayout

@@ -13,8 +13,9 @@ from textual.widgets import Input
 
 from cockpit.contract.errors import CockpitError
 from cockpit.core.recipe.aliases import notes_on
+from cockpit.data.reading.watched import watched
 from cockpit.services.recipe.field_check import DraftFields
-from cockpit.ui.messages import Answer, DraftRefused, ExperimentMade
+from cockpit.ui.messages import Answer, DraftRefused, ExperimentMade, RowsRead
 from cockpit.ui.pages.worker_screen import WorkerScreen
 from cockpit.ui.text.lines import line
 from cockpit.ui.text.styles import BOLD, DIM, KEY
@@ -144,8 +145,9 @@ class NewExperimentScreen(WorkerScreen[str]):
     def _work(self, draft: DraftFields) -> ExperimentMade | DraftRefused:
         backend = self.cockpit.backend
         try:
-            wrong = backend.check(draft)
-            return DraftRefused(wrong) if wrong else ExperimentMade(backend.new(draft))
+            with watched(lambda name, rows: self.deliver(RowsRead(name, rows))):
+                wrong = backend.check(draft)
+                return DraftRefused(wrong) if wrong else ExperimentMade(backend.new(draft))
         except CockpitError as error:
             return DraftRefused({"": str(error)})
         except Exception as error:  # noqa: BLE001 - said in the form, the log has the traceback
@@ -158,6 +160,8 @@ class NewExperimentScreen(WorkerScreen[str]):
             self.dismiss(answer.experiment_id)
         elif isinstance(answer, DraftRefused):
             self._refused(answer.wrong)
+        elif isinstance(answer, RowsRead):
+            self.query_one("#wrong_", Wrong).note(answer.text, self.size.width - 15)
 
     def _refused(self, wrong: Mapping[str, str]) -> None:
         self.making = False

@@ -37,13 +37,12 @@ def line(*parts: Span | str, key: str | None = None) -> Line:
     return Line(tuple((p, PLAIN) if isinstance(p, str) else p for p in parts if p and p[0]), key)
 
 
-def cell(text: str, width: int, *, align: str = "left", ellipsis: str = "…") -> str:
+def cell(text: str, width: int, *, ellipsis: str = "…") -> str:
     """`text` in exactly `width` cells, cut with an ellipsis or padded."""
     have = cell_len(text)
     if have > width:
         return "" if width <= 0 else set_cell_size(text, width - 1) + ellipsis
-    pad = " " * (width - have)
-    return pad + text if align == "right" else text + pad
+    return text + " " * (width - have)
 
 
 def fold(text: str, width: int) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import islice
 from typing import TYPE_CHECKING, overload
 
 from cockpit.core.safe_text import clean
@@ -20,14 +19,13 @@ LONGEST = 4000
 """Characters of a log line that are kept for the screen."""
 
 
-def log_lines(view: ExperimentView | None, run: LiveRun | None, *, rows: int | None = None) -> Sequence[Line]:
-    """The newest log lines (all that are kept, or `rows` of them), bad news marked by style."""
+def log_lines(view: ExperimentView | None, run: LiveRun | None) -> Sequence[Line]:
+    """The newest log lines, all that are kept, bad news marked by style."""
     if view is None:
         return []
     if run is None or not (run.log or run.log_partial):
         return [line((_why_empty(view), DIM))]
-    start = max(0, len(run.log) - rows) if rows else 0
-    return LogLines([*islice(run.log, start, None), *([run.log_partial] if run.log_partial else [])])
+    return LogLines([*run.log, *([run.log_partial] if run.log_partial else [])])
 
 
 def log_line(text: str) -> Line:

@@ -17,10 +17,9 @@ if TYPE_CHECKING:
     from cockpit.services.live.attempt_state import LiveRun
     from cockpit.services.workspace.workspace import ExperimentView
 
-"""Techniques whose loss says little: their reward stands first."""
 SENTENCE_ROWS = 3
 """Rows that a sentence may take; a log's last line may be long."""
-_STAGES = {
+STAGES = {
     "importing": "importing the training libraries",
     "loading": "loading the model",
     "tokenizing": "preparing the data",
@@ -123,7 +122,7 @@ def _sentence(view: ExperimentView, now: float, width: int, glyphs: Glyphs) -> l
     state = attempt.state
     style, text, more = PLAIN, clean(attempt.sentence, newlines="show"), clean(view.note, newlines="show")
     if state in ("starting", "running") and attempt.stage is not None and attempt.sure:
-        doing = _STAGES.get(attempt.stage, clean(attempt.stage, newlines="show"))
+        doing = STAGES.get(attempt.stage, clean(attempt.stage, newlines="show"))
         since = f", for {ages.since(now - attempt.stage_since)}" if attempt.stage_since else ""
         text, more = f"{doing[:1].upper()}{doing[1:]}{since}.", hypothesis
     elif state in ("failed", "oom_killed", "killed", "lost", "stalled"):

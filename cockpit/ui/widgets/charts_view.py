@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cockpit.core.chart.plot import Level, Line, Mark, Range, View
 from cockpit.ui.text import status_style
-from cockpit.ui.text.run_header import main_metric
+from cockpit.ui.text.run_header import STAGES, main_metric
 
 if TYPE_CHECKING:
     from cockpit.services.live.attempt_state import LiveRun
@@ -131,17 +131,9 @@ def _empty(name: str, view: ExperimentView, run: LiveRun | None) -> str:
     if not status_style.is_live(view):
         return f"no {name} was logged"
     stage = run.stage if run is not None else ""
-    return f"no {name} yet: {_STAGES.get(stage, 'the run is starting')}"
-
-
-_STAGES = {
-    "importing": "it is importing the training libraries",
-    "loading": "it is loading the model",
-    "tokenizing": "it is preparing the data",
-    "training": "the first steps are under way",
-    "evaluating": "it is scoring held-out items",
-    "saving": "it is saving",
-}
+    if stage == "training":
+        return f"no {name} yet: the first steps are under way"
+    return f"no {name} yet: {f'it is {STAGES[stage]}' if stage in STAGES else 'the run is starting'}"
 
 
 def title(state: CockpitState, view: ExperimentView, shown: Sequence[str], total: int, first: int) -> str:

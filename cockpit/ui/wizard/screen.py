@@ -13,7 +13,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Input
 
 from cockpit.core.safe_text import clean
-from cockpit.ui.messages import Answer, LineChosen, WizardEvent, WizardTurned
+from cockpit.ui.messages import Answer, LineChosen, RowsRead, WizardEvent, WizardTurned
 from cockpit.ui.pages.dialog import Words
 from cockpit.ui.pages.worker_screen import WorkerScreen
 from cockpit.ui.text.lines import fold, line
@@ -56,6 +56,7 @@ class WizardScreen(WorkerScreen[str]):
         self.turn: Page | None = None
         self.busy = False
         self.events: list[str] = []
+        self.passing = False  # the last of them gives way to the next
         """What happened since the last answer."""
         self.reason_for: Choice | None = None
         self.typed = ""
@@ -99,8 +100,9 @@ class WizardScreen(WorkerScreen[str]):
         start()
 
     def answered(self, answer: Answer) -> None:
-        if isinstance(answer, WizardEvent):
-            self.events = [*self.events, answer.text][-_EVENTS:]
+        if isinstance(answer, WizardEvent | RowsRead):
+            kept = self.events[:-1] if self.passing else self.events
+            self.events, self.passing = [*kept, answer.text][-_EVENTS:], isinstance(answer, RowsRead)
             self._show_page()
         elif isinstance(answer, WizardTurned):
             self._turned(answer)

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from cockpit.core.safe_text import clean
 from cockpit.ui.text.glyphs import Glyphs
 from cockpit.ui.text.lines import Line, fold, line
-from cockpit.ui.text.styles import BAD, BOLD, DIM, GOOD, KEY, PLAIN
+from cockpit.ui.text.styles import BAD, BOLD, DIM, GOOD, KEY, PLAIN, WARN
 
 if TYPE_CHECKING:
     from cockpit.services.wizard.page import Choice, Page
@@ -21,8 +21,13 @@ GO_ON = "\0go on"
 
 
 def place_lines(places: Sequence[Place], glyphs: Glyphs, *, answers: bool) -> list[Line]:
-    """The steps, each behind, here or ahead; with `answers` what was said to those behind."""
-    marks = {"behind": (glyphs.check, GOOD), "here": (glyphs.cursor, BOLD), "ahead": (" ", DIM)}
+    """The steps, each behind, here, ahead or to be done again; with `answers` what was said to those behind."""
+    marks = {
+        "behind": (glyphs.check, GOOD),
+        "here": (glyphs.cursor, BOLD),
+        "ahead": (" ", DIM),
+        "stale": (glyphs.warn, WARN),
+    }
     lines: list[Line] = []
     for place in places:
         mark, style = marks[place.where]

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 from cockpit.contract.errors import CockpitError
-from cockpit.ui.messages import WizardEvent, WizardTurned
+from cockpit.data.reading.watched import watched
+from cockpit.ui.messages import RowsRead, WizardEvent, WizardTurned
 
 if TYPE_CHECKING:
     from cockpit.services.wizard.page import Page
@@ -43,6 +44,10 @@ class WizardWorker:
         threading.Thread(target=self._work, args=(act,), name="cockpit-wizard", daemon=True).start()
 
     def _work(self, act: Callable[[], None]) -> None:
+        with watched(lambda name, rows: self.post(RowsRead(name, rows))):
+            self.post(self._turned(act))
+
+    def _turned(self, act: Callable[[], None]) -> WizardTurned:
         wrong = ""
         try:
             act()
@@ -57,7 +62,7 @@ class WizardWorker:
         except CockpitError as error:  # what was answered before can't stand: back to where it was asked
             wrong = wrong or str(error)
             page = self._page_before()
-        self.post(WizardTurned(page, wrong))
+        return WizardTurned(page, wrong)
 
     def _back(self) -> None:
         self.wizard.back()

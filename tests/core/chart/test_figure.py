@@ -83,12 +83,6 @@ def test_labels_have_as_many_decimals_as_tell_them_apart(values: list[float], la
     assert plot.tick_labels(values) == labels
 
 
-def test_zoom_stays_within_the_run() -> None:
-    window = plot.zoomed(None, (0, 100), 0.5, around=90)
-    assert window == (45, 95)
-    assert plot.zoomed(window, (0, 100), 4) is None
-
-
 # -- dots
 
 

@@ -13,6 +13,7 @@ import pytest
 from cockpit.cli import main
 from cockpit.contract.errors import GateClosed
 from cockpit.contract.recipe import Recipe
+from cockpit.core import methodlog
 from cockpit.core.methodlog import Entry
 from cockpit.core.recipe import constraints
 from cockpit.core.recipe.recipes import resolve
@@ -71,8 +72,17 @@ def test_swaps_are_told_by_content() -> None:
     log = [
         Entry("dataset", "held_out /d/h sha256:aaaaaaaaaaaaaaaa", key="data/held_out/aaaaaaaaaaaaaaaa"),
         Entry("target", "model /m sha256:bbbbbbbbbbbbbbbb", key="content/model/bbbbbbbbbbbbbbbb"),
-        Entry("dataset", "exp_0001 trains on /d/t.jsonl sha256:cccccccccccccccc", experiment="exp_0001"),
+        Entry(
+            "dataset", "trains on /d/t.jsonl sha256:cccccccccccccccc"
+        ),  # an older log's: in its words alone
+        Entry(
+            "dataset",
+            "trains on it",
+            key="dataset/exp_0002/eeeeeeeeeeeeeeee",
+            file="/d/my file <!-- a -->.jsonl",
+        ),
     ]
+    log = methodlog.parse("\n".join(entry.line() for entry in log))
     same = {"held_out": "a" * 64, "model": "b" * 64}
     assert prelaunch_checks.swaps(log, same) == []
     assert [c.rule for c in prelaunch_checks.swaps(log, {**same, "model": "d" * 64})] == ["swap"]
@@ -81,6 +91,8 @@ def test_swaps_are_told_by_content() -> None:
     assert prelaunch_checks.swapped_training(log, "/d/t.jsonl", "c" * 64) is None
     assert prelaunch_checks.swapped_training(log, "/d/other.jsonl", "d" * 64) is None
     assert prelaunch_checks.swapped_training(log, "/d/t.jsonl", "d" * 64) is not None
+    assert prelaunch_checks.swapped_training(log, "/d/my file <!-- a -->.jsonl", "e" * 64) is None
+    assert prelaunch_checks.swapped_training(log, "/d/my file <!-- a -->.jsonl", "d" * 64) is not None
 
 
 def test_the_same_ablation_is_not_run_twice() -> None:

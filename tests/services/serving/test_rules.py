@@ -31,7 +31,7 @@ def test_room_beside_the_trainer(free: int | None, trainer: int | None, refused:
 def test_a_share_of_a_gpu_is_what_vllm_is_told() -> None:
     wanted = serving.share(14 * GIB, gpu_total=80 * GIB, kv=4 * GIB)
     assert wanted.fraction == pytest.approx((14 + 4 + 1.5) / 80, abs=1e-3)
-    assert "of 80 GiB" in wanted.says
+    assert "of 80 GiB" in wanted.description
     assert serving.share(14 * GIB, gpu_total=None).fraction is None
 
 

@@ -140,6 +140,53 @@ def test_a_short_name_is_said_stored_under_trls_and_replaced_by_it(given: tuple[
     assert wizard.state.settings == ["learning_rate=3e-5"]
 
 
+def test_what_an_earlier_answer_changes_is_done_again(given: tuple[Path, str, str]) -> None:
+    wizard = to(Wizard(given[0]), "smoke", given)
+    for _ in ("fit", "hypothesis", "recipe"):
+        wizard.back()
+    assert {place.step: place.where for place in wizard.places()}["fit"] == "behind"
+    wizard.answer("max_steps=20")
+    wizard = Wizard(given[0])  # as if the terminal had been closed in between
+    stale = [(place.step, place.answer) for place in wizard.places() if place.where == "stale"]
+    assert stale == [("hypothesis", "again"), ("fit", "again")]
+    to(wizard, "fit", given)
+    assert wizard.page().lines[0] == "exp_0002 holds what you changed; exp_0001 stays as it was."
+    wizard.answer("go")
+    assert (wizard.state.experiment, wizard.state.stale) == ("exp_0002", [])
+    assert json.loads(wizard.ws.layout.experiment("exp_0002").draft.read_text())["trainer"]["max_steps"] == 20
+    assert "exp_0002" in wizard.page().cli_equivalent
+    assert [choice.value for choice in wizard.page().choices] == ["run", "go"]  # no verdict of another recipe
+
+
+def test_going_back_alone_changes_nothing(given: tuple[Path, str, str]) -> None:
+    wizard = to(Wizard(given[0]), "smoke", given)
+    for _ in ("fit", "hypothesis", "recipe"):
+        wizard.back()
+    to(wizard, "smoke", given)
+    assert wizard.state.experiment == "exp_0001"
+
+
+def test_another_technique_keeps_the_settings_that_it_has(given: tuple[Path, str, str]) -> None:
+    wizard = to(Wizard(given[0]), "recipe", given)
+    wizard.answer("learning_rate=2e-5 num_generations=4")
+    wizard.back()
+    wizard.back()
+    wizard.answer("sft", "to see")
+    assert wizard.state.settings == ["learning_rate=2e-5"]
+    assert wizard.page().lines[0] == "SFT has no such setting, so it was taken out: num_generations=4."
+
+
+def test_the_trees_questions_are_taken_back_one_by_one(given: tuple[Path, str, str]) -> None:
+    wizard = to(Wizard(given[0]), "advice", given)
+    question = wizard.page().question
+    wizard.answer(wizard.page().choices[1].value)
+    assert wizard.page().question != question
+    wizard.back()
+    assert (wizard.step, wizard.page().question) == ("advice", question)
+    wizard.back()
+    assert wizard.step == "log"
+
+
 def test_a_second_experiment_shows_what_differs_from_its_parent(given: tuple[Path, str, str]) -> None:
     wizard = to(Wizard(given[0]), "end", given)
     wizard.answer("leave")
@@ -400,3 +447,23 @@ def test_files_of_public_shapes_end_in_their_technique_and_a_recipe(
         wizard.answer(answer, "a test" if answer == "skip" else "")
     wizard.answer("it helps")
     assert wizard.ws.experiment("exp_0001").technique == technique
+
+
+@pytest.mark.ui
+async def test_a_recipe_changed_by_keys_after_steps_back_is_drafted_anew(
+    given: tuple[Path, str, str],
+) -> None:
+    to(Wizard(given[0]), "fit", given)
+    async with screen(given[0], size=(160, 45)) as pilot:
+        for _ in ("hypothesis", "recipe"):
+            await pilot.press("f2")
+            await settled(pilot)
+        await pilot.press(*"max_steps=20", "enter")
+        await settled(pilot)
+        assert "! Hypothesis  again" in seen(pilot)
+        await pilot.press("enter")  # the line, now empty: go on
+        await settled(pilot)
+        await pilot.press("enter")  # the hypothesis stands
+        await settled(pilot)
+        assert "exp_0002 holds what you changed; exp_0001 stays as it was." in seen(pilot)
+    assert Wizard(given[0]).state.experiment == "exp_0002"

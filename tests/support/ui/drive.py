@@ -146,6 +146,18 @@ async def until(
         await asyncio.sleep(0.01)
 
 
+async def still(pilot: Pilot[Any]) -> None:
+    """Let the app work until the screen stays as it is: what a slow machine has yet to read comes first."""
+    app, seen, same = pilot.app, [""], 0
+    assert isinstance(app, CockpitApp)
+    while same < 5:
+        await pilot.pause()
+        await asyncio.sleep(0.02)
+        rows = rows_of(app)
+        same = same + 1 if rows == seen else 0
+        seen = rows
+
+
 def rows_of(app: CockpitApp) -> list[str]:
     """The screen in front (with what lies over it), a string a row."""
     return ["".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips()]

@@ -128,5 +128,5 @@ def test_a_warm_start_is_known_by_experiment_step_and_weights(tmp_path: Path) ->
 
 def test_samples_that_name_no_policy_say_nothing() -> None:
     attempt: Any = Attempt("rft")
-    assert flag_stale([], attempt) == []
-    assert attempt.gauges == {}
+    flag_stale({None: 3}, attempt)
+    assert attempt.extra_metrics == {}

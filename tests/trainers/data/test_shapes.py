@@ -14,7 +14,7 @@ from cockpit.data.examples import split_texts
 from trainers.attempt.processes import OneProcess
 from trainers.data.demonstrations import sft_dataset
 from trainers.data.examples import read_example
-from trainers.data.preferences import label_dataset, pairs_of, split_pairs
+from trainers.data.preferences import held_groups, label_rows, pairs_of, place_of
 from trainers.data.selection import learnable
 
 USER, SAID = {"role": "user", "content": "2+2?"}, {"role": "assistant", "content": "4"}
@@ -37,7 +37,7 @@ class Attempt:
             }
         )
         self.said: list[str] = []
-        self.gauges: dict[str, float] = {}
+        self.extra_metrics: dict[str, float] = {}
         self.processes = OneProcess()
 
     def notice(self, text: str, level: str = "info") -> None:
@@ -69,25 +69,25 @@ def test_pairs_come_from_every_shape_that_says_what_is_better(shape: str, rows: 
 def test_a_group_without_a_difference_is_left_out_whole_and_counted() -> None:
     attempt: Any = Attempt("dpo")
     same = [{"messages": [USER, SAID], "reward": 1.0, "group_id": 1}] * 3
-    made = pairs_of([*same, {"prompt": "a", "chosen": "b", "rejected": "c"}], attempt)
+    made = list(pairs_of([*same, {"prompt": "a", "chosen": "b", "rejected": "c"}], attempt))
     assert [pair.chosen for pair in made] == ["b"]
     assert "3 in groups without a difference" in attempt.said[-1]
     with pytest.raises(CockpitError, match="none of the 3 training rows can be used for dpo"):
-        pairs_of(same, attempt)
+        list(pairs_of(same, attempt))
 
 
 @pytest.mark.parametrize(("shape", "rows"), PAIRS, ids=[name for name, _ in PAIRS])
 def test_labels_come_from_pairs_labels_and_what_passed(shape: str, rows: list[dict[str, Any]]) -> None:
     attempt: Any = Attempt("kto")
     rows = [{**row, "passed": row["reward"] > 0.8} if "reward" in row else row for row in rows]
-    made = label_dataset(rows, attempt, PLAIN)
+    made = list(label_rows(rows, attempt, PLAIN))
     assert [row["completion"] for row in made if row["label"]] == ["4"]
     assert "5" in [row["completion"] for row in made if not row["label"]]
 
 
 def test_one_sided_labels_are_warned_of() -> None:
     attempt: Any = Attempt("kto")
-    label_dataset([{"prompt": "a", "completion": "b", "label": 1}], attempt, PLAIN)
+    list(label_rows([{"prompt": "a", "completion": "b", "label": 1}], attempt, PLAIN))
     assert "Every label is yes" in attempt.said[-1]
 
 
@@ -168,15 +168,13 @@ def test_what_no_trainer_of_the_technique_can_use_is_refused() -> None:
         needs.read_as([{"prompt": "a", "answer": "b"}], "dpo")
 
 
-def test_held_out_pairs_are_the_same_in_every_order_and_share_no_group() -> None:
+def test_held_out_pairs_are_the_same_in_every_order() -> None:
     attempt: Any = Attempt("reward")
     rows = [{"prompt": str(n), "chosen": "a", "rejected": f"b{k}"} for n in range(100) for k in range(2)]
-    kept, held = split_pairs(pairs_of(rows, attempt))
-    again, held_again = split_pairs(pairs_of(rows[::-1], attempt))
-    assert 20 <= len(held) <= 22
-    assert len(kept) + len(held) == 200
-    assert {pair.group for pair in held} == {pair.group for pair in held_again}
-    assert not {pair.group for pair in held} & {pair.group for pair in again}
+    pairs = list(pairs_of(rows, attempt))
+    held = held_groups(pairs)
+    assert held == held_groups(pairs[::-1])
+    assert 20 <= sum(place_of(pair) in held for pair in pairs) <= 22
 
 
 def test_an_implicit_prompt_ends_where_the_answers_part() -> None:

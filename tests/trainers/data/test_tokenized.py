@@ -59,11 +59,12 @@ def test_siblings_share_the_tokenized_data_and_a_run_is_reported(runs: Runs) -> 
     said, losses = runs(1)
     assert "in the cache" not in said
     said, again = runs(2, learning_rate=1e-3)  # changes nothing of the data
-    assert "tokenized/" in said
-    assert "is in the cache" in said
+    assert said.count("is in the cache") == 2, "the rows, and their tokens"
     assert again[0] == losses[0]
     said, _ = runs(3, max_length=60)
-    assert "is in the cache" not in said
+    assert "[cache] rows/" in said
+    assert "[cache] tokenized/" not in said
+    assert not list(runs.root.rglob(".rows")), "what was made on the way is gone"
     assert len(list((runs.root / ".cockpit/cache/tokenized").glob("*/made.json"))) == 2
     _is_reported_to_the_workspaces_own_store(runs)
 

@@ -24,7 +24,7 @@ from tests.support.attempts import StandIn, clean_up, until
 from trainers.report import sinks
 from trainers.report.tracker import Reporter, State
 
-pytestmark = [pytest.mark.ml, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.ml, pytest.mark.timeout(500)]
 
 BODY = """
 sys.stdout.flush()
@@ -78,7 +78,7 @@ class Server:
             self._process = subprocess.Popen(
                 [*command, "--port", str(self.port)], stdout=log, stderr=log, start_new_session=True
             )
-        until(self._answers, 90)
+        until(self._answers, 240)
         return self
 
     def _answers(self) -> bool:
@@ -230,7 +230,7 @@ def test_a_tracker_that_is_down_costs_nothing_and_gets_it_all_later(
     try:
         server.start()
         trackers.close_left(standin.layout)
-        assert state(standin)["state"] == "closed"
+        assert state(standin)["state"] == "closed", standin.layout.tracker_log.read_text()
         run = server.run()
     finally:
         server.stop()
@@ -290,14 +290,23 @@ def test_wandb_offline(standin: StandIn) -> None:
     standin.trainer(BODY + TO_THE_END, report_to="wandb")
     launcher.launch(standin.layout)
     settled(standin)
-    (file,) = standin.layout.root.glob("wandb/offline-run-*/run-*.wandb")
-    run, rows, ended = WandbRun(file, "exp_0001"), [], ""
-    update = run.poll()
-    rows, ended = update.rows, update.state
-    assert ended == "finished"
+    # Where wandb's own process did not come up, the run was opened again: another file of the same run.
+    files = sorted(
+        standin.layout.root.glob("wandb/offline-run-*/run-*.wandb"), key=lambda f: f.stat().st_mtime
+    )
+    assert len({file.name for file in files}) == 1
+    runs = [WandbRun(file, "exp_0001") for file in files]
+    rows = []
+
+    def finished() -> bool:
+        updates = [run.poll() for run in runs]
+        rows.extend(row for update in updates for row in update.rows)
+        return updates[-1].state == "finished"
+
+    until(finished, 60)  # wandb's own process writes the file, and may lag behind
     named = {name for row in rows for name in row.values}
     assert {"loss", "eval/score", "eval/held_out_score"} <= named
-    assert len([row for row in rows if "loss" in row.values]) == 30
+    assert len({row.step for row in rows if "loss" in row.values}) == 30
 
 
 @pytest.mark.skipif(

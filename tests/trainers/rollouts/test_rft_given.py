@@ -77,7 +77,7 @@ def test_whose_they_are_is_kept_and_stale_ones_are_flagged_or_left_out() -> None
     ]  # fmt: skip
     assert given.age == 0
     assert "2 of 3 samples come from another policy (exp_0003@100, someone else)" in attempt.said[-1]
-    assert attempt.gauges["samples/stale_share"] == pytest.approx(2 / 3, abs=1e-3)
+    assert attempt.extra_metrics["samples/stale_share"] == pytest.approx(2 / 3, abs=1e-3)
 
     warm = attempt.recipe.model.model_copy(update={"warm_start": "/none", "warm_start_from": "exp_0003@120"})
     attempt.recipe = attempt.recipe.model_copy(update={"model": warm})

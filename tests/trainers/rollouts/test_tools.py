@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 
 from cockpit.contract import CockpitError, Recipe
-from trainers.data.preferences import Pair
 from trainers.data.prompts import answer_ids
 from trainers.rollouts.ppo_data import ppo_dataset
 from trainers.rollouts.rewards import rl_dataset
-from trainers.scoring.pair_scoring import reward_dataset
+from trainers.scoring.pair_scoring import reward_rows
 
 TOOL = {"type": "function", "function": {"name": "weather", "parameters": {}}}
 
@@ -44,7 +43,8 @@ def attempt(tmp_path: Path, technique: str, **row: object) -> Any:
         recipe=Recipe.parse(
             {"experiment_id": "exp_0001", "technique": technique, "model": {"name_or_path": "none"},
              "verifier": "exact", "data": data}
-        )
+        ),
+        notice=lambda text: None,
     )  # fmt: skip
 
 
@@ -55,7 +55,8 @@ def test_an_answer_is_learnt_below_the_tools(tmp_path: Path) -> None:
 
 
 def test_a_reward_model_reads_the_tools(tmp_path: Path) -> None:
-    (row,) = reward_dataset(attempt(tmp_path, "reward"), [Pair("q", "a", "b", "g", (TOOL,))], Tokenizer())
+    rows = [{"prompt": "q", "chosen": "a", "rejected": "b", "tools": [TOOL]}]
+    (row,) = reward_rows(rows, attempt(tmp_path, "reward"), Tokenizer(), frozenset())
     for side in ("chosen_ids", "rejected_ids"):
         assert "weather" in "".join(map(chr, row[side]))
 

@@ -1,7 +1,7 @@
-"""The shared cases, runs that nobody here made: what a careful engineer would say of each, one test a case.
+"""Runs that nobody here made: what a careful engineer would say of each, one test a case.
 
-They lie beside the repository, in ../shared/cases, and are not part of it; a clone without them tests the same rules
-on series of its own (tests/core/rules/test_silent_faults.py).
+Other people's logs are not part of the repository: COCKPIT_CASES names a folder `runs/` of them, each with its
+expect.json. A clone without them tests the same rules on series of its own (tests/core/rules/test_silent_faults.py).
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from cockpit.services.foreign.find import find
 from cockpit.services.foreign.mirror import Mirror
 from cockpit.services.rules import run_findings
 
-CASES = Path(os.environ.get("COCKPIT_CASES") or Path(__file__).parents[4] / "shared" / "cases") / "runs"
-ABSENT = f"the shared cases are not there ({CASES})"
+CASES = Path(os.environ.get("COCKPIT_CASES") or "no-cases-given") / "runs"
+ABSENT = "COCKPIT_CASES names no folder of other people's runs"
 NOT_YET: dict[str, str] = {}
 """Cases that aren't right yet, each with the reason."""
 

@@ -1,0 +1,113 @@
+"""TRL's rows are made once of what they are made of, and nothing that was said of them is lost on the way."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cockpit.contract import AttemptLayout, AttemptWriter, CockpitError, Recipe
+from cockpit.contract.reader import read_rows
+from trainers.attempt.attempt import Attempt
+from trainers.attempt.signals import StopFlag
+from trainers.data.demonstrations import sft_rows
+from trainers.data.prepared import prepared
+from trainers.data.selection import learnable
+
+ROWS = [
+    {"prompt": "2+2?", "completion": "4", "label": True},
+    {"prompt": "3+3?", "completion": "7", "label": False},
+]
+
+
+class Tokenizer:
+    """As much of a tokenizer as the key of the rows needs."""
+
+    chat_template = "{{ messages }}"
+    special_tokens_map: dict[str, str]
+    padding_side = truncation_side = "right"
+
+    def __init__(self) -> None:
+        self.special_tokens_map = {}
+
+    def get_vocab(self) -> dict[str, int]:
+        return {"a": 1}
+
+
+class Workspace:
+    """Runs on one set of files; `made` counts how often rows were made."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.made, self.runs = root, 0, 0
+        self.write("train", ROWS)
+        self.write("held", [{"prompt": "9+9?", "answer": "18"}])
+
+    def write(self, name: str, rows: list[dict[str, Any]]) -> None:
+        (self.root / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    def run(self, **data: Any) -> tuple[list[Any], list[str]]:
+        """The rows of a new run, and what its events say."""
+        self.runs += 1
+        root = self.root / ".cockpit" / "experiments" / f"exp_{self.runs:04d}" / "attempts" / "001"
+        root.mkdir(parents=True)
+        files = {"train": "train", "mini_eval": "held", "held_out": "held"}
+        given = {name: str(self.root / f"{file}.jsonl") for name, file in files.items()}
+        recipe = Recipe.parse(
+            {"experiment_id": "exp_0001", "technique": "sft", "model": {"name_or_path": "none"}, "verifier": "exact",
+             "data": given | data}
+        )  # fmt: skip
+        attempt = Attempt(AttemptLayout(root), recipe, AttemptWriter(root), StopFlag())
+
+        def make(rows: Any) -> tuple[Iterator[Any], dict[str, Any]]:
+            self.made += 1
+            return sft_rows(learnable(rows, attempt), attempt, Tokenizer())
+
+        rows, _ = prepared(attempt, Tokenizer(), make)
+        attempt.closing.close()
+        assert not attempt.layout.rows.exists()
+        return list(rows), [
+            str(event["text"]) for event in read_rows(attempt.layout.events) if "text" in event
+        ]
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    pytest.importorskip("datasets")
+    return Workspace(tmp_path)
+
+
+def test_a_sibling_takes_the_rows_and_says_the_same(workspace: Workspace) -> None:
+    first, said = workspace.run()
+    assert [row["completion"][0]["content"] for row in first] == ["4"]
+    assert any("1 labelled no" in text for text in said)
+    assert workspace.run() == (first, said)
+    assert workspace.made == 1
+
+
+def test_another_file_or_setting_is_other_rows(workspace: Workspace) -> None:
+    workspace.run()
+    rows, _ = workspace.run(system_prompt="Be short.")
+    assert rows[0]["prompt"][0]["content"] == "Be short."
+    workspace.write("train", [{"prompt": "1+1?", "completion": "2"}])
+    rows, _ = workspace.run()
+    assert rows[0]["completion"][0]["content"] == "2"
+    assert workspace.made == 3
+
+
+def test_rows_that_were_good_are_refused_beside_another_held_out_set(workspace: Workspace) -> None:
+    workspace.run()
+    workspace.write("held", [{"prompt": "2+2?", "answer": "4"}])
+    with pytest.raises(CockpitError, match="in the training data: the first is row 1"):
+        workspace.run()
+
+
+def test_nothing_is_kept_of_a_file_that_breaks_off(workspace: Workspace) -> None:
+    with (workspace.root / "train.jsonl").open("a") as file:
+        file.write('{"prompt": "5+')
+    with pytest.raises(CockpitError, match="cut off") as refused:
+        workspace.run()
+    assert refused.value.line == 3
+    assert not list(workspace.root.rglob("rows.arrow"))
