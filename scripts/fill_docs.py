@@ -19,6 +19,7 @@ from cockpit.contract import events
 from cockpit.data import column_names, shapes
 from cockpit.ui import actions
 from cockpit.ui.actions import Action
+from cockpit.verifiers import KINDS
 from scripts import doc_blocks
 
 if TYPE_CHECKING:
@@ -128,6 +129,11 @@ def start_of(said: str) -> str:
     return " ".join(start[1].split()).rstrip(".") if start else ""
 
 
+def verifiers() -> str:
+    """Every verifier with what it wants."""
+    return table(("name", "what it wants"), ((f"`{kind.spec}`", kind.wants) for kind in KINDS))
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "keys": keys,
     "commands": commands,
@@ -136,6 +142,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "shapes": known_shapes,
     "packages": packages,
     "rules": rules,
+    "verifiers": verifiers,
 }
 
 

@@ -27,13 +27,12 @@ from types import SimpleNamespace
 from typing import Any, TypeVar
 
 from cockpit.contract import CockpitError
-from cockpit.data.reading.files import load_rows
 from trainers.attempt.attempt import Attempt
 from trainers.attempt.ending import Ending
 from trainers.attempt.signals import Stopped
 from trainers.data import freshness
 from trainers.data.items import Item, read_items
-from trainers.data.overlap import refuse_overlap
+from trainers.data.overlap import training_rows
 from trainers.data.prompts import plain, template_switches, with_system
 from trainers.loop.frame import run
 from trainers.loop.progress import Progress, interval
@@ -367,10 +366,7 @@ def rewards_of(attempt: Attempt, items: list[Item]) -> Rewards:
 def train_items(attempt: Attempt) -> list[Item]:
     """The prompts to train on, after the guardrail. Raises CockpitError."""
     recipe = attempt.recipe
-    if recipe.data.train is None:
-        raise CockpitError("the recipe names no training file", "Set data.train.")
-    refuse_overlap(recipe, load_rows(recipe.data.train))
-    return read_items(recipe.data.train, recipe.data.columns, name="training data")
+    return read_items(training_rows(recipe).path, recipe.data.columns, name="training data")
 
 
 def messages(item: Item, recipe: Any) -> list[dict[str, str]]:

@@ -40,6 +40,10 @@ COMMANDS: dict[str, Command] = {
     "inspect": Command(
         "dataset.inspect", "look at a data file: shape, lengths, oddities, answer formats", "start"
     ),
+    "verify": Command("dataset.verify", "score a completion, or a file of them, and say why", "start"),
+    "audit": Command(
+        "dataset.audit", "does the verifier tell right from wrong, on your own gold answers", "start"
+    ),
     "advise": Command("technique.advise", "which technique fits the reward that you have, and why", "start"),
     "wizard": Command("wizard", "from a data file to a proven recipe, step by step", "start"),
     "doctor": Command("doctor.doctor", "what this machine has and lacks", "start"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
 from pydantic import (
     BaseModel,
@@ -64,6 +64,10 @@ class LoraSettings(_Section):
     lora_dropout: float = Field(0.0, ge=0.0, lt=1.0)
     target_modules: str | list[str] = "all-linear"
     use_rslora: bool = False
+    trainable_token_indices: list[int] | dict[str, list[int]] | None = None
+    """Rows of the embedding that are trained as well: tokens that the base has never learnt."""
+    modules_to_save: list[str] | None = None
+    """Modules that are trained whole and saved beside the adapter: `["embed_tokens", "lm_head"]`."""
 
 
 class DataSettings(_Section):
@@ -83,6 +87,8 @@ class DataSettings(_Section):
     """What each of the file's columns was read as, where it wasn't named so: `{"question": "prompt"}`."""
     system_prompt: str | None = None
     """Put before every prompt, in training and evaluation alike."""
+    chat_template_kwargs: dict[str, JsonValue] = Field(default_factory=dict)
+    """What the chat template is given wherever a prompt is rendered: `{"enable_thinking": false}`."""
 
 
 class RewardPart(_Section):
@@ -109,8 +115,6 @@ class GenerationSettings(_Section):
     top_p: float = Field(1.0, gt=0.0, le=1.0)
     batch_size: int = Field(16, ge=1)
     """Prompts a forward pass."""
-    enable_thinking: bool | None = None
-    """Passed to the chat template where it knows the switch."""
 
 
 class MidEvalSettings(_Section):
@@ -220,6 +224,23 @@ class Recipe(_Section):
     slurm: SlurmSettings = SlurmSettings()  # pyright: ignore[reportCallIssue]
     report_to: Literal["none", "wandb", "trackio", "mlflow"] = "none"
     """The tracker that the environment asked for; none is never invented."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _thinking_is_a_template_argument(cls, value: object) -> object:
+        """Take `generation.enable_thinking`, as recipes had it up to version 0.1, for what it is."""
+        raw: Mapping[str, Any] = cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
+        generation: object = raw.get("generation")
+        if not isinstance(generation, Mapping) or "enable_thinking" not in generation:
+            return cast("object", value)
+        rest = dict(cast("Mapping[str, Any]", generation))
+        thinking, data = rest.pop("enable_thinking"), dict(cast("Mapping[str, Any]", raw.get("data") or {}))
+        if thinking is not None:
+            data["chat_template_kwargs"] = {
+                "enable_thinking": thinking,
+                **(data.get("chat_template_kwargs") or {}),
+            }
+        return {**raw, "generation": rest, "data": data}
 
     @model_validator(mode="after")
     def _train_like_training(self) -> Self:

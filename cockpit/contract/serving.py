@@ -150,6 +150,8 @@ def why_not(recipe: Recipe) -> str | None:
         return "the run trains on 4-bit weights, and a server's are not"
     if recipe.technique not in ("baseline", "custom") and recipe.peft is None:
         return "a server takes adapters, and this run trains full weights"
+    if recipe.peft is not None and (recipe.peft.trainable_token_indices or recipe.peft.modules_to_save):
+        return "a server takes LoRA alone, and this adapter trains embeddings or other modules too"
     if model.warm_start and model.adapter == "merge" and (Path(model.warm_start) / ADAPTER).is_file():
         return "the run's base is made when it starts (a merged adapter), so no server has it"
     return None

@@ -51,6 +51,8 @@ _SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "model.load_in_4bit": ("load_in_4bit",),
     "model.device_map": ("device_map",),
     "generation.max_new_tokens": ("max_new_tokens", "max_tokens"),
+    "data.chat_template_kwargs": ("chat_template_kwargs", "template_kwargs", "chat_template_args"),
+    "data.chat_template_kwargs.enable_thinking": ("enable_thinking", "thinking"),
     "mid_eval.every_steps": ("eval_steps", "save_steps"),
     "mid_eval.patience": ("patience", "early_stopping_patience"),
     "resources.cuda_visible_devices": ("cuda_visible_devices",),
@@ -70,6 +72,11 @@ _STANDS_FOR: Mapping[str, Mapping[str, str]] = {
     "ppo": {"beta": "kl_coef", "max_completion_length": "response_length"},
 }
 """What a technique calls a setting that the others call otherwise."""
+
+_MOVED: Mapping[tuple[str, str], str] = {
+    ("generation", "enable_thinking"): "data.chat_template_kwargs.enable_thinking",
+}
+"""Settings that once stood in another section."""
 
 SECTION_ALIASES: Mapping[str, str] = {
     "lora": "peft",
@@ -92,6 +99,7 @@ GONE: Mapping[str, str] = {
 """Names that TRL or transformers had once, and what is to be written now, with another value."""
 
 DECIDED: Mapping[str, str] = {
+    "chat_template_kwargs": "data.chat_template_kwargs, which holds for training, scoring and serving alike",
     "output_dir": "the attempt's folder",
     "run_name": "the experiment's id",
     "report_to": "report_to of the recipe",
@@ -119,6 +127,8 @@ def recipe_name(name: str, technique: str) -> str:
     if not dot:
         return _bare(section, technique)
     section = SECTION_ALIASES.get(section, section)
+    if (section, key) in _MOVED:
+        return _MOVED[section, key]
     if section == "trainer":
         return _bare(key, technique)
     target = ALIASES.get(_plain(key), "")

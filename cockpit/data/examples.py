@@ -149,7 +149,7 @@ def _single(row: Mapping[str, Any], columns: Columns | None) -> Example:
             return Example(said=said[-1]["content"], chat=tuple(said))
         text = text_of(value(row, "text", columns)) if prompt is None else None
         return Example(prompt=prompt, text=text or None)
-    mask = _mask(row, columns, len(chat))
+    mask = _mask(row, columns, chat)
     last = max((at for at, turn in enumerate(chat) if turn["role"] == "assistant"), default=-1)
     if last < 0:
         return Example(prompt=prompt_of(row, columns), chat=tuple(chat), trainable=mask)
@@ -163,8 +163,8 @@ def _single(row: Mapping[str, Any], columns: Columns | None) -> Example:
     )
 
 
-def _mask(row: Mapping[str, Any], columns: Columns | None, turns: int) -> tuple[bool, ...] | None:
-    """Which messages are learnt: evo's `trainable`, or the weight that each turn carries."""
+def _mask(row: Mapping[str, Any], columns: Columns | None, chat: list[Message]) -> tuple[bool, ...] | None:
+    """Which messages are learnt: evo's `trainable`, or the weight that each of the assistant's turns carries."""
     given = cast("object", value(row, "trainable", columns))
     held: object = value(row, "messages", columns)
     if given is None:
@@ -175,7 +175,10 @@ def _mask(row: Mapping[str, Any], columns: Columns | None, turns: int) -> tuple[
             raise Misfit(
                 f"a message has the weight {part:g}", "The loss takes a message whole or not at all: 0 or 1."
             )
-        given = cast("object", weights)
+        before = len(chat) - len(weights)
+        learns = [turn["role"] == "assistant" for turn in chat[max(before, 0) :]]
+        given = cast("object", [w and on for w, on in zip(weights, learns, strict=False)])
+    turns = len(chat)
     values = cast("list[object]", given) if isinstance(given, list) else None
     wanted = len(cast("list[object]", held)) if isinstance(held, list) else turns
     if values is None or len(values) != wanted:

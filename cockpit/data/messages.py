@@ -8,6 +8,7 @@ The judgement sees the same messages as `Turn`s.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
@@ -19,6 +20,8 @@ Message = dict[str, Any]
 `unread` names what stands in the turn and can't be carried: an image, a sound.
 """
 
+THOUGHT = re.compile(r"<(think|thinking|reasoning)>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
+"""Thinking written into the text; its second group is what is thought."""
 _ROLE_KEYS = ("role", "from", "speaker", "author")
 _TEXT_KEYS = ("content", "value", "text", "message")
 _REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
@@ -264,6 +267,16 @@ def spoken(message: Message) -> str:
     """A message as text alone: its reasoning, where it has a field of its own, in `<think>` tags before the answer."""
     thought, said = message.get("reasoning_content"), str(message["content"])
     return f"<think>\n{thought}\n</think>\n\n{said}" if thought else said
+
+
+def thought_of(message: Message) -> str:
+    """What a turn thinks before it answers, in a field of its own or in tags; empty where it doesn't."""
+    own = message.get("reasoning_content")
+    if isinstance(own, str) and own.strip():
+        return own.strip()
+    said = str(message["content"])
+    inline = THOUGHT.search(said) if "</" in said else None
+    return inline[2].strip() if inline else ""
 
 
 def joined(turns: Iterable[Turn]) -> str:

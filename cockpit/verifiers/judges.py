@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from cockpit.contract.errors import CockpitError
-from cockpit.verifiers.sandbox import Worker, run_code
+from cockpit.verifiers.processes.sandbox import Worker, run_code
 from cockpit.verifiers.verdict import Found, Verdict, stripped
 
 MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
@@ -283,7 +283,9 @@ class TestsJudge:
         if entry and not re.search(rf"^\s*(?:async\s+)?def\s+{re.escape(str(entry))}\b", code, re.MULTILINE):
             code = f"{item.get('prompt', '')}\n{code}"  # a completion of the prompt's function, as HumanEval asks for
         call = f"\ncheck({entry})" if entry and "def check" in gold else ""
-        passed, why = run_code(f"{setup}\n{code}\n\n{gold}{call}\n", seconds=self.seconds)
+        above = f"{setup}\n{code}\n\n"
+        tests_from = above.count("\n") + 1
+        passed, why = run_code(f"{above}{gold}{call}\n", seconds=self.seconds, tests_from=tests_from)
         return Verdict(float(passed), True, found.answer, why, found.span)
 
     def gold(self, item: Mapping[str, Any]) -> str | None:

@@ -30,11 +30,11 @@ _SLASH = " ?[/\u2044\u2215] ?"
 _LATEX = r"\\[dt]?frac ?(?:\{[^{}\n]{1,64}\}|\d) ?(?:\{[^{}\n]{1,64}\}|\d)"
 # A minus after a letter, a digit or a closing bracket is a subtraction or a range, not a sign.
 _TOKEN = re.compile(
-    rf"(?=[-+.\d\\{_CURRENCY[1:-1]}{_VULGAR[1:-1]}])(?<![\^_])(?<![\^_]\{{)"
+    rf"(?=[-+.\d\\{_CURRENCY[1:-1]}{_VULGAR[1:-1]}])(?<![\^_])(?<![\^_]\{{)(?<![\w)\]}}]/)(?:(?!\d)|(?<!\d))"
     rf"(?:(?<![\w)\]}}.,%])[-+])?(?:\\?{_CURRENCY}[ \u202f]?[-+]?)?"
     rf"(?:(?:\d{{1,9}}[ \u202f]?)?(?:{_LATEX}|{_VULGAR})"
     rf"|(?<![\d.,/])\d{{1,9}} \d{{1,9}}{_SLASH}\d{{1,9}}(?![\d/])"
-    rf"|(?<!\d/)(?P<divided>{_UNSIGNED}){_SLASH}{_UNSIGNED}(?![\d/])"
+    rf"|(?P<divided>{_UNSIGNED}){_SLASH}[-+]?{_UNSIGNED}(?![\d/])"
     rf"|(?P<plain>{_UNSIGNED})(?:(?:{_TIMES_TEN})?{_POWER})?)",
     re.ASCII,
 )

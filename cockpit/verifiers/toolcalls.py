@@ -210,12 +210,13 @@ class CallsJudge:
         return Verdict(0.0, True, found.answer, _difference(said, wanted), found.span)
 
     def gold(self, item: Mapping[str, Any]) -> str | None:
-        """The gold calls of whatever column holds them, as JSON; text as it stands."""
+        """The gold calls of whatever column holds them, as JSON; text as it stands. Raises CockpitError."""
         for column in ("answer", *GOLD_COLUMNS):
             value = item.get(column)
             if isinstance(value, list | dict):
-                return json.dumps(value, ensure_ascii=False)
+                value = json.dumps(value, ensure_ascii=False)
             if isinstance(value, str) and value.strip():
+                _gold_calls(value)
                 return value
         return None
 

@@ -34,6 +34,13 @@ def test_written_and_read_again_it_is_the_same(tmp_path: Path) -> None:
     assert '"revision": null' in (tmp_path / "recipe.json").read_text(), "nulls are kept"
 
 
+def test_thinking_of_an_old_recipe_is_an_argument_of_the_template() -> None:
+    old = Recipe.parse(a_recipe(generation={"enable_thinking": False, "max_new_tokens": 9}))
+    assert old.data.chat_template_kwargs == {"enable_thinking": False}
+    assert old.generation.max_new_tokens == 9
+    assert Recipe.parse(a_recipe(generation={"enable_thinking": None})).data.chat_template_kwargs == {}
+
+
 @pytest.mark.parametrize(
     ("changes", "names"),
     [

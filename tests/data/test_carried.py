@@ -15,8 +15,8 @@ from cockpit.data.messages import message_of
 from cockpit.data.shapes import recognise
 from trainers.data.demonstrations import sft_dataset
 from trainers.data.preferences import label_rows, pairs_of
+from trainers.data.prepared import as_dataset
 from trainers.data.selection import learnable
-from trainers.data.table import as_dataset
 
 KNOWS_ALL = SimpleNamespace(chat_template="tools tool_calls reasoning_content")
 KNOWS_NONE = SimpleNamespace(chat_template="{{ messages }}")

@@ -154,6 +154,8 @@ SICK = [
          "system-prompt"),
     case("ChatML in training texts, plain prompts at eval", train(BOX, "<|im_start|>user\n{n} plus 3?<|im_end|>"),
          held_out("{n} plus 3?"), "boxed", "chat-template"),
+    case("parts that were printed", train(BOX, "[{'type': 'text', 'text': '" + APPLES + "'}]"), held_out(), "boxed",
+         "chat-template"),
     case("two users in a row", rows(lambda n: {"messages": [{"role": "user", "content": f"I have {n} apples."},
          {"role": "user", "content": "And 3 more?"}, {"role": "assistant", "content": f"\\boxed{{{n + 3}}}"}]}),
          held_out(), "boxed", "chat-template"),

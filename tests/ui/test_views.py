@@ -192,7 +192,7 @@ ROWS = [
 
 
 def test_verdicts() -> None:
-    assert [answers.verdict(row, UNICODE)[1] for row in ROWS] == ["right", "wrong", "unparsed", "partly"]
+    assert [answers.verdict(row, UNICODE)[1] for row in ROWS] == ["right", "wrong", "unparsed", "0.5"]
     signs = {answers.verdict(row, ASCII)[0] for row in ROWS}
     assert len(signs) == 4, "each has a sign of its own, without colours and without Unicode"
 

@@ -14,7 +14,7 @@ import pytest
 
 from cockpit.contract.errors import CockpitError
 from cockpit.verifiers import load, selfcheck
-from cockpit.verifiers.sandbox import Worker, run_code
+from cockpit.verifiers.processes.sandbox import Worker, run_code
 
 # -- mathematics -------------------------------------------------------------------------------------------------
 

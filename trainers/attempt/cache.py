@@ -24,7 +24,6 @@ from typing import Any, TypeVar
 
 from cockpit.contract import atomic, lock
 
-KINDS = ("rows", "tokenized", "filtered", "rollouts", "adapters", "embeddings")
 MADE = "made.json"
 Value = TypeVar("Value")
 Say = Callable[[str], None]

@@ -6,7 +6,7 @@ The rows are read twice and never all held in memory: once to see what there is 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -40,10 +40,11 @@ def sft_rows(
     _check(survey, attempt, tokenizer.chat_template)
     if survey.rows == survey.texts:
         return ({"text": example.text} for example in _demonstrations(rows, attempt)), {}
-    fold = survey.reasoning and "reasoning_content" not in (tokenizer.chat_template or "")
+    fold = survey.reasoning > 0 and "reasoning_content" not in (tokenizer.chat_template or "")
     if fold:
         attempt.notice(
-            "The chat template knows no reasoning_content: it stands in <think> tags before the answer."
+            f"The chat template knows no reasoning_content, which {survey.reasoning:,} of {survey.rows:,} rows have: "
+            "it stands in <think> tags before the answer."
         )
     chats = (_plain(example, fold=fold) for example in _demonstrations(rows, attempt))
     if survey.masked:
@@ -54,6 +55,13 @@ def sft_rows(
         attempt.notice(
             "Loss on the assistant's tokens of every turn, by the chat template's generation markers."
         )
+        if survey.thinks_early and _strips_thinking(tokenizer, template_switches(attempt.recipe)):
+            attempt.notice(
+                f"The chat template strips the thinking of earlier turns: in {survey.thinks_early:,} of "
+                f"{survey.rows:,} rows they are trained to answer without it. A row for each answer, with the turns "
+                "before it, keeps it.",
+                "warning",
+            )
         beside = _switches(attempt)
         made = ({"messages": list(e.chat)} | beside | _tools(e, survey) for e in chats)
         return made, {"assistant_only_loss": True}
@@ -64,8 +72,7 @@ def sft_rows(
     pairs = (
         _pair(tokenizer, list(example.chat), cut, attempt) | _tools(example, survey)
         for example in chats
-        for cut in _answers(example.chat)
-        if example.trainable is None or example.trainable[cut]
+        for cut in learnt_turns(example)
     )
     return pairs, {}
 
@@ -109,6 +116,22 @@ def _check(survey: Survey, attempt: Attempt, template: str | None) -> None:
             )
 
 
+def _strips_thinking(tokenizer: Any, switches: Mapping[str, Any]) -> bool:
+    """Whether the chat template leaves out what an earlier turn thinks, seen on a conversation of our own."""
+    thinks = {"role": "assistant", "content": "b"}
+    if "reasoning_content" in tokenizer.chat_template:
+        thinks["reasoning_content"] = "xq7qx"
+    else:
+        thinks["content"] = "<think>\nxq7qx\n</think>\n\nb"
+    chat = [
+        {"role": "user", "content": "a"},
+        thinks,
+        {"role": "user", "content": "c"},
+        {"role": "assistant", "content": "d"},
+    ]
+    return "xq7qx" not in tokenizer.apply_chat_template(chat, tokenize=False, **switches)
+
+
 def _plain(example: Example, *, fold: bool) -> Example:
     """The example; with `fold` its reasoning in tags within the text."""
     if not fold:
@@ -132,8 +155,15 @@ def _pair(tokenizer: Any, chat: list[Message], cut: int, attempt: Attempt) -> Ro
     return {"prompt": prompt, "completion": [chat[cut]]} | _switches(attempt)
 
 
-def _answers(chat: tuple[Message, ...]) -> list[int]:
-    return [index for index, turn in enumerate(chat) if turn["role"] == "assistant" and index > 0]
+def learnt_turns(example: Example) -> list[int]:
+    """Positions of the answers that are learnt where each becomes a row of its own."""
+    return [
+        index
+        for index, turn in enumerate(example.chat)
+        if turn["role"] == "assistant"
+        and index > 0
+        and (example.trainable is None or example.trainable[index])
+    ]
 
 
 def _tools(example: Example, survey: Survey) -> Row:

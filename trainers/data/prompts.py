@@ -29,18 +29,22 @@ def plain(prompt: Prompt, recipe: Recipe) -> str:
 
 def template_switches(recipe: Recipe) -> dict[str, Any]:
     """Arguments for the chat template; a template that does not know them ignores them."""
-    thinking = recipe.generation.enable_thinking
-    return {} if thinking is None else {"enable_thinking": thinking}
+    return dict(recipe.data.chat_template_kwargs)
 
 
-def prompt_text(tokenizer: Any, prompt: Prompt, recipe: Recipe, tools: Sequence[Row] = ()) -> str:
-    """The exact text that the model continues, special tokens included; `tools` are those that it may call."""
+def prompt_text(
+    tokenizer: Any, prompt: Prompt, recipe: Recipe, tools: Sequence[Row] = (), *, opens: bool = True
+) -> str:
+    """The exact text that the model continues, special tokens included; `tools` are those that it may call.
+
+    `opens`: with what opens the answer (the generation prompt), as the model sees it.
+    """
     if tokenizer.chat_template is None:
         return plain(prompt, recipe)
     return tokenizer.apply_chat_template(
         with_system(prompt, recipe),
         tools=list(tools) or None,
-        add_generation_prompt=True,
+        add_generation_prompt=opens,
         tokenize=False,
         **template_switches(recipe),
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from cockpit.data.examples import Example
+from cockpit.data.messages import thought_of
 from cockpit.data.rows import Row
 from trainers.attempt.attempt import Attempt
 from trainers.data.examples import Count, no_shape, no_use, read_example, teaches
@@ -17,8 +18,9 @@ from trainers.data.freshness import flag_stale
 class Survey:
     """What occurs among the demonstrations.
 
-    `several`: more than one answer in a row; `masked`: a mask says which messages train; `tools`, `calls`, `reasoning`:
-    only a chat template that knows these renders them.
+    `several`: more than one answer in a row; `masked`: a mask says which messages train; `tools`, `calls`, `reasoning`
+    (rows that have it): only a chat template that knows these renders them. `thinks_early`: rows with thinking before
+    their last answer, which many a template strips.
     """
 
     rows: int = 0
@@ -28,7 +30,8 @@ class Survey:
     masked: bool = False
     tools: bool = False
     calls: bool = False
-    reasoning: bool = False
+    reasoning: int = 0
+    thinks_early: int = 0
 
     @classmethod
     def of(cls, examples: Iterable[Example]) -> Survey:
@@ -47,7 +50,10 @@ class Survey:
         self.masked |= example.trainable is not None
         self.tools |= bool(example.tools)
         self.calls |= any("tool_calls" in turn for turn in example.chat)
-        self.reasoning |= any("reasoning_content" in turn for turn in example.chat)
+        self.reasoning += any("reasoning_content" in turn for turn in example.chat)
+        self.thinks_early += any(
+            turn["role"] == "assistant" and thought_of(turn) != "" for turn in example.chat[:-1]
+        )
 
 
 class Learnable:

@@ -14,6 +14,7 @@ from transformers import PrinterCallback
 
 from trainers.attempt import checkpoints
 from trainers.attempt.attempt import Attempt
+from trainers.model import new_tokens
 
 
 class CockpitTrainer:
@@ -22,6 +23,7 @@ class CockpitTrainer:
     def __init__(self, *args: Any, attempt: Attempt, **named: Any) -> None:
         self.attempt = attempt
         self.save_error: str | None = None
+        new_tokens.prepare(named["model"], named["processing_class"], named["train_dataset"], attempt)
         super().__init__(*args, **named)
         self.remove_callback(PrinterCallback)  # type: ignore[attr-defined]
         attempt.processes.prepare(self, attempt)

@@ -16,6 +16,7 @@ from cockpit.contract import CockpitError, Recipe
 from cockpit.contract.atomic import read_json
 from cockpit.contract.network import hub
 from trainers.attempt import cache
+from trainers.model import new_tokens
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -175,6 +176,7 @@ def _merge(adapter: str, recipe: Recipe, folder: Path) -> None:
     from transformers import AutoTokenizer
 
     base: Any = _load(base_of(adapter, recipe), recipe, training=True)
+    new_tokens.grow(base, adapter, lambda place: load_tokenizer(recipe, place))
     PeftModel.from_pretrained(base, adapter).merge_and_unload().save_pretrained(folder)
     AutoTokenizer.from_pretrained(adapter).save_pretrained(folder)
 
@@ -227,9 +229,12 @@ def lora(recipe: Recipe, model: object, *, task: str = "CAUSAL_LM") -> Any | Non
         return None
     from peft import LoraConfig
 
-    # A new head is no part of the base: it is trained whole and saved beside the adapter.
-    head: dict[str, Any] = {"modules_to_save": ["score"]} if task == "SEQ_CLS" else {}
-    return LoraConfig(task_type=task, **recipe.peft.model_dump(), **head)
+    given = recipe.peft.model_dump()
+    if (
+        task == "SEQ_CLS"
+    ):  # a new head is no part of the base: it is trained whole and saved beside the adapter
+        given["modules_to_save"] = [*(given["modules_to_save"] or ()), "score"]
+    return LoraConfig(task_type=task, **given)
 
 
 def _load(place: str, recipe: Recipe, *, training: bool, kind: Any = None, **more: Any) -> Any:
@@ -261,6 +266,7 @@ def _adapted(base: Any, place: str, recipe: Recipe, *, training: bool) -> Any:
 
     merge = training and (recipe.model.adapter == "merge" or recipe.peft is None)
     try:
+        new_tokens.grow(base, place, lambda folder: load_tokenizer(recipe, folder))
         model: Any = PeftModel.from_pretrained(base, place, is_trainable=training and not merge)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise _cannot_load("adapter", place, error) from error

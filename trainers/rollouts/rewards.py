@@ -16,10 +16,9 @@ from typing import Any
 
 from cockpit import verifiers
 from cockpit.contract import CockpitError
-from cockpit.data.reading.files import load_rows
 from trainers.attempt.attempt import Attempt
 from trainers.data.items import Item, read_items, refuse_tools
-from trainers.data.overlap import refuse_overlap
+from trainers.data.overlap import training_rows
 from trainers.data.prompts import training_prompt
 from trainers.scoring.scoring import judged
 
@@ -27,10 +26,7 @@ from trainers.scoring.scoring import judged
 def rl_dataset(attempt: Attempt, tokenizer: Any) -> tuple[list[dict[str, Any]], list[Item]]:
     """TRL rows (prompt, and the item's place in the list beside it), after the guardrail. Raises CockpitError."""
     recipe = attempt.recipe
-    if recipe.data.train is None:
-        raise CockpitError("the recipe names no training file", "Set data.train.")
-    refuse_overlap(recipe, load_rows(recipe.data.train))
-    items = read_items(recipe.data.train, recipe.data.columns, name="training data")
+    items = read_items(training_rows(recipe).path, recipe.data.columns, name="training data")
     if recipe.technique != "rft":  # which renders its prompts itself
         refuse_tools(items, recipe)
     rows = [

@@ -16,7 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from cockpit.contract import CockpitError, Recipe
+from cockpit.contract.techniques import REWARDED
+from cockpit.data.messages import spoken
 from cockpit.data.reading.files import load_rows
+from cockpit.data.rows import value
 from trainers.attempt import imports
 from trainers.attempt.environment import quiet_environment
 from trainers.data.examples import read_example
@@ -24,8 +27,12 @@ from trainers.data.items import Item, eval_items
 from trainers.data.prompts import prompt_text, with_system
 from trainers.spotcheck.rows import Trained, training_examples
 from trainers.spotcheck.tokens import Encoded, Tokens, contexts_differ, leading, split_common
+from trainers.spotcheck.turns import Markers
 
 VERSION = 1
+ANOTHER = "\n[the next example of this row]\n"
+SERVED = 50
+"""Eval prompts, and training rows, that the served template renders as well."""
 CONTEXTS = 40
 """Distinct differences between the two contexts that are told apart; the rest are counted together."""
 
@@ -67,11 +74,16 @@ def render(request: dict[str, Any]) -> dict[str, Any]:
         "refused": facts.refused[:20],
         "refusals": len(facts.refused),
         "contexts": facts.grouped(),
+        "roles": facts.roles,
+        "folded": facts.folded(),
+        "untemplated": _untemplated(tokens, recipe, rows),
+        "new_tokens": tokens.new_tokens(facts.seen),
+        "stop_trained": tokens.stop_is_trained() if facts.masks else None,
         "items": [
             _item_facts(tokens, recipe, items[index], index) for index in _items_wanted(request, items)
         ],
         "systems": _systems(tokens, recipe, request.get("systems", [])),
-        "served": _served(tokens, recipe, items, request.get("serve")),
+        "served": _served(tokens, recipe, items, rows, request.get("serve")),
         "train_examples": [facts.shown(index) for index in request.get("rows", []) if index < len(rows)],
         "eval_examples": [
             _shown_item(tokens, recipe, items[i], i) for i in request.get("items", []) if i < len(items)
@@ -88,20 +100,29 @@ class Facts:
         self.data = rows
         self.rows: list[dict[str, Any]] = []
         self.refused: list[dict[str, Any]] = []
+        self.roles: dict[str, list[int]] = {}
+        self.seen: set[int] = set()
         self.examples = training_examples(rows, recipe, tokens.tokenizer)
-        self.trains_text = bool(self.examples) and all(
-            "text" in example for example in self.examples if example
-        )
+        made = [example for many in self.examples for example in many]
+        self.trains_text = bool(made) and all("text" in example for example in made)
+        self.masks = any(example["_settings"].get("assistant_only_loss") for example in made)
+        self._markers = Markers.of(tokens.tokenizer, tokens.template_errors)
         self._contexts: dict[tuple[str, str, bool, bool], dict[str, Any]] = {}
 
     def gather(self, wanted: Any) -> None:
         for index in wanted:
-            if index >= len(self.examples) or self.examples[index] is None:
+            if index >= len(self.examples) or not self.examples[index]:
                 continue
             try:
-                trained = self._trained(index)
-                self.rows.append({"row": index + 1, **trained.facts()})
-                self._compare(index, trained)
+                many = self._trained(index)
+                facts = [trained.facts() for trained in many]
+                self._compare(index, many[-1])
+                self.rows.append({"row": index + 1, **_together(facts)})
+                self.seen.update(many[-1].encoded.ids)
+                for trained in _merged(many):
+                    for role, counts in trained.roles().items():
+                        known = self.roles.setdefault(role, [0, 0])
+                        known[:] = [a + b for a, b in zip(known, counts, strict=True)]
             except self.tokens.template_errors as error:
                 self.refused.append({"row": index + 1, "why": str(error)[:200]})
 
@@ -109,27 +130,51 @@ class Facts:
         return sorted(self._contexts.values(), key=lambda group: -group["count"])
 
     def shown(self, index: int) -> dict[str, Any]:
-        """One training row in full: its pieces, ids, and where it is cut."""
-        if self.examples[index] is None:
-            return {"row": index + 1, "pieces": [], "ids": [], "tokens": 0, "cut_at": None, "target": None}
+        """One training row in full: its pieces, ids, and where it is cut. Every example that it becomes is there."""
+        empty = {"row": index + 1, "pieces": [], "ids": [], "tokens": 0, "cut_at": None, "target": None}
+        if not self.examples[index]:
+            return empty
         try:
-            return {"row": index + 1, **self._trained(index).shown()}
+            *others, last = [trained.shown() for trained in _merged(self._trained(index))]
         except self.tokens.template_errors as error:
-            refusal = str(error)
-            return {"row": index + 1, "pieces": [], "ids": [], "tokens": 0, "cut_at": None, "target": None,
-                    "refused": refusal[:300]}  # fmt: skip
+            return {**empty, "refused": str(error)[:300]}
+        pieces = [piece for other in others for piece in (*other["pieces"], [ANOTHER, 0])]
+        together = {name: last[name] + sum(other[name] for other in others) for name in ("tokens", "trained")}
+        return {"row": index + 1, **last, **together, "pieces": [*pieces, *last["pieces"]]}
 
-    def _trained(self, index: int) -> Trained:
-        return Trained(self.tokens, self.examples[index] or {}, self.recipe)
+    def folded(self) -> dict[str, Any] | None:
+        """Rows whose reasoning stands in tags that the chat template has no word for; None where there are none."""
+        template = str(self.tokens.tokenizer.chat_template or "")
+        if (
+            not template
+            or "think" in template
+            or "reasoning" in template
+            or self.recipe.technique in REWARDED
+        ):
+            return None
+        count, first = 0, None
+        for index, row in enumerate(self.data):
+            chat = read_example(row, index + 1, self.recipe).chat if self.examples[index] else ()
+            turn = next((turn for turn in chat if turn.get("reasoning_content")), None)
+            count += turn is not None
+            first = first or (turn and {"row": index + 1, "trained": spoken(turn), "said": turn["content"]})
+        return {"rows": count, **first} if first else None
+
+    def _trained(self, index: int) -> list[Trained]:
+        return [Trained(self.tokens, example, self.recipe, self._markers) for example in self.examples[index]]
 
     def _compare(self, index: int, trained: Trained) -> None:
         """Lay the eval prompt of the same row over what training shows the model before the answer."""
         row = read_example(self.data[index], index + 1, self.recipe)
-        if row.question is None or "text" in (self.examples[index] or {}):
+        question, tools = row.question, row.tools
+        if "text" in trained.example:
+            question, tools = trained.turns[:-1], ()
+        if not question:
             return
-        asked = prompt_text(self.tokens.tokenizer, row.question, self.recipe, row.tools)
-        at_eval = self.tokens.eval_prompt(asked)
-        difference = contexts_differ(trained, at_eval, self.tokens)
+        asked = prompt_text(self.tokens.tokenizer, question, self.recipe, tools)
+        closed = prompt_text(self.tokens.tokenizer, question, self.recipe, tools, opens=False)
+        begun = len(closed) if len(asked) > len(closed) and asked.startswith(closed) else len(asked) + 1
+        difference = contexts_differ(trained, self.tokens.eval_prompt(asked), self.tokens, begun)
         if difference is None:
             return
         key = (difference["train"], difference["eval"], difference["between"], difference["ids_only"])
@@ -139,6 +184,30 @@ class Facts:
             key, {**difference, "train": key[0], "eval": key[1], "count": 0, "row": index + 1}
         )
         known["count"] += 1
+
+
+def _together(facts: list[dict[str, Any]]) -> dict[str, Any]:
+    """The facts of a row that became several examples: the worst of each, and what is trained in all."""
+    worst = {
+        **facts[-1],
+        "ends": all(fact["ends"] for fact in facts),
+        "target_found": all(fact["target_found"] for fact in facts),
+    }
+    for name in ("trained", "trained_prompt", "unthought"):
+        worst[name] = sum(fact[name] for fact in facts)
+    for name in ("follows", "after_end", "unsaid"):
+        worst[name] = next((fact[name] for fact in facts if fact[name]), facts[-1][name])
+    return worst
+
+
+def _merged(many: list[Trained]) -> list[Trained]:
+    """A row's examples, those left out that another begins with: what they train is marked there."""
+    kept: list[Trained] = []
+    for trained in many:
+        while kept and trained.takes_in(kept[-1]):
+            kept.pop()
+        kept.append(trained)
+    return kept
 
 
 def _items_wanted(request: dict[str, Any], items: list[Item]) -> list[int]:
@@ -193,27 +262,42 @@ def _systems(tokens: Tokens, recipe: Recipe, systems: list[str]) -> dict[str, st
     return made
 
 
-def _served(tokens: Tokens, recipe: Recipe, items: list[Item], serve: str | None) -> dict[str, Any] | None:
-    """The first eval prompt that the served tokenizer renders in another way; None where they agree."""
-    if serve is None or not items:
+def _untemplated(tokens: Tokens, recipe: Recipe, rows: list[dict[str, Any]]) -> int:
+    """How many training rows are conversations that this model has no template for."""
+    if tokens.tokenizer.chat_template is not None:
+        return 0
+    names = ("messages", "prompt", "completion", "chosen")
+    return sum(any(isinstance(value(row, name, recipe.data.columns), list) for name in names) for row in rows)
+
+
+def _served(
+    tokens: Tokens, recipe: Recipe, items: list[Item], rows: list[dict[str, Any]], serve: str | None
+) -> dict[str, Any] | None:
+    """The first eval prompt, or training row of several turns, that the served tokenizer renders in another way.
+
+    None where they agree. A row's earlier turns show what an eval prompt hasn't: thinking that is kept or stripped.
+    """
+    if serve is None:
         return None
     other = _served_tokenizer(tokens, recipe, serve)
-    for index, item in enumerate(items[:50]):
-        scored = prompt_text(tokens.tokenizer, item.prompt, recipe, item.tools)
+    asked = [(index, item.prompt, item.tools, False) for index, item in enumerate(items[:SERVED])]
+    for index, row in enumerate(rows[:SERVED]):
+        example = read_example(row, index + 1, recipe)
+        if isinstance(example.question, list) and any(t["role"] == "assistant" for t in example.question):
+            asked.append((index, example.question, example.tools, True))
+    for index, prompt, tools, trains in asked:
+        scored = prompt_text(tokens.tokenizer, prompt, recipe, tools)
         if other.chat_template is None:
-            served = prompt_text(other, item.prompt, recipe, item.tools)
+            served = prompt_text(other, prompt, recipe, tools)
         else:
             # A server knows the messages, not the recipe's switches.
             served = other.apply_chat_template(
-                with_system(item.prompt, recipe),
-                tools=list(item.tools) or None,
-                add_generation_prompt=True,
-                tokenize=False,
-            )
+                with_system(prompt, recipe), tools=list(tools) or None, add_generation_prompt=True, tokenize=False,
+            )  # fmt: skip
         if served != scored:
             before, left, right = split_common(served, scored)
-            return {"train": left, "eval": right, "before": before[-200:], "count": 1, "row": index + 1,
-                    "between": False, "ids_only": False}  # fmt: skip
+            return {"train": left[:2000], "eval": right[:2000], "before": before[-200:], "row": index + 1,
+                    "of_rows": trains}  # fmt: skip
     return None
 
 

@@ -9,32 +9,39 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import islice
 from types import SimpleNamespace
 from typing import Any
 
 from cockpit.contract import Recipe
 from cockpit.contract.techniques import REWARDED
 from cockpit.data.examples import Example
+from cockpit.data.messages import Message
 from cockpit.data.rows import Row
-from trainers.data.demonstrations import sft_dataset
+from trainers.data.demonstrations import learnt_turns, sft_dataset
 from trainers.data.examples import no_shape, read_example, teaches
 from trainers.data.prompts import template_switches, training_prompt
 from trainers.spotcheck.settings import Settings
 from trainers.spotcheck.tokens import Encoded, Tokens, leading, locate
+from trainers.spotcheck.turns import Markers, by_role, lost_thoughts, unsaid
 
 
-def training_examples(rows: list[Row], recipe: Recipe, tokenizer: Any) -> list[Row | None]:
-    """What TRL is given for each row: the last of its examples where a row becomes several; None for one left out."""
+def training_examples(rows: list[Row], recipe: Recipe, tokenizer: Any) -> list[list[Row]]:
+    """What TRL is given for each row: one example, one for each answer that is learnt, or none for a row left out."""
     if not rows:
         return []
     if recipe.technique in REWARDED:
-        return [_prompt_only(row, recipe, tokenizer) for row in rows]
+        prompts = (_prompt_only(row, recipe, tokenizer) for row in rows)
+        return [[] if prompt is None else [prompt] for prompt in prompts]
     attempt: Any = SimpleNamespace(recipe=recipe, notice=lambda *_args, **_kw: None)
     read = [_learnt(row, number, recipe) for number, row in enumerate(rows, 1)]
-    examples, settings = sft_dataset(read, attempt, tokenizer)
-    if len(examples) != len(rows):
-        examples = [sft_dataset([example], attempt, tokenizer)[0][-1] for example in read]
-    return [{**example, "_settings": settings} for example in examples]
+    made, settings = sft_dataset(read, attempt, tokenizer)
+    if not made:
+        return [[] for _ in read]
+    left = ({**example, "_settings": settings} for example in made)
+    if "prompt" not in made[0]:
+        return [[example] for example in left]
+    return [list(islice(left, len(learnt_turns(example)))) for example in read]
 
 
 def _learnt(row: Row, number: int, recipe: Recipe) -> Example:
@@ -59,7 +66,7 @@ def _prompt_only(row: Row, recipe: Recipe, tokenizer: Any) -> Row | None:
 class Trained:
     """One example as token ids with a loss mask. `start`, `end`: the target's place in the text, in characters."""
 
-    def __init__(self, tokens: Tokens, example: Row, recipe: Recipe) -> None:
+    def __init__(self, tokens: Tokens, example: Row, recipe: Recipe, markers: Markers | None = None) -> None:
         self.tokens = tokens
         self.settings = Settings.of(recipe, example)
         self.example = example
@@ -68,31 +75,51 @@ class Trained:
         else:
             self.encoded, self.mask, self.prompt_tokens = self._whole()
         self.target = self._target()
+        self.turns = self._turns(markers)
         place = locate(self.encoded.text, self.target)
-        self.found = place is not None
-        self.start, self.end = place or (len(self.encoded.text), len(self.encoded.text))
+        self.found = place is not None or not self.target.strip()  # a turn that calls a tool may say nothing
+        self.start, self.end = (
+            place or (self._answer_begins() if self.found else [len(self.encoded.text)]) * 2
+        )
         self.cut_first, self.cut_last = self._cut()
+        self.kept = [on and self.cut_first <= i < self.cut_last for i, on in enumerate(self.mask)]
+
+    def _answer_begins(self) -> list[int]:
+        return [begin for begin, _ in self.encoded.spans[self.prompt_tokens :][:1]] or [
+            len(self.encoded.text)
+        ]
+
+    @property
+    def answer(self) -> int:
+        """Where the last answer begins in the text: of a text that was rendered already not where its target does."""
+        if "text" in self.example and self.turns:
+            at = self.encoded.text.rfind(self.turns[-1]["content"])
+            return at if at > 0 else self.start
+        return self.start
 
     def facts(self) -> dict[str, Any]:
         """The row in numbers (see cockpit.core.spotcheck.types.RowFacts)."""
-        ids, end_ids = self.encoded.ids, self.tokens.end_ids
-        kept = [on and self._is_kept(i) for i, on in enumerate(self.mask)]
-        after = [i for i, (a, _) in enumerate(self.encoded.spans) if a >= self.end]
-        # A target that the template changed can't be found: then an end token anywhere in the answer counts.
-        first_after = self.prompt_tokens if not self.found else after[0] if after else len(ids)
-        ends = any(kept[i] and ids[i] in end_ids for i in range(first_after, len(ids)))
-        follows = self.tokens.decode([ids[i] for i in after if kept[i]][:8]) if not ends else ""
+        ids, kept = self.encoded.ids, self.kept
+        ends, follows, after_end = self._ending()
+        asked = sum(trained for role, (_, trained) in self.roles().items() if role != "assistant")
         return {
             "tokens": len(ids),
             "cut": len(ids) - (self.cut_last - self.cut_first),
             "bos": leading(ids, self.tokens.tokenizer.bos_token_id),
             "ends": ends,
             "follows": follows,
+            "after_end": after_end,
             "trained": sum(kept),
-            "trained_prompt": self._on_prompt(kept),
+            "trained_prompt": 0 if "text" in self.example else asked,
             "kept_chars": self._kept_chars(),
             "target_found": self.found,
+            "unthought": lost_thoughts(self._learnt_turns(), self.encoded.text),
+            "unsaid": [] if "text" in self.example else unsaid(self.turns, self.encoded.text),
         }
+
+    def roles(self) -> dict[str, list[int]]:
+        """Tokens of each role, and how many of them are trained."""
+        return by_role(self.turns, self.encoded, self.kept)
 
     def shown(self) -> dict[str, Any]:
         """Pieces of text with what each is, the ids, and the place of the cut (a token, None where nothing is cut)."""
@@ -102,11 +129,57 @@ class Trained:
             "pieces": self.tokens.pieces(self.encoded, self.mask, None if whole else kept),
             "ids": self.encoded.ids,
             "tokens": len(self.encoded.ids),
-            "trained": sum(on and self._is_kept(i) for i, on in enumerate(self.mask)),
+            "trained": sum(self.kept),
             "cut_at": None if whole else (self.cut_first if self.settings.keep_end else self.cut_last),
             "target": [self.start, self.end] if self.found else None,
             "text": self.encoded.text,
         }
+
+    def takes_in(self, earlier: Trained) -> bool:
+        """Whether `earlier` is what this example begins with; then what it trains is marked here, too."""
+        n = len(earlier.encoded.ids)
+        if earlier.encoded.ids != self.encoded.ids[:n] or len(self.kept) > self.cut_last or self.cut_first:
+            return False
+        self.mask = [on or (i < n and earlier.mask[i]) for i, on in enumerate(self.mask)]
+        self.kept = list(self.mask)
+        return True
+
+    def _ending(self) -> tuple[bool, str, str]:
+        """Whether an end token is trained after the answer; what follows the answer instead; what follows the token."""
+        ids, kept, end_ids = self.encoded.ids, self.kept, self.tokens.end_ids
+        if "text" in self.example:
+            last = next(
+                (i for i in reversed(range(len(ids))) if kept[i] and self.tokens.decode([ids[i]]).strip()), -1
+            )
+            return last >= 0 and ids[last] in end_ids, "", ""
+        after = [i for i, (a, _) in enumerate(self.encoded.spans) if a >= self.end]
+        # A target that the template changed can't be found: then an end token anywhere in the answer counts.
+        first = self.prompt_tokens if not self.found else after[0] if after else len(ids)
+        end = next((i for i in range(first, len(ids)) if kept[i] and ids[i] in end_ids), None)
+        if end is None:
+            return False, self.tokens.decode([ids[i] for i in after if kept[i]][:8]), ""
+        return (
+            True,
+            "",
+            self.tokens.decode([ids[i] for i in range(end + 1, len(ids)) if kept[i]][:16]).strip(),
+        )
+
+    def _turns(self, markers: Markers | None) -> list[Message]:
+        """The conversation as turns, out of whichever form it is trained in."""
+        example = self.example
+        if "text" in example:
+            found = markers.turns_in(self.encoded.text, self.tokens.tokenizer.bos_token) if markers else None
+            return found or []
+        if "messages" in example:
+            return list(example["messages"])
+        turns: list[Message] = []
+        for role, said in (("user", example["prompt"]), ("assistant", example.get("completion"))):
+            turns += [{"role": role, "content": said}] if isinstance(said, str) else said or []
+        return turns
+
+    def _learnt_turns(self) -> list[Message]:
+        said = self.example.get("completion")
+        return said if isinstance(said, list) else self.example.get("messages") or []
 
     def _pair(self) -> tuple[Encoded, list[bool], int]:
         tokens, example = self.tokens, self.example
@@ -159,29 +232,6 @@ class Trained:
         if limit is None or n <= limit or ("completion" not in self.example and "prompt" in self.example):
             return 0, n
         return (n - limit, n) if self.settings.keep_end else (0, limit)
-
-    def _is_kept(self, index: int) -> bool:
-        return self.cut_first <= index < self.cut_last
-
-    def _on_prompt(self, kept: list[bool]) -> int:
-        """Trained tokens that lie in what the user (or the system) says; template markers around them don't count."""
-        if "text" in self.example:
-            return 0
-        turns = self.example.get("prompt") or self.example.get("messages") or []
-        texts = (
-            [turns] if isinstance(turns, str) else [t["content"] for t in turns if t["role"] != "assistant"]
-        )
-        count = at = 0
-        for text in texts:
-            place = self.encoded.text.find(text.strip(), at) if text.strip() else -1
-            if place < 0:
-                continue
-            at = place + len(text.strip())
-            count += sum(
-                on and place <= a and b <= at and b > a
-                for on, (a, b) in zip(kept, self.encoded.spans, strict=True)
-            )
-        return count
 
     def _kept_chars(self) -> int:
         """How many of the target's characters survive the cut (counted from its beginning)."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from os.path import commonprefix
+from pathlib import Path
 from typing import Any
 
 from cockpit.contract import Recipe
+from trainers.model import new_tokens
 from trainers.model.loading import locate as locate_model
 from trainers.spotcheck.settings import max_length, template_of
 
@@ -38,6 +40,8 @@ class Tokens:
             tokenizer.chat_template = template
         added = getattr(tokenizer, "added_tokens_decoder", {})
         self.special_ids = {*tokenizer.all_special_ids, *(i for i, token in added.items() if token.special)}
+        self.vocabulary: int | None = None
+        """Rows of the model's embedding, as its configuration has it."""
         self.end_ids, self.max_positions = self._model_facts()
         self._training_template: str | None = None
 
@@ -138,6 +142,29 @@ class Tokens:
             self._training_template = get_training_chat_template(self.tokenizer)
         return self._training_template
 
+    def stop_is_trained(self) -> bool:
+        """Whether the template's mask holds the token that ends an answer, by TRL's own check."""
+        from trl.chat_template_utils import is_chat_template_stop_token_trained
+
+        return is_chat_template_stop_token_trained(self.tokenizer, self._template_with_markers())
+
+    def new_tokens(self, seen: set[int]) -> dict[str, Any] | None:
+        """What is to be said of tokens among `seen` that the model has no embedding for, or none that was trained."""
+        place = Path(locate_model(self.recipe.model.name_or_path))
+        known = new_tokens.embedding_in(place) if place.is_dir() else None
+        size = known[0] if known else self.vocabulary
+        if size is None or new_tokens.trains_them(self.recipe):
+            return None
+        beyond = sorted(i for i in seen if i >= size)
+        added = sorted(i for i in self.tokenizer.added_tokens_decoder if i < size)
+        found = beyond or sorted(seen & {*new_tokens.untrained(added, known[1], size)} if known else ())
+        if not found:
+            return None
+        return {
+            "says": new_tokens.named(self.tokenizer, found), "text": self.decode(found[:1]),
+            "rows": size, "beyond": bool(beyond), "mend": new_tokens.mend(found),
+        }  # fmt: skip
+
     def _model_facts(self) -> tuple[set[int], int | None]:
         """Ids that end an answer (trainers/model/generate.py, `end_tokens`), and how many positions the model has."""
         from transformers import AutoConfig, GenerationConfig
@@ -151,6 +178,7 @@ class Tokens:
             )
             text = config.get_text_config()
             positions = getattr(text, "max_position_embeddings", None)
+            self.vocabulary = getattr(text, "vocab_size", None)
             ids |= _many(getattr(text, "eos_token_id", None))
         except (OSError, ValueError, KeyError):
             print(f"no model config beside the tokenizer of {place}")
@@ -199,22 +227,42 @@ def split_common(left: str, right: str) -> tuple[str, str, str]:
     return before, a[: len(a) - tail], b[: len(b) - tail]
 
 
-def contexts_differ(trained: Any, at_eval: Encoded, tokens: Tokens) -> dict[str, Any] | None:
+def contexts_differ(trained: Any, at_eval: Encoded, tokens: Tokens, asked: int) -> dict[str, Any] | None:
     """How the text before the answer differs between training and eval; None where it doesn't.
 
     Where eval ends early but training teaches the model to write what is missing (an empty thinking block, say), the
-    two agree.
+    two agree. `asked`: how much of the eval prompt is what was asked; the rest opens the answer.
     """
-    text, prompt = trained.encoded.text, at_eval.text
-    context = {"between": False, "ids_only": False, "count": 1, "row": 0}
+    text, prompt, answer, begun = trained.encoded.text, at_eval.text, trained.answer, 0
+    context = {"between": False, "ids_only": False, "opening": False, "count": 1, "row": 0}
+    if "text" in trained.example:  # whether the text or the tokenizer writes the BOS is another question
+        begun = len(text) - len(_without(text, tokens.tokenizer.bos_token))
+        asked -= len(prompt) - len(_without(prompt, tokens.tokenizer.bos_token))
+        text, prompt = text[begun:], _without(prompt, tokens.tokenizer.bos_token)
+        answer -= begun
     if not text.startswith(prompt):
-        before, left, right = split_common(text[: max(trained.start, 0)], prompt)
+        before, left, right = _first_blanks(*split_common(text[: max(answer, 0)], prompt))
+        context["opening"] = asked <= len(before)
         return {**context, "train": left[:2000], "eval": right[:2000], "before": before[-200:]}
-    missing = text[len(prompt) : trained.start] if trained.found else ""
-    if missing and not _is_learnt(trained, len(prompt), trained.start, tokens):
+    missing = text[len(prompt) : answer] if trained.found else ""
+    if missing and not _is_learnt(trained, begun + len(prompt), begun + answer, tokens):
         return {**context, "train": missing[:2000], "eval": "", "before": prompt[-200:], "between": True}
     ids = _ids_differ(trained.encoded.ids, at_eval.ids, tokens, prompt)
     return None if ids is None else {**context, **ids, "ids_only": True}
+
+
+def _without(text: str, bos: str | None) -> str:
+    while bos and text.startswith(bos):
+        text = text[len(bos) :]
+    return text
+
+
+def _first_blanks(before: str, left: str, right: str) -> tuple[str, str, str]:
+    """Where two texts differ in blanks alone, the first of them: what stands between need not be shown."""
+    if (not left.strip() and not right.strip()) or "".join(left.split()) != "".join(right.split()):
+        return before, left, right
+    first, second = (text[: len(text) - len(text.lstrip())] for text in (left, right))
+    return (before, first, second) if first != second else (before, left, right)
 
 
 def _is_learnt(trained: Any, begin: int, end: int, tokens: Tokens) -> bool:

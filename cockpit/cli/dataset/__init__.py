@@ -1,4 +1,4 @@
-"""`inspect`, `overlap`: look at data files before anything is trained on them.
+"""`inspect`, `overlap`, `verify`, `audit`: look at data and at what judges it before anything is trained.
 
 May import: `services`, `core`, `contract`, `cli.output`, `cli.place`.
 Start reading at `inspect.py`.

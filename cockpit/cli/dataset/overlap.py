@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     from cockpit.core.rules.tree_rules.leaks import of_overlap, of_paraphrases
     from cockpit.services.dataset import overlap, paraphrases
 
-    columns = _columns(options.column)
+    columns = named_columns(options.column)
     began = time.monotonic()
     found = overlap.compare(
         options.train,
@@ -95,7 +95,8 @@ def _cache() -> Path | None:
         return None
 
 
-def _columns(given: list[str]) -> dict[str, str]:
+def named_columns(given: list[str]) -> dict[str, str]:
+    """Read `THEIRS=OURS` pairs. Raises CockpitError for what is none."""
     from cockpit.contract.errors import CockpitError
 
     made: dict[str, str] = {}
@@ -117,8 +118,6 @@ def _progress(began: float) -> Callable[[int], None]:
 
 def as_text(found: Overlap, train: str, held_out: str, most: int, seconds: float) -> str:
     """The counts, then the pairs side by side, most damning first."""
-    from cockpit.core.overlap.match import SAYS
-
     shown = found.as_dict(most)
     n = found.tally.ngrams
     lines = [
@@ -135,7 +134,7 @@ def as_text(found: Overlap, train: str, held_out: str, most: int, seconds: float
         common = ", a common phrase" if match.common else ""
         lines += [
             "",
-            f"training line {match.train_line:,} ({match.part}) {SAYS[match.kind]} as held-out line "
+            f"training line {match.train_line:,} ({match.part}) {match.says} as held-out line "
             f"{match.held_out_line:,}{common}",
             f"  training  {_one_line(match.train_text)}",
             f"  held-out  {_one_line(match.held_out_text)}",

@@ -12,15 +12,15 @@ from cockpit.contract.errors import CockpitError
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=("add", "ls", "rm"))
-    parser.add_argument("name", nargs="?", help="ppo, vllm, art, or a name of your own")
+    parser.add_argument("name", nargs="?", help="ppo, vllm, art, embedder, or a name of your own")
     parser.add_argument("packages", nargs="*", metavar="PACKAGE", help="one of your own: what pip installs")
 
 
 def run(options: argparse.Namespace) -> int:
     from cockpit.services.system import environments
 
-    root = workspace(options).root
-    if options.action == "ls":
+    root = None if _everywhere(options) else workspace(options).root
+    if options.action == "ls" and root is not None:
         found = environments.every(root)
         if options.json:
             print_json(found)
@@ -50,6 +50,14 @@ def run(options: argparse.Namespace) -> int:
             f"{made.name} is ready: {what} ({_size(made.megabytes)}, {made.seconds} s). Interpreter: {made.python}"
         )
     return OK
+
+
+def _everywhere(options: argparse.Namespace) -> bool:
+    """Whether the environment belongs to no workspace."""
+    from cockpit.services.system import environments
+
+    spec = environments.KNOWN.get(options.name or "")
+    return spec is not None and spec.everywhere and options.action != "ls"
 
 
 def _size(megabytes: float | None) -> str:

@@ -8,11 +8,14 @@ from pathlib import Path
 from cockpit.cli import OK
 from cockpit.cli.output import print_json, say
 from cockpit.contract.errors import CockpitError
+from cockpit.verifiers.catalogue import LISTED
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--train", metavar="F", help="the training file (default: the experiment's)")
-    parser.add_argument("--verifier", metavar="SPEC", help="whose form is wanted (default: the workspace's)")
+    parser.add_argument(
+        "--verifier", metavar="SPEC", help=f"whose form is wanted (default: the workspace's): {LISTED}"
+    )
     parser.add_argument("--experiment", metavar="EXP", help="realign what this experiment trains on")
     parser.add_argument("--technique", metavar="NAME", help="how the training file is used (default: sft)")
     parser.add_argument("--column", metavar="THEIRS=OURS", action="append", default=[], help="frage=prompt")

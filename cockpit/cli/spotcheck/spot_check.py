@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import json
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from cockpit.cli import FAILED, OK
 from cockpit.cli.output import print_json, say
 from cockpit.contract.errors import CockpitError
+from cockpit.verifiers.catalogue import LISTED
 
 if TYPE_CHECKING:
     from cockpit.services.workspace.workspace import Workspace
@@ -17,9 +20,7 @@ if TYPE_CHECKING:
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--train", metavar="F", help="the training file (default: the experiment's)")
     parser.add_argument("--eval", metavar="F", help="the eval file (default: the workspace's held-out set)")
-    parser.add_argument(
-        "--verifier", metavar="SPEC", help="what scores: boxed, hashes, numeric, tagged:answer …"
-    )
+    parser.add_argument("--verifier", metavar="SPEC", help=f"what scores an answer: {LISTED}")
     parser.add_argument(
         "--model", metavar="DIR_OR_ID", help="whose tokenizer and chat template render both sides"
     )
@@ -33,6 +34,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--serve", metavar="DIR_OR_JINJA", help="a model or template that answers are served with"
     )
+    parser.add_argument(
+        "--chat-template-kwargs", metavar="NAME=VALUE", action="append", default=[],
+        help="given to the chat template on both sides: enable_thinking=false, or a JSON object",
+    )  # fmt: skip
     parser.add_argument("--column", metavar="THEIRS=OURS", action="append", default=[], help="frage=prompt")
     parser.add_argument("--n", type=int, default=3, metavar="N", help="examples a side (default 3)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="draws the examples")
@@ -53,6 +58,7 @@ def run(options: argparse.Namespace) -> int:
         experiment=options.experiment, technique=technique(options.technique), serve=options.serve,
         columns=columns(options.column), without_model=options.no_model,
     )  # fmt: skip
+    request = replace(request, chat_template_kwargs=arguments_of(options.chat_template_kwargs))
     check = spotcheck.run(request, find_workspace(options), n=options.n, seed=options.seed, page=options.page - 1,
                           words=options.filter)  # fmt: skip
     if options.json:
@@ -86,6 +92,25 @@ def technique(name: str | None) -> str | None:
     if name is None or name in TECHNIQUES:
         return name
     raise CockpitError(f"there is no technique {name!r}", f"There are: {', '.join(TECHNIQUES)}.")
+
+
+def arguments_of(given: list[str]) -> dict[str, Any]:
+    """Arguments of the chat template, as a JSON object or as `NAME=VALUE` texts. Raises CockpitError."""
+    from cockpit.core.recipe.recipes import parse_overrides
+
+    made: dict[str, Any] = {}
+    for text in given:
+        try:
+            value: object = json.loads(text)
+        except ValueError:
+            made |= parse_overrides([text])
+            continue
+        if not isinstance(value, dict):
+            raise CockpitError(
+                f"--chat-template-kwargs {text!r} names nothing", "Write it as enable_thinking=false."
+            )
+        made |= cast("dict[str, Any]", value)
+    return made
 
 
 def columns(given: list[str]) -> dict[str, str]:

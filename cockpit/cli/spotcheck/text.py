@@ -15,11 +15,17 @@ from cockpit.core.spotcheck.spot import (
     headline,
 )
 from cockpit.core.spotcheck.types import Mismatch, Quote
+from cockpit.verifiers import is_graded
 
 OPEN, CLOSE = "⟪", "⟫"
 """Around what differs; around what is trained on stand ⟦ and ⟧."""
 SHOWN = 1_200
 """Characters of an example; the middle of a longer one is left out."""
+
+
+def lesser(verifier: str | None) -> str:
+    """What is said of targets that parse and don't pass: a verifier that grades calls nothing wrong."""
+    return "score less than full" if is_graded(verifier or "") else "parse but are wrong"
 
 
 def as_text(check: SpotCheck) -> str:
@@ -28,7 +34,7 @@ def as_text(check: SpotCheck) -> str:
     shares = check.shares
     lines.append(
         f"  train  {check.train_file or '-'}: {shares.rows:,} rows, {check.technique}"
-        + (f"; {shares.passed:,} pass, {shares.parsed - shares.passed:,} parse but are wrong, "
+        + (f"; {shares.passed:,} pass, {shares.parsed - shares.passed:,} {lesser(check.verifier)}, "
            f"{shares.judged - shares.parsed:,} don't parse" if shares.judged else "")
     )  # fmt: skip
     gold = f"; {check.gold_passed:,} of {check.gold_judged:,} gold answers pass in the training data's form"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from cockpit.cli import OK
 from cockpit.cli.output import print_json, say
 from cockpit.services.technique.advice_text import as_text
+from cockpit.verifiers.catalogue import LISTED
 
 if TYPE_CHECKING:
     from cockpit.core.technique.decision import Question
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="FILE", help="the data you have (default: the workspace's)")
-    parser.add_argument("--verifier", metavar="NAME[:ARG]", help="what scores an answer: hashes, boxed, …")
+    parser.add_argument("--verifier", metavar="NAME[:ARG]", help=f"what scores an answer: {LISTED}")
     parser.add_argument("--model", metavar="DIR_OR_ID", help="the base model")
     parser.add_argument(
         "--answer",

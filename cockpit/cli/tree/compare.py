@@ -72,11 +72,14 @@ def _items(pair: Pair, by_id: dict[str, Side], items: int) -> list[str]:
 
     lines: list[str] = []
     first, other = by_id[pair.first], by_id[pair.other]
-    for word, names in (("right, where", pair.won), ("wrong, where", pair.lost)):
+    for names in (pair.won, pair.lost):
         if not names:
             continue
-        was = "wrong" if names is pair.won else "right"
-        lines += ["", f"{pair.other} is {word} {pair.first} was {was}: {len(names)} items"]
+        now, was = ("right", "wrong") if names is pair.won else ("wrong", "right")
+        said = f"is {now}, where {pair.first} was {was}"
+        if pair.graded:
+            said = f"is {'better' if names is pair.won else 'worse'} than {pair.first}"
+        lines += ["", f"{pair.other} {said}: {len(names)} items"]
         for name in names[:items]:
             a, b = first.answers[name], other.answers[name]
             lines += [

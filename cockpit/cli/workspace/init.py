@@ -9,6 +9,7 @@ from pathlib import Path
 from cockpit.cli import OK
 from cockpit.cli.output import plain, print_json, reading_shown, say
 from cockpit.contract.errors import CockpitError
+from cockpit.verifiers.catalogue import LISTED
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,9 +21,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mini-eval", metavar="FILE", help="5-10 items for mid-evals; split off --data by default"
     )
-    parser.add_argument(
-        "--verifier", metavar="NAME[:ARG]", help="exact, tagged:answer, regex:…, numeric, boxed, hashes"
-    )
+    parser.add_argument("--verifier", metavar="NAME[:ARG]", help=f"what scores an answer: {LISTED}")
     parser.add_argument("--name", help="the workspace's name (default: its folder's)")
     parser.add_argument("--random-score", type=float, help="what guessing would score, for the diagnostics")
     parser.add_argument("--system-prompt", help="put before every prompt, in training and evaluation alike")
@@ -40,7 +39,7 @@ _FROM_ARGUMENTS = ("model", "data", "verifier", "held_out")
 _QUESTIONS = (
     ("model", "Base model (a folder or a hub id)"),
     ("data", "Training data (a JSONL file)"),
-    ("verifier", "Verifier (exact, tagged:answer, regex:PATTERN, numeric, boxed, hashes)"),
+    ("verifier", f"Verifier ({LISTED})"),
 )
 
 

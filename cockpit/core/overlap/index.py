@@ -65,6 +65,8 @@ class Grams:
         self.items = pairs[1]
         """Items by gram, flat; gram g holds `items[starts[g] : starts[g + 1]]`."""
         self.starts = np.searchsorted(pairs[0], np.arange(len(self.keys) + 1))
+        self.holders = np.diff(self.starts)
+        """For each gram how many items hold it."""
         self.met = np.zeros(len(self.keys), np.int64)
         bits = max(16, int(len(self.keys) * 8).bit_length())
         self._shift = np.uint64(64 - bits)
@@ -84,11 +86,7 @@ class Grams:
 
     def items_met(self) -> I64:
         """Return the items of which a gram was met, each once."""
-        return np.unique(self.items[np.repeat(self.met > 0, np.diff(self.starts))])
-
-    def holders(self) -> I64:
-        """Return for each gram how many items hold it."""
-        return np.diff(self.starts)
+        return np.unique(self.items[np.repeat(self.met > 0, self.holders)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +128,9 @@ class MinHash:
         self._a = rng.integers(1, 1 << 63, BANDS * ROWS, dtype=np.uint64) | np.uint64(1)
         self._b = rng.integers(0, 1 << 63, BANDS * ROWS, dtype=np.uint64)
         self._known = Grams(texts, 2)
+        self._texts = max(1, len(texts))
         self._template = (
-            self._known.holders() > template if len(texts) > 2 else np.zeros(len(self._known.keys), np.bool_)
+            self._known.holders > template if len(texts) > 2 else np.zeros(len(self._known.keys), np.bool_)
         )
         shingles = [self._own(windows(mixed(ids), 2)) for ids in texts]
         usable = [k for k, own in enumerate(shingles) if len(own) >= FEWEST]
@@ -160,10 +159,14 @@ class MinHash:
             made[:, band] = mixed(key)
         return made
 
-    def candidates(self, ids: I64, starts: I64, lengths: I64) -> list[tuple[int, int]]:
-        """Return (text, item) pairs that are probably alike; texts lie in `ids` from `starts` on."""
+    def candidates(self, ids: I64, starts: I64, lengths: I64) -> tuple[I64, I64, I64]:
+        """Return texts, the items that each is probably like, and how many bands say so.
+
+        The texts lie in `ids` from `starts` on.
+        """
+        none = (np.empty(0, np.int64),) * 3
         if not len(self._keys) or len(ids) < 2:
-            return []
+            return none
         values = windows(mixed(ids), 2)
         gram = self._known.find(values)
         there = (gram >= 0) & whole(ids, 2)
@@ -173,16 +176,20 @@ class MinHash:
         known = _between(there & ~template, starts, starts + pairs)
         likely = np.flatnonzero((known >= PREFILTER * own) & (own >= FEWEST))
         if not len(likely):
-            return []
+            return none
         slices = [slice(starts[k], starts[k] + pairs[k]) for k in likely]
-        keys = self._bands([values[part][~template[part]] for part in slices])
+        keys = self._bands([values[part][~template[part]] for part in slices]).ravel()
         left = np.searchsorted(self._keys, keys, "left")
-        right = np.searchsorted(self._keys, keys, "right")
-        found: set[tuple[int, int]] = set()
-        for row, band in zip(*np.nonzero(right > left), strict=True):
-            for k in range(int(left[row, band]), int(right[row, band])):
-                found.add((int(likely[row]), int(self._owner[k])))
-        return sorted(found)
+        found = np.searchsorted(self._keys, keys, "right") - left
+        texts = np.repeat(np.repeat(likely, BANDS), found)
+        both, bands = np.unique(texts * self._texts + self._owner[expanded(left, found)], return_counts=True)
+        return both // self._texts, both % self._texts, bands
+
+
+def expanded(starts: I64, counts: I64) -> I64:
+    """Lay the stretches `starts[k], starts[k] + 1, …` of `counts[k]` places end to end."""
+    ends = np.cumsum(counts)
+    return np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - counts), counts)
 
 
 def _between(flags: Bools, starts: I64, ends: I64) -> I64:

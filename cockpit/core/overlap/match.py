@@ -5,11 +5,22 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import SequenceMatcher
+from itertools import pairwise
 from typing import Literal
 
-from cockpit.core.overlap.text import NUMBER, Spellings, bigrams, spelled, words
+from cockpit.core.overlap.text import (
+    NUMBER,
+    Spellings,
+    bigrams,
+    number_of,
+    numbers_in,
+    plain,
+    spelled,
+    without_labels,
+    words,
+)
 from cockpit.data.rows import normalise_text
 
 Kind = Literal["exact", "contained", "near", "renamed", "ngram"]
@@ -22,8 +33,13 @@ SAYS: dict[Kind, str] = {
     "ngram": "shares a run of words",
 }
 BLOCKING: frozenset[Kind] = frozenset({"exact", "contained", "near"})
+Part = Literal["question", "answer"]
 SHORTEST = 8  # words; shorter items are only compared whole
+SHORTEST_ANSWER = 12  # words; a shorter reference answer may stand anywhere
 WHOLE, NEAR, RENAMED = 0.95, 0.8, 0.62
+TEMPLATE = 0.65  # of the skeleton, in runs of three signs
+REVERSED = 0.85  # of the words, where one number is asked for and the answer is given
+RUN = 3  # words in a row that count as shared
 TELLING = 10.0  # what two texts must share to be twins, in pairs of words that no other item has …
 TWIN, TELLING_TWIN = 0.9, 4.0  # … or less, where hardly anything else is in them
 MOST_WORDS = 3_000
@@ -36,13 +52,18 @@ Pair = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A held-out item: its place in the file (from 1), what it asks, and that in words and signs."""
+    """What is looked for: a held-out item's question or its worked answer, in words and signs.
+
+    `line` is its place in the file (from 1), `gold` the short answer where there is one.
+    """
 
     line: int
     text: str
     spelling: tuple[str, ...]
     ids: tuple[int, ...]
     skeleton: tuple[int, ...]
+    part: Part = "question"
+    gold: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +71,7 @@ class Match:
     """A training text beside a held-out item.
 
     damning: 0..1, how sure it is that the item was trained on. run: the longest run of words that both share.
+    answered: the training text also states the item's answer.
     """
 
     kind: Kind
@@ -62,6 +84,19 @@ class Match:
     run: int
     shared: str
     common: bool = False
+    held_out_part: Part = "question"
+    answered: bool = False
+
+    @property
+    def says(self) -> str:
+        """What the training text does, in a few words."""
+        if self.held_out_part == "answer":
+            return (
+                "holds the worked answer"
+                if self.kind in BLOCKING
+                else "shares a run of words with the answer"
+            )
+        return SAYS[self.kind] + (", and states its answer" if self.answered else "")
 
     def as_dict(self) -> dict[str, object]:
         """The shape of `--json`."""
@@ -71,11 +106,13 @@ class Match:
             "train_line": self.train_line,
             "part": self.part,
             "held_out_line": self.held_out_line,
+            "held_out_part": self.held_out_part,
             "train_text": self.train_text,
             "held_out_text": self.held_out_text,
             "run": self.run,
             "shared": self.shared,
             "common_phrase": self.common,
+            "answered": self.answered,
         }
 
 
@@ -84,19 +121,18 @@ class Weights:
 
     def __init__(self, texts: Sequence[Sequence[int]]) -> None:
         self.n = len(texts)
-        self.held = Counter(pair for ids in texts for pair in bigrams(ids))
         self.rare = math.log(self.n + 1) if self.n > 1 else 1.0
+        held = Counter(pair for ids in texts for pair in bigrams(ids))
+        most = max(2, TEMPLATE_SHARE * self.n)
+        self._of: dict[Pair, float] = (
+            {pair: 0.0 if n > most else math.log((self.n + 1) / n) for pair, n in held.items()}
+            if self.n > 2
+            else {}
+        )
 
     def of(self, pair: Pair) -> float:
         """The weight, 0 for a pair of the task's wording."""
-        held = self.held.get(pair, 0)
-        if held == 0 or self.n < 3:
-            return self.rare
-        return 0.0 if self.template(pair) else math.log((self.n + 1) / held)
-
-    def template(self, pair: Pair) -> bool:
-        """Whether so many items hold it that it says nothing."""
-        return self.held.get(pair, 0) > max(2, TEMPLATE_SHARE * self.n)
+        return self._of.get(pair, self.rare)
 
     def alike(self, a: Sequence[int], b: Sequence[int]) -> float:
         """The weighted Jaccard of two texts, 0..1; 0 where what they share is too little to tell."""
@@ -107,87 +143,146 @@ class Weights:
         enough = TELLING_TWIN if share >= TWIN else TELLING
         return share if both >= enough * self.rare else 0.0
 
+    def held(
+        self,
+        item: Sequence[int],
+        covered: Sequence[bool],
+        *,
+        without: Sequence[bool] = (),
+        few: float = TELLING_TWIN,
+    ) -> float:
+        """The weighted share of the item's pairs that are covered; 0 where that is too little to tell.
 
-def judge(
-    item: Item,
-    text: str,
-    place: tuple[int, str],
-    spellings: Spellings,
-    plain: Weights,
-    bare: Weights,
-    met: Mapping[int, int],
-) -> Match | None:
-    """Compare one training text with one item; None where nothing speaks against it.
-
-    `place` is the training line and the part (prompt, answer). `met` says of the starts of the item's 8-grams that are
-    common phrases in how many training rows they stand.
-    """
-    spelling = spelled(text)[:MOST_WORDS]
-    codes = [spellings[word] for word in spelling]
-    ids = _distinct(codes, spelling)
-    skeleton = [code >> 32 for code in codes]
-    block = SequenceMatcher(None, item.ids, ids, autojunk=False).find_longest_match()
-    whole = len(item.ids) >= SHORTEST and block.size >= WHOLE * len(item.ids)
-    kind, damning = _kind(item, text, ids, skeleton, plain, bare)
-    if whole and kind != "exact":
-        kind, damning = "contained", 0.95
-    if kind is None:
-        if block.size < SHORTEST:
-            return None
-        kind, damning = "ngram", 0.5 * min(1.0, block.size / max(1, len(item.ids)))
-    shared = " ".join(item.spelling[block.a : block.a + block.size])
-    starts = range(block.a, block.a + block.size - SHORTEST + 1)
-    common = kind == "ngram" and len(starts) > 0 and all(start in met for start in starts)
-    return Match(
-        kind,
-        damning * (0.2 if common else 1.0),
-        *place,
-        item.line,
-        text,
-        item.text,
-        block.size,
-        shared,
-        common,
-    )
+        `without`: the words that are a common phrase and count for nothing. `few`: what suffices where all is covered.
+        """
+        every = both = 0.0
+        shared = dict[Pair, float]()
+        for place, pair in enumerate(pairwise(item)):
+            if without and without[place] and without[place + 1]:
+                continue
+            weight = self.of(pair)
+            every += weight
+            if covered[place] and covered[place + 1]:
+                both += weight
+                shared[pair] = weight  # said twice, it tells no more
+        share = both / every if every else 0.0
+        enough = few if share >= TWIN else TELLING
+        return share if sum(shared.values()) >= enough * self.rare else 0.0
 
 
-def _distinct(codes: Sequence[int], spelling: Sequence[str]) -> list[int]:
-    """Ids of words in which unknown ones differ from everything (and each other)."""
-    return [code & 0xFFFFFFFF or -hash(word) | 1 << 62 for code, word in zip(codes, spelling, strict=True)]
+@dataclass(slots=True)
+class Judge:
+    """Judges pairs; made from what the scan knows of the held-out set and of phrases."""
+
+    spellings: Spellings
+    plain: Weights
+    bare: Weights
+    phrases: Mapping[int, Mapping[int, int]] = field(default_factory=dict[int, Mapping[int, int]])
+    """Item (by number) -> starts of its 8-grams that are common phrases -> in how many training rows they stand."""
+
+    def judge(self, number: int, item: Item, text: str, place: tuple[int, str]) -> Match | None:
+        """Compare one training text with an item; None where nothing speaks against it. `place`: line and part."""
+        met = self.phrases.get(number, {})
+        spelling = spelled(without_labels(text))[:MOST_WORDS]
+        codes = [self.spellings[word] for word in spelling]
+        ids = _distinct([code & 0xFFFFFFFF for code in codes], spelling)
+        block = SequenceMatcher(None, item.ids, ids, autojunk=False).find_longest_match()
+        phrase = _phrase(item, met)
+        kind, damning, answered = self._kind(
+            item, text, ids, [code >> 32 for code in codes], block.size, phrase
+        )
+        if kind is None:
+            if block.size < SHORTEST:
+                return None
+            kind, damning = "ngram", 0.5 * min(1.0, block.size / max(1, len(item.ids)))
+        starts = range(block.a, block.a + block.size - SHORTEST + 1)
+        common = kind == "ngram" and len(starts) > 0 and all(start in met for start in starts)
+        return Match(
+            kind,
+            damning * (0.2 if common else 1.0),
+            *place,
+            item.line,
+            text,
+            item.text,
+            block.size,
+            " ".join(item.spelling[block.a : block.a + block.size]),
+            common,
+            item.part,
+            answered,
+        )
+
+    def _kind(
+        self,
+        item: Item,
+        text: str,
+        ids: Sequence[int],
+        skeleton: Sequence[int],
+        longest: int,
+        phrase: Sequence[bool],
+    ) -> tuple[Kind | None, float, bool]:
+        if item.part == "question" and normalise_text(plain(text)) == normalise_text(plain(item.text)):
+            return "exact", 1.0, False
+        if len(item.ids) < (SHORTEST if item.part == "question" else SHORTEST_ANSWER):
+            return None, 0.0, False
+        covered = coverage(item.ids, ids)
+        held = self.plain.held(item.ids, covered, without=phrase)
+        if longest >= WHOLE * len(item.ids) and (item.part == "question" or held):
+            return "contained", 0.95, False
+        alike = self.plain.alike(item.ids, ids) if item.part == "question" else 0.0
+        if max(held, alike) >= NEAR:
+            missing = _missing(item, covered, text).total()
+            answered = held >= REVERSED and missing == 1 and _states(text, item)
+            if not missing or answered:
+                return "near", 0.9 * max(held, alike), answered
+        if item.part == "answer":
+            return None, 0.0, False
+        bones = self.bare.held(item.skeleton, coverage(item.skeleton, _distinct(skeleton, ids)), few=TELLING)
+        jaccard = max(self.bare.alike(item.skeleton, skeleton), alike)
+        if bones >= TEMPLATE or held >= NEAR or jaccard >= RENAMED:
+            return "renamed", 0.7 * max(bones, held, jaccard), False
+        return None, 0.0, False
 
 
-def _kind(
-    item: Item, text: str, ids: Sequence[int], skeleton: Sequence[int], plain: Weights, bare: Weights
-) -> tuple[Kind | None, float]:
-    if normalise_text(text) == normalise_text(item.text):
-        return "exact", 1.0
-    if len(item.ids) < SHORTEST:
-        return None, 0.0
-    covered = coverage(item.ids, ids)
-    same_numbers = _numbers(item.spelling, item.skeleton) == _numbers(spelled(text), skeleton)
-    alike = plain.alike(item.ids, ids)
-    if same_numbers and max(alike, covered) >= NEAR:
-        return "near", 0.9 * max(alike, covered)
-    bones = bare.alike(item.skeleton, skeleton)
-    if max(bones, alike) >= RENAMED:
-        return "renamed", 0.7 * max(bones, alike)
-    return None, 0.0
+def _states(text: str, item: Item) -> bool:
+    """Whether the training text has the item's answer once more than the question itself has it."""
+    return bool(item.gold) and numbers_in(text)[item.gold] > numbers_in(item.text)[item.gold]
 
 
-def _numbers(spelling: Sequence[str], skeleton: Sequence[int]) -> Counter[str]:
-    return Counter(word.lower() for word, sign in zip(spelling, skeleton, strict=False) if sign == NUMBER)
+def _phrase(item: Item, met: Mapping[int, int]) -> list[bool]:
+    """Which words of the item lie in common phrases; none where nearly all do: then rows are copies of the item."""
+    covered = [False] * len(item.ids)
+    for start in met:
+        covered[start : start + SHORTEST] = [True] * SHORTEST
+    return [] if sum(covered) >= TWIN * len(covered) else covered
 
 
-def coverage(item: Sequence[int], text: Sequence[int], n: int = SHORTEST) -> float:
-    """Return the share of the item's words that lie in n-grams which the text has too."""
-    if len(item) < n:
-        return 0.0
+def _distinct(ids: Sequence[int], others: Sequence[object]) -> list[int]:
+    """Ids in which unknown words differ from everything (and each other)."""
+    return [code or -hash(other) | 1 << 62 for code, other in zip(ids, others, strict=True)]
+
+
+def _missing(item: Item, covered: Sequence[bool], text: str) -> Counter[str]:
+    """The numbers of the item that the training text doesn't have: neither in their place nor elsewhere."""
+    own = Counter[str]()
+    there = Counter(value for word in spelled(text) if (value := number_of(word)) is not None)
+    for word, sign, is_there in zip(item.spelling, item.skeleton, covered, strict=True):
+        value = number_of(word)
+        if sign == NUMBER and value is not None:
+            if is_there:
+                there[value] -= 1
+            else:
+                own[value] += 1
+    return own - +there
+
+
+def coverage(item: Sequence[int], text: Sequence[int], n: int = RUN) -> list[bool]:
+    """Say which of the item's words lie in n-grams that the text has too."""
     there = {tuple(text[i : i + n]) for i in range(len(text) - n + 1)}
     covered = [False] * len(item)
     for start in range(len(item) - n + 1):
         if tuple(item[start : start + n]) in there:
             covered[start : start + n] = [True] * n
-    return sum(covered) / len(item)
+    return covered
 
 
-__all__ = ["BLOCKING", "KINDS", "SAYS", "Item", "Kind", "Match", "Weights", "coverage", "judge", "words"]
+__all__ = ["BLOCKING", "KINDS", "SAYS", "Item", "Judge", "Kind", "Match", "Weights", "coverage", "words"]

@@ -1,4 +1,8 @@
-"""The scan: training rows stream by in batches, what looks like a held-out item is kept and judged at the end."""
+"""The scan: training rows stream by in batches, what looks like a held-out item is kept and judged at the end.
+
+What is kept depends on the rows alone, not on their order: two scans that saw half the rows each `absorb` to the scan
+that saw them all.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from cockpit.core.overlap.index import SIZES, Grams, Hits, MinHash, find_grams, mixed
-from cockpit.core.overlap.match import TEMPLATE_SHARE, Item, Match, Weights, judge
-from cockpit.core.overlap.text import Spellings, spelled
+from cockpit.core.overlap.index import SIZES, Grams, Hits, MinHash, expanded, find_grams, mixed
+from cockpit.core.overlap.match import SHORTEST_ANSWER, TEMPLATE_SHARE, Item, Judge, Match, Weights
+from cockpit.core.overlap.text import Spellings, plain, spelled, without_labels
 from cockpit.data.rows import normalise_text
 
 BATCH = 2_000  # rows
 KEPT = 4  # training texts kept for an item and a way of being found
-VERIFIED = 200  # candidates of the LSH that are looked at for an item; more are only counted
-COMMON_ROWS = 50  # an n-gram in more training rows than this is a phrase: no more of them are looked at
-COMMON_ITEMS = 3  # … or in as many items
+COMMON_ITEMS = 3  # an n-gram of so many items is a phrase: no text is kept for it
 KEPT_CHARS = 3_000
 PARTS = ("prompt", "answer")
+WAYS = ("exact", "ngram", "alike")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,16 @@ class Text:
     said: str = ""
     keys: Sequence[str] | None = None
     """What identifies it, where that is more than its turns (lines of a plain text)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A held-out row: its line (from 1), the question turn by turn, the worked answer and the short one."""
+
+    line: int
+    turns: Sequence[str]
+    answer: str = ""
+    gold: str = ""
 
 
 @dataclass(slots=True)
@@ -46,165 +59,219 @@ class Tally:
     """Common phrases: the words, in how many training rows, in how many items."""
 
 
+Entry = tuple[float, int, str, str]  # score, minus the line, part, the text: the greater, the more damning
+Kept = dict[tuple[int, str], list[Entry]]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a scan saw, so that another one can take it over."""
+
+    rows: int
+    exact_rows: int
+    met: list[Any]
+    kept: Kept
+
+
 class Scan:
     """Made from the held-out items; `feed` it rows, then ask for `matches` and `tally`."""
 
-    def __init__(self, items: Sequence[tuple[int, Sequence[str]]]) -> None:
-        texts = ["\n".join(turns) for _, turns in items]
-        spellings = [spelled(text) for text in texts]
-        self.spellings = Spellings(spellings)
+    def __init__(self, items: Sequence[Asked]) -> None:
+        asked = [without_labels("\n".join(item.turns)) for item in items]
+        answers = [(item, words) for item in items if len(words := spelled(item.answer)) >= SHORTEST_ANSWER]
+        questions = [spelled(text) for text in asked]
+        self.spellings = Spellings([*questions, *(words for _, words in answers)])
         self.items = [
-            self._item(line, text, words)
-            for (line, _), text, words in zip(items, texts, spellings, strict=True)
+            self._item(item, "\n".join(item.turns), words)
+            for item, words in zip(items, questions, strict=True)
         ]
         self.plain = Weights([item.ids for item in self.items])
         self.bare = Weights([item.skeleton for item in self.items])
         ids = [np.array(item.ids, np.int64) for item in self.items]
+        self.questions = len(self.items)
+        self.items += [self._item(item, item.answer, words, answer=True) for item, words in answers]
+        every = [*ids, *(np.array(item.ids, np.int64) for item in self.items[self.questions :])]
         self.grams = {n: (Grams(ids, n), Grams(ids, n)) for n in SIZES}
-        skeletons = [np.array(item.skeleton, np.int64) for item in self.items]
+        self.every = Grams(every, SIZES[0])
+        skeletons = [np.array(item.skeleton, np.int64) for item in self.items[: self.questions]]
         self.alike = MinHash(skeletons, template=max(2, TEMPLATE_SHARE * len(skeletons)))
         self.keys: dict[str, list[int]] = {}
-        for number, (_, turns) in enumerate(items):
-            for key in {normalise_text(turn) for turn in (*turns, texts[number])} - {""}:
+        for number, item in enumerate(items):
+            for key in {_key(turn) for turn in (*item.turns, "\n".join(item.turns))} - {""}:
                 self.keys.setdefault(key, []).append(number)
-        self.counts = Tally()
-        self._looked: dict[int, int] = {}
-        self._kept: dict[tuple[int, str], list[tuple[float, int, str, str]]] = {}
+        self._outlines = {_outline(spelled(key)) for key in self.keys}
+        self.rows = self.exact_rows = 0
+        self._kept: Kept = {}
+        self._floor = {way: np.full((len(self.items), 2), -np.inf) for way in WAYS}
 
-    def _item(self, line: int, text: str, words: Sequence[str]) -> Item:
+    def _item(self, asked: Asked, text: str, words: Sequence[str], *, answer: bool = False) -> Item:
         codes = [self.spellings[word] for word in words]
+        ids, skeleton = tuple(c & 0xFFFFFFFF for c in codes), tuple(c >> 32 for c in codes)
         return Item(
-            line, text, tuple(words), tuple(c & 0xFFFFFFFF for c in codes), tuple(c >> 32 for c in codes)
+            asked.line, text, tuple(words), ids, skeleton, "answer" if answer else "question", asked.gold
         )
 
     # -- scanning ------------------------------------------------------------------------------------------------
 
     def feed(self, rows: Sequence[Text]) -> None:
         """Take a batch of rows; the order does not matter."""
-        self.counts.rows += len(rows)
+        self.rows += len(rows)
         look = self.spellings.__getitem__
         flat: list[int] = []
         lengths: list[int] = []
         for row in rows:
-            self._exact(row)
-            asked = row.asked[0] if len(row.asked) == 1 else "\n".join(row.asked)
-            for text in (asked, row.said):
-                before = len(flat)
-                flat.extend(map(look, spelled(text)))
-                lengths.append(len(flat) - before)
+            for text in (row.asked[0] if len(row.asked) == 1 else "\n".join(row.asked), row.said):
+                words = spelled(text)
+                if len(lengths) % 2 == 0:
+                    self._exact(row, text, words)
+                flat += map(look, words)
+                lengths.append(len(words))
                 flat.append(0)
         codes = np.array(flat, np.int64)
         sizes = np.array(lengths, np.int64)
         starts = np.concatenate(([0], np.cumsum(sizes + 1)[:-1])).astype(np.int64)
         self._ngrams(rows, codes & 0xFFFFFFFF, starts, sizes)
-        for text, item in self.alike.candidates(codes >> 32, starts, sizes):
-            self._alike(rows, text, item)
+        texts, items, bands = self.alike.candidates(codes >> 32, starts, sizes)
+        self._keep_best(rows, "alike", texts, items, bands, np.zeros(len(texts)))
 
-    def _exact(self, row: Text) -> None:
-        keys = row.keys if row.keys is not None else row.asked
+    def _exact(self, row: Text, whole: str, words: Sequence[str]) -> None:
+        if row.keys is None and len(row.asked) == 1 and _outline(words) not in self._outlines:
+            return
         met: set[int] = set()
-        for key in keys:
-            met.update(self.keys.get(normalise_text(key), ()))
-        if len(row.asked) > 1:
-            met.update(self.keys.get(normalise_text("\n".join(row.asked)), ()))
-        self.counts.exact_rows += bool(met)
+        for key in (*(row.asked if row.keys is None else row.keys), whole):
+            met.update(self.keys.get(_key(key), ()))
+        self.exact_rows += bool(met)
         for item in met:
             self._keep(item, "exact", 1.0, row.line, "prompt", self.items[item].text)
 
     def _ngrams(self, rows: Sequence[Text], ids: Any, starts: Any, sizes: Any) -> None:
         values = mixed(ids)
-        smallest = SIZES[0]
-        hits = find_grams(self.grams[smallest][0], ids, values)
+        hits = find_grams(self.every, ids, values)
         if not len(hits.at):
             return
+        owner = np.repeat(np.arange(len(sizes)), sizes + 1)
+        self._count(self.every, owner[hits.at], hits.gram, None)
         for n in SIZES:
-            found = hits if n == smallest else find_grams(self.grams[n][0], ids, values, hits.at)
-            text = np.searchsorted(starts, found.at, "right") - 1
+            found = find_grams(self.grams[n][0], ids, values, hits.at)
             for part in (0, 1):
-                mine = text % 2 == part
-                pairs = np.unique(np.stack([text[mine], found.gram[mine]]), axis=1)
-                met = self.grams[n][part].met
-                met += np.bincount(pairs[1], minlength=len(met))
-        self._telling(rows, hits, starts, sizes)
+                self._count(self.grams[n][part], owner[found.at], found.gram, part)
+        self._telling(rows, hits, owner, starts, sizes)
 
-    def _telling(self, rows: Sequence[Text], hits: Hits, starts: Any, sizes: Any) -> None:
+    @staticmethod
+    def _count(grams: Grams, texts: Any, found: Any, part: int | None) -> None:
+        """Note in how many rows each n-gram was met: in prompts (part 0), in answers (1), or in either."""
+        if part is not None:
+            mine = texts % 2 == part
+            texts, found = texts[mine], found[mine]
+        once = np.unique(texts // 2 * len(grams.keys) + found)
+        grams.met += np.bincount(once % len(grams.keys), minlength=len(grams.keys)) if len(once) else 0
+
+    def _telling(self, rows: Sequence[Text], hits: Hits, owner: Any, starts: Any, sizes: Any) -> None:
         """Keep the texts whose n-grams are no common phrases."""
-        asked, said = self.grams[SIZES[0]]
-        text = np.searchsorted(starts, hits.at, "right") - 1
-        telling = (asked.met + said.met)[hits.gram] <= COMMON_ROWS
-        telling &= asked.holders()[hits.gram] < COMMON_ITEMS
-        seen: dict[tuple[int, int], list[int]] = {}
-        places = zip(
-            text[telling].tolist(), hits.at[telling].tolist(), hits.gram[telling].tolist(), strict=True
+        grams = self.every
+        telling = grams.holders[hits.gram] < COMMON_ITEMS
+        at, gram = hits.at[telling], hits.gram[telling]
+        holders = grams.holders[gram]
+        items = grams.items[expanded(grams.starts[gram], holders)]
+        both, first, shared = np.unique(
+            np.repeat(owner[at], holders) * len(self.items) + items, return_index=True, return_counts=True
         )
-        for number, at, gram in places:
-            for item in asked.items[asked.starts[gram] : asked.starts[gram + 1]].tolist():
-                seen.setdefault((number, item), []).append(at)
-        for (number, item), at in seen.items():
-            row, part = rows[number // 2], number % 2
-            where = (at[0] - int(starts[number])) / int(sizes[number])
-            self._keep(item, "ngram", len(at), row.line, PARTS[part], excerpt(_text(row, part), where))
+        texts = both // len(self.items)
+        where = (np.repeat(at, holders)[first] - starts[texts]) / np.maximum(1, sizes[texts])
+        self._keep_best(rows, "ngram", texts, both % len(self.items), shared, where)
 
-    def _alike(self, rows: Sequence[Text], number: int, item: int) -> None:
-        self._looked[item] = self._looked.get(item, 0) + 1
-        if self._looked[item] > VERIFIED:
+    def _keep_best(
+        self, rows: Sequence[Text], way: str, texts: Any, items: Any, scores: Any, where: Any
+    ) -> None:
+        """Offer each item its best texts of the batch, those alone that beat what was kept."""
+        if not len(texts):
             return
-        row, part = rows[number // 2], number % 2
-        text = _text(row, part)
-        skeleton = [self.spellings[word] >> 32 for word in spelled(text)]
-        score = self.bare.alike(self.items[item].skeleton, skeleton)
-        if score > 0.5:
-            self._keep(item, "alike", score, row.line, PARTS[part], text)
+        lines = np.array([row.line for row in rows], np.int64)[texts // 2]
+        floor = self._floor[way][items]
+        better = (scores > floor[:, 0]) | ((scores == floor[:, 0]) & (-lines > floor[:, 1]))
+        texts, items, scores, where, lines = (part[better] for part in (texts, items, scores, where, lines))
+        order = np.lexsort((lines, -scores, items))
+        rank = np.arange(len(order)) - np.searchsorted(items[order], items[order], "left")
+        for k in order[rank < KEPT].tolist():
+            row, part = rows[int(texts[k]) // 2], int(texts[k]) % 2
+            self._keep(
+                int(items[k]), way, float(scores[k]), row.line, PARTS[part],
+                excerpt(row.said if part else "\n".join(row.asked), float(where[k])),
+            )  # fmt: skip
 
     def _keep(self, item: int, way: str, score: float, line: int, part: str, text: str) -> None:
         heap = self._kept.setdefault((item, way), [])
-        entry = (score, -line, part, excerpt(text))
+        entry = (score, -line, part, text)
         if len(heap) < KEPT:
             heapq.heappush(heap, entry)
         elif entry[:2] > heap[0][:2]:
             heapq.heapreplace(heap, entry)
+        if len(heap) == KEPT:
+            self._floor[way][item] = heap[0][:2]
 
     # -- what was found ------------------------------------------------------------------------------------------
 
+    def seen(self) -> Seen:
+        """What was seen so far."""
+        return Seen(self.rows, self.exact_rows, [grams.met for grams in self._counted()], self._kept)
+
+    def absorb(self, other: Seen) -> None:
+        """Take over what a scan of other rows saw, for the same items."""
+        self.rows += other.rows
+        self.exact_rows += other.exact_rows
+        for grams, met in zip(self._counted(), other.met, strict=True):
+            grams.met += met
+        for (item, way), heap in other.kept.items():
+            for score, line, part, text in heap:
+                self._keep(item, way, score, -line, part, text)
+
+    def _counted(self) -> list[Grams]:
+        return [self.every, *(grams for pair in self.grams.values() for grams in pair)]
+
     def tally(self) -> Tally:
         """The counts so far."""
+        counts = Tally(self.rows, self.exact_rows)
         for n in SIZES:
-            self.counts.ngrams[n] = len(self.grams[n][0].items_met())
-            self.counts.ngrams_in_answers[n] = len(self.grams[n][1].items_met())
-        self.counts.phrases = self._phrases()
-        return self.counts
+            counts.ngrams[n] = len(self.grams[n][0].items_met())
+            counts.ngrams_in_answers[n] = len(self.grams[n][1].items_met())
+        counts.phrases = self._phrases()
+        return counts
 
     def matches(self) -> list[Match]:
         """Every pair that was kept, judged, most damning first; the best one of each item and training line."""
-        common = self._common()
+        judge = Judge(self.spellings, self.plain, self.bare, self._common())
         best: dict[tuple[int, int], Match] = {}
         for (number, _), heap in self._kept.items():
-            for _, line, part, text in heap:
-                found = judge(self.items[number], text, (-line, part), self.spellings, self.plain, self.bare,
-                              common.get(number, {}))  # fmt: skip
-                key = (number, -line)
+            item = self.items[number]
+            for score, line, part, text in heap:
+                if item.part == "answer" and score < len(item.ids) / 4:
+                    continue  # of an answer a phrase alone is nothing to show
+                found = judge.judge(number, item, text, (-line, part))
+                key = (item.line, -line)
                 if found is not None and (key not in best or found.damning > best[key].damning):
                     best[key] = found
         return sorted(best.values(), key=lambda m: (-m.damning, -m.run, m.held_out_line, m.train_line))
 
     def _common(self) -> Mapping[int, Mapping[int, int]]:
         """Item -> starts of its 8-grams that are common phrases -> in how many training rows they stand."""
-        asked, said = self.grams[SIZES[0]]
-        met = asked.met + said.met
-        limit = max(10, int(self.counts.rows * 0.001))
-        phrase = (met > limit) | (asked.holders() >= COMMON_ITEMS)
+        limit = max(10, int(self.rows * 0.001))
+        phrase = (self.every.met > limit) | (self.every.holders >= COMMON_ITEMS)
         made: dict[int, dict[int, int]] = {}
-        for number, item in enumerate(self.items):
-            ids = np.array(item.ids, np.int64)
-            hits = find_grams(asked, ids, mixed(ids))
+        for number in {number for number, _ in self._kept}:
+            hits = self._own_grams(self.items[number])
             made[number] = {
-                int(at): int(met[gram]) for at, gram in zip(hits.at, hits.gram, strict=True) if phrase[gram]
+                int(at): int(self.every.met[gram])
+                for at, gram in zip(hits.at, hits.gram, strict=True)
+                if phrase[gram]
             }
         return made
 
+    def _own_grams(self, item: Item) -> Hits:
+        ids = np.array(item.ids, np.int64)
+        return find_grams(self.every, ids, mixed(ids))
+
     def _phrases(self, most: int = 10) -> list[tuple[str, int, int]]:
-        asked, said = self.grams[SIZES[0]]
-        met, holders = asked.met + said.met, asked.holders()
+        met, holders = self.every.met, self.every.holders
         wanted = {
             int(g)
             for g in np.argsort(-met)[: most * 8]
@@ -212,8 +279,7 @@ class Scan:
         }
         found: dict[int, tuple[str, int, int]] = {}
         for item in self.items:
-            ids = np.array(item.ids, np.int64)
-            hits = find_grams(asked, ids, mixed(ids))
+            hits = self._own_grams(item)
             for at, gram in zip(hits.at.tolist(), hits.gram.tolist(), strict=True):
                 if gram in wanted and gram not in found:
                     words = " ".join(item.spelling[at : at + SIZES[0]]).lower()
@@ -221,8 +287,16 @@ class Scan:
         return sorted(found.values(), key=lambda p: -p[1])[:most]
 
 
-def _text(row: Text, part: int) -> str:
-    return row.said if part else "\n".join(row.asked)
+def _key(text: str) -> str:
+    return normalise_text(plain(text))
+
+
+def _outline(words: Sequence[str]) -> tuple[int, str, str, str]:
+    """What texts that are the same have in common at least; cheap to ask."""
+    if not words:
+        return (0, "", "", "")
+    n = len(words)
+    return (n, words[0].casefold(), words[n // 2].casefold(), words[-1].casefold())
 
 
 def excerpt(text: str, where: float = 0.0) -> str:

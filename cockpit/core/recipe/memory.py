@@ -295,20 +295,12 @@ def _next(shape: Shape, plan: Plan) -> tuple[Plan, str, tuple[str, ...]] | None:
             "recompute activations in the backward pass (slower by about a third)",
             ("activation_checkpointing=true",),
         )
-    if plan.batch > 1 and plan.technique not in GROUPED and not (plan.technique == "kto" and plan.batch <= 2):
-        half = plan.batch // 2
-        passes = plan.accumulation * 2
+    if plan.batch > 1 and not (plan.technique == "kto" and plan.batch <= 2):
+        half, passes = plan.batch // 2, plan.accumulation * 2
+        kept = f"rollouts: {half} completions" if plan.technique in GROUPED else f"batch: {half} rows"
         return (
             replace(plan, batch=half, accumulation=passes),
-            f"smaller passes, the same batch: {half} rows, {passes} passes a step",
-            (f"per_device_train_batch_size={half}", f"gradient_accumulation_steps={passes}"),
-        )
-    if plan.batch > 1 and plan.technique in GROUPED:
-        half = plan.batch // 2
-        passes = plan.accumulation * 2
-        return (
-            replace(plan, batch=half, accumulation=passes),
-            f"smaller passes, the same rollouts: {half} completions, {passes} passes a step",
+            f"smaller passes, the same {kept}, {passes} passes a step",
             (f"per_device_train_batch_size={half}", f"gradient_accumulation_steps={passes}"),
         )
     if plan.rank is None:

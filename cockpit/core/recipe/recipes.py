@@ -196,7 +196,14 @@ def _set(raw: dict[str, Any], name: str, value: Any, technique: str) -> None:
         raise CockpitError(
             f"{name}={shown(value)}: this recipe has no {section} section (full weights)", "Drop it."
         )
-    raw[section][key] = value
+    key, dot, inner = key.partition(".")
+    if not dot:
+        raw[section][key] = value
+        return
+    held: object = raw[section].get(key) or {}
+    if not isinstance(held, Mapping):
+        raise CockpitError(f"{name}={shown(value)}: {section}.{key} holds no settings", "Drop it.")
+    raw[section][key] = {**cast("Mapping[str, Any]", held), inner: value}
 
 
 def reward_parts(value: Any) -> Any:
@@ -325,6 +332,11 @@ def choices(recipe: Recipe) -> list[Choice]:
                 settings.LORA_RANK,
             )
         )
+    given = recipe.data.chat_template_kwargs
+    for name in dict.fromkeys(("enable_thinking", *given)):
+        made.append(Choice(f"data.chat_template_kwargs.{name}", given.get(name),
+                           "chosen" if name in given else "the template's own", "true, false or another value",
+                           "told to the chat template in training, rollouts, scoring and serving", None))  # fmt: skip
     return made
 
 

@@ -19,6 +19,17 @@ class Drift:
 
 
 @dataclass(frozen=True, slots=True)
+class Audited:
+    """What the audit of the verifier on the run's own gold answers found (RL only), with its sentence."""
+
+    cases: int
+    false_accepts: int
+    false_rejects: int
+    says: str
+    example: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SmokeFacts:
     """What a smoke run left behind. Shares and scores are 0..1, times seconds, sizes bytes.
 
@@ -67,6 +78,7 @@ class SmokeFacts:
     """Items among those scored that the base model solved in the baseline."""
     fix: str = ""
     """What the trainer itself said of a lack of memory."""
+    audit: Audited | None = None
 
     @property
     def has_signal(self) -> bool:

@@ -64,6 +64,11 @@ def _drifts(facts: SmokeFacts) -> Cause | None:
     return "prompts_differ" if facts.drift else None
 
 
+def _accepts_wrong(facts: SmokeFacts) -> Cause | None:
+    """What passes for nothing is what RL learns; a right answer that fails only slows it."""
+    return "accepts_wrong" if facts.audit is not None and facts.audit.false_accepts else None
+
+
 def _not_finite(facts: SmokeFacts) -> Cause | None:
     return "not_finite" if facts.nonfinite else None
 
@@ -108,6 +113,7 @@ _RULES: tuple[Callable[[SmokeFacts], Cause | None], ...] = (
     _never_ended,
     _failed,
     _drifts,
+    _accepts_wrong,
     _not_finite,
     _no_step,
     _no_checkpoint,

@@ -9,13 +9,14 @@ from typing import Any, Literal, cast
 SOURCE = 'source text, "Before committing the budget: smoke-run"'
 
 Stage = Literal[
-    "load", "data", "template", "dtype", "nan", "oom", "training", "time", "checkpoint", "scorer", "unparseable",
-    "zero score", "no signal", "",
+    "load", "data", "template", "verifier", "dtype", "nan", "oom", "training", "time", "checkpoint", "scorer",
+    "unparseable", "zero score", "no signal", "",
 ]  # fmt: skip
 STAGES: tuple[tuple[Stage, str], ...] = (
     ("load", "the model and its tokenizer load"),
     ("data", "the rows become training examples"),
     ("template", "training shows the model the prompt that it is scored with"),
+    ("verifier", "the verifier lets no made-up wrong answer pass (RL)"),
     ("dtype", "number formats agree"),
     ("oom", "the longest examples fit in memory"),
     ("time", "a step ends in time"),
@@ -31,8 +32,8 @@ STAGES: tuple[tuple[Stage, str], ...] = (
 
 Cause = Literal[
     "memory", "no_step", "dtype", "ended_outside", "no_rows", "model_breaks", "rows_break", "scorer_breaks",
-    "training_breaks", "template_refuses", "prompts_differ", "not_finite", "no_checkpoint", "not_scored",
-    "none_pass", "all_pass", "none_differ", "cut_off", "unreadable", "all_zero", "",
+    "training_breaks", "template_refuses", "prompts_differ", "accepts_wrong", "not_finite", "no_checkpoint",
+    "not_scored", "none_pass", "all_pass", "none_differ", "cut_off", "unreadable", "all_zero", "",
 ]  # fmt: skip
 STAGE_OF: dict[Cause, Stage] = {
     "memory": "oom",
@@ -46,6 +47,7 @@ STAGE_OF: dict[Cause, Stage] = {
     "training_breaks": "training",
     "template_refuses": "template",
     "prompts_differ": "template",
+    "accepts_wrong": "verifier",
     "not_finite": "nan",
     "no_checkpoint": "checkpoint",
     "not_scored": "scorer",

@@ -121,6 +121,15 @@ def _all_zero(facts: SmokeFacts) -> Words:
     )
 
 
+def _accepts_wrong(facts: SmokeFacts) -> Words:
+    audit = facts.audit
+    example = f" One that passes: {_quoted(audit.example)}." if audit is not None and audit.example else ""
+    says = audit.says if audit is not None else "The verifier accepts wrong answers"
+    return f"{says}{example}", (
+        "RL would find that within hours: mend the verifier, or choose another (`cockpit audit` shows each case)."
+    )
+
+
 def _said(facts: SmokeFacts) -> str:
     return _short(facts.error or facts.sentence)
 
@@ -158,6 +167,7 @@ _WORDS: dict[Cause, Callable[[SmokeFacts], Words]] = {
         "Mend the roles' order.",
     ),
     "prompts_differ": _prompts_differ,
+    "accepts_wrong": _accepts_wrong,
     "not_finite": _not_finite,
     "no_checkpoint": _no_checkpoint,
     "not_scored": _not_scored,
@@ -184,6 +194,8 @@ def evidence(facts: SmokeFacts) -> tuple[str, ...]:
         said.append(
             f"{same} of {facts.rendered} training prompts are, token by token, what scoring shows the model."
         )
+    if facts.audit is not None and facts.audit.cases:
+        said.append(facts.audit.says)
     if facts.steps:
         pace = f", {facts.step_time:.2g} s each" if facts.step_time else ""
         said.append(f"{facts.steps} optimizer step{'s' if facts.steps > 1 else ''}{pace}.")
@@ -209,6 +221,11 @@ def evidence(facts: SmokeFacts) -> tuple[str, ...]:
 def cautions(facts: SmokeFacts) -> tuple[str, ...]:
     """What does not close the gate, and is worth knowing before the budget is spent."""
     said: list[str] = []
+    if facts.audit is not None and facts.audit.false_rejects:
+        said.append(
+            f"The verifier rejects {facts.audit.false_rejects} right answers of the {facts.audit.cases} cases of its "
+            "audit: `cockpit audit` shows them."
+        )
     if facts.scored and 0.5 * facts.scored <= facts.truncated:
         said.append(
             f"{facts.truncated} of {facts.scored} answers are cut off: raise generation.max_new_tokens."

@@ -6,6 +6,7 @@ uses one chat template, eval uses another"; loss on assistant tokens only.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -15,6 +16,7 @@ from cockpit.core.spotcheck.quote import excerpt, of_prompt, of_target
 from cockpit.core.spotcheck.types import USUAL, Item, Mismatch, Quote, Rule, Sides, Target
 from cockpit.data.messages import odd_order
 
+_PRINTED = re.compile(r"\[\{'(?:type': '(?:text|image)|text': )")
 NO_THINKING = ("/no_think", "/nothink")
 
 
@@ -130,6 +132,28 @@ def twice_templated(sides: Sides) -> Mismatch | None:
         train=excerpt(f"training row {row.row}", text, marker(text)),
         eval=of_prompt(item) if item else Quote("the eval prompts", ""),
         fix="Take the markers out of the data: the tokenizer's template writes them.",
+    )
+
+
+def printed_parts(sides: Sides) -> Mismatch | None:
+    """Content in parts that some template printed as the Python list that it is: the text of the data now."""
+    hits = [
+        (row, hit)
+        for row in sides.train
+        if (hit := _PRINTED.search(row.raw or f"{row.prompt}\n{row.text or ''}"))
+    ]
+    if not hits or any(_PRINTED.search(item.prompt) for item in sides.items):
+        return None
+    row, hit = hits[0]
+    return Mismatch(
+        kind="chat-template",
+        share=len(hits) / len(sides.train),
+        total=len(sides.train),
+        of="training rows",
+        headline="Content in parts stands in the text as a printed list: a template wrote it out that takes text alone",
+        train=excerpt(f"training row {row.row}", row.raw or f"{row.prompt}\n{row.text or ''}", hit.span()),
+        eval=of_prompt(sides.items[0]) if sides.items else Quote("the eval prompts", ""),
+        fix="Give the content as text, or as a list of parts rather than as its print.",
     )
 
 
@@ -274,6 +298,7 @@ RULES: tuple[Rule, ...] = (
     system_prompt,
     template_in_the_data,
     twice_templated,
+    printed_parts,
     role_order,
     prompt_cue,
     thinking,

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cockpit.core.spotcheck import answers, context, tokens, truncation, wording
+from cockpit.core.spotcheck import answers, context, templates, thinking, tokens, truncation, wording
 from cockpit.core.spotcheck.types import KINDS, PASSES, REPORTED, Kind, Mismatch, Sides, Verdicts
 
-_MODULES = (answers, context, wording, tokens, truncation)
+_MODULES = (answers, context, wording, templates, tokens, thinking, truncation)
 
 
 def find_mismatches(sides: Sides) -> list[Mismatch]:

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from cockpit.core.spotcheck.spot import CUT, TRAINED, Look
-from cockpit.core.spotcheck.types import Context, ItemFacts, Rendered, RowFacts
+from cockpit.core.spotcheck.types import Context, Folded, ItemFacts, NewTokens, Rendered, RowFacts, Served
 
 
 def rendered_of(answer: Mapping[str, Any]) -> Rendered:
     """What is said of all tokenized rows and items."""
-    served = answer.get("served")
+    served, folded = answer.get("served"), answer.get("folded")
     return Rendered(
-        rows=tuple(RowFacts(**row) for row in answer["rows"]),
+        rows=tuple(_row(row) for row in answer["rows"]),
         items=tuple(ItemFacts(**item) for item in answer["items"]),
         contexts=tuple(Context(**context) for context in answer["contexts"]),
         bos=answer["bos"],
@@ -26,8 +26,18 @@ def rendered_of(answer: Mapping[str, Any]) -> Rendered:
         systems=dict(answer["systems"]),
         refused=tuple((int(row["row"]), str(row["why"])) for row in answer["refused"]),
         refusals=int(answer["refusals"]),
-        served=Context(**served) if served else None,
+        served=Served(**served) if served else None,
+        folded=Folded(**folded) if folded else None,
+        untemplated=int(answer.get("untemplated", 0)),
+        new_tokens=NewTokens(**new) if (new := answer.get("new_tokens")) else None,
+        stop_trained=answer.get("stop_trained"),
+        roles={role: (counts[0], counts[1]) for role, counts in answer.get("roles", {}).items()},
     )
+
+
+def _row(row: Mapping[str, Any]) -> RowFacts:
+    facts: dict[str, Any] = {**row, "unsaid": tuple(row.get("unsaid", ()))}
+    return RowFacts(**facts)
 
 
 def look_of(shown: Mapping[str, Any] | None, rendered: Rendered | None) -> Look | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from cockpit.core.spotcheck.sides import state_of
@@ -149,6 +149,8 @@ class SpotCheck:
     gold_passed: int = 0
     gold_judged: int = 0
     notes: tuple[str, ...] = ()
+    roles: Mapping[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
+    """Tokens of each role in the rendered training rows (`template`: what no turn says), and how many are trained."""
 
     @property
     def unchecked(self) -> tuple[str, ...]:
@@ -170,8 +172,19 @@ class SpotCheck:
             "technique": self.technique, "experiment": self.experiment, "rendered": self.rendered,
             "kinds_checked": [kind for kind in KINDS if kind not in self.unchecked],
             "kinds_not_checked": list(self.unchecked),
+            "trained_by_role": {role: {"tokens": tokens, "trained": trained}
+                                for role, (tokens, trained) in self.roles.items()},
             "notes": list(self.notes),
         }  # fmt: skip
+
+
+def by_role(roles: Mapping[str, tuple[int, int]]) -> str:
+    """`Trained on: 98% of the assistant's 1,204 tokens, 0% of the user's 2,310.`; empty where nothing was rendered."""
+    named = sorted((role for role in roles if role != "template"), key=lambda role: -roles[role][1])
+    parts = [
+        f"{roles[role][1] / roles[role][0]:.0%} of the {role}'s {roles[role][0]:,} tokens" for role in named
+    ]
+    return f"Trained on: {', '.join(parts)}." if parts else ""
 
 
 def headline(check: SpotCheck) -> str:

@@ -21,7 +21,7 @@ from cockpit.core.spotcheck.types import (
     Sides,
 )
 
-_THINK = re.compile(r"</?(?:think|thinking|reasoning)>", re.IGNORECASE)
+THINK = re.compile(r"</?(?:think|thinking|reasoning)>", re.IGNORECASE)
 _ROLE_HEADER = re.compile(
     r"<\|im_start\|>|<\|start_header_id\|>|<\|[a-z_]+\|>|<start_of_turn>|assistant|model|\[/INST\]|Assistant"
 )
@@ -32,14 +32,18 @@ def context_kind(context: Context, bos: str | None = None) -> Kind:
     """Name a difference between the two contexts by what is left of them."""
     left, right = context.train, context.eval
     both = left + right
-    if bos and both and not both.replace(bos, "").strip():
+    if bos and bos in both and not both.replace(bos, "").strip():
         return "bos"
     if context.ids_only:
         return "whitespace" if not both.strip() else "chat-template"
-    if _THINK.search(both):
+    if THINK.search(both):
         return "thinking"
-    if context.between or (
-        not right and not context.eval and _ROLE_HEADER.search(left) and "\n" not in left.strip()
+    if not both.strip() and not context.between:
+        return "whitespace"
+    if (
+        context.between
+        or context.opening
+        or (not right and not context.eval and _ROLE_HEADER.search(left) and "\n" not in left.strip())
     ):
         return "generation-prompt"
     if not both.strip():
@@ -57,10 +61,12 @@ _HEADLINES: dict[Kind, str] = {
     "system-prompt": "The template puts a system prompt on one side only",
     "chat-template": "Training and eval render the same conversation differently",
 }
+_OPENS_OTHERWISE = "Eval prompts open the answer in other words than those that it is trained after"
 _MENDS: dict[Kind, str] = {
     "bos": "Let the template or the tokenizer write the BOS token, not both, and the same way on both sides.",
-    "thinking": "Set generation.enable_thinking to what training renders, or train with the block in the prompt.",
-    "generation-prompt": "Use a chat template that honours add_generation_prompt.",
+    "thinking": "Set data.chat_template_kwargs (enable_thinking) to what training renders, or train with the block in the "
+    "prompt.",
+    "generation-prompt": "Use a chat template whose add_generation_prompt writes what stands before an answer.",
     "whitespace": "End the prompts of both sides alike, on a token boundary.",
     "system-prompt": "Set data.system_prompt, which goes before both sides' prompts.",
     "chat-template": "Use one tokenizer with one chat template for training, eval and serving.",
@@ -82,7 +88,7 @@ def _context_rule(kind: Kind) -> Rule:
             share=min(1.0, count / max(1, len(rendered.rows))),
             total=len(rendered.rows),
             of="training rows",
-            headline=_HEADLINES[kind],
+            headline=_OPENS_OTHERWISE if kind == "generation-prompt" and first.opening else _HEADLINES[kind],
             train=_side("training", first, first.train),
             eval=_side("the eval prompt of the same row", first, first.eval),
             fix=_MENDS[kind],
@@ -91,44 +97,6 @@ def _context_rule(kind: Kind) -> Rule:
         )
 
     return rule
-
-
-def served_otherwise(sides: Sides) -> Mismatch | None:
-    """The served model's template renders the eval prompt in another way than it was scored with."""
-    served = sides.rendered.served if sides.rendered else None
-    if served is None or (not served.train and not served.eval):
-        return None
-    return Mismatch(
-        kind="thinking" if _THINK.search(served.train + served.eval) else "chat-template",
-        share=1.0,
-        total=len(sides.items),
-        of="eval items",
-        headline="What is served renders the same prompt differently from what is scored",
-        train=Quote("as served", f"…{served.before}{served.train}", _tail_span(served.before, served.train)),
-        eval=Quote("as scored", f"…{served.before}{served.eval}", _tail_span(served.before, served.eval)),
-        fix="Serve the checkpoint with its own tokenizer and chat template, and with the same switches.",
-        action="setting",
-    )
-
-
-def refused_rows(sides: Sides) -> Mismatch | None:
-    """Rows that the chat template (or the tokenizer) refuses: training would end at the first of them."""
-    rendered = sides.rendered
-    if rendered is None or not rendered.refused:
-        return None
-    number, why = rendered.refused[0]
-    row = row_of(sides, number)
-    total = rendered.refusals + len(rendered.rows)
-    return Mismatch(
-        kind="chat-template",
-        share=rendered.refusals / total,
-        total=total,
-        of="training rows",
-        headline=f"{rendered.refusals:,} training rows can't be rendered: {why}",
-        train=of_prompt(row, (0, len(row.prompt))) if row else Quote(f"training row {number}", ""),
-        eval=of_prompt(sides.items[0]) if sides.items else Quote("the eval", ""),
-        fix="Bring the rows into the form that the chat template takes (system, user, assistant, user, …), or drop them.",
-    )
 
 
 def bos(sides: Sides) -> Mismatch | None:
@@ -205,7 +173,7 @@ def eos(sides: Sides) -> Mismatch | None:
     rows = [row for row in rendered.rows if row.trained and not row.cut]
     endless = [row for row in rows if not row.ends]
     if not endless:
-        return None
+        return _stop_in_the_mask(sides, rendered)
     row = endless[0]
     target = row_of(sides, row.row)
     text = (target.text or target.raw or "") if target else ""
@@ -222,6 +190,25 @@ def eos(sides: Sides) -> Mismatch | None:
         eval=Quote("scoring ends an answer at", ends, ((0, len(ends)),)),
         fix="End the assistant's turn with the EOS token in the chat template (inside the generation markers), or set "
         "eos_token to the token that the template ends turns with.",
+        action="setting",
+    )
+
+
+def _stop_in_the_mask(sides: Sides, rendered: Rendered) -> Mismatch | None:
+    """TRL's check of the template: an earlier turn's end may belong to what follows it, and is never trained then."""
+    if rendered.stop_trained is not False or not rendered.rows:
+        return None
+    row = row_of(sides, rendered.rows[0].row)
+    ends = " or ".join(rendered.ends)
+    return Mismatch(
+        kind="eos",
+        share=1.0,
+        total=len(rendered.rows),
+        of="training rows",
+        headline="The template's generation markers leave the end of a turn out of the loss: the model does not learn to stop",
+        train=of_target(row) if row else Quote("training", ""),
+        eval=Quote("scoring ends an answer at", ends, ((0, len(ends)),)),
+        fix="Move the end token inside {% generation %} … {% endgeneration %} in the chat template.",
         action="setting",
     )
 
@@ -257,53 +244,24 @@ def loss_mask(sides: Sides) -> Mismatch | None:
     )
 
 
-def dropped_by_template(sides: Sides) -> Mismatch | None:
-    """The template leaves a part of the target out (thinking, mostly), so that it is never trained."""
-    rendered = sides.rendered
-    if rendered is None:
-        return None
-    texts = {row.row: row for row in sides.train}
-    rows = [
-        texts[f.row] for f in rendered.rows if not f.target_found and f.row in texts and texts[f.row].text
-    ]
-    if not rows:
-        return None
-    row = rows[0]
-    opened = _THINK.search(row.text or "")
-    return Mismatch(
-        kind="thinking" if opened else "chat-template",
-        share=len(rows) / len(rendered.rows),
-        total=len(rendered.rows),
-        of="training rows",
-        headline="The chat template changes the targets: what is trained is not what stands in the data",
-        train=of_target(row, opened.span() if opened else None),
-        eval=of_prompt(sides.items[0]) if sides.items else Quote("the eval", ""),
-        fix="Give the thinking as the template wants it (reasoning_content), or use a template that leaves it in.",
-        action="setting",
-    )
-
-
 def _side(name: str, context: Context, text: str) -> Quote:
     shown = text if len(text) <= 400 else text[:400] + "…"
     before = context.before[-120:]
     return Quote(
         f"row {context.row}, {name}",
         f"…{before}{shown or '(nothing)'}",
-        _tail_span(before, shown or "(nothing)"),
+        tail_span(before, shown or "(nothing)"),
     )
 
 
-def _tail_span(before: str, text: str) -> tuple[tuple[int, int], ...]:
+def tail_span(before: str, text: str) -> tuple[tuple[int, int], ...]:
     start = 1 + len(before)
     return ((start, start + len(text)),) if text else ()
 
 
 RULES: tuple[Rule, ...] = (
-    refused_rows,
     bos,
     *(_context_rule(kind) for kind in _HEADLINES),
-    served_otherwise,
     eos,
     loss_mask,
-    dropped_by_template,
 )

@@ -28,9 +28,10 @@ Kind = Literal[
     "loss-mask",
     "whitespace",
     "language",
+    "new-tokens",
 ]
 KINDS: tuple[Kind, ...] = Kind.__args__  # type: ignore[attr-defined]
-NEEDS_TOKENIZER: tuple[Kind, ...] = ("bos", "eos", "truncation")
+NEEDS_TOKENIZER: tuple[Kind, ...] = ("bos", "eos", "truncation", "new-tokens")
 """Kinds of which nothing can be said without the model's tokenizer; of others the part that shows in the data."""
 
 REPORTED = 0.01
@@ -143,8 +144,16 @@ class Rendered:
     refused: tuple[tuple[int, str], ...] = ()
     """The first rows that couldn't be rendered, and why; `refusals` counts them all."""
     refusals: int = 0
-    served: Context | None = None
-    """How the served template renders an eval prompt, where it is another than the one that is scored with."""
+    served: Served | None = None
+    """How the served template renders a prompt, where it is another than the one that is scored with."""
+    folded: Folded | None = None
+    untemplated: int = 0
+    """Rows that are conversations, where the model has no chat template."""
+    new_tokens: NewTokens | None = None
+    stop_trained: bool | None = None
+    """Whether the template's own mask of the assistant's tokens holds the one that ends a turn; None: no mask is used."""
+    roles: Mapping[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
+    """Tokens of each role (`template`: what no turn says), and how many of them are trained."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +176,12 @@ class RowFacts:
     kept_chars: int
     target_found: bool
     """Whether the target stands in the rendered text as it stands in the data."""
+    after_end: str = ""
+    """What is trained after the end token: the opening of another answer, say."""
+    unthought: int = 0
+    """Turns that are trained without the thinking that they have in the data."""
+    unsaid: tuple[str, ...] = ()
+    """Roles of turns that the template leaves out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +209,40 @@ class Context:
     row: int = 1
     between: bool = False
     ids_only: bool = False
+    opening: bool = False
+    """The difference lies in what opens the answer (the generation prompt)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A prompt as it is served (`train`) and as it is scored (`eval`); `of_rows`: a training row's conversation."""
+
+    train: str
+    eval: str
+    before: str
+    row: int
+    of_rows: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NewTokens:
+    """Tokens of the data that the model never learnt: `says` names them, `text` is the first; the embedding's `rows`."""
+
+    says: str
+    text: str
+    rows: int
+    beyond: bool
+    mend: str
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """Reasoning that the chat template has no place for: what is trained of the first such row, and what it says."""
+
+    rows: int
+    row: int
+    trained: str
+    said: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from cockpit.core import group_signal
 from cockpit.core.technique.facts import Facts
 from cockpit.core.technique.nodes import End
 from cockpit.core.technique.tree import KTO, NOT_A_LAW, SATURATION, TRUST
+from cockpit.verifiers import is_graded
 
 Answers = Mapping[str, str]
 
@@ -76,7 +77,7 @@ def _verifier_named(facts: Facts, end: End, answers: Answers) -> str:
 
 def _verifier_rejects(facts: Facts, end: End, answers: Answers) -> str:
     accepted = facts.gold_accepted
-    if facts.verifier in (None, "f1") or accepted is None:
+    if facts.verifier is None or is_graded(facts.verifier) or accepted is None:
         return ""
     if facts.verifier_reads is False and facts.verifier == "exact":
         return (
@@ -91,16 +92,16 @@ def _verifier_rejects(facts: Facts, end: End, answers: Answers) -> str:
 
 
 def _proxy(facts: Facts, end: End, answers: Answers) -> str:
-    if facts.verifier != "f1":
+    if facts.verifier is None or not is_graded(facts.verifier):
         return ""
     return (
-        "The verifier f1 counts the words in common with a reference answer: it shows that the model moves, not that "
+        "The verifier f1 grades: it counts words in common with a reference, and shows that the model moves, not that "
         "an answer is good. Read some answers before you trust a gain, and never use it as a reward."
     )
 
 
 def _unusable_verifier(facts: Facts, end: End, answers: Answers) -> str:
-    if facts.verifier in (None, "f1") or end.technique in (*REWARDED, None):
+    if facts.verifier is None or is_graded(facts.verifier) or end.technique in (*REWARDED, None):
         return ""
     if facts.shape in ("preference", "labelled") and not facts.gold_answers:
         return (

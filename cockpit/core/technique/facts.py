@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from cockpit.verifiers import is_graded
+
 Technique = Literal["sft", "dpo", "kto", "orpo", "rft", "grpo", "rloo", "ppo"]
 RANKED: tuple[Technique, ...] = ("grpo", "rloo", "rft", "sft", "dpo", "kto", "orpo", "ppo")
 """The techniques that the decision ranks, in the order in which equals are shown."""
@@ -50,7 +52,7 @@ class Facts:
         """Whether the named verifier can judge this data: it accepts most gold answers. None where that is open."""
         if self.verifier is None:
             return None
-        if self.verifier == "f1":
+        if is_graded(self.verifier):
             return False  # words in common with a reference: a proxy, which decides nothing
         if self.long_answers and self.verifier == "exact":
             return False  # nobody reproduces a page word for word

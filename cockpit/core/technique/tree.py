@@ -9,6 +9,7 @@ from __future__ import annotations
 from cockpit.core.stats import wilson
 from cockpit.core.technique.facts import Facts
 from cockpit.core.technique.nodes import Node, Option, Seen
+from cockpit.verifiers import is_graded
 
 TABLE = 'source text, "Pick the technique by reward shape"'
 NOT_A_LAW = 'source text, ""SFT-then-RL" is not a law"'
@@ -133,8 +134,8 @@ def _see_spread(facts: Facts) -> Seen | None:
 
 
 def _see_checker(facts: Facts) -> Seen | None:
-    if facts.verifier == "f1":
-        return Seen("no", "the verifier f1 only counts words in common with a reference")
+    if facts.verifier is not None and is_graded(facts.verifier):
+        return Seen("no", f"the verifier {facts.verifier} only counts words in common with a reference")
     if facts.verifier_reads is False:
         return Seen("no", f"the verifier {facts.verifier} can't read this data's answers")
     return None

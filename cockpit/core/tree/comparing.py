@@ -73,6 +73,8 @@ class Pair:
     delta: Delta | None
     won: tuple[str, ...]
     lost: tuple[str, ...]
+    graded: bool = False
+    """Whether scores lie between 0 and 1: then items are better and worse, not right and wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,8 @@ def _against(first: Side, other: Side) -> Pair:
     shared = [item for item in first.answers if item in other.answers]
     won = tuple(i for i in shared if other.answers[i].score > first.answers[i].score)
     lost = tuple(i for i in shared if other.answers[i].score < first.answers[i].score)
-    return Pair(first.id, other.id, delta, won, lost)
+    graded = any(0 < side.answers[item].score < 1 for side in (first, other) for item in shared)
+    return Pair(first.id, other.id, delta, won, lost, graded)
 
 
 def differing(recipes: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:

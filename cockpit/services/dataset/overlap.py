@@ -5,18 +5,26 @@ JSONL goes by at some ten thousand rows a second and core; other formats as fast
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from contextlib import contextmanager
 from itertools import islice
+from pathlib import Path
 from typing import Any, cast
 
 from cockpit.contract.errors import CockpitError
-from cockpit.core.overlap.scan import BATCH, Scan, Text
+from cockpit.core.overlap.scan import BATCH, Asked, Scan, Seen, Text
 from cockpit.core.overlap.summary import Overlap
+from cockpit.core.overlap.text import numbers_in
 from cockpit.data import rows as meaning
 from cockpit.data.messages import messages_in
 from cockpit.services.dataset import sources
 
+LARGE = 40_000_000  # bytes: a second process costs a second to begin
+SHORT = 60  # characters: "Write a function." says nothing without the function
 Progress = Callable[[int], None]
 _SAID = ("completion", "answer", "chosen", "rejected", "text")
 
@@ -31,36 +39,89 @@ def compare(
     limit: int | None = None,
 ) -> Overlap:
     """Compare two data files. `progress` gets the number of rows so far. Raises CockpitError naming file and line."""
+    scan = Scan(_items(held_out, held_out_columns))
+    task = (train, held_out, train_columns, held_out_columns, limit, BATCH)
+    with _helper(train) as helper:
+        other = None if helper is None else helper.submit(_half, *task)
+        told = time.monotonic()
+        for number, batch in enumerate(_batches(train, train_columns, limit, BATCH)):
+            if other is None or number % 2 == 0:
+                scan.feed(batch)
+            if progress is not None and time.monotonic() - told > 0.5:
+                told = time.monotonic()
+                progress(number * BATCH + len(batch))
+        if other is not None:
+            try:
+                scan.absorb(other.result())
+            except BrokenExecutor:  # it was killed: its half is read here
+                for number, batch in enumerate(_batches(train, train_columns, limit, BATCH)):
+                    if number % 2:
+                        scan.feed(batch)
+    if not scan.rows:
+        raise CockpitError("the training set is empty", "Name a file with rows.", file=train)
+    return Overlap(scan.questions, scan.rows, scan.tally(), tuple(scan.matches()))
+
+
+@contextmanager
+def _helper(train: str) -> Generator[ProcessPoolExecutor | None]:
+    """A second process for a large file, where there is a core for it."""
+    path = Path(train).expanduser()
+    large = path.is_file() and path.stat().st_size >= LARGE
+    if not large or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else "1") < 2:
+        yield None
+        return
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        yield pool
+
+
+def _half(
+    train: str,
+    held_out: str,
+    train_columns: Mapping[str, str] | None,
+    held_out_columns: Mapping[str, str] | None,
+    limit: int | None,
+    batch_rows: int,
+) -> Seen:
+    """What every second batch shows."""
+    scan = Scan(_items(held_out, held_out_columns))
+    for number, batch in enumerate(_batches(train, train_columns, limit, batch_rows)):
+        if number % 2:
+            scan.feed(batch)
+    return scan.seen()
+
+
+def _items(held_out: str, columns: Mapping[str, str] | None) -> list[Asked]:
     items = [
-        (line, asked)
+        Asked(line, asked, _said(row, columns), _gold(row, columns))
         for line, row in _rows(held_out, None)
-        if (asked := _asked(row, held_out_columns) or _plain(row, held_out_columns))
+        if (asked := _asked(row, columns) or _plain(row, columns))
     ]
     if not items:
         raise CockpitError(
             "no row of the held-out set has a prompt", "Name its column under data.columns.", file=held_out
         )
-    scan = Scan(items)
-    texts = (text_of(line, row, train_columns) for line, row in _rows(train, limit))
-    told = time.monotonic()
-    while batch := list(islice(texts, BATCH)):
-        scan.feed(batch)
-        if progress is not None and time.monotonic() - told > 0.5:
-            told = time.monotonic()
-            progress(scan.counts.rows)
-    if not scan.counts.rows:
-        raise CockpitError("the training set is empty", "Name a file with rows.", file=train)
-    return Overlap(len(items), scan.counts.rows, scan.tally(), tuple(scan.matches()))
+    return items
 
 
-def asked_of(name: str, columns: Mapping[str, str] | None, *, limit: int) -> list[tuple[int, str]]:
-    """Line and question of the first `limit` rows that ask something. Raises CockpitError naming file and line."""
-    found = (
-        (line, "\n".join(asked))
-        for line, row in _rows(name, None)
-        if (asked := _asked(row, columns) or _plain(row, columns))
-    )
-    return list(islice(found, limit))
+def _batches(
+    train: str, columns: Mapping[str, str] | None, limit: int | None, rows: int
+) -> Iterator[list[Text]]:
+    texts = (text_of(line, row, columns) for line, row in _rows(train, limit))
+    while batch := list(islice(texts, rows)):
+        yield batch
+
+
+def asked_of(name: str, columns: Mapping[str, str] | None) -> Iterator[tuple[int, str]]:
+    """Line and question of each row that asks something; of a short one with what is said to it.
+
+    Raises CockpitError naming file and line.
+    """
+    for line, row in _rows(name, None):
+        asked = "\n".join(_asked(row, columns) or _plain(row, columns))
+        if len(asked) < SHORT and (said := _said(row, columns)) and len(said) > SHORT:
+            asked = f"{asked}\n{said}"
+        if asked:
+            yield line, asked
 
 
 def _rows(name: str, limit: int | None) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -84,6 +145,14 @@ def _asked(row: Mapping[str, Any], columns: Mapping[str, str] | None) -> list[st
     if not chat:  # pairs that hold whole conversations
         chat = messages_in(meaning.value(row, "chosen", columns)) or []
     return [turn["content"] for turn in chat if turn["role"] == "user" and turn["content"]]
+
+
+def _gold(row: Mapping[str, Any], columns: Mapping[str, str] | None) -> str:
+    """The short answer where it is one number, by its value."""
+    gold = meaning.gold_of(row, columns) or ""
+    _, _, last = gold.rpartition("####")
+    numbers = numbers_in(last) if len(last) <= 40 else ()
+    return next(iter(numbers)) if len(numbers) == 1 else ""
 
 
 def _plain(row: Mapping[str, Any], columns: Mapping[str, str] | None) -> list[str]:

@@ -34,6 +34,7 @@ from cockpit.services.runs.record import ProcessFile
 from cockpit.services.system import spawn
 from cockpit.services.system.processes import start_time
 from cockpit.services.workspace import config, evo
+from cockpit.verifiers.catalogue import LISTED
 
 if TYPE_CHECKING:
     from cockpit.contract.recipe import Recipe
@@ -206,9 +207,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--train", "--data", help="training data; EVO_DATASET wins over it")
     parser.add_argument("--mini-eval", help="5-10 items, never trained on")
     parser.add_argument("--held-out", help="never trained on; its score is the result")
-    parser.add_argument(
-        "--verifier", metavar="NAME[:ARG]", help="exact, tagged:answer, regex:…, numeric, boxed"
-    )
+    parser.add_argument("--verifier", metavar="NAME[:ARG]", help=f"what scores an answer: {LISTED}")
     parser.add_argument("--hypothesis", help="default: what evo knows the experiment by")
     parser.add_argument("--full", action="store_true", help="full weights instead of LoRA")
     parser.add_argument("--fresh", action="store_true", help="start from the base although evo gives a seed")

@@ -105,8 +105,9 @@ def _mid_evals(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _answers(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     lines: list[str] = ["  held-out answers"] if rows else []
+    graded = any(0 < (row["score"] or 0) < 1 for row in rows)
     for row in rows:
-        mark = "pass" if row["passed"] else "fail"
+        mark = f"{row['score'] or 0:.2f}" if graded else "pass" if row["passed"] else "fail"
         prompt = clip(str(row["prompt"]), 40)
         completion = clip(str(row["completion"]), 50)
         lines.append(

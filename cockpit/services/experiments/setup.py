@@ -6,7 +6,7 @@ gold answers, a held-out item in the training data, a model folder that isn't on
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from cockpit.core.methodlog import Entry
 from cockpit.core.recipe.mini_eval import TOKENS_AN_ANSWER, items_for
 from cockpit.data.reading.files import Rows
 from cockpit.data.rows import Row, answer_text
-from cockpit.services.dataset import datasets, slices
+from cockpit.services.dataset import datasets, gold, slices
 from cockpit.services.workspace import config, methodlog_writer
 from cockpit.services.workspace.workspace import Workspace
 from cockpit.verifiers import load as load_verifier
@@ -67,6 +67,7 @@ def init(
     apart = slices.make(train, held_out, mini_eval, seed=seed, mini_items=items)
     made.messages += apart.messages
     _check_items(apart.items["held_out"], verifier, made, held_out or train)
+    _check_training(apart.train, verifier, made)
     root.mkdir(parents=True, exist_ok=True)
     parts = {**apart.items, "train": apart.train}
     paths = _write_slices(layout, parts, train, held_out, mini_eval)
@@ -115,12 +116,12 @@ def load_verifier_clearly(spec: str) -> Any:
 def _check_items(items: list[Row], verifier: str, made: Made, file: Path) -> None:
     """Gold answers through the verifier, before anything is trained."""
     judge = load_verifier_clearly(verifier)
-    gold = [{**row, "answer": answer_text(row)} for row in items]
-    check = selfcheck(judge, gold)
+    items = [{**row, "answer": answer_text(row)} for row in items]
+    check = selfcheck(judge, items)
     if check.share == 0.0:
         why = f" ({check.failures[0].why})" if check.failures else ""
         raise CockpitError(
-            f"the verifier {verifier!r} accepts none of its own {len(gold)} gold answers{why}",
+            f"the verifier {verifier!r} accepts none of its own {len(items)} gold answers{why}",
             "Choose the verifier that fits the answers; nothing could ever score above 0 with this one.",
             file=file,
         )
@@ -128,6 +129,13 @@ def _check_items(items: list[Row], verifier: str, made: Made, file: Path) -> Non
         made.messages.append(f"Careful: {verifier} accepts only {check.share:.0%} of its own gold answers.")
     if len(items) < 100:
         made.messages.append(f"{len(items)} held-out items show only large gains; 200 or more are better.")
+
+
+def _check_training(rows: Iterable[Row], verifier: str, made: Made) -> None:
+    """The training rows' own gold answers, where they have some."""
+    check = gold.training_check(rows, load_verifier_clearly(verifier))
+    if check is not None and (said := gold.careful(check, verifier)):
+        made.messages.append(f"Careful: {said}.")
 
 
 def _write_slices(

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import BASELINE_ID, ExperimentLayout
-from cockpit.contract.techniques import GROUPED
+from cockpit.contract.techniques import GROUPED, SAMPLING
 from cockpit.core import group_signal
 from cockpit.core.recipe import batches
 from cockpit.core.recipe.recipes import asked_for
 from cockpit.data.reading.files import iter_rows, load_rows
 from cockpit.data.rows import Row, value
-from cockpit.services.dataset import datasets
+from cockpit.services.dataset import datasets, gold
 from cockpit.services.recipe import warm_start
 from cockpit.services.system import stack
 from cockpit.services.workspace import smoke_verdict
@@ -96,7 +96,7 @@ def resolve(ws: Workspace, request: DraftRequest) -> Recipe:
         from cockpit.core.recipe import mini_eval
         from cockpit.services.recipe import fit_batch
 
-        recipe = fit_batch.lowered(_of_pairs(recipe), overrides, config.recipes)
+        recipe = fit_batch.lowered(_of_pairs(_with_gold(recipe)), overrides, config.recipes)
         asked = asked_for(request.technique, overrides, config.recipes)
         asked |= {f"mid_eval.{name}": value for name, value in config.sections["mid_eval"].items()}
         recipe = mini_eval.fitted(recipe, items=items, rows=rows, asked=asked)
@@ -119,6 +119,33 @@ def _groups_that_differ(
     if score is not None and score.n:
         known = group_signal.BaseRate(score.value, score.n, "greedy")
     return group_signal.fitted(recipe, known, asked)
+
+
+def _with_gold(recipe: Recipe) -> Recipe:
+    """Says which of the training rows' own gold answers the verifier refuses, where they are what is rewarded.
+
+    Raises CockpitError where it takes none of them.
+    """
+    from cockpit.verifiers import load
+
+    rewarded = not recipe.rewards or any(part.source == "verifier" for part in recipe.rewards)
+    if recipe.technique not in SAMPLING or recipe.data.train is None or not rewarded:
+        return recipe
+    try:
+        verifier = load(recipe.verifier)
+    except ValueError:
+        return recipe  # the launch says what is wrong with it
+    check = gold.training_check(
+        (row for _, row in iter_rows(recipe.data.train)), verifier, recipe.data.columns
+    )
+    said = gold.careful(check, recipe.verifier) if check is not None else ""
+    if check is not None and said and check.share == 0.0:
+        raise CockpitError(
+            said,
+            "Choose the verifier that fits the answers: nothing could ever be rewarded.",
+            file=recipe.data.train,
+        )
+    return recipe.model_copy(update={"reasons": {**recipe.reasons, "verifier": said}}) if said else recipe
 
 
 def _of_pairs(recipe: Recipe) -> Recipe:

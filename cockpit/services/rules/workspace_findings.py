@@ -24,6 +24,7 @@ from cockpit.core.smoke.verdict import SmokeVerdict
 from cockpit.services.rules import leaks, provenance, run_findings
 from cockpit.services.workspace import item_slices, smoke_verdict
 from cockpit.services.workspace.workspace import ExperimentView, Workspace
+from cockpit.verifiers import is_graded, name_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +149,9 @@ def _move(ws: Workspace, view: ExperimentView, verifier: Mapping[str, Any]) -> M
         status=view.status,
         score=view.score,
         random_score=float(chance) if isinstance(chance, int | float) else None,
-        verifiable=not view.verifier.startswith("f1"),  # shares of words are no verdict
+        verifiable=not is_graded(view.verifier),  # shares of words are no verdict
         # Where nobody said: a choice among given answers asks for knowledge.
-        knowledge_heavy=heavy if isinstance(heavy, bool) else view.verifier.startswith("choice"),
+        knowledge_heavy=heavy if isinstance(heavy, bool) else name_of(view.verifier) == "choice",
         slices=item_slices.scores_of(ws, view),
         spot_check=spot_check_of(record),
         spot_said=_spot_said(record),

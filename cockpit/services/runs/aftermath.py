@@ -7,6 +7,7 @@ What goes wrong in them is written to the supervisor's log and changes nothing a
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -36,7 +37,11 @@ def place_of(layout: AttemptLayout) -> tuple[Path, str] | None:
 
 
 def write_down(layout: AttemptLayout, say: Say, *, leave: Leave | None = None) -> None:
-    """Bring the run's verdict and findings into the method log, and make the spot check that it calls for."""
+    """Bring the run's verdict and findings into the method log, and make the spot check that it calls for.
+
+    What a trainer that was killed left of its rows goes: it may be many times the data.
+    """
+    shutil.rmtree(layout.rows, ignore_errors=True)
     place = place_of(layout)
     if place is not None:
         workspace, experiment = place

@@ -14,11 +14,12 @@ from cockpit.contract.reader import read_rows
 from cockpit.contract.techniques import GROUPED
 from cockpit.contract.values import mapping
 from cockpit.core.safe_text import clean, clip
-from cockpit.core.smoke.facts import Drift, SmokeFacts
+from cockpit.core.smoke.facts import Audited, Drift, SmokeFacts
 from cockpit.services.runs import observe
 from cockpit.services.runs.record import read_facts
 
 RENDER = "render.json"
+AUDIT = "audit.json"
 _WEIGHTS = ("*.safetensors", "*.bin", "*.pt")
 _LOG = 65_536
 _NOTHING: dict[str, Any] = {}
@@ -56,6 +57,7 @@ def facts(attempt: AttemptLayout) -> SmokeFacts:
         fix=reason if memory else "",
         group=_group(recipe),
         flat=_series(rows, "frac_reward_zero_std"),
+        audit=_audited(attempt),
         **_rendered(attempt),
         **_scored(attempt),
         **_rollouts(attempt),
@@ -158,6 +160,22 @@ def _rendered(attempt: AttemptLayout) -> dict[str, Any]:
         "drift": tuple(drift),
         "render_error": f"row {refused[0].get('row')}: {refused[0].get('why')}" if refused else "",
     }
+
+
+def _audited(attempt: AttemptLayout) -> Audited | None:
+    value = mapping(atomic.read_json(attempt.root / AUDIT))
+    if not isinstance(value.get("says"), str):
+        return None
+    cases = [mapping(kind) for kind in mapping(value.get("cases")).values()]
+    wrong = [mapping(one) for one in cast("list[object]", value.get("examples") or [])]
+    passing = next((str(one.get("completion")) for one in wrong if one.get("should_pass") is False), "")
+    return Audited(
+        sum(int(kind.get("n") or 0) for kind in cases),
+        int(value.get("false_accepts") or 0),
+        int(value.get("false_rejects") or 0),
+        clip(clean(str(value["says"])), 300),
+        clip(clean(passing, newlines="show"), 120),
+    )
 
 
 def _scored(attempt: AttemptLayout) -> dict[str, Any]:

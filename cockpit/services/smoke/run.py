@@ -13,8 +13,10 @@ from cockpit.contract import atomic, control
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import last_event
+from cockpit.contract.techniques import SAMPLING
 from cockpit.core.methodlog import Entry
 from cockpit.core.smoke.gate import judge
+from cockpit.services.dataset import verifying
 from cockpit.services.experiments import catch_up
 from cockpit.services.recipe import drafts
 from cockpit.services.runs import attempts, launcher, observe
@@ -24,6 +26,7 @@ from cockpit.services.system import spawn
 from cockpit.services.workspace import methodlog_writer, smoke_verdict
 from cockpit.services.workspace.smoke_verdict import Smoke
 from cockpit.services.workspace.workspace import Workspace
+from cockpit.verifiers import load as load_verifier
 
 if TYPE_CHECKING:
     from cockpit.contract.recipe import Recipe
@@ -56,6 +59,9 @@ def run(ws: Workspace, experiment_id: str, *, tell: Tell = lambda _: None, train
     began = time.monotonic()
     tell("comparing training prompts with scoring prompts, token by token")
     _render(attempt)
+    if recipe.technique in SAMPLING and recipe.data.train is not None:
+        tell("auditing the verifier on the data's own gold answers")
+        _audit(attempt, recipe)
     auto.quietly(ws, view.id, tell)
     try:
         _pipeline(attempt, tell, train_s)
@@ -150,6 +156,17 @@ def _render(attempt: AttemptLayout) -> None:
     # What does not load here does not load in the trainer either, which names it as its own stage.
     skipped = found.get("skipped") or found.get("error")
     atomic.write_json(attempt.root / read.RENDER, {"skipped": skipped} if skipped else kept)
+
+
+def _audit(attempt: AttemptLayout, recipe: Recipe) -> None:
+    """Made-up right and wrong answers through the verifier that rewards; kept as a file."""
+    try:
+        found = verifying.audit_file(
+            load_verifier(recipe.verifier), str(recipe.data.train), columns=recipe.data.columns
+        ).as_dict()
+    except CockpitError as error:
+        found = {"skipped": str(error)}  # rows that can't be used are the trainer's to name
+    atomic.write_json(attempt.root / read.AUDIT, found)
 
 
 def _conclude(

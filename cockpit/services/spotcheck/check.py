@@ -193,6 +193,7 @@ class Bench:
             verifier=about.verifier.spec if about.verifier else None, model=about.model, rendered=self.rendered,
             technique=about.technique, experiment=about.experiment,
             gold_passed=sum(v.passed for v in golds), gold_judged=len(golds), notes=(*about.notes, *self._notes()),
+            roles=self.sides.rendered.roles if self.sides.rendered else {},
         )  # fmt: skip
 
     def chosen(
@@ -265,6 +266,8 @@ class Bench:
             notes.append(f"{labels:,} targets state another answer than their row's own gold answer.")
         if self.rendered and self.sides.rendered and len(self.sides.rendered.rows) < len(self.sides.train):
             notes.append(f"{len(self.sides.rendered.rows):,} training rows were tokenized.")
+        if self.sides.rendered and (share := spot.by_role(self.sides.rendered.roles)):
+            notes.append(share)
         return notes
 
 

@@ -25,7 +25,7 @@ from cockpit.services.dataset import datasets
 from cockpit.services.spotcheck import rows as spot_rows
 from cockpit.services.spotcheck.subject import Subject
 from cockpit.services.workspace import methodlog_writer
-from cockpit.verifiers import Verifier
+from cockpit.verifiers import Verifier, name_of
 
 if TYPE_CHECKING:
     from cockpit.services.workspace.workspace import Workspace
@@ -37,6 +37,7 @@ ASK = {
     "exact": "Answer with the result alone.",
     "numeric": "End with the number that is the answer.",
     "choice": "End with the letter of your choice.",
+    "tool-call": "Call a tool: give its name and arguments as JSON between <tool_call> and </tool_call>.",
 }
 """What an eval prompt says to ask for a verifier's form."""
 
@@ -140,7 +141,7 @@ def adopt(ws: Workspace, about: Subject, made: Realigned, *, reason: str = "") -
 
 def ask_for(verifier: Verifier) -> str:
     """The sentence that asks for what the verifier reads."""
-    name = verifier.spec.partition(":")[0]
+    name = name_of(verifier.spec)
     if name == "tagged":
         return f"Put your final answer between {verifier.wanted.replace('…', ' and ')}."
     if name in ASK:

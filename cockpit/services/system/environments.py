@@ -27,6 +27,7 @@ from cockpit.contract.layout import WorkspaceLayout
 from cockpit.services.system import lockfiles
 from cockpit.services.system.environment_specs import KNOWN as KNOWN
 from cockpit.services.system.environment_specs import Spec as Spec
+from cockpit.services.system.paths import cache_dir
 
 Say = Callable[[str], None]
 RECORD = "env.json"
@@ -49,14 +50,16 @@ class Environment:
     megabytes: float | None = None
 
 
-def folder_of(root: Path) -> Path:
-    """Where a workspace's environments are."""
+def folder_of(root: Path | None, name: str = "") -> Path:
+    """Where a workspace's environments are; where `name` is one that all workspaces share, the user's cache."""
+    if root is None or (name in KNOWN and KNOWN[name].everywhere):
+        return cache_dir() / "envs"
     return WorkspaceLayout(root).cache / "envs"
 
 
-def look(root: Path, name: str) -> Environment:
+def look(root: Path | None, name: str) -> Environment:
     """The environment `name` of the workspace at `root`, made or not. Raises CockpitError for a name unknown."""
-    folder = folder_of(root) / _known(name, folder_of(root))
+    folder = folder_of(root, name) / _known(name, folder_of(root, name))
     facts = atomic.read_object(folder / RECORD) or {}
     python = folder / "bin" / "python"
     spec = KNOWN.get(name)
@@ -87,7 +90,7 @@ def for_technique(root: Path, technique: str) -> Environment | None:
 
 
 def add(
-    root: Path, name: str, *, packages: Sequence[str] = (), say: Say = print, spec: Spec | None = None
+    root: Path | None, name: str, *, packages: Sequence[str] = (), say: Say = print, spec: Spec | None = None
 ) -> Environment:
     """Make the environment `name`, or find it made. `packages`: one of your own, `pip install`ed as they stand.
 
@@ -101,7 +104,7 @@ def add(
         )
     if not name.replace("-", "").replace("_", "").isalnum():
         raise CockpitError(f"{name!r} is no name for an environment", "Use letters, digits, - and _.")
-    home = folder_of(root)
+    home = folder_of(root, name)
     home.mkdir(parents=True, exist_ok=True)
     with _lock(home / f".{name}.lock", say):
         if (home / name / RECORD).is_file():
@@ -110,9 +113,9 @@ def add(
     return look(root, name)
 
 
-def remove(root: Path, name: str) -> Path:
+def remove(root: Path | None, name: str) -> Path:
     """Delete an environment; gives its folder. Raises CockpitError where there is none."""
-    folder = folder_of(root) / _known(name, folder_of(root))
+    folder = folder_of(root, name) / _known(name, folder_of(root, name))
     if not folder.is_dir():
         raise CockpitError(f"the environment {name!r} was never made", file=folder)
     (folder / RECORD).unlink(

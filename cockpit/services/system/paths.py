@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def cache_dir() -> Path:
-    """Where the tiny model is kept between demos: COCKPIT_CACHE, else the user's cache folder."""
+    """Where the tiny model and shared environments are kept: COCKPIT_CACHE, else the user's cache folder."""
     own = os.environ.get("COCKPIT_CACHE")
     if own:
         return Path(own).expanduser()

@@ -7,6 +7,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from cockpit.contract.errors import CockpitError
+from cockpit.core.tree.comparing import flattened
 from cockpit.services.wizard.page import Page, Pick
 
 if TYPE_CHECKING:
@@ -110,17 +111,9 @@ def _against_parent(session: WizardSession, recipe: Recipe) -> list[str]:
 def flat(recipe: Recipe) -> dict[str, str]:
     """The settings that a diff is about, as dotted names with JSON values."""
     skipped = {"experiment_id", "attempt", "parent", "hypothesis", "v", "reasons"}
-    found: dict[str, str] = {}
-
-    def walk(prefix: str, value: object) -> None:
-        if isinstance(value, dict):
-            for key, part in value.items():  # pyright: ignore[reportUnknownVariableType]
-                walk(f"{prefix}.{key}" if prefix else str(key), part)  # pyright: ignore[reportUnknownArgumentType]
-        elif value is not None:
-            found[prefix.removeprefix("trainer.")] = json.dumps(value, default=str)
-
-    walk("", recipe.model_dump(mode="json", exclude=skipped))
-    return found
+    settings = flattened(recipe.model_dump(mode="json", exclude=skipped))
+    known = {name: value for name, value in settings.items() if value is not None and value != {}}
+    return {name.removeprefix("trainer."): json.dumps(value, default=str) for name, value in known.items()}
 
 
 def _against_log(session: WizardSession, recipe: Recipe) -> list[str]:

@@ -9,21 +9,13 @@ from typing import TYPE_CHECKING
 from cockpit.contract.errors import CockpitError
 from cockpit.data import answer_formats
 from cockpit.services.wizard.page import Choice, Page
+from cockpit.verifiers import KINDS, name_of
 
 if TYPE_CHECKING:
     from cockpit.services.wizard.session import WizardSession
 
 GO_ON = (Choice("go", "go on"),)
-_VERIFIERS = (
-    ("exact", "the answer alone"),
-    ("tagged:answer", "<answer>18</answer>, any tag"),
-    ("numeric", "the last number"),
-    ("boxed", "\\boxed{18}"),
-    ("hashes", "GSM8K's #### 18"),
-    ("choice", "a choice letter"),
-    ("regex:PATTERN", "what the pattern's group finds"),
-    ("f1", "words in common with a reference: a proxy, for prose that nothing can check"),
-)
+_TESTS = frozenset(("tests", "test_list", "unit_tests"))
 
 
 def data_page(session: WizardSession) -> Page:
@@ -107,7 +99,13 @@ def take_model(session: WizardSession, value: str, reason: str) -> bool:
 
 def suggested_verifier(session: WizardSession) -> str:
     """The verifier that reads the form most answers are in; words in common where they are prose."""
-    profile = session.inspection().profile
+    seen = session.inspection()
+    profile = seen.profile
+    columns = {*profile.reading.columns, *profile.reading.unused}
+    if columns & _TESTS or {"test", "entry_point"} <= columns:
+        return "tests"
+    if any("tool_calls" in turn for example in seen.examples for turn in example.chat[-1:]):
+        return "tool-call"
     form = profile.answer_form
     if form is None and profile.reading.shape == "question-answer":
         return "exact"
@@ -122,7 +120,7 @@ def verifier_page(session: WizardSession) -> Page:
         "A verifier scores one answer against one item. It is the score of the held-out set, and the reward of RL "
         "as it stands, format included. A reward you trust comes before everything else.",
         "",
-        *(f"  {name:<14} {help_}" for name, help_ in _VERIFIERS),
+        *(f"  {kind.spec:<16} {kind.wants.replace('`', '')}" for kind in KINDS),
         "",
         f"Most answers in your data are of the form {form}: {suggestion} reads that.",
     ]
@@ -147,7 +145,7 @@ def chance_level(session: WizardSession) -> tuple[float, str]:
 
     golds = [e.gold for e in session.inspection().examples if e.gold is not None]
     letters = Counter(g.strip()[:1].upper() for g in golds)
-    if session.state.verifier.startswith("choice") and golds:
+    if name_of(session.state.verifier) == "choice" and golds:
         options = max(2, len([c for c in letters if c.isalpha()]))
         return round(1 / options, 4), f"one of {options} choices"
     kinds = Counter(g.strip().lower() for g in golds)

@@ -13,7 +13,7 @@ from cockpit.contract.errors import CockpitError
 
 _SECTIONS: dict[str, tuple[str, ...]] = {
     "model": ("name_or_path", "revision", "dtype", "load_in_4bit", "trust_remote_code"),
-    "data": ("train", "mini_eval", "held_out", "system_prompt", "columns"),
+    "data": ("train", "mini_eval", "held_out", "system_prompt", "columns", "chat_template_kwargs"),
     "verifier": ("spec", "random_score", "knowledge_heavy"),
     "generation": ("max_new_tokens", "temperature", "top_p", "batch_size", "enable_thinking"),
     "mid_eval": (

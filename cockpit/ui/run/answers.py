@@ -28,9 +28,10 @@ def mid_eval_index(run: LiveRun | None, files: Sequence[SampleFile], glyphs: Gly
     for mid in reversed(run.mid_evals) if run is not None else ():
         best = run is not None and mid.step == run.best_step
         sign = (f"{glyphs.best} ", BEST) if best else ("  ", PLAIN)
-        counts = f"  {mid.passed}/{mid.n}" + (
-            f", {mid.n - mid.parsed} unparsed" if mid.parsed < mid.n else ""
-        )
+        # Where the verifier grades, the mean says more than how many got the full score.
+        graded = mid.n > 0 and abs(mid.score - mid.passed / mid.n) > 1e-6
+        counts = f"  mean of {mid.n}" if graded else f"  {mid.passed}/{mid.n}"
+        counts += f", {mid.n - mid.parsed} unparsed" if mid.parsed < mid.n else ""
         counts += "  by vllm" if mid.engine == "vllm" else ""
         spans: list[Span] = [sign, (f"step {mid.step:<6}", PLAIN), (share(mid.score), BOLD), (counts, DIM)]
         lines.append(
@@ -48,12 +49,16 @@ def rollout_index(files: Sequence[SampleFile]) -> list[Line]:
 
 
 def held_out_index(rows: Sequence[Row], glyphs: Glyphs) -> list[Line]:
-    """The full pass in slices: all, wrong, unparsed, right; the last three add up to the first."""
+    """The full pass in slices: all, wrong, unparsed, right; the last three add up to the first.
+
+    Where the verifier grades, right is the full score and wrong is less.
+    """
     if not rows:
         return []
     counts = {name: len(in_slice(rows, name)) for name in ("all", "wrong", "unparsed", "right")}
-    signs = {"all": "  all items", "wrong": f"{glyphs.cross} wrong", "unparsed": "? not parsed",
-             "right": f"{glyphs.check} right"}  # fmt: skip
+    graded = is_graded(rows)
+    signs = {"all": "  all items", "wrong": f"{glyphs.level} in part" if graded else f"{glyphs.cross} wrong",
+             "unparsed": "? not parsed", "right": f"{glyphs.check} {'in full' if graded else 'right'}"}  # fmt: skip
     return [
         line(cell(signs[name], 14), (f"{count:>6}", BOLD), key=f"held_out:{name}")
         for name, count in counts.items()
@@ -74,8 +79,9 @@ def in_slice(rows: Sequence[Row], name: str) -> list[Row]:
 def answer_lines(rows: Sequence[Row], *, width: int, glyphs: Glyphs) -> list[Line]:
     """Two lines an item: verdict, prompt and gold answer; then what the model said and why it counts or doesn't."""
     lines: list[Line] = []
+    graded = is_graded(rows)
     for index, row in enumerate(rows):
-        sign, word, style = verdict(row, glyphs)
+        sign, word, style = verdict(row, glyphs, graded=graded)
         prompt = _one_line(row.get("prompt"), max(10, width * 3 // 5))
         gold = _one_line(row.get("answer"), 24)
         lines.append(
@@ -136,15 +142,19 @@ def item_lines(row: Row, *, width: int, glyphs: Glyphs) -> list[Line]:
     return lines
 
 
-def verdict(row: Row, glyphs: Glyphs) -> tuple[str, str, Any]:
-    """Sign, word and style: right, wrong, unparsed, or partly for graded scores in between."""
-    if row.get("passed"):
-        return glyphs.check, "right", GOOD
-    if row.get("parsed") is None and "parsed" in row:
+def is_graded(rows: Sequence[Row]) -> bool:
+    """Whether these were graded (better and worse) rather than judged (right and wrong)."""
+    return any(0 < _score(row) < 1 for row in rows)
+
+
+def verdict(row: Row, glyphs: Glyphs, *, graded: bool = False) -> tuple[str, str, Any]:
+    """Sign, word and style: right, wrong, unparsed; of a graded one its score."""
+    if row.get("parsed") is None and "parsed" in row and not row.get("passed"):
         return "?", "unparsed", WARN
-    if 0 < _score(row) < 1:
-        return glyphs.level, "partly", WARN
-    return glyphs.cross, "wrong", BAD
+    if graded or 0 < _score(row) < 1:
+        full = _score(row) >= 1
+        return (glyphs.check if full else glyphs.level), number(_score(row)), GOOD if full else WARN
+    return (glyphs.check, "right", GOOD) if row.get("passed") else (glyphs.cross, "wrong", BAD)
 
 
 def rewards(row: Row) -> str:
@@ -169,10 +179,14 @@ def taken(row: Row) -> str:
 
 
 def shares(rows: Sequence[Row]) -> str:
-    """`7 right, 2 wrong, 1 unparsed`: what a list holds."""
+    """`7 right, 2 wrong, 1 unparsed`: what a list holds; of graded answers `mean 0.43, 1 unparsed`."""
     words = Counter(
         "right" if r.get("passed") else "unparsed" if r.get("parsed") is None else "wrong" for r in rows
     )
+    if is_graded(rows):
+        mean = sum(_score(row) for row in rows) / len(rows)
+        unparsed = f", {words['unparsed']} unparsed" if words["unparsed"] else ""
+        return f"mean {number(mean)}{unparsed}"
     return ", ".join(f"{words[word]} {word}" for word in ("right", "wrong", "unparsed") if words[word])
 
 

@@ -28,6 +28,7 @@ from cockpit.core.spotcheck.types import Mismatch, Quote
 from cockpit.ui.text.glyphs import Glyphs
 from cockpit.ui.text.lines import Line, Span, fold, line
 from cockpit.ui.text.styles import ACCENT, BAD, BOLD, DIM, GOOD, PLAIN, WARN
+from cockpit.verifiers import is_graded
 
 HEAD, TAIL = 700, 500
 """Characters shown of an example's beginning and end; `enter` shows the whole."""
@@ -74,7 +75,8 @@ def verdict_lines(check: SpotCheck | None, width: int, glyphs: Glyphs, waiting: 
     counts = [f"{shares.rows:,} training rows"]
     if shares.judged:
         wrong, unread = shares.parsed - shares.passed, shares.judged - shares.parsed
-        counts.append(f"{shares.passed:,} pass, {wrong:,} wrong, {unread:,} don't parse")
+        less = "below the full score" if is_graded(check.verifier or "") else "wrong"
+        counts.append(f"{shares.passed:,} pass, {wrong:,} {less}, {unread:,} don't parse")
     counts.append(f"{check.items:,} eval items")
     if check.gold_judged:
         counts.append(f"{check.gold_passed:,} of their gold answers pass in training's form")

@@ -53,7 +53,7 @@ def test_hashes_against_boxed_without_a_workspace(away: Path, capsys: pytest.Cap
     assert sides == ["train", "train", "eval", "eval"]
     assert said_["examples"][0]["target"]["verdict"] == "unparsed"
     assert said_["examples"][2]["gold_in_training_format"]["verdict"] == "unparsed"
-    assert said_["kinds_not_checked"] == ["bos", "eos", "truncation"]
+    assert said_["kinds_not_checked"] == ["bos", "eos", "truncation", "new-tokens"]
     assert main(["spot-check", *files, "--verifier", "boxed", "--check"]) == 1
 
 

@@ -12,9 +12,10 @@ import pytest
 
 from cockpit.cli import main
 from cockpit.contract.errors import CockpitError
-from cockpit.core.overlap.scan import KEPT_CHARS, Scan, excerpt
+from cockpit.core.overlap.scan import KEPT_CHARS, Asked, Scan, excerpt
 from cockpit.core.overlap.summary import Overlap
 from cockpit.core.rules.tree_rules.leaks import of_overlap as findings
+from cockpit.services.dataset import overlap
 from cockpit.services.dataset.overlap import compare, text_of
 
 ITEM = (
@@ -107,6 +108,72 @@ def test_a_leak_is_found_and_named(tmp_path: Path, row: dict[str, Any], kind: st
     assert told[0].experiments == ("exp_0001",)
 
 
+SOLUTION = (
+    "The lavender brings 24 * 3 = <<24*3=72>>72 euros and the rosemary 17 * 5 = 85 euros before noon.\n"
+    "So the florist takes in 72 + 85 = 157 euros.\n#### 157"
+)
+EXTRA = " The shop was painted green by 2 friends last spring."
+HALF = (
+    ITEM.replace("24", "x") + " If we know the answer of the above question is 157, what is the value of x?"
+)
+
+
+@pytest.mark.parametrize(
+    ("row", "kind", "part", "answered"),
+    [
+        ({"prompt": HALF}, "near", "question", True),
+        ({"prompt": HALF.replace("157", "900")}, "renamed", "question", False),
+        ({"text": SOLUTION}, "near", "answer", False),
+        ({"prompt": "Try it.", "completion": re.sub("<<.*?>>", "", SOLUTION)}, "near", "answer", False),
+        ({"prompt": ITEM.replace(". Each", "." + EXTRA + " Each")}, "near", "question", False),
+        ({"prompt": ITEM.replace("a", "a\u200b")}, "exact", "question", False),
+        ({"prompt": f"<p>{ITEM.replace('florist', '<b>flo</b>rist')}</p>"}, "exact", "question", False),
+        ({"prompt": ITEM.replace("e", "\u0435", 9)}, "exact", "question", False),
+        ({"prompt": RENAMED + EXTRA}, "renamed", "question", False),
+    ],
+    ids=["answer stated", "another answer", "solution", "solution said", "sentence added", "zero-width", "html",
+         "look-alikes", "renamed and longer"],
+)  # fmt: skip
+def test_what_is_hidden_is_found(
+    tmp_path: Path, row: dict[str, Any], kind: str, part: str, answered: bool
+) -> None:
+    held = [{"prompt": ITEM, "answer": SOLUTION}, *({"prompt": q, "answer": "#### 1"} for q in OTHERS)]
+    (match,) = [m for m in run(tmp_path, [*chatter(20), row], held).matches if m.kind != "ngram"]
+    found = ("near" if match.kind == "contained" else match.kind, match.held_out_part, match.answered)
+    assert found == (kind, part, answered)
+
+
+CHOICES = {"question": "Which gas do plants take in from the air while they make sugar in the light of day?",
+           "choices": ["oxygen", "carbon dioxide", "nitrogen", "helium"], "answer": 1}  # fmt: skip
+SHUFFLED = CHOICES["question"] + "\nA) helium\nB) carbon dioxide\nC) oxygen\nD) nitrogen"
+CODE = (
+    "def longest_gap(values, start):\n    gaps = [b - a for a, b in zip(values, values[1:])]\n"
+    "    return max(gaps, default=start)\n"
+)
+CHINESE = "一家面包店每天烤60条面包，三分之二的面包在早上卖出，剩下的在下午卖出，下午卖出了多少条面包？"
+
+
+@pytest.mark.parametrize(
+    ("item", "row"),
+    [
+        (CHOICES, {"prompt": SHUFFLED}),
+        ({"prompt": CODE}, {"text": "# Python\n" + CODE.replace("[b - a", "[ b-a ").replace("    ", "\t")}),
+        ({"prompt": CHINESE}, {"prompt": "请回答：" + CHINESE}),
+    ],
+    ids=["shuffled choices", "code laid out anew", "chinese"],
+)
+def test_other_kinds_of_items_are_found(tmp_path: Path, item: dict[str, Any], row: dict[str, Any]) -> None:
+    assert run(tmp_path, [*chatter(20), row], [item, *({"prompt": q} for q in OTHERS)]).leaked == 1
+
+
+def test_a_phrase_of_the_training_set_is_no_leak_of_an_answer(tmp_path: Path) -> None:
+    """What many rows say (a refusal, a closing formula) stands in an answer, too, and means nothing."""
+    said = "I am sorry but I can not help with that request because it may well cause harm to somebody."
+    rows = [{"prompt": f"{row['prompt']} {k}", "completion": said} for k, row in enumerate(chatter(40))]
+    found = run(tmp_path, rows, [{"prompt": q, "answer": said} for q in QUESTIONS])
+    assert findings(found, "train.jsonl") == []
+
+
 QUIET = [
     ("the same world", chatter(300)),
     ("sums that differ in a digit", None),
@@ -190,11 +257,16 @@ def test_batches_do_not_matter(tmp_path: Path) -> None:
     ]
     seen = []
     for size in (1, 7, 100):
-        scan = Scan([(k, [q]) for k, q in enumerate(QUESTIONS, 1)])
+        scan = Scan([Asked(k, [q]) for k, q in enumerate(QUESTIONS, 1)])
         for start in range(0, len(rows), size):
             scan.feed(rows[start : start + size])
-        seen.append((scan.tally().ngrams, [m.as_dict() for m in scan.matches()]))
-    assert seen[0] == seen[1] == seen[2]
+        seen.append((scan.tally(), [m.as_dict() for m in scan.matches()]))
+    halves = [Scan([Asked(k, [q]) for k, q in enumerate(QUESTIONS, 1)]) for _ in range(2)]
+    halves[0].feed(rows[20:])
+    halves[1].feed(rows[:20])
+    halves[0].absorb(halves[1].seen())
+    seen.append((halves[0].tally(), [m.as_dict() for m in halves[0].matches()]))
+    assert seen[0] == seen[1] == seen[2] == seen[3]
 
 
 def test_two_halves_of_one_world_are_counted_exactly_and_are_no_leak(
@@ -302,3 +374,14 @@ def test_hostile_rows_cost_little(tmp_path: Path) -> None:
     rows = [{"prompt": "\x1b[2J" * 3000}, {"prompt": "a" * 200_000}, {"prompt": "é" * 5000 + ITEM}, {"prompt": None},
             {"prompt": {"a": 1}}, {"messages": "no"}, {}]  # fmt: skip
     assert run(tmp_path, rows).rows == len(rows)
+
+
+def test_a_large_file_is_read_in_two_processes_with_the_same_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overlap, "BATCH", 20)
+    rows = [*chatter(30), {"prompt": ITEM}, *chatter(30, 1), {"prompt": RENAMED}]
+    alone = run(tmp_path, rows)
+    monkeypatch.setattr(overlap, "LARGE", 1)
+    monkeypatch.setattr(overlap.os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
+    assert run(tmp_path, rows) == alone

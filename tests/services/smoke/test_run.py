@@ -116,6 +116,27 @@ def _score_baseline(ws: Workspace) -> None:
     return True
 
 
+def test_before_rl_the_verifier_is_audited_and_one_that_can_be_outwitted_closes_the_launch(
+    ws: Workspace, behave: Behave, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ws.root)
+    name = f"lax_{ws.root.parent.name.replace('-', '_')}"
+    (ws.root / f"{name}.py").write_text("def contains(said, item): return item['answer'] in said\n")
+    behave(rollouts=[False] * 12 + [True] * 4)
+    sound = run.run(ws, lifecycle.new(ws, "grpo").id)
+    assert sound.verdict.green, sound.verdict
+    assert any("cases made from" in line for line in sound.verdict.evidence)
+    id_ = lifecycle.new(ws, "grpo", overrides=[f"verifier={name}:contains"]).id
+    verdict = run.run(ws, id_).verdict
+    assert (verdict.stage, verdict.cause) == ("verifier", "accepts_wrong")
+    assert "wrong answers" in verdict.headline
+    _score_baseline(ws)
+    with pytest.raises(CockpitError, match="red at verifier"):
+        lifecycle.launch(ws, id_)
+    lifecycle.launch(ws, id_, reason="the answers can't hold each other")
+    lifecycle.wait(ws, id_, lambda _: None, every_s=0.05)
+
+
 def test_rl_without_a_reward_signal_is_red(ws: Workspace, behave: Behave) -> None:
     behave(rollouts=[False] * 16, scores=[0.0])
     id_ = lifecycle.new(ws, "grpo").id

@@ -98,8 +98,9 @@ def test_names_that_lead_elsewhere_or_nowhere_are_refused(tmp_path: Path) -> Non
 
 
 def test_the_command_makes_lists_and_removes(
-    tmp_path: Path, wheel: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, wheel: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("COCKPIT_CACHE", str(tmp_path / "user"))
     (tmp_path / "cockpit.toml").write_text("")
     base = ["--dir", str(tmp_path), "env"]
 
@@ -109,12 +110,12 @@ def test_the_command_makes_lists_and_removes(
         return json.loads(capsys.readouterr().out)
 
     listed = {env["name"]: env["ready"] for env in run("ls")}
-    assert listed == {"art": False, "ppo": False, "vllm": False}
+    assert listed == {"art": False, "embedder": False, "ppo": False, "vllm": False}
     made = run("add", "mine", str(wheel))
     assert made["ready"]
     assert made["installed"] == {"oldtrl": "1.12.0"}
     assert not made["shared"]
-    assert {env["name"] for env in run("ls")} == {"art", "mine", "ppo", "vllm"}
+    assert {env["name"] for env in run("ls")} == {"art", "embedder", "mine", "ppo", "vllm"}
     assert run("rm", "mine")["removed"].endswith("envs/mine")
     assert "was never made" in str(run("rm", "ppo", code=2))
     assert "needs a name" in str(run("add", code=2))

@@ -6,6 +6,7 @@ Real tokenizers with the templates that go wrong in the field, through `trainers
 from __future__ import annotations
 
 import json
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,37 @@ TRIMS = CHATML.replace("m['content']", "m['content'] | trim")
 DATED = "{% if add_generation_prompt %}<|im_start|>system\nToday is Monday.<|im_end|>\n{% endif %}" + CHATML
 
 
+OTHER_OPENING = TURNS + "{% if add_generation_prompt %}<|im_start|>assistant: {% endif %}"
+ALWAYS_OPENS = TURNS + "<|im_start|>assistant\n"
+KNOWS_THINKING = "{# reads <think> in the content #}" + CHATML
+SAYS = "{{ m['content'] }}<|im_end|>"
+WANTS_PARTS = CHATML.replace(
+    "m['content']", "m['content'] if m['role'] == 'assistant' else m['content'][0].text"
+)
+MARKED = CHATML.replace(
+    SAYS,
+    "{% if m['role'] == 'assistant' %}{% generation %}"
+    + SAYS
+    + "{% endgeneration %}{% else %}"
+    + SAYS
+    + "{% endif %}",
+)
+EARLIER = "m['content'] if loop.last else m['content'].split('</think>')[-1].strip()"
+STRIPS_EARLIER = MARKED.replace(
+    "{{ m['content'] }}<|im_end|>{% endg", "{{ " + EARLIER + " }}<|im_end|>{% endg"
+)
+STRIPS_UNMARKED = STRIPS_EARLIER.replace("{% generation %}", "").replace("{% endgeneration %}", "")
+LAST_END_ALONE = MARKED.replace(
+    "<|im_end|>{% endgeneration %}",
+    "{% if loop.last %}<|im_end|>{% endif %}{% endgeneration %}{% if not loop.last %}<|im_end|>{% endif %}",
+)
+SHOWS_ARGUMENT = "<|im_start|>system\n{{ enable_thinking }}<|im_end|>\n" + CHATML
+INST = (
+    "{% for m in messages %}{% if m['role'] == 'user' %}{{ '[INST] ' + m['content'] + ' [/INST]' }}{% else %}"
+    "{{ ' ' + m['content'] + eos_token }}{% endif %}{% endfor %}"
+)
+
+
 @pytest.fixture(scope="module")
 def build(tmp_path_factory: pytest.TempPathFactory):
     """A model folder with the template that is asked for; `bos`: the tokenizer puts `<s>` before every text."""
@@ -105,8 +137,9 @@ def look(
         files[name] = str(path)
     recipe = {
         "v": 1, "experiment_id": "exp_0001", "technique": "sft", "model": {"name_or_path": folder},
-        "data": {**files, "mini_eval": files["held_out"], "system_prompt": system}, "verifier": "boxed",
-        "generation": {"enable_thinking": thinking, "max_new_tokens": limit}, "trainer": trainer or {},
+        "data": {**files, "mini_eval": files["held_out"], "system_prompt": system,
+                 "chat_template_kwargs": {} if thinking is None else {"enable_thinking": thinking}},
+        "verifier": "boxed", "generation": {"max_new_tokens": limit}, "trainer": trainer or {},
     }  # fmt: skip
     answer = render(
         {"recipe": recipe, "rows": [0], "items": [0], "systems": ["", system or ""], "serve": serve}
@@ -130,7 +163,20 @@ TALKS = rows(lambda n: {"messages": [
     {"role": "user", "content": APPLES.replace("{n}", str(n))}, {"role": "assistant", "content": BOX(n)},
 ]})  # fmt: skip
 
+THINKS = rows(lambda n: {"messages": [
+    {"role": "user", "content": "Hello."}, {"role": "assistant", "content": "<think>\nA greeting.\n</think>\n\nYes?"},
+    {"role": "user", "content": APPLES.replace("{n}", str(n))},
+    {"role": "assistant", "content": f"<think>\n{n} + 3\n</think>\n\n{BOX(n)}"},
+]})  # fmt: skip
+REASONS = rows(lambda n: {"messages": [
+    {"role": "user", "content": APPLES.replace("{n}", str(n))},
+    {"role": "assistant", "content": BOX(n), "reasoning_content": f"{n} + 3"},
+]})  # fmt: skip
+
 HEALTHY = {
+    "thinking that the template keeps in every turn": (MARKED, {}, THINKS, held_out(), {}),
+    "earlier turns without thinking as context alone": (STRIPS_UNMARKED, {}, THINKS, held_out(), {}),
+    "reasoning where the template knows thinking": (KNOWS_THINKING, {}, REASONS, held_out(), {}),
     "ChatML": (CHATML, {}, train(BOX), held_out(), {}),
     "a template with a system prompt of its own": (SMOLLM2, {}, train(BOX), held_out(), {}),
     "the same system prompt in the data and in the recipe": (
@@ -153,6 +199,13 @@ HEALTHY = {
 }  # fmt: skip
 
 SICK = {
+    "earlier turns trained without their thinking": (STRIPS_EARLIER, {}, THINKS, held_out(), {}, "thinking"),
+    "reasoning that the template has no place for": (CHATML, {}, REASONS, held_out(), {}, "thinking"),
+    "an answer opened in other words": (OTHER_OPENING, {}, train(BOX), held_out(), {}, "generation-prompt"),
+    "a template that always opens an answer": (ALWAYS_OPENS, {}, train(BOX), held_out(), {}, "generation-prompt"),
+    "conversations without a template": (None, {}, train(BOX), held_out(), {}, "chat-template"),
+    "a template that wants parts": (WANTS_PARTS, {}, train(BOX), held_out(), {}, "chat-template"),
+    "earlier turns whose end is not in the mask": (LAST_END_ALONE, {}, TALKS, held_out(), {}, "eos"),
     "an empty thinking block at eval": (EMPTY_THINK, {}, train(BOX), held_out(), {"thinking": False}, "thinking"),
     "an empty thinking block at eval, whatever the switch": (
         ALWAYS_EMPTY_THINK, {}, train(BOX), held_out(), {}, "thinking"),
@@ -233,6 +286,54 @@ def test_another_template_is_served(build: Any, tmp_path: Path):
     assert found == []
 
 
+@pytest.mark.parametrize(
+    ("text", "kind"), [("[INST] {} [/INST] {}", set()), ("[INST]{}[/INST]{}", {"whitespace"})]
+)
+def test_a_rendered_text_is_held_against_the_template(text: str, kind: set[str], build: Any, tmp_path: Path):
+    data = rows(lambda n: {"text": text.format(APPLES.replace("{n}", str(n)), BOX(n))})
+    answer, found = look(build(INST), tmp_path, data, held_out())
+    assert kinds(found) - {"loss-mask"} == kind
+    assert set(answer["roles"]) == {"user", "assistant"}
+
+
+def test_what_is_served_may_strip_what_is_trained(build: Any, tmp_path: Path):
+    template = tmp_path / "served.jinja"
+    template.write_text(STRIPS_UNMARKED)
+    _, found = look(build(MARKED), tmp_path, THINKS, held_out(), serve=str(template))
+    assert [(m.kind, m.of) for m in found] == [("thinking", "training rows")]
+    assert "A greeting." in found[0].eval.text
+    assert "A greeting." not in found[0].train.text
+
+
+def test_every_answer_that_is_learnt_is_shown_and_counted_by_role(build: Any, tmp_path: Path):
+    talk = [
+        ("user", "Hello."),
+        ("assistant", "What?"),
+        ("user", "2 + 3?"),
+        ("assistant", "5."),
+        ("user", "And 4?"),
+    ]
+    weights = {"What?": 0, "5.": 1, "9.": 1}
+    chat = [{"role": role, "content": said} | ({"weight": weights[said]} if said in weights else {})
+            for role, said in (*talk, ("assistant", "9."))]  # fmt: skip
+    answer, _ = look(build(CHATML), tmp_path, [{"messages": chat}] * 4, held_out())
+    trained = "".join(text for text, flags in answer["train_examples"][0]["pieces"] if flags & 2)
+    assert "5.<|im_end|>" in trained
+    assert "9.<|im_end|>" in trained
+    assert "What?" not in trained
+    assert [answer["roles"]["user"][1], answer["roles"]["assistant"][1]] == [
+        0,
+        4 * answer["train_examples"][0]["trained"],
+    ]
+
+
+def test_the_templates_arguments_reach_training_and_eval(build: Any, tmp_path: Path):
+    answer, found = look(build(SHOWS_ARGUMENT), tmp_path, train(BOX), held_out(), thinking=False)
+    assert found == []
+    for shown in (answer["train_examples"][0], answer["eval_examples"][0]):
+        assert "".join(text for text, _ in shown["pieces"]).startswith("<|im_start|>system\nFalse<|im_end|>")
+
+
 def test_the_pieces_are_the_text_and_the_mask_is_the_answer(build: Any, tmp_path: Path):
     answer, _ = look(build(CHATML), tmp_path, train(BOX), held_out())
     shown = answer["train_examples"][0]
@@ -274,13 +375,11 @@ def test_trl_makes_the_same_tokens_and_labels(build: Any, tmp_path: Path):
         })  # fmt: skip
         tokenizer: Any = AutoTokenizer.from_pretrained(folder)
         tokens = Tokens(tokenizer, recipe)
-        examples = training_examples(data, recipe, tokenizer)
-        ours = [Trained(tokens, example or {}, recipe) for example in examples]
+        (*examples,) = chain.from_iterable(training_examples(data, recipe, tokenizer))
+        ours = [Trained(tokens, example, recipe) for example in examples]
         ours = [row for row in ours if any(row.mask[row.cut_first : row.cut_last])]  # TRL drops the others
-        settings = next(iter(examples))["_settings"]  # type: ignore[index]
-        rows_for_trl = [
-            {k: v for k, v in (example or {}).items() if k != "_settings"} for example in examples
-        ]
+        settings = examples[0]["_settings"]
+        rows_for_trl = [{k: v for k, v in example.items() if k != "_settings"} for example in examples]
         theirs = _trl_rows(trl, Dataset.from_list(rows_for_trl), tokenizer, {**options, **settings}, tmp_path)
         for mine, row in zip(ours, theirs, strict=True):
             ids = mine.encoded.ids[mine.cut_first : mine.cut_last]

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from cockpit.core.findings import Finding
-from cockpit.core.overlap.match import BLOCKING, KINDS, SAYS, Kind, Match
+from cockpit.core.overlap.match import BLOCKING, KINDS, Kind, Match
 from cockpit.core.overlap.paraphrase import Paraphrases, Twin
 from cockpit.core.overlap.summary import Overlap
 from cockpit.core.rules.table import found, limit
@@ -95,7 +95,7 @@ def side_by_side(matches: Sequence[Match], most: int = SHOWN) -> tuple[str, ...]
     lines: list[str] = []
     for match in sorted(matches, key=lambda m: -m.damning)[:most]:
         lines.append(
-            f"training line {match.train_line:,} {SAYS[match.kind]} (held-out line {match.held_out_line:,}): "
+            f"training line {match.train_line:,} {match.says} (held-out line {match.held_out_line:,}): "
             f"{clip(match.train_text, 160)!r} beside {clip(match.held_out_text, 160)!r}"
         )
     if len(matches) > most:
@@ -117,7 +117,7 @@ def of_paraphrases(seen: Paraphrases, items: int, train: str) -> list[Finding]:
         found(
             "eval-in-synthetic",
             "warn",
-            f"{len(seen.twins)} of {items:,} held-out items stand in the training data in other words",
+            f"{seen.items} of {items:,} held-out items stand in the training data in other words",
             tuple(lines),
             f"Read them side by side (`cockpit overlap {train} HELD_OUT --paraphrases`): take the twins out, or say in "
             "the method log where they come from.",

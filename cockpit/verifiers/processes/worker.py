@@ -1,8 +1,8 @@
 """The other side of `sandbox`: a process of its own that judges by rules which may hang, signal or crash.
 
-    python -m cockpit.verifiers.worker math
-    python -m cockpit.verifiers.worker schema
-    python -m cockpit.verifiers.worker module rewards:score
+    python -m cockpit.verifiers.processes.worker math
+    python -m cockpit.verifiers.processes.worker schema
+    python -m cockpit.verifiers.processes.worker module rewards:score
 
 A request a line on stdin, an answer a line on the real stdout; what the judge prints goes to stderr.
 """
@@ -41,7 +41,7 @@ def main(argv: list[str]) -> int:
 
 
 def _math() -> Judge:
-    from cockpit.verifiers import mathematics
+    from cockpit.verifiers.processes import mathematics
 
     library = mathematics.strict()
     parse, verify = library.parse, library.verify

@@ -67,7 +67,7 @@ class Worker:
             return self._process
         environment = {**os.environ, "COCKPIT_VERIFIER_PATH": self._path, "CUDA_VISIBLE_DEVICES": ""}
         process = subprocess.Popen(
-            [sys.executable, "-m", "cockpit.verifiers.worker", *self.arguments],
+            [sys.executable, "-m", "cockpit.verifiers.processes.worker", *self.arguments],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment,
         )  # fmt: skip
         self._process, self._rest = process, b""
@@ -114,10 +114,13 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait(5)
 
 
-def run_code(program: str, *, seconds: float, memory_mb: int = 1024) -> tuple[bool, str]:
+def run_code(
+    program: str, *, seconds: float, memory_mb: int = 1024, tests_from: int = 1 << 30
+) -> tuple[bool, str]:
     """Run a program in a fresh sandbox; whether it came to its end, and why not.
 
-    It must reach its last line: ending early with exit code 0 counts as failing.
+    It must reach its last line: ending early with exit code 0 counts as failing. From line `tests_from` on it holds
+    tests: what they compare must not equal everything.
     """
     token = secrets.token_hex(16)
     with tempfile.TemporaryDirectory(prefix="cockpit-tests-", ignore_cleanup_errors=True) as folder:
@@ -127,7 +130,15 @@ def run_code(program: str, *, seconds: float, memory_mb: int = 1024) -> tuple[bo
             [sys.executable, "-I", str(_HARNESS)], cwd=folder, env=environment, start_new_session=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        request = json.dumps({"token": token, "program": program, "seconds": seconds, "memory_mb": memory_mb})
+        request = json.dumps(
+            {
+                "token": token,
+                "program": program,
+                "seconds": seconds,
+                "memory_mb": memory_mb,
+                "tests_from": tests_from,
+            }
+        )
         try:
             said, _ = process.communicate(request.encode("utf-8", "backslashreplace"), timeout=seconds)
         except subprocess.TimeoutExpired:

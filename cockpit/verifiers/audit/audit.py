@@ -1,0 +1,137 @@
+"""Audit a verifier before RL trains on its word: made-up completions of known worth, from the user's own gold answers.
+
+found = audit(load("boxed"), items)      # found.ok, found.false_accepts, found.sentence()
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cockpit.verifiers.audit.cases import KINDS, Case, Writer, made_of, perfect
+from cockpit.verifiers.judges import TestsJudge
+from cockpit.verifiers.patterns import RegexFormat
+from cockpit.verifiers.verifier import Verifier
+
+ITEMS, SLOW_ITEMS = 50, 8
+"""Items that an audit takes, evenly spread; of a verifier that starts a process for each completion, fewer."""
+EXAMPLES = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """A case that the verifier got wrong: its item (from 1), what was said, and why it was judged so."""
+
+    item: int
+    case: Case
+    gold: str
+    score: float
+    why: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the shape of `--json`."""
+        return {
+            "item": self.item, "kind": self.case.kind, "what": self.case.what, "completion": self.case.completion[:400],
+            "gold": self.gold[:200], "should_pass": self.case.passes, "score": self.score, "why": self.why,
+        }  # fmt: skip
+
+
+@dataclass(slots=True)
+class Audit:
+    """What came out. `cases`: how many of each kind; `unchecked`: items whose perfect answer can't be written."""
+
+    spec: str
+    items: int = 0
+    unchecked: int = 0
+    rejected: int = 0
+    """Items whose own gold answer fails: nothing more is asked of them."""
+    cases: Counter[str] = field(default_factory=Counter[str])
+    mistakes: list[Mistake] = field(default_factory=list[Mistake])
+
+    @property
+    def false_accepts(self) -> int:
+        """How many wrong completions pass."""
+        return sum(not mistake.case.passes for mistake in self.mistakes)
+
+    @property
+    def false_rejects(self) -> int:
+        """How many right completions fail, gold answers included."""
+        return self.rejected + sum(mistake.case.passes for mistake in self.mistakes)
+
+    @property
+    def ok(self) -> bool:
+        """Whether it made no mistake, of at least one item that could be asked about."""
+        return self.items > self.unchecked and not self.mistakes and not self.rejected
+
+    def examples(self, most: int = EXAMPLES) -> list[Mistake]:
+        """A few mistakes, no two alike before each was shown once; wrong answers that pass come first."""
+        ordered = sorted(self.mistakes, key=lambda mistake: mistake.case.passes)
+        first = {mistake.case.what: mistake for mistake in reversed(ordered)}
+        shown = sorted(first.values(), key=ordered.index)
+        return (shown + [mistake for mistake in ordered if mistake not in shown])[:most]
+
+    def sentence(self) -> str:
+        """Say the outcome in one sentence."""
+        total = self.cases.total()
+        if self.items == self.unchecked:
+            return f"The verifier {self.spec} could not be audited: no right answer can be written from the gold ones."
+        if self.ok:
+            return f"The verifier {self.spec} judges all {total:,} cases made from {self.items:,} gold answers rightly."
+        said: list[str] = []
+        if self.false_accepts:
+            said.append(f"accepts {self.false_accepts:,} wrong answers")
+        if self.false_rejects:
+            said.append(f"rejects {self.false_rejects:,} right ones")
+        worst = self.examples(1)
+        first = f" (first: {worst[0].case.what}, item {worst[0].item})" if worst else ""
+        return f"The verifier {self.spec} {' and '.join(said)}, of {total:,} cases{first}."
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the shape of `--json`."""
+        wrong = Counter(mistake.case.kind for mistake in self.mistakes)
+        return {
+            "verifier": self.spec, "ok": self.ok, "items": self.items, "unchecked": self.unchecked,
+            "gold_rejected": self.rejected,
+            "cases": {kind: {"n": self.cases[kind], "wrong": wrong[kind]} for kind in KINDS},
+            "false_accepts": self.false_accepts, "false_rejects": self.false_rejects,
+            "examples": [mistake.as_dict() for mistake in self.examples()], "says": self.sentence(),
+        }  # fmt: skip
+
+
+def audit(
+    verifier: Verifier,
+    items: Sequence[Mapping[str, Any]],
+    *,
+    most: int | None = None,
+    write: Writer | None = None,
+) -> Audit:
+    """Ask the verifier about the cases made from up to `most` of the items. Raises CockpitError for a bad item.
+
+    `write` puts an answer into the form of a pattern, where the caller knows how.
+    """
+    write = write if write is not None and isinstance(verifier.format, RegexFormat) else verifier.format.write
+    limit = most or (SLOW_ITEMS if isinstance(verifier.judge, TestsJudge) else ITEMS)
+    step = max(1, len(items) // limit)
+    chosen = list(enumerate(items, 1))[::step][:limit]
+    golds = {number: verifier.gold(item) for number, item in chosen}
+    found = Audit(verifier.spec, len(chosen))
+    asked: list[tuple[int, Mapping[str, Any], Case]] = []
+    for number, item in chosen:
+        right = perfect(verifier, item, write)
+        if right is None and not isinstance(verifier.judge, TestsJudge):
+            found.unchecked += 1
+            continue
+        if right is not None and not verifier(right, item).passed:
+            found.rejected += 1
+            continue
+        others = [gold for other, gold in golds.items() if other != number]
+        made = {case.completion: case for case in made_of(verifier, item, right or "", others, write)}
+        asked += [(number, item, case) for case in made.values() if case.passes or case.completion != right]
+    verdicts = verifier.many([(case.completion, item) for _, item, case in asked])
+    for (number, _, case), verdict in zip(asked, verdicts, strict=True):
+        found.cases[case.kind] += 1
+        if verdict.passed != case.passes:
+            found.mistakes.append(Mistake(number, case, golds[number], verdict.score, verdict.why))
+    return found

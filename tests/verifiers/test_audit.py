@@ -1,0 +1,97 @@
+"""An audit finds the verifiers that a policy would outwit, and has nothing against those that are sound."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cockpit.verifiers import load
+from cockpit.verifiers.audit.audit import audit
+
+NUMBERS = [{"answer": gold} for gold in ("18", "1234", "-3", "0", "0.5", "12,000", "3/4", "… #### 7")]
+WORDS = [{"answer": gold} for gold in ("Paris", "the cat sat", "x^2", "\\frac{1}{2}")]
+CALLED = [{"name": "w", "arguments": {"city": "Rome", "d": 2}}, {"name": "t", "arguments": {}}]
+CALLS = [{"answer": CALLED}, {"answer": []}]
+MATHS = [{"answer": gold} for gold in ("18", "\\frac{1}{2}", "x^2", "50\\%")]
+SCHEMA = {"type": "object", "required": ["a"], "properties": {"a": {"type": "integer"}}}
+CODE = [
+    {"test_list": ["assert add(1, 2) == 3", "assert add(-1, 1) == 0"], "code": "def add(a, b):\n    return a + b"},
+    {"tests": "assert f(2) == [1, 2]", "entry_point": "f"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("spec", "items"),
+    [
+        ("exact", NUMBERS), ("exact", WORDS), ("tagged:answer", NUMBERS), ("tagged:answer", WORDS),
+        ("numeric", NUMBERS),
+        ("boxed", NUMBERS), ("boxed", WORDS), ("hashes", NUMBERS), ("f1", WORDS), ("regex:(-?\\d+)", NUMBERS[:1]),
+        ("choice", [{"answer": letter} for letter in "ABCD"]), ("tool-call", CALLS), ("tagged:think", NUMBERS),
+        ("json-schema", [{"schema": SCHEMA, "answer": '{"a": 1, "b": [1, 2]}'}]), ("tests", CODE),
+        ("thinking=read/boxed", NUMBERS), ("math", MATHS),
+    ],
+)  # fmt: skip
+def test_sound_verifiers_have_a_clean_audit(spec: str, items: list[dict[str, Any]]) -> None:
+    found = audit(load(spec), items)
+    assert found.ok, [(m.case, m.why) for m in found.mistakes]
+    assert {"exploit", "unfinished"} - set(found.cases) <= (
+        {"unfinished"} if spec == "tagged:think" else set()
+    )
+    assert (found.false_accepts, found.false_rejects, found.unchecked, found.rejected) == (0, 0, 0, 0)
+    assert f"all {found.cases.total()} cases" in found.sentence()
+
+
+LAX = """
+def contains(completion, item):
+    return str(item["answer"]) in completion
+
+def last_word(completion, item):
+    return completion.split()[-1:] == [str(item["answer"])]
+
+def to_the_letter(completion, item):
+    return completion == str(item["answer"])
+
+def never(completion, item):
+    return 0.0
+"""
+
+
+@pytest.fixture
+def lax(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    name = f"lax_{tmp_path.name.replace('-', '_')}"
+    (tmp_path / f"{name}.py").write_text(LAX)
+    monkeypatch.chdir(tmp_path)
+    return name
+
+
+def test_functions_of_ones_own_that_can_be_outwitted_or_are_too_strict_are_told(lax: str) -> None:
+    contains = audit(load(f"{lax}:contains"), NUMBERS[:3])
+    assert not contains.ok
+    assert contains.false_accepts > 0
+    assert contains.false_rejects == 0
+    what = {mistake.case.what for mistake in contains.mistakes}
+    assert {
+        "the number with a digit more",
+        "the right answer, then a wrong one",
+        "the answer in the thinking alone",
+    } <= what
+    assert len({mistake.case.what for mistake in contains.examples()}) == len(contains.examples())
+    told = contains.as_dict()
+    assert told["false_accepts"] == sum(kind["wrong"] for kind in told["cases"].values())
+    strict = audit(load(f"{lax}:to_the_letter"), NUMBERS[:3])
+    assert (strict.false_accepts, {mistake.case.kind for mistake in strict.mistakes}) == (0, {"formatting"})
+    assert "rejects 3 right ones" in strict.sentence()
+    sound = audit(load(f"{lax}:last_word"), NUMBERS[:3])
+    assert sound.false_rejects == 0
+
+
+def test_gold_answers_that_fail_or_can_t_be_written_are_counted_apart(lax: str) -> None:
+    never = audit(load(f"{lax}:never"), NUMBERS[:2])
+    assert (never.rejected, never.false_rejects, never.ok) == (2, 2, False)
+    unwritten = audit(load("regex:Answer: (\\d+)"), NUMBERS[:2])
+    assert (unwritten.unchecked, unwritten.ok) == (2, False)
+    assert "could not be audited" in unwritten.sentence()
+    written = audit(load("regex:Answer: (\\d+)"), NUMBERS[:2], write=lambda answer: f"Answer: {answer}")
+    assert written.ok
