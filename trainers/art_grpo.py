@@ -118,6 +118,7 @@ class Run:
         self.plan = plan(attempt, len(self.items))
         self.rewards = rewards_of(attempt, self.items)
         self.progress = Progress(attempt)
+        self.progress.state.planned = math.ceil(self.plan.steps / self.plan.every)
         self.gate = asyncio.Semaphore(SIDE_BY_SIDE)
         # A name that was never used: registering an old one would go on with its weights, unasked.
         self.model: Any = sdk.TrainableModel(
@@ -275,7 +276,7 @@ class Run:
         self.attempt.stage("evaluating", f"mini-eval at step {step}")
         self.kept[step] = self.at
         scored = await self.heeding(self.score(self.mini, step, "eval", None))
-        best = self.progress.judge(scored.score, step, scheduled=scheduled)
+        best = self.progress.judge(scored, step, scheduled=scheduled)
         self.progress.report(step, None, best, scored)
         self.attempt.stage("training", f"step {step}")
 

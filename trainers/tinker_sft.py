@@ -58,6 +58,7 @@ def train(attempt: Attempt) -> Ending:
     every = interval(recipe.mid_eval, per_epoch)
     adam = tinker.types.AdamParams(learning_rate=float(given.get("learning_rate") or 1e-4))
     progress, paths = Progress(attempt), dict[int, str]()
+    progress.state.planned = math.ceil(steps / every)
     attempt.facts["framework"] = f"tinker {tinker.__version__}"
 
     attempt.stage("training")
@@ -76,7 +77,7 @@ def train(attempt: Attempt) -> Ending:
         if step % every == 0 or step == steps:
             paths[step] = save(client, step)
             scored = score(attempt, service, paths[step], tokenizer, items, verifier, step, "eval")
-            best = progress.judge(scored.score, step, scheduled=True)
+            best = progress.judge(scored, step, scheduled=True)
             progress.report(step, None, best, scored)
             if progress.state.early_stopped:
                 break

@@ -78,7 +78,7 @@ class DataSettings(_Section):
     train_hash: str | None = None
     """sha256 of the content."""
     mini_eval: str
-    """5-10 items, a slice of its own, never trained on."""
+    """Items of a slice of its own, never trained on: 50 where answers are short, down to 5 where they are long."""
     mini_eval_hash: str | None = None
     held_out: str
     """Never trained on; scored once, at the end."""
@@ -124,13 +124,13 @@ class MidEvalSettings(_Section):
     """Optimizer steps between checkpoints …"""
     every_epochs: float = Field(0.25, gt=0)
     """… or epochs: whichever comes first."""
-    patience: int = Field(2, ge=1)
-    """Stop after so many checkpoints without a better score."""
+    patience: int = Field(4, ge=1)
+    """Checkpoints on each side of what is compared: a run ends where twice so many show no gain, item by item."""
     min_delta: float = Field(0.0, ge=0.0, le=1.0)
     """What counts as better."""
     early_stop: bool = True
     baseline: float | None = None
-    """The base model's score on the same items; the full held-out pass runs only from there up."""
+    """The base model's score on the same items; below it, out of their noise, the full held-out pass is not run."""
     keep_last: int = Field(2, ge=1)
     """Checkpoints kept beside the best one."""
     engine: Literal["transformers", "vllm"] = "transformers"

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from cockpit.contract.stopping import log_choose
+
 Z95 = 1.959963984540054  # the normal quantile of a two-sided 95 % interval
 Z80 = 0.8416212335729143  # the normal quantile of 80 % power
 _EXACT_UP_TO = 2000
@@ -82,7 +84,7 @@ def fisher(passed_a: int, n_a: int, passed_b: int, n_b: int) -> float:
     low, high = max(0, passed - n_b), min(passed, n_a)
 
     def log_weight(k: int) -> float:
-        return _log_choose(n_a, k) + _log_choose(n_b, passed - k)
+        return log_choose(n_a, k) + log_choose(n_b, passed - k)
 
     observed = log_weight(passed_a)
     weights = [log_weight(k) for k in range(low, high + 1)]
@@ -90,15 +92,6 @@ def fisher(passed_a: int, n_a: int, passed_b: int, n_b: int) -> float:
     total = math.fsum(math.exp(w - top) for w in weights)
     extreme = math.fsum(math.exp(w - top) for w in weights if w <= observed + 1e-9)
     return min(1.0, extreme / total)
-
-
-def fisher_less(passed_a: int, n_a: int, passed_b: int, n_b: int) -> float:
-    """Return the one-sided p that `a` passes less often than `b` (Fisher's exact test)."""
-    passed = passed_a + passed_b
-    low = max(0, passed - n_b)
-    top = _log_choose(n_a + n_b, passed)
-    weights = (_log_choose(n_a, k) + _log_choose(n_b, passed - k) - top for k in range(low, passed_a + 1))
-    return min(1.0, math.fsum(math.exp(weight) for weight in weights))
 
 
 def mann_whitney(a: Sequence[float], b: Sequence[float]) -> tuple[float, float]:
@@ -264,7 +257,3 @@ def _resampled(values: Sequence[float], seed: int, resamples: int) -> tuple[floa
     p = min(1.0, 2 * min(below, above) / (resamples + 1))
     low, high = (float(q) for q in np.quantile(means, [0.025, 0.975]))
     return low, high, p
-
-
-def _log_choose(n: int, k: int) -> float:
-    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)

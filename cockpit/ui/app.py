@@ -19,6 +19,7 @@ from cockpit.ui.live.frames import FrameCap, frames_per_second
 from cockpit.ui.messages import (
     ActionFailed,
     ActionSucceeded,
+    AllFindingsRead,
     DataArrived,
     FindingsRead,
     HardwareRead,
@@ -132,6 +133,11 @@ class CockpitApp(App[int]):
 
     def on_findings_read(self, message: FindingsRead) -> None:
         self.state.findings[message.experiment_id] = message.findings
+        self.state.touch("findings")
+        self.changed()
+
+    def on_all_findings_read(self, message: AllFindingsRead) -> None:
+        self.state.findings |= message.findings
         self.state.touch("findings")
         self.changed()
 

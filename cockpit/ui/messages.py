@@ -52,6 +52,13 @@ class FindingsRead(Message):
 
 
 @dataclass(eq=False, repr=False)
+class AllFindingsRead(Message):
+    """The findings of every run of the workspace were judged: those of each experiment, by its id."""
+
+    findings: Mapping[str, tuple[Finding, ...]]
+
+
+@dataclass(eq=False, repr=False)
 class DataArrived(Message):
     """A follower has batches waiting. Carries none itself: they wait in the feed, so replacing loses nothing."""
 

@@ -87,16 +87,18 @@ class CockpitState:
     def shown_findings(self) -> list[Finding]:
         """Return those across experiments first, then those of the shown run, gravest first; each key once."""
         found = list(self.snapshot.findings) if self.snapshot else []
-        found += self.findings.get(self.shown_id or "", ())
-        rank = {"block": 0, "alarm": 1, "warn": 2, "info": 3}
-        kept: dict[str, Finding] = {}
-        for finding in sorted(found, key=lambda finding: rank.get(finding.severity, 4)):
-            kept.setdefault(finding.key, finding)
-        return list(kept.values())
+        return _ranked([*found, *self.findings.get(self.shown_id or "", ())])
 
-    def shown_finding(self, key: str) -> Finding | None:
-        """Return the finding of this key, None where it is no longer among those shown."""
-        return next((finding for finding in self.shown_findings() if finding.key == key), None)
+    def all_findings(self) -> list[Finding]:
+        """Return those across experiments and those of every run that was read, gravest first; each key once."""
+        if self.snapshot is None:
+            return []
+        of_runs = [found for view in self.snapshot.experiments for found in self.findings.get(view.id, ())]
+        return _ranked([*self.snapshot.findings, *of_runs])
+
+    def finding(self, key: str) -> Finding | None:
+        """Return the finding of this key, None where it is no longer there."""
+        return next((finding for finding in self.all_findings() if finding.key == key), None)
 
     def see(self, snapshot: WorkspaceSnapshot) -> bool:
         """Take a new snapshot of the workspace; False where it brings nothing that is worth a redraw."""
@@ -173,3 +175,11 @@ def _aged(before: float | None, after: float | None) -> bool:
         return before is not after
     step = 10.0 if after < 60 else 60.0
     return before // step != after // step
+
+
+def _ranked(found: Sequence[Finding]) -> list[Finding]:
+    rank = {"block": 0, "alarm": 1, "warn": 2, "info": 3}
+    kept: dict[str, Finding] = {}
+    for finding in sorted(found, key=lambda finding: rank.get(finding.severity, 4)):
+        kept.setdefault(finding.key, finding)
+    return list(kept.values())

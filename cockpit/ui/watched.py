@@ -32,7 +32,7 @@ class WatchingBackend(LocalBackend):
     def score(self, experiment_id: str) -> str:
         self._refuse()
 
-    def decide(self, experiment_id: str, status: str, reason: str) -> str:
+    def decide(self, experiment_id: str, status: str, reason: str, although: str | None = None) -> str:
         self._refuse()
 
     def new(self, draft: DraftFields) -> str:

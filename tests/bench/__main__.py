@@ -3,6 +3,7 @@
 python -m tests.bench                       # everything, some five minutes
 python -m tests.bench first_frame idle      # single scenarios
 python -m tests.bench overlap               # a million training rows against the eval items: minutes, only if named
+python -m tests.bench stopping              # what the early stop costs and saves, simulated: a minute, only if named
 python -m tests.bench large                 # a million training rows to the first step, beside plain TRL: an hour
 python -m tests.bench --json
 python -m tests.bench --quick               # one repeat, short windows
@@ -20,22 +21,27 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts import doc_blocks
-from tests.bench import large, overlap, peer
+from tests.bench import large, overlap, peer, stopping
 from tests.bench.scenarios import ALL, Bed, Values
 from tests.bench.targets import table
 from tests.bench.terminal import stand_ahead
+
+ALONE = ("overlap", "stopping", "large")
+"""What is measured only where it is named: each has a table of its own."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="What the live view costs.")
     parser.add_argument(
-        "scenario", nargs="*", help=f"of: {', '.join([*ALL, 'leet'])} (default: all), or overlap, or large"
+        "scenario",
+        nargs="*",
+        help=f"of: {', '.join([*ALL, 'leet'])} (default: all), or one of {', '.join(ALONE)}",
     )
     parser.add_argument("--json", action="store_true", help="the figures as data")
     parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
     parser.add_argument("--quick", action="store_true", help="one repeat, short windows")
     options = parser.parse_args(argv)
-    if options.scenario in (["overlap"], ["large"]):
+    if len(options.scenario) == 1 and options.scenario[0] in ALONE:
         return alone(options.scenario[0], write_it=options.write, quick=options.quick)
     wrong = [name for name in options.scenario if name not in (*ALL, "leet")]
     if wrong:
@@ -60,9 +66,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def alone(name: str, *, write_it: bool, quick: bool) -> int:
-    """A table that has a place of its own: the overlap check's, or that of large training files."""
+    """A table that has a place of its own: of the overlap check, the early stop, or large training files."""
     if name == "overlap":
         text = overlap.main([50_000] if quick else None)
+    elif name == "stopping":
+        text = stopping.report(10 if quick else stopping.RUNS)
     else:
         text = large.main([20_000] if quick else large.ROWS)
     print(text)

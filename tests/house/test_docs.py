@@ -17,7 +17,7 @@ from tests.support.pages import Page, pages
 
 ROOT = doc_blocks.ROOT
 PAGES = pages()
-MEASURED = {"demo-table", "techniques", "bench", "bench overlap", "bench large", "loop"}
+MEASURED = {"demo-table", "techniques", "bench", "bench overlap", "bench large", "bench stopping", "loop"}
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ class EvalState:
     """The early-stop state; it lies in every checkpoint, so that a resumed run decides as an unbroken one would.
 
     `since_best`: scheduled mid-evals since the best one. `due`: this checkpoint's mid-eval was not done yet.
+    `scores`: of every scheduled mid-eval; `history`: what each item scored, in the newest of them; `planned`: how many
+    the run will have had at its end, 0 where that isn't known.
     """
 
     best_score: float | None = None
@@ -35,6 +37,9 @@ class EvalState:
     due: bool = False
     early_stopped: bool = False
     stop_reason: str = ""
+    scores: list[float] = field(default_factory=list)
+    history: list[list[float]] = field(default_factory=list)
+    planned: int = 0
 
     def save(self, folder: Path) -> None:
         write_json(folder / STATE, asdict(self))

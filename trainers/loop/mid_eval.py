@@ -1,8 +1,8 @@
 """Run the mid-evals: save a checkpoint, score it, stop early, keep the best; one callback for every technique.
 
 Source: "Long training: checkpoint, mid-eval, early-stop in-script". A checkpoint every N steps or every quarter of
-an epoch, whichever comes first; after each the real scorer on 5-10 items; stop when `patience` checkpoints brought
-nothing better; keep the best checkpoint, not the last.
+an epoch, whichever comes first; after each the real scorer on the mini-eval's items; stop where they can tell that
+nothing better comes (cockpit/contract/stopping.py); keep the best checkpoint, not the last.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ class MidEval(Progress, TrainerCallback):
         batches = len(kwargs["train_dataloader"])
         epoch = max(1, math.ceil(batches / args.gradient_accumulation_steps))
         self.every = interval(self.attempt.recipe.mid_eval, epoch)
+        self.state.planned = math.ceil(max(0, state.max_steps) / self.every)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         wanted = self._poll()
@@ -115,7 +116,7 @@ class MidEval(Progress, TrainerCallback):
             scored = self.scorer.score(self.processes.lend(model), weights=folder, step=step, split="eval")
         except Stopped:
             return False
-        best = self.judge(scored.score, step, scheduled=scheduled)
+        best = self.judge(scored, step, scheduled=scheduled)
         self.state.due = False
         self.state.save(folder)
         self.report(step, epoch, best, scored)

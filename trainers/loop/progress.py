@@ -1,10 +1,10 @@
-"""Keep count of a run's mid-evals: the best score so far, when to stop early, the cockpit's requests. No torch."""
+"""Keep count of a run's mid-evals: the best score so far, when to stop early, the cockpit's control. No torch."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from cockpit.contract import control
+from cockpit.contract import control, stopping
 from trainers.attempt.attempt import Attempt
 from trainers.attempt.checkpoints import EvalState
 from trainers.scoring.scoring import Scored
@@ -18,21 +18,44 @@ class Progress:
         self.state = EvalState()
         self.asked: list[control.Request] = []
 
-    def judge(self, score: float, step: int, *, scheduled: bool) -> bool:
-        """Fold a score into the early-stop state; return True if it is the best so far."""
-        settings, state = self.attempt.recipe.mid_eval, self.state
+    def judge(self, scored: Scored, step: int, *, scheduled: bool) -> bool:
+        """Fold a mid-eval into the early-stop state; return True if it is the best so far."""
+        settings, state, score = self.attempt.recipe.mid_eval, self.state, scored.score
         best = state.best_score is None or score > state.best_score + settings.min_delta
         if best:
             state.best_score, state.best_step, state.since_best = score, step, 0
         elif scheduled:
             state.since_best += 1
-        if settings.early_stop and state.since_best >= settings.patience:
+        if scheduled:
+            state.scores.append(score)
+            items = [round(float(row["score"]), 4) for row in scored.rows]
+            state.history = [*state.history, items][-stopping.LONGEST :]
+        if settings.early_stop and scheduled and not best:
+            self._stop_where_resolved(scored)
+        return best
+
+    def _stop_where_resolved(self, scored: Scored) -> None:
+        """Set the early stop where the items can tell that the run falls, or gains nothing that is worth its steps."""
+        settings, state = self.attempt.recipe.mid_eval, self.state
+        standing = (
+            f"The mini-eval has not improved in {state.since_best} checkpoint(s): best {state.best_score:.3g} "
+            f"at step {state.best_step}, now {scored.score:.3g}"
+        )
+        reading = stopping.to_stop(
+            state.history, state.scores, patience=settings.patience, planned=state.planned
+        )
+        if reading is not None:
             state.early_stopped = True
             state.stop_reason = (
-                f"The mini-eval has not improved in {state.since_best} checkpoints: "
-                f"best {state.best_score:.3g} at step {state.best_step}, now {score:.3g}."
+                f"{standing}. Over the newest {reading.window} mini-evals of {scored.n} items the change is "
+                f"{reading.gain:+.2g}, by its noise at most {reading.bound:+.2g}."
             )
-        return best
+        elif stopping.below(state.scores, scored.n, settings.baseline):
+            state.early_stopped = True
+            state.stop_reason = (
+                f"{standing}, below the base model's {settings.baseline:.3g} out of the noise of its {scored.n} "
+                "items."
+            )
 
     def report(self, step: int, epoch: float | None, best: bool, scored: Scored) -> None:
         """Write the answers, the event and the metrics of a mid-eval."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from cockpit.contract import CockpitError
+from cockpit.contract import CockpitError, stopping
 from trainers.attempt import checkpoints
 from trainers.attempt.attempt import Attempt
 from trainers.attempt.checkpoints import EvalState
@@ -63,10 +63,12 @@ def ending(attempt: Attempt, state: EvalState, step: int) -> Ending:
         )
         return Ending(outcome, reason, **facts)
     baseline = attempt.recipe.mid_eval.baseline
-    if baseline is not None and state.best_score < baseline and not attempt.orchestrator.wants_score:
+    n = len(state.history[-1]) if state.history else 0
+    lost = stopping.best_is_below(state.scores, n, baseline)
+    if baseline is not None and lost and not attempt.orchestrator.wants_score:
         attempt.notice(
             f"The full held-out pass is skipped: the best mini-eval, {state.best_score:.3g} at step "
-            f"{state.best_step}, is below the baseline's {baseline:.3g} on the same items.",
+            f"{state.best_step}, is below the baseline's {baseline:.3g} out of the noise of {n} items.",
             about="held_out",
         )
         return Ending(outcome, reason, **facts)

@@ -30,7 +30,13 @@ def discard(parser: argparse.ArgumentParser) -> None:
 def _decision(parser: argparse.ArgumentParser, status: str) -> None:
     parser.add_argument("experiment", metavar="EXP", help="exp_0003, or just 3")
     parser.add_argument("--reason", "-m", required=True, help="why, in a line")
-    parser.set_defaults(run=_decide, status=status)
+    if status == "committed":
+        parser.add_argument(
+            "--although",
+            metavar="REASON",
+            help="why a loss, or a run with an alarm, is committed all the same",
+        )
+    parser.set_defaults(run=_decide, status=status, although=None)
 
 
 def _note(options: argparse.Namespace) -> int:
@@ -52,7 +58,9 @@ def _decide(options: argparse.Namespace) -> int:
     from cockpit.services.experiments import lifecycle
     from cockpit.services.recipe import attempt_limit
 
-    view = lifecycle.decide(workspace(options), options.experiment, options.status, options.reason)
+    view = lifecycle.decide(
+        workspace(options), options.experiment, options.status, options.reason, although=options.although
+    )
     if options.json:
         print_json(as_dict(view))
     else:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from cockpit.contract.recipe import Recipe
 
 
+MOST_SHARE = 0.2  # of a run's time, for its mini-evals
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
     """`steps` of the whole run, seconds each as measured, mid-evals in between; `cost` where a price was given."""
@@ -21,6 +24,8 @@ class Pace:
     mid_evals: int
     seconds: float
     cost: float | None = None
+    eval_share: float = 0.0
+    """The mini-evals' share of the time, where one was measured."""
 
     @property
     def sentence(self) -> str:
@@ -28,7 +33,23 @@ class Pace:
         price = f", about {self.cost:.2f} at that price" if self.cost is not None else ""
         evals = f" and {self.mid_evals} mid-evals" if self.mid_evals else ""
         steps = f"{self.steps:,} steps of {self.step_time:.2g} s"
-        return f"About {duration(self.seconds)}{price}: {steps}{evals}, if not stopped early."
+        return (
+            f"About {duration(self.seconds)}{price}: {steps}{evals}, if not stopped early.{self._too_often}"
+        )
+
+    @property
+    def _too_often(self) -> str:
+        """What to set where the mini-evals take more of the time than they are worth."""
+        if self.eval_share <= MOST_SHARE or self.mid_evals < 2:
+            return ""
+        training = self.steps * self.step_time
+        one = (self.seconds - training) / self.mid_evals
+        fewer = max(1, int(MOST_SHARE / (1 - MOST_SHARE) * training / one))
+        every = math.ceil(self.steps / fewer)
+        return (
+            f" The mini-evals take {self.eval_share:.0%} of it: mid_eval.every_steps={every} with "
+            f"mid_eval.every_epochs={self.steps} (so that the steps decide) makes it at most {MOST_SHARE:.0%}."
+        )
 
 
 def steps_of(recipe: Recipe, rows: int) -> int:
@@ -49,14 +70,28 @@ def _whole(value: object, otherwise: int) -> int:
     return int(value) if isinstance(value, int | float) and value else otherwise
 
 
-def pace(recipe: Recipe, rows: int, step_time: float, *, hourly: float | None = None) -> Pace:
-    """The whole run at `step_time` seconds a step; `hourly` is a price."""
+def pace(
+    recipe: Recipe,
+    rows: int,
+    step_time: float,
+    *,
+    eval_time: float = 0.0,
+    hourly: float | None = None,
+) -> Pace:
+    """The whole run at `step_time` seconds a step and `eval_time` a mid-eval; `hourly` is a price."""
     steps = steps_of(recipe, rows)
-    epoch = max(1, round(steps / max(1e-9, float(recipe.trainer.get("num_train_epochs") or 1))))  # pyright: ignore[reportArgumentType]
+    evals = evals_of(recipe, steps)
+    seconds = steps * step_time + evals * eval_time
+    cost = None if hourly is None else hourly * seconds / 3600
+    return Pace(steps, step_time, evals, seconds, cost, evals * eval_time / max(seconds, 1e-9))
+
+
+def evals_of(recipe: Recipe, steps: int) -> int:
+    """Mini-evals of a run of so many steps: every `every_steps` or `every_epochs`, whichever comes first."""
+    epochs = float(recipe.trainer.get("num_train_epochs") or 1)  # pyright: ignore[reportArgumentType]
+    epoch = max(1, round(steps / max(1e-9, epochs)))
     every = max(1, min(recipe.mid_eval.every_steps, round(recipe.mid_eval.every_epochs * epoch)))
-    evals = math.ceil(steps / every)
-    seconds = steps * step_time
-    return Pace(steps, step_time, evals, seconds, None if hourly is None else hourly * seconds / 3600)
+    return math.ceil(steps / every)
 
 
 def duration(seconds: float) -> str:

@@ -48,6 +48,8 @@ class SmokeFacts:
     rewards: tuple[float, ...] = ()
     nonfinite: tuple[str, ...] = ()
     step_time: float | None = None
+    batch_time: float | None = None
+    """Of a batch of answers in a mini-eval."""
     seconds: float | None = None
     forced: bool = False
     """Whether it was asked to stop and had to be killed: its step took too long."""
@@ -68,6 +70,10 @@ class SmokeFacts:
     rollouts: int = 0
     rollouts_passed: int = 0
     rollouts_parsed: int = 0
+    group: int = 0
+    """Answers a prompt, where the technique compares those of one prompt; else 0."""
+    flat: tuple[float, ...] = ()
+    """Of each step, the share of the groups whose answers all earned the same."""
     base_solved: int = 0
     """Items among those scored that the base model solved in the baseline."""
     fix: str = ""

@@ -13,6 +13,7 @@ from cockpit.core.smoke import errors, wording
 from cockpit.core.smoke.facts import SmokeFacts
 from cockpit.core.smoke.verdict import STAGE_OF, Cause, SmokeVerdict
 
+FLAT_STEPS = 4  # without any difference within a group: at one group a step and half of them mixed, 1 in 16
 CUT_SHARE = 0.8  # of the answers: so many that reach the length limit are why none can be read
 
 
@@ -92,7 +93,9 @@ def _no_signal(facts: SmokeFacts) -> Cause | None:
         return None
     if facts.rollouts_passed == 0 and facts.best_item <= 0:
         return "none_pass"
-    return "all_pass" if facts.rollouts_passed == facts.rollouts and facts.technique in REWARDED else None
+    if facts.rollouts_passed == facts.rollouts and facts.technique in REWARDED:
+        return "all_pass"
+    return "none_differ" if len(facts.flat) >= FLAT_STEPS and min(facts.flat) >= 1 else None
 
 
 def _unparseable(facts: SmokeFacts) -> Cause | None:

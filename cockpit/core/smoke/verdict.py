@@ -33,7 +33,7 @@ STAGES: tuple[tuple[Stage, str], ...] = (
 Cause = Literal[
     "memory", "no_step", "dtype", "ended_outside", "no_rows", "model_breaks", "rows_break", "scorer_breaks",
     "training_breaks", "template_refuses", "prompts_differ", "accepts_wrong", "not_finite", "no_checkpoint",
-    "not_scored", "none_pass", "all_pass", "cut_off", "unreadable", "all_zero", "",
+    "not_scored", "none_pass", "all_pass", "none_differ", "cut_off", "unreadable", "all_zero", "",
 ]  # fmt: skip
 STAGE_OF: dict[Cause, Stage] = {
     "memory": "oom",
@@ -53,6 +53,7 @@ STAGE_OF: dict[Cause, Stage] = {
     "not_scored": "scorer",
     "none_pass": "no signal",
     "all_pass": "no signal",
+    "none_differ": "no signal",
     "cut_off": "unparseable",
     "unreadable": "unparseable",
     "all_zero": "zero score",

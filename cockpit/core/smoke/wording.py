@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cockpit.contract.techniques import REWARDED
+from cockpit.core import group_signal
 from cockpit.core.smoke.facts import SmokeFacts
 from cockpit.core.smoke.verdict import Cause
 from cockpit.core.stats import wilson
@@ -90,6 +91,15 @@ def _none_pass(facts: SmokeFacts) -> Words:
     )
 
 
+def _none_differ(facts: SmokeFacts) -> Words:
+    rate = facts.rollouts_passed / facts.rollouts if facts.rollouts else 0.0
+    return (
+        f"No reward signal: in {len(facts.flat)} steps all answers to a prompt earned the same, so nothing was learnt "
+        f"(the base passes {_share(facts.rollouts_passed, facts.rollouts)})",
+        _sentence(group_signal.cure(rate, facts.group or group_signal.USUAL)),
+    )
+
+
 def _unread(fix: str) -> Callable[[SmokeFacts], Words]:
     def words(facts: SmokeFacts) -> Words:
         quoted = f" The model said {_quoted(facts.said)}." if facts.said else ""
@@ -166,6 +176,7 @@ _WORDS: dict[Cause, Callable[[SmokeFacts], Words]] = {
         f"No reward signal: all {facts.rollouts} completions sampled from the base pass",
         "There is nothing left to learn here: harder prompts, or another target.",
     ),
+    "none_differ": _none_differ,
     "cut_off": _unread("The answers are cut off: raise generation.max_new_tokens."),
     "unreadable": _unread(
         "Compare an answer with what the verifier wants (the spot check shows them side by side): ask for the "
@@ -219,11 +230,7 @@ def cautions(facts: SmokeFacts) -> tuple[str, ...]:
         said.append(
             f"{facts.truncated} of {facts.scored} answers are cut off: raise generation.max_new_tokens."
         )
-    if facts.rollouts and facts.technique in REWARDED and 0 < facts.rollouts_passed < 0.05 * facts.rollouts:
-        said.append(
-            f"The base passes only {_share(facts.rollouts_passed, facts.rollouts)}: a weak signal, so learning will "
-            "be slow. Larger groups (num_generations) or easier prompts help."
-        )
+    said += _weak_signal(facts)
     if (
         facts.base_solved
         and facts.scored
@@ -236,6 +243,30 @@ def cautions(facts: SmokeFacts) -> tuple[str, ...]:
     if facts.state == "stopped" and facts.steps:
         said.append(f"Time was up after {facts.steps} step{'s' if facts.steps > 1 else ''}.")
     return tuple(said)
+
+
+def _weak_signal(facts: SmokeFacts) -> list[str]:
+    """Where few groups will differ: how many, and what would have to be true."""
+    if (
+        not facts.rollouts
+        or not 0 < facts.rollouts_passed < facts.rollouts
+        or facts.technique not in REWARDED
+    ):
+        return []
+    rate, passes = facts.rollouts_passed / facts.rollouts, _share(facts.rollouts_passed, facts.rollouts)
+    if not facts.group:
+        return [f"The base passes only {passes}: a weak signal. Easier prompts help."] if rate < 0.05 else []
+    if group_signal.fits(rate, facts.group):
+        return []
+    share = f"{group_signal.differing(rate, facts.group):.0%} of the groups of {facts.group}"
+    return [
+        f"The base passes {passes}: at most {share} will differ within, and only those teach. "
+        + _sentence(group_signal.cure(rate, facts.group))
+    ]
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _where(stage: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cockpit.core.spotcheck import answers, context, templates, thinking, tokens, truncation, wording
-from cockpit.core.spotcheck.types import KINDS, REPORTED, Kind, Mismatch, Sides, Verdicts
+from cockpit.core.spotcheck.types import KINDS, PASSES, REPORTED, Kind, Mismatch, Sides, Verdicts
 
 _MODULES = (answers, context, wording, templates, tokens, thinking, truncation)
 
@@ -26,6 +26,15 @@ def find_mismatches(sides: Sides) -> list[Mismatch]:
             if known is None or hit.share > 2 * known.share:
                 found[hit.kind] = hit
     return sorted(found.values(), key=lambda m: (-m.share, KINDS.index(m.kind)))
+
+
+def of_objective(mismatches: Sequence[Mismatch], pass_share: float | None) -> bool:
+    """Return True if training aims at something else than what is scored: its targets don't pass, or state otherwise.
+
+    Not where the targets pass and only prompts, lengths or special tokens differ: these have cures of their own.
+    """
+    failing = pass_share is not None and pass_share < PASSES
+    return any(m.is_serious and (failing or m.kind == "answer-marker") for m in mismatches)
 
 
 def verdict_of(mismatches: Sequence[Mismatch]) -> Verdicts:

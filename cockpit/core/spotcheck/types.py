@@ -38,6 +38,8 @@ REPORTED = 0.01
 """From this share of the examples on a difference is named; fewer are a remark."""
 MISMATCHED = 0.10
 """From this share on it makes the objective mismatched, not just untidy."""
+PASSES = 0.9
+"""From this share of passing targets on, they are what the verifier scores."""
 USUAL = 0.5
 """What holds for at least this share of a side is how that side is written."""
 

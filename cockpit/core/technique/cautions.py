@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from cockpit.contract.techniques import REWARDED, SAMPLING
+from cockpit.core import group_signal
 from cockpit.core.technique.facts import Facts
 from cockpit.core.technique.nodes import End
 from cockpit.core.technique.tree import KTO, NOT_A_LAW, SATURATION, TRUST
@@ -36,12 +37,35 @@ def _stuck_at_zero(facts: Facts, end: End, answers: Answers) -> str:
 
 
 def _rl_from_base(facts: Facts, end: End, answers: Answers) -> str:
+    rate = _base_rate(facts)
     if end.technique not in REWARDED or answers.get("base") != "sometimes":
         return ""
+    if rate is not None and not group_signal.fits(rate, group_signal.USUAL):
+        return ""  # not a competent base: _few_differ says what would have to be true
     also = ", though worked answers are at hand" if facts.has_demonstrations else ""
     return (
         f"Start the RL from the base model{also}: for a competent base on a verifiable benchmark it often beats "
         "SFT-then-RL end to end."
+    )
+
+
+def _base_rate(facts: Facts) -> float | None:
+    """The base's pass rate as far as it is known: of sampled answers, else greedy; None too for a greedy 0."""
+    return facts.base_sampled if facts.base_sampled is not None else (facts.base_score or None)
+
+
+def _few_differ(facts: Facts, end: End, answers: Answers) -> str:
+    rate = _base_rate(facts)
+    if end.technique not in REWARDED or rate is None or answers.get("base") != "sometimes":
+        return ""
+    if group_signal.fits(rate, group_signal.USUAL):
+        return ""
+    usual = group_signal.USUAL
+    share = f"at most {group_signal.differing(rate, usual):.0%} of the groups of {usual} would differ within"
+    level = "is not yet competent here" if rate < 0.5 else "solves nearly all of this already"
+    return (
+        f"The base {level}: it passes {rate:.1%}, so {share}, and only those teach. For RL to pay, half of them must: "
+        f"{group_signal.cure(rate, usual)}."
     )
 
 
@@ -199,6 +223,7 @@ CAUTIONS: tuple[Caution, ...] = (
     Caution(_unusable_verifier, TRUST),
     Caution(_verifier_named, TRUST),
     Caution(_rl_from_base, NOT_A_LAW),
+    Caution(_few_differ, "arXiv 2606.18487: 1 - p^G - (1-p)^G of the groups differ"),
     Caution(_format_only, "a smaller step first"),
     Caution(_other_form, 'source text, "What never counts as progress", 5'),
     Caution(_sampled_zero, SATURATION),

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from cockpit.contract.errors import CockpitError
+from cockpit.core.recipe.mini_eval import FEWEST_ITEMS
 from cockpit.data.examples import Example, Misfit, example_of
 from cockpit.data.reading.files import Rows, load_rows
 from cockpit.data.rows import Prompt, Row, as_chat
 from cockpit.data.shapes import Reading, recognise
 from cockpit.services.dataset import datasets, splitting
 
-MINI_ITEMS = 10
 HELD_OUT_ITEMS = 200  # enough that a gain of 0.1 is seen outside the noise
 HELD_OUT_SHARE = 0.2  # of a small file
 _SAMPLE = 300
@@ -34,8 +34,13 @@ class Slices:
     messages: list[str] = field(default_factory=list[str])
 
 
-def make(train: Path, held_out: Path | None, mini_eval: Path | None, *, seed: int) -> Slices:
-    """Read `train`, respect the user's own slices, split off those that are missing. Raises CockpitError."""
+def make(
+    train: Path, held_out: Path | None, mini_eval: Path | None, *, seed: int, mini_items: int = FEWEST_ITEMS
+) -> Slices:
+    """Read `train`, respect the user's own slices, split off those that are missing. Raises CockpitError.
+
+    `mini_items`: how many the mini-eval has, where there are rows enough.
+    """
     rows = Rows(train)
     reading = recognise(rows.first(_SAMPLE))
     made = Slices(rows, {})
@@ -46,7 +51,7 @@ def make(train: Path, held_out: Path | None, mini_eval: Path | None, *, seed: in
             _refuse_overlap(rows, made.items[name], train, path, name)
     wanted = [name for name in ("held_out", "mini_eval") if name not in made.items]
     if wanted:
-        sizes = _sizes(rows, reading, wanted)
+        sizes = _sizes(rows, reading, wanted, mini_items)
         _check_splittable(train, reading)
         places = splitting.split(rows, sizes, seed=seed, group=lambda row: _group(reading, row))
         apart = frozenset(place for held in places.values() for place in held)
@@ -113,7 +118,7 @@ def _prompt(example: Example) -> Prompt:
     return turns[0]["content"] if alone else turns
 
 
-def _sizes(rows: Rows, reading: Reading, wanted: list[str]) -> dict[str, int]:
+def _sizes(rows: Rows, reading: Reading, wanted: list[str], mini_items: int) -> dict[str, int]:
     """Rows to set apart: more of them where only some can be items (labels that say no, failed trajectories)."""
     if len(rows) < 20:
         raise CockpitError(
@@ -124,7 +129,7 @@ def _sizes(rows: Rows, reading: Reading, wanted: list[str]) -> dict[str, int]:
     usable = int(len(rows) * share)
     sizes = {
         "held_out": min(HELD_OUT_ITEMS, max(5, int(usable * HELD_OUT_SHARE))),
-        "mini_eval": min(MINI_ITEMS, max(5, usable // 20)),
+        "mini_eval": min(mini_items, max(5, usable // 20)),
     }
     return {name: min(len(rows) // 3, round(sizes[name] / share)) for name in wanted}
 

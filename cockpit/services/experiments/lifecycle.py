@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cockpit.contract import atomic
-from cockpit.contract.errors import CockpitError
+from cockpit.contract.errors import CockpitError, GateClosed
 from cockpit.contract.layout import BASELINE_ID, AttemptLayout
 from cockpit.core.methodlog import Entry
 from cockpit.core.runs.gpu_placement import Need
@@ -184,19 +184,33 @@ def wait(ws: Workspace, experiment_id: str, tick: Tick, *, every_s: float = 0.5)
     return ws.experiment(experiment_id)
 
 
-def decide(ws: Workspace, experiment_id: str, status: str, reason: str) -> ExperimentView:
+def decide(
+    ws: Workspace, experiment_id: str, status: str, reason: str, *, although: str | None = None
+) -> ExperimentView:
     """Commit or discard, with the reason in the log, and what the numbers say beside it. Raises CockpitError.
 
-    What a guardrail forbids is never committed, whatever the reason.
+    What a guardrail forbids is never committed, whatever the reason. Raises GateClosed for a commit that speaks
+    against itself (a loss, an alarm), which `although`, a reason of its own, opens.
     """
     if not reason.strip():
         raise CockpitError("a decision needs its reason", "Give it in a line.")
     ws.refuse_moves()
     catch_up.before_move(ws)  # the decision stands below the verdict that it rests on
+    against: list[str] = []
     if status == "committed":
-        _refuse_forbidden(ws, experiment_id)
+        against = _against_commit(ws, experiment_id)
+        if against and not (although or "").strip():
+            raise GateClosed(
+                f"{ws.experiment(experiment_id).id} speaks against a commit: {'; also, '.join(against)}",
+                "Discard it, or say why it is committed all the same (--although REASON).",
+                closed=tuple(against),
+                instead="Discard it.",
+            )
+    else:
+        _refuse_to_orphan(ws, experiment_id)
     with methodlog_writer.held(ws) as add, _decided(ws, experiment_id, status, reason) as view:
         text = f"{status}{_worth(view)}: {reason}"
+        text += f" (although {'; '.join(against)}: {although})" if against else ""
         # The moment and the words: two decisions within one second are two lines.
         moment = f"{view.decision.time if view.decision else 0:.6f}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
         add([Entry("decision", text, experiment=view.id, key=f"decision/{view.id}/{status}/{moment}")])
@@ -215,14 +229,30 @@ def _decided(ws: Workspace, experiment_id: str, status: str, reason: str) -> Gen
         raise
 
 
-def _refuse_forbidden(ws: Workspace, experiment_id: str) -> None:
+def _against_commit(ws: Workspace, experiment_id: str) -> list[str]:
+    """What speaks against a commit and a reason overrides: a loss, an alarm. Raises CockpitError for what none does."""
     from cockpit.services.rules import workspace_findings
 
-    for finding in workspace_findings.workspace_findings(ws, experiment_id, keep=True):
+    view = ws.experiment(experiment_id)
+    found = workspace_findings.workspace_findings(ws, experiment_id, keep=True)
+    for finding in found:
         if finding.severity == "block":
-            raise CockpitError(
-                f"{ws.experiment(experiment_id).id} can't be committed: {finding.headline}", finding.next_step
-            )
+            raise CockpitError(f"{view.id} can't be committed: {finding.headline}", finding.next_step)
+    lost = view.delta is not None and view.delta.kind == "lost"
+    against = [f"it lost against its parent ({view.delta.short})"] if view.delta is not None and lost else []
+    alarms = [f for f in found if f.severity == "alarm" and f.experiments == (view.id,)]
+    return [*against, *(f"an alarm says: {finding.headline}" for finding in alarms)]
+
+
+def _refuse_to_orphan(ws: Workspace, experiment_id: str) -> None:
+    """Refuse to discard the baseline that others are measured against. Raises CockpitError."""
+    view = ws.experiment(experiment_id)
+    if view.technique == "baseline" and view.children:
+        raise CockpitError(
+            f"{view.id} is the baseline of {len(view.children)} experiment(s), among them {view.children[0]}: "
+            "without it nothing says what they gained",
+            "Keep it; where it was scored wrongly, score it anew with `cockpit score`.",
+        )
 
 
 def _worth(view: ExperimentView) -> str:
@@ -241,7 +271,9 @@ def judge(ws: Workspace, experiment_id: str) -> ExperimentView:
     if view.status != "evaluated" or view.delta is None:
         return view
     gained = view.delta.kind == "gained"
-    return decide(ws, view.id, "committed" if gained else "discarded", view.delta.sentence)
+    return decide(
+        ws, view.id, "committed" if gained else "discarded", view.delta.sentence, although="by the numbers"
+    )
 
 
 def findings_of(ws: Workspace, experiment_id: str) -> list[Finding]:

@@ -14,6 +14,7 @@ from typing import Any
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import WorkspaceLayout
 from cockpit.core.methodlog import Entry
+from cockpit.core.recipe.mini_eval import TOKENS_AN_ANSWER, items_for
 from cockpit.data.reading.files import Rows
 from cockpit.data.rows import Row, answer_text
 from cockpit.services.dataset import datasets, gold, slices
@@ -61,7 +62,9 @@ def init(
     model = check_model(model)
     load_verifier_clearly(verifier)
     made = Made(root, model, verifier, str(train.resolve()), "", "", {})
-    apart = slices.make(train, held_out, mini_eval, seed=seed)
+    answers = (sections or {}).get("generation", {}).get("max_new_tokens")
+    items = items_for(answers if isinstance(answers, int) else TOKENS_AN_ANSWER)
+    apart = slices.make(train, held_out, mini_eval, seed=seed, mini_items=items)
     made.messages += apart.messages
     _check_items(apart.items["held_out"], verifier, made, held_out or train)
     _check_training(apart.train, verifier, made)

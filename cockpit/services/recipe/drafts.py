@@ -15,12 +15,16 @@ from typing import TYPE_CHECKING, Any
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import BASELINE_ID, ExperimentLayout
-from cockpit.contract.techniques import SAMPLING
+from cockpit.contract.techniques import GROUPED, SAMPLING
+from cockpit.core import group_signal
+from cockpit.core.recipe import batches
+from cockpit.core.recipe.recipes import asked_for
 from cockpit.data.reading.files import iter_rows, load_rows
-from cockpit.data.rows import value
+from cockpit.data.rows import Row, value
 from cockpit.services.dataset import datasets, gold
 from cockpit.services.recipe import warm_start
 from cockpit.services.system import stack
+from cockpit.services.workspace import smoke_verdict
 from cockpit.services.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -60,28 +64,61 @@ def resolve(ws: Workspace, request: DraftRequest) -> Recipe:
     }
     if request.command:
         sections["resources"]["command"] = shlex.split(request.command)
-    recipe = recipes.resolve(
-        request.technique,
-        experiment_id=BASELINE_ID,
-        model=model,
-        verifier=config.verifier,
-        data=_data(config, request, training=training),
-        lora=lora,
-        overrides=overrides,
-        sections=sections,
-        recipes=config.recipes,
-        parent=request.parent,
-        hypothesis=request.hypothesis,
-        report_to=tracker(os.environ),
-    )
+    data = _data(config, request, training=training)
+
+    def resolved(settings: Mapping[str, Any]) -> Recipe:
+        return recipes.resolve(
+            request.technique,
+            experiment_id=BASELINE_ID,
+            model=model,
+            verifier=config.verifier,
+            data=data,
+            lora=lora,
+            overrides=settings,
+            sections=sections,
+            recipes=config.recipes,
+            parent=request.parent,
+            hypothesis=request.hypothesis,
+            report_to=tracker(os.environ),
+        )
+
+    recipe = resolved(overrides)
+    if not request.warm_start:
+        larger, why = _groups_that_differ(ws, recipe, overrides)
+        overrides = {**overrides, group_signal.SETTING: larger} if larger else overrides
+        recipe = resolved(overrides) if larger else recipe
+        reasons = {**recipe.reasons, f"trainer.{group_signal.SETTING}": why} if why else recipe.reasons
+        recipe = recipe.model_copy(update={"reasons": reasons})
     recipe = with_environment([ws.root], _with_reward_model(ws, recipe))
     if training and recipe.data.train:
-        _refuse_leak(recipe)
+        rows, items = _refuse_leak(recipe)
         refuse_leaks(ws, recipe)
+        from cockpit.core.recipe import mini_eval
         from cockpit.services.recipe import fit_batch
 
         recipe = fit_batch.lowered(_of_pairs(_with_gold(recipe)), overrides, config.recipes)
+        asked = asked_for(request.technique, overrides, config.recipes)
+        asked |= {f"mid_eval.{name}": value for name, value in config.sections["mid_eval"].items()}
+        recipe = mini_eval.fitted(recipe, items=items, rows=rows, asked=asked)
     return recipe
+
+
+def _groups_that_differ(
+    ws: Workspace, recipe: Recipe, overrides: Mapping[str, Any]
+) -> tuple[int | None, str]:
+    """The group size that the base's pass rate asks for (None: the recipe's own), and why; both empty for no RL."""
+    if recipe.technique not in GROUPED:
+        return None, ""
+    asked = asked_for(recipe.technique, overrides, ws.config.recipes)
+    if batches.chosen(recipe, asked):
+        asked |= {
+            group_signal.SETTING: recipe.trainer.get(group_signal.SETTING)
+        }  # whole groups must go into a batch of theirs
+    known = smoke_verdict.base_rate(ws, recipe.data.train_hash)
+    score = ws.experiment(BASELINE_ID).score if known is None and BASELINE_ID in ws.experiment_ids() else None
+    if score is not None and score.n:
+        known = group_signal.BaseRate(score.value, score.n, "greedy")
+    return group_signal.fitted(recipe, known, asked)
 
 
 def _with_gold(recipe: Recipe) -> Recipe:
@@ -198,21 +235,30 @@ def tracker(environment: Mapping[str, str]) -> str:
     return next((name for variable, name in stack.TRACKERS if environment.get(variable)), "none")
 
 
-def _refuse_leak(recipe: Recipe) -> None:
-    """The firm guardrail: no held-out or mini-eval item is ever trained on."""
+def _refuse_leak(recipe: Recipe) -> tuple[int, int]:
+    """The firm guardrail: no held-out or mini-eval item is ever trained on. Gives the numbers of rows and items."""
     assert recipe.data.train is not None
-    columns = recipe.data.columns
-    for name, path in (("held-out", recipe.data.held_out), ("mini-eval", recipe.data.mini_eval)):
-        rows = (row for _, row in iter_rows(recipe.data.train))
-        met = datasets.overlap_exact(rows, load_rows(path), train_columns=columns)
+    columns, train = recipe.data.columns, recipe.data.train
+    rows, items = 0, load_rows(recipe.data.mini_eval)
+
+    def counted() -> Generator[Row]:
+        nonlocal rows
+        rows = 0
+        for _, row in iter_rows(train):
+            rows += 1
+            yield row
+
+    for name, held in (("held-out", load_rows(recipe.data.held_out)), ("mini-eval", items)):
+        met = datasets.overlap_exact(counted(), held, train_columns=columns)
         if met:
             first = met[0]
             raise CockpitError(
                 f"{len(met)} training row(s) ask what the {name} set asks: the first is row "
                 f"{first.train_row + 1}, {first.text[:80]!r}",
                 "Take them out: a score on items that were trained on says nothing.",
-                file=recipe.data.train,
+                file=train,
             )
+    return rows, len(items)
 
 
 def refuse_leaks(ws: Workspace, recipe: Recipe) -> None:

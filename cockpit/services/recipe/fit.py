@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import struct
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -61,11 +62,18 @@ def of(ws: Workspace, experiment_id: str, *, hourly: float | None = None) -> Fit
 
     recipe = Recipe.load(ws.layout.experiment(ws.experiment(experiment_id).id).draft)
     last = smoke_verdict.last(ws, experiment_id)
-    step = last.step_time if last is not None and last.current else None
-    return of_recipe(recipe, step_time=step, hourly=hourly)
+    if last is None or not last.current:
+        return of_recipe(recipe, hourly=hourly)
+    return of_recipe(recipe, step_time=last.step_time, batch_time=last.batch_time, hourly=hourly)
 
 
-def of_recipe(recipe: Recipe, *, step_time: float | None = None, hourly: float | None = None) -> Fitted:
+def of_recipe(
+    recipe: Recipe,
+    *,
+    step_time: float | None = None,
+    batch_time: float | None = None,
+    hourly: float | None = None,
+) -> Fitted:
     """The fit of a resolved recipe on this machine. Raises CockpitError where the model's sizes are unknown."""
     from cockpit.core.recipe.pace import pace
 
@@ -78,7 +86,8 @@ def of_recipe(recipe: Recipe, *, step_time: float | None = None, hourly: float |
     fits = tuple(Fit(device, whole.total) for device in devices)
     room = max((device.free for device in devices), default=0)
     fixes = changes(shape, plan, room) if room else []
-    time = pace(recipe, rows, step_time, hourly=hourly) if step_time and rows else None
+    evals = (batch_time or 0.0) * math.ceil(_count(recipe.data.mini_eval) / recipe.generation.batch_size)
+    time = pace(recipe, rows, step_time, eval_time=evals, hourly=hourly) if step_time and rows else None
     return Fitted(plan, whole, fits, tuple(fixes), tuple(notes), time)
 
 
@@ -187,5 +196,4 @@ def longest_row(recipe: Recipe) -> int | None:
 
 
 def _count(path: str) -> int:
-
     return sum(1 for _ in iter_rows(path))

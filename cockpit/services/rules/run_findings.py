@@ -84,7 +84,10 @@ def _read(attempt: AttemptLayout, stalled: str, parent: Score | None) -> list[Fi
     run = run_of(attempt, stalled=stalled, parent=parent)
     events = observe.rows_at_ends(attempt.events, *_EVENTS)
     told = [Finding.from_dict(row) for row in events if row.get("kind") == "finding"]
-    return ranked([*judge.read(run), *(sourced(finding) for finding in told if finding is not None)])
+    named = [
+        replace(f, experiments=f.experiments or (run.id,) if run.id else ()) for f in told if f is not None
+    ]
+    return ranked([*judge.read(run), *map(sourced, named)])
 
 
 def _examples(attempt: AttemptLayout) -> dict[int, str]:

@@ -16,7 +16,7 @@ from cockpit.core.findings import Finding
 from cockpit.core.rules.run_rules import judge
 from cockpit.core.rules.table import ranked
 from cockpit.core.rules.tree_rules.diagnostics import COMMITTED, DECIDED, diagnose
-from cockpit.core.rules.tree_rules.history import History, Move, SpotCheck, parse
+from cockpit.core.rules.tree_rules.history import History, Move, SpotCheck, SpotSaid, parse
 from cockpit.core.rules.tree_rules.records import judge_records
 from cockpit.core.runs import foreign_rows
 from cockpit.core.runs.run_record import Run
@@ -154,6 +154,7 @@ def _move(ws: Workspace, view: ExperimentView, verifier: Mapping[str, Any]) -> M
         knowledge_heavy=heavy if isinstance(heavy, bool) else name_of(view.verifier) == "choice",
         slices=item_slices.scores_of(ws, view),
         spot_check=spot_check_of(record),
+        spot_said=_spot_said(record),
         smoke=_smoke_of(ws, view),
     )
 
@@ -163,6 +164,13 @@ def _smoke_of(ws: Workspace, view: ExperimentView) -> SmokeVerdict | None:
         return None
     last = smoke_verdict.last(ws, view.id)
     return last.verdict if last is not None and last.current else None
+
+
+def _spot_said(record: Mapping[str, Any]) -> SpotSaid | None:
+    value = mapping(record.get("spot_check"))
+    if value.get("verdict") != "mismatched" or not value.get("says"):
+        return None
+    return SpotSaid(str(value["says"]), str(value.get("mend") or ""), value.get("of_objective") is not False)
 
 
 def spot_check_of(record: Mapping[str, Any]) -> SpotCheck | None:

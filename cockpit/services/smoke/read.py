@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import statistics
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
 from cockpit.contract import atomic
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import read_rows
+from cockpit.contract.techniques import GROUPED
 from cockpit.contract.values import mapping
 from cockpit.core.safe_text import clean, clip
 from cockpit.core.smoke.facts import Audited, Drift, SmokeFacts
@@ -44,6 +47,7 @@ def facts(attempt: AttemptLayout) -> SmokeFacts:
         rewards=_series(rows, "reward"),
         nonfinite=tuple(sorted({name for row in rows for name in mapping(row.get("nonfinite"))})),
         step_time=_step_time(rows),
+        batch_time=_batch_time(events, mapping(recipe.get("generation"))),
         seconds=_seconds(attempt),
         forced=_forced(attempt),
         peak_bytes=_peak(attempt, rows),
@@ -51,11 +55,18 @@ def facts(attempt: AttemptLayout) -> SmokeFacts:
         checkpoint_bytes=size,
         verifier=str(recipe.get("verifier", "")),
         fix=reason if memory else "",
+        group=_group(recipe),
+        flat=_series(rows, "frac_reward_zero_std"),
         audit=_audited(attempt),
         **_rendered(attempt),
         **_scored(attempt),
         **_rollouts(attempt),
     )
+
+
+def _group(recipe: Mapping[str, Any]) -> int:
+    size = mapping(recipe.get("trainer")).get("num_generations")
+    return size if recipe.get("technique") in GROUPED and isinstance(size, int) else 0
 
 
 def _stage(events: list[dict[str, Any]]) -> str:
@@ -74,6 +85,20 @@ def _step_time(rows: list[dict[str, Any]]) -> float | None:
     """The median, without the first step, which warms up, where there are others."""
     times = _series(rows, "step_time")
     return statistics.median(times[1:] or times) if times else None
+
+
+def _batch_time(events: list[dict[str, Any]], generation: Mapping[str, Any]) -> float | None:
+    """Seconds a batch of answers took in the first mini-eval, from the stage's beginning to its result."""
+    began = None
+    for row in events:
+        at, n = row.get("time"), row.get("n")
+        if not isinstance(at, int | float):
+            continue
+        if row.get("kind") == "stage":
+            began = at if row.get("name") == "evaluating" else None
+        elif row.get("kind") == "mid_eval" and began is not None and isinstance(n, int) and n > 0:
+            return (at - began) / math.ceil(n / int(generation.get("batch_size") or 16))
+    return None
 
 
 def _forced(attempt: AttemptLayout) -> bool:

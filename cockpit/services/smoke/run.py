@@ -179,10 +179,12 @@ def _conclude(
         **verdict.as_dict(),
         "recipe": smoke_verdict.fingerprint(recipe),
         "step_time": facts.step_time,
+        "batch_time": facts.batch_time,
         "steps": facts.steps,
         "seconds": round(seconds, 1),
         "peak_bytes": facts.peak_bytes,
         "base_pass_rate": facts.rollouts_passed / facts.rollouts if facts.rollouts else None,
+        "rollouts": facts.rollouts,
         "folder": str(attempt.root),
         "time": ws.clock(),
     }
@@ -192,4 +194,4 @@ def _conclude(
     key = f"smoke/{experiment_id}/{attempt.root.name}"
     text = f"{colour}: {verdict.headline}" + (f" Next: {verdict.fix}" if verdict.fix else "")
     methodlog_writer.record(ws, [Entry("smoke", text, experiment=experiment_id, key=key)])
-    return Smoke(verdict, attempt.root, facts.step_time, seconds, facts.peak_bytes, True)
+    return Smoke(verdict, attempt.root, facts.step_time, facts.batch_time, seconds, facts.peak_bytes, True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cockpit.contract import atomic
 from cockpit.contract.values import mapping
 from cockpit.core.methodlog import Entry
+from cockpit.core.spotcheck.mismatch import of_objective
 from cockpit.services.dataset import datasets
 from cockpit.services.workspace import methodlog_writer
 
@@ -20,7 +21,8 @@ def store(ws: Workspace, check: SpotCheck) -> None:
     """Keep the verdict: `.cockpit/spot_check.json`, each experiment with the same two sides, and a line in the log.
 
     `experiment.json` gets `spot_check: {"verdict": "matched" | "mismatched", "kinds": […], "time": …}` for every
-    experiment that trains on the same content, which is what the fourth diagnostic waits for. A `matched` that only
+    experiment that trains on the same content, which is what the fourth diagnostic waits for; of a mismatch also what
+    to say of it (`says`, `mend`, `of_objective`), so that findings say the same. A `matched` that only
     looked at the data is not kept: the tokens may say otherwise.
     """
     if check.verdict == "matched" and not check.rendered:
@@ -28,6 +30,15 @@ def store(ws: Workspace, check: SpotCheck) -> None:
     record = record_of(check, ws.clock())
     atomic.write_json(ws.layout.spot_check, record)
     short = {"verdict": check.verdict, "kinds": record["kinds"], "time": record["time"]}
+    worst = next((mismatch for mismatch in check.mismatches if mismatch.is_serious), None)
+    if worst is not None:
+        aims = of_objective(check.mismatches, check.shares.share)
+        passing = (
+            f"; {check.shares.passed:,} of {check.shares.judged:,} targets pass"
+            if check.shares.judged
+            else ""
+        )
+        short |= {"says": f"{worst.headline}{passing}", "mend": worst.fix, "of_objective": aims}
     for view in ws.experiments():
         data = trained_on(ws, view)
         if data is not None and data == (record["train_hash"], check.technique):

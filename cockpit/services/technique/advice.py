@@ -9,6 +9,7 @@ from cockpit.core.technique.data_facts import facts_of, tuned_by_name
 from cockpit.core.technique.decision import Advice, advise
 from cockpit.core.technique.facts import Facts
 from cockpit.services.dataset.inspect import Inspection, inspect
+from cockpit.services.workspace import smoke_verdict
 from cockpit.services.workspace.workspace import Workspace
 from cockpit.verifiers import load as load_verifier
 
@@ -59,7 +60,13 @@ def with_history(facts: Facts, workspace: Workspace) -> Facts:
     at_zero = sum(
         view.technique == "sft" and view.score is not None and view.score.value == 0.0 for view in views
     )
-    facts = replace(facts, sft_runs_at_zero=at_zero, random_score=workspace.config.random_score)
+    drawn = smoke_verdict.base_rate(workspace)
+    facts = replace(
+        facts,
+        sft_runs_at_zero=at_zero,
+        random_score=workspace.config.random_score,
+        base_sampled=drawn.rate if drawn is not None else None,
+    )
     if base is None:
         return facts
     return replace(

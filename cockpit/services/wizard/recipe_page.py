@@ -27,6 +27,7 @@ def recipe_of(session: WizardSession) -> Recipe:
 
 def recipe_page(session: WizardSession) -> Page:
     from cockpit.core.recipe import recipes
+    from cockpit.core.recipe.mini_eval import PATIENCE
     from cockpit.core.recipe.settings import shown
 
     recipe = recipe_of(session)
@@ -44,7 +45,10 @@ def recipe_page(session: WizardSession) -> Page:
         changed = "" if choice.value == choice.default else f" (default {shown(choice.default)})"
         lines.append(f"{name} = {shown(choice.value)}{changed}")
         lines.append(f"    {choice.description}; {choice.allowed}; {choice.source}")
-    lines += [f"! {why}" for name, why in recipe.reasons.items() if not name.startswith("trainer.")]
+    reasons = {name: why for name, why in recipe.reasons.items() if not name.startswith("trainer.")}
+    resolves = reasons.pop(PATIENCE, "")
+    lines += [f"{PATIENCE} = {recipe.mid_eval.patience}", f"    {resolves}"] if resolves else []
+    lines += [f"! {why}" for why in reasons.values()]
     fitting = suggestions(session, recipe)
     if fitting:
         lines += [

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout, ExperimentLayout
-from cockpit.contract.values import number
+from cockpit.contract.values import mapping, number
+from cockpit.core.group_signal import BaseRate
 from cockpit.core.smoke.verdict import SmokeVerdict
 from cockpit.services.workspace.workspace import Workspace
 
@@ -28,6 +29,7 @@ class Smoke:
     verdict: SmokeVerdict
     folder: Path
     step_time: float | None
+    batch_time: float | None
     seconds: float | None
     peak_bytes: int | None
     current: bool
@@ -56,10 +58,25 @@ def last(ws: Workspace, experiment_id: str) -> Smoke | None:
         verdict,
         attempt.root,
         number(fields.get("step_time")),
+        number(fields.get("batch_time")),
         number(fields.get("seconds")),
         int(fields["peak_bytes"]) if fields.get("peak_bytes") else None,
         current,
     )
+
+
+def base_rate(ws: Workspace, train_hash: str | None = None) -> BaseRate | None:
+    """How often the untouched base passed when the newest RL smoke run sampled it (on data of that hash), or None."""
+    for id_ in sorted(ws.experiment_ids(), reverse=True):
+        layout = ws.layout.experiment(id_)
+        attempt = latest(layout)
+        kept = mapping(atomic.read_json(attempt.root / VERDICT)) if attempt is not None else {}
+        rate, answers = number(kept.get("base_pass_rate")), number(kept.get("rollouts"))
+        draft = mapping(atomic.read_json(layout.draft)) if answers else {}
+        same = train_hash in (None, mapping(draft.get("data")).get("train_hash"))
+        if rate is not None and answers and same and not mapping(draft.get("model")).get("warm_start"):
+            return BaseRate(rate, int(answers), "sampled")
+    return None
 
 
 def folder(layout: ExperimentLayout) -> Path:

@@ -229,10 +229,10 @@ class LocalBackend:
         lifecycle.score(self.workspace, experiment_id)
         return f"{experiment_id} is being scored on the whole held-out set."
 
-    def decide(self, experiment_id: str, status: str, reason: str) -> str:
+    def decide(self, experiment_id: str, status: str, reason: str, although: str | None = None) -> str:
         from cockpit.services.experiments import lifecycle
 
-        view = lifecycle.decide(self.workspace, experiment_id, status, reason)
+        view = lifecycle.decide(self.workspace, experiment_id, status, reason, although=although)
         said = f"{experiment_id} is {status}; the reason is in methodlog.md."
         if status == "discarded":
             said += f" n: another hypothesis, from its parent {view.parent or 'exp_0000'}."

@@ -87,6 +87,11 @@ class RunCommands:
             if answer is not None:
                 status, reason = answer
                 decide = self._cockpit.backend.decide
-                self._services.call(view.id, "deciding", lambda: decide(view.id, status, reason))
+                self._services.call(
+                    view.id,
+                    "deciding",
+                    lambda: decide(view.id, status, reason),
+                    again=lambda although: decide(view.id, status, reason, although),
+                )
 
         self._cockpit.push_screen(DecideScreen(view, self._cockpit.glyphs), answered)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 
+from cockpit.contract.errors import CockpitError
 from cockpit.core.rules.finding_actions import FindingAction, actions_of
 from cockpit.ui.findings.view import finding_blocks, no_findings
-from cockpit.ui.messages import LineChosen
+from cockpit.ui.messages import AllFindingsRead, LineChosen
 from cockpit.ui.pages.dialog import WIDTH, Choice, Dialog
 from cockpit.ui.pages.page import Page
 from cockpit.ui.text.lines import Line
@@ -17,11 +19,12 @@ from cockpit.ui.widgets.line_view import LineView
 
 if TYPE_CHECKING:
     from cockpit.core.findings import Finding
+    from cockpit.services.workspace.workspace import ExperimentView
     from cockpit.ui.text.glyphs import Glyphs
 
 
 class FindingsScreen(Page):
-    """All findings, with evidence and source; enter offers what can be done about the one under the cursor."""
+    """All findings of the workspace, with evidence and source; enter offers what can be done about the chosen one."""
 
     CSS_PATH: ClassVar = [
         "../pages/search.tcss",
@@ -30,8 +33,22 @@ class FindingsScreen(Page):
     heading = "Findings"
     cursor = True
 
+    def on_mount(self) -> None:
+        super().on_mount()
+        snapshot = self.cockpit.state.snapshot
+        views = [view for view in snapshot.experiments if view.attempt_dir is not None] if snapshot else []
+        self.in_thread("findings", lambda: self._of_all(views))
+
+    def _of_all(self, views: Sequence[ExperimentView]) -> AllFindingsRead:
+        """What the readings say of every run, whatever is selected; a run that can't be read has none."""
+        found: dict[str, tuple[Finding, ...]] = {}
+        for view in views:
+            with contextlib.suppress(CockpitError, OSError):
+                found[view.id] = tuple(self.cockpit.backend.run_findings(view))
+        return AllFindingsRead(found)
+
     def blocks(self, width: int) -> Sequence[Sequence[Line]]:
-        found = self.cockpit.state.shown_findings()
+        found = self.cockpit.state.all_findings()
         if not found:
             return [no_findings(self.cockpit.state.shown is not None)]
         return finding_blocks(found, width=width, glyphs=self.cockpit.glyphs, full=True)
@@ -52,7 +69,7 @@ class FindingsScreen(Page):
         """Offer it for the finding of this key: the list may have been read anew since it was painted."""
         if key is None:
             return
-        finding = self.cockpit.state.shown_finding(key)
+        finding = self.cockpit.state.finding(key)
         if finding is None:
             self.cockpit.say("That finding is no longer there.", "The list was read anew: choose again.")
             return

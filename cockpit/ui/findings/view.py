@@ -38,7 +38,8 @@ def finding_blocks(
     for finding in findings:
         sign, word, style = _FACE.get(finding.severity, ("info", finding.severity, PLAIN))
         mark = getattr(glyphs, sign)
-        headline = fold(f"{word}: {clean(finding.headline, newlines='show')}", max(8, width - 3))
+        about = f"{word}: {clean(finding.headline, newlines='show')}{_experiments(finding) if full else ''}"
+        headline = fold(about, max(8, width - 3))
         lines = [line((f"{mark} ", style), (headline[0], BOLD if style is DIM else style), key=finding.key)]
         lines += [line(f"  {more}") for more in headline[1:]]
         if full:
@@ -53,6 +54,12 @@ def finding_blocks(
             lines.append(line())
         blocks.append(lines)
     return blocks
+
+
+def _experiments(finding: Finding) -> str:
+    """The experiments that it is about, where its headline doesn't name them."""
+    unnamed = [id_ for id_ in finding.experiments if id_ not in finding.headline]
+    return f" ({clean(', '.join(unnamed), newlines='show')})" if unnamed else ""
 
 
 def _evidence(finding: Finding, width: int, glyphs: Glyphs) -> list[Line]:

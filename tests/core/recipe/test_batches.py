@@ -107,7 +107,7 @@ def test_what_a_person_chose_stands(small_gpu: Workspace, override: str) -> None
     )
     name, _, value = override.removeprefix("trainer.").partition("=")
     assert made.trainer[name] == int(value)
-    assert not made.reasons
+    assert "trainer.per_device_train_batch_size" not in made.reasons
 
 
 def test_what_the_workspace_chose_stands(small_gpu: Workspace) -> None:
@@ -115,7 +115,7 @@ def test_what_the_workspace_chose_stands(small_gpu: Workspace) -> None:
     toml.write_text(toml.read_text() + "\n[recipes.sft]\nper_device_train_batch_size = 8\n")
     made = Recipe.load(small_gpu.layout.experiment(lifecycle.new(Workspace(small_gpu.root), "sft").id).draft)
     assert made.trainer["per_device_train_batch_size"] == 8
-    assert not made.reasons
+    assert "trainer.per_device_train_batch_size" not in made.reasons
 
 
 def test_another_machine_is_not_judged_by_this_one(small_gpu: Workspace) -> None:
@@ -134,4 +134,17 @@ def test_sft_on_pairs_says_that_it_learns_the_better_answers(ws: Workspace, tmp_
     pairs.write_text("".join(json.dumps(row) + "\n" for row in rows))
     made = drafts.resolve(ws, drafts.DraftRequest("sft", train=pairs))
     assert "the better answer of each pair is learnt" in made.reasons["data.train"]
-    assert not drafts.resolve(ws, drafts.DraftRequest("dpo", train=pairs)).reasons
+    assert "data.train" not in drafts.resolve(ws, drafts.DraftRequest("dpo", train=pairs)).reasons
+
+
+def test_rl_on_a_base_that_passes_one_in_forty_takes_larger_groups(ws: Workspace) -> None:
+    first = lifecycle.new(ws, "grpo")
+    smoke = ws.layout.experiment(first.id).root / "smoke" / "001"
+    smoke.mkdir(parents=True)
+    (smoke / "verdict.json").write_text(json.dumps({"base_pass_rate": 0.025, "rollouts": 40}))
+    made = drafts.resolve(ws, drafts.DraftRequest("grpo"))
+    assert made.trainer["num_generations"] == 32
+    assert "passes 0.025 of its 40 sampled answers" in made.reasons["trainer.num_generations"]
+    chosen = drafts.resolve(ws, drafts.DraftRequest("grpo", overrides=["num_generations=8"]))
+    assert chosen.trainer["num_generations"] == 8
+    assert "set num_generations=32" in chosen.reasons["trainer.num_generations"]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cockpit.core.findings import Finding
-from cockpit.core.rules.tree_rules.history import Move, parse
+from cockpit.core.rules.tree_rules.history import Move, SpotSaid, parse
 from cockpit.core.rules.tree_rules.records import judge_records, objective_mismatch
 from cockpit.core.scores import Score
 from cockpit.core.smoke.facts import Drift, SmokeFacts
@@ -107,6 +107,27 @@ DRIFT = Drift("<|system|>be brief", "", "<|user|>", 8)
 def _after_smoke(facts: SmokeFacts, **fields: Any) -> list[Finding]:
     move = Move("e1", "e0", "sft", "smoked", smoke=judge(facts), **fields)
     return objective_mismatch(move, None)
+
+
+@pytest.mark.parametrize(
+    ("said", "severity", "headline"),
+    [
+        (
+            SpotSaid("12% of the rows are cut; 782 of 790 targets pass", "Raise max_length.", False),
+            "warn",
+            "e1: 12% of",
+        ),
+        (SpotSaid("no target states its answer as asked", "Realign.", True), "alarm", "another objective"),
+    ],
+)
+def test_the_finding_says_what_the_spot_check_said_with_its_cure(
+    said: SpotSaid, severity: str, headline: str
+) -> None:
+    move = Move("e1", "e0", "sft", "evaluated", spot_check="mismatched", spot_said=said)
+    (found,) = objective_mismatch(move, None)
+    assert (found.severity, found.next_step) == (severity, said.fix)
+    assert headline in found.headline
+    assert said.headline in found.evidence[0]
 
 
 @pytest.mark.parametrize(

@@ -166,6 +166,13 @@ FIRES = [
         "Every answer is wrong",
     ),
     (
+        "four steps bring nothing",
+        run("grpo", reward=[0.0] * 4, zero=[1.0] * 4),
+        "degenerate-reward",
+        "alarm",
+        "Every answer is wrong",
+    ),
+    (
         "all right for long",
         run("grpo", reward=[0.99] * 60, zero=[0.95] * 60),
         "degenerate-reward",

@@ -53,6 +53,7 @@ DRIFT = Drift("<|im_start|>system\nYou are…", "", "", 10)
         (replace(GOOD, parsed=0, **ZERO), "unparseable"),
         (replace(GOOD, **ZERO), "zero score"),
         (replace(RL, rollouts_passed=0, **ZERO), "no signal"),
+        (replace(RL, group=8, flat=(1.0,) * 4), "no signal"),
         (replace(RL, rollouts_passed=32), "no signal"),
     ],
 )  # fmt: skip
@@ -78,6 +79,8 @@ def test_a_smoke_run_is_red_at_the_stage_that_broke(facts: SmokeFacts, stage: st
         (replace(RL, **ZERO), "RL's first steps need not score where the base's samples pass"),
         (replace(RL, parsed=0, **ZERO), "nor be parsed when greedy"),
         (replace(RL, rollouts_passed=0), "no sampled pass, but a held-out item scores"),
+        (replace(RL, group=8, flat=(1.0, 1.0, 0.5, 1.0)), "a group differed"),
+        (replace(RL, group=8, flat=(1.0,) * 3), "three steps are few"),
     ],
 )  # fmt: skip
 def test_a_smoke_run_that_works_opens_the_gate(facts: SmokeFacts, why: str) -> None:
@@ -102,6 +105,10 @@ def test_the_verdicts_headline_names_the_cause() -> None:
     assert not any("weak signal" in text for text in judge(RL).cautions)
     assert any("cut off" in text for text in judge(replace(GOOD, truncated=6)).cautions)
     assert not judge(GOOD).cautions
+    few = judge(replace(RL, rollouts=40, rollouts_passed=1, group=8)).cautions[0]
+    assert "at most 18% of the groups of 8 will differ" in few
+    assert "Set num_generations=32 (56% then)" in few
+    assert not judge(replace(RL, group=8)).cautions
 
 
 def test_a_verifier_that_lets_wrong_answers_pass_is_named_with_one_and_one_too_strict_is_a_caution() -> None:

@@ -272,3 +272,25 @@ def test_a_data_file_written_after_the_answers_is_named(bench: Bench) -> None:
         "new.jsonl was written after exp_0001's answers to the held-out items were"
     ]
     assert _made_after(old, new, "exp_0001") == []
+
+
+def test_a_commit_that_speaks_against_itself_asks_first(bench: Bench) -> None:
+    bench.scored(1, "sft", 2)
+    with pytest.raises(GateClosed, match="it lost against its parent") as closed:
+        lifecycle.decide(bench.ws, "1", "committed", "it feels better")
+    assert bench.ws.experiment("1").decision is None
+    assert closed.value.instead == "Discard it."
+    lifecycle.decide(bench.ws, "1", "committed", "it feels better", although="the harness was broken")
+    assert "although it lost against its parent" in bench.log()
+    assert "the harness was broken" in bench.log()
+
+
+def test_a_gain_is_committed_without_being_asked(bench: Bench) -> None:
+    bench.scored(1, "sft", 160)
+    assert lifecycle.decide(bench.ws, "1", "committed", "a gain").status == "committed"
+
+
+def test_the_baseline_of_others_is_not_discarded(bench: Bench) -> None:
+    bench.scored(1, "sft", 160)
+    with pytest.raises(CockpitError, match="is the baseline of 1 experiment"):
+        lifecycle.decide(bench.ws, "0", "discarded", "tidying up")

@@ -75,8 +75,8 @@ class StageBackend(LocalBackend):
     def score(self, experiment_id: str) -> str:
         return self._ask("score", experiment_id)
 
-    def decide(self, experiment_id: str, status: str, reason: str) -> str:
-        return self._ask("decide", experiment_id, status, reason)
+    def decide(self, experiment_id: str, status: str, reason: str, although: str | None = None) -> str:
+        return self._ask("decide", experiment_id, status, reason, *([although] if although else []))
 
     def new(self, draft: DraftFields) -> str:
         self._ask("new", draft)

@@ -54,7 +54,8 @@ def test_it_stops_after_patience_and_keeps_the_best(
     told = run.summary
     assert (told["outcome"], told["steps"]) == ("early_stopped", 10)
     assert (told["best_step"], told["best_mini_eval"]) == (4, 0.6)
-    assert "has not improved in 3 checkpoints: best 0.6 at step 4" in told["early_stop_reason"]
+    assert "has not improved in 3 checkpoint(s): best 0.6 at step 4" in told["early_stop_reason"]
+    assert "Over the newest 4 mini-evals of 100 items the change is -0.14" in told["early_stop_reason"]
     assert told["checkpoint"].endswith("step_000004")
     assert run.checkpoints == [4, 10], "the best one is not rotated away, of the others one is kept"
     assert run.layout.best.resolve().name == "step_000004"
@@ -71,7 +72,8 @@ def test_early_stop_can_be_switched_off(attempt: TrainRun, scripted: Callable[..
 
 
 @pytest.mark.parametrize(
-    ("baseline", "best", "scored"), [(0.5, 0.4, False), (0.5, 0.5, True), (None, 0.0, True), (0.0, 0.0, True)]
+    ("baseline", "best", "scored"),
+    [(0.5, 0.2, False), (0.355, 0.34, True), (None, 0.0, True), (0.0, 0.0, True)],
 )
 def test_the_full_pass_only_from_the_baseline_up(
     attempt: TrainRun, scripted: Callable[..., Scripted], baseline: float | None, best: float, scored: bool

@@ -9,7 +9,7 @@ import pytest
 from cockpit.core.findings import Finding
 from cockpit.ui.findings.screen import FindingActionsScreen, FindingsScreen
 from cockpit.ui.widgets.line_view import LineView
-from tests.support.ui.drive import opened
+from tests.support.ui.drive import Cockpit, opened
 from tests.support.ui.stage import Stage
 
 pytestmark = pytest.mark.ui
@@ -26,13 +26,25 @@ def stage(tmp_path: Path) -> Stage:
     return made
 
 
+async def with_findings_open(cockpit: Cockpit, *found: Finding) -> None:
+    """Open the findings, wait for those of every run, then let these be what is said of exp_0001."""
+    cockpit.app.state.findings.clear()
+    await cockpit.pilot.press("f")
+    state = cockpit.app.state
+    assert state.snapshot is not None
+    ran = {view.id for view in state.snapshot.experiments if view.attempt_dir is not None}
+    await cockpit.until(lambda: ran <= state.findings.keys())
+    state.findings["exp_0001"] = found
+    state.touch("findings")
+    cockpit.app.changed()
+    await cockpit.until(found[0].headline)
+
+
 async def test_enter_acts_on_the_finding_under_the_cursor_though_the_list_changed(stage: Stage) -> None:
     async with opened(stage, select="exp_0001") as cockpit:
-        cockpit.app.state.findings["exp_0001"] = (FALLEN,)
-        await cockpit.pilot.press("f")
-        await cockpit.until("the mini-eval fell")
+        await with_findings_open(cockpit, FALLEN)
         body = cockpit.app.screen.query_one("#body", LineView)
-        assert body.cursor in [finding.key for finding in cockpit.app.state.shown_findings()]
+        assert body.cursor in [finding.key for finding in cockpit.app.state.all_findings()]
         body.select_key(FALLEN.key)
         # Read anew, a graver one in front, and not painted yet: the place of the old one is another's now.
         cockpit.app.state.findings["exp_0001"] = (STALLED, FALLEN)
@@ -47,9 +59,7 @@ async def test_enter_acts_on_the_finding_under_the_cursor_though_the_list_change
 
 async def test_a_finding_that_is_gone_offers_nothing(stage: Stage) -> None:
     async with opened(stage, select="exp_0001") as cockpit:
-        cockpit.app.state.findings["exp_0001"] = (FALLEN,)
-        await cockpit.pilot.press("f")
-        await cockpit.until("the mini-eval fell")
+        await with_findings_open(cockpit, FALLEN)
         cockpit.app.screen.query_one("#body", LineView).select_key(FALLEN.key)
         cockpit.app.state.findings["exp_0001"] = (STALLED,)
         screen = cockpit.app.screen
@@ -65,5 +75,12 @@ async def test_one_key_is_shown_once(stage: Stage) -> None:
         cockpit.app.state.findings["exp_0001"] = (FALLEN, graver)
         shown = [f for f in cockpit.app.state.shown_findings() if f.key == FALLEN.key]
         assert shown == [graver]
-        assert cockpit.app.state.shown_finding(FALLEN.key) == graver
-        assert cockpit.app.state.shown_finding("no-such-rule:") is None
+        assert cockpit.app.state.finding(FALLEN.key) == graver
+        assert cockpit.app.state.finding("no-such-rule:") is None
+
+
+async def test_findings_of_every_run_are_listed_whatever_is_selected(stage: Stage) -> None:
+    async with opened(stage, select="exp_0000") as cockpit:
+        await with_findings_open(cockpit, FALLEN)
+        assert "warning: the mini-eval fell (exp_0001)" in cockpit.text
+        assert FALLEN not in cockpit.app.state.shown_findings(), "the dashboard keeps to what is shown"

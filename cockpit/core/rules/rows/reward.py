@@ -15,7 +15,8 @@ ROWS: tuple[Rule, ...] = (
         thresholds={
             "flat_groups": Threshold(0.9, "share of groups without any difference within"),
             "near": Threshold(0.05, 'of the mean reward: "near 0" and "near 1"'),
-            "points": Threshold(10, "points; fewer say nothing"),
+            "points": Threshold(10, "points; fewer say nothing …"),
+            "first": Threshold(4, "… but that no group of the first ones differs at all"),
         },
     ),
     Rule(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cockpit.contract.stopping import fisher_less
 from cockpit.core import stats
 from cockpit.core.findings import Finding
 from cockpit.core.rules.measures import advice
@@ -63,7 +64,7 @@ def _trailing(evals: Sequence[MidEval], level: float) -> list[MidEval]:
 
 
 def _p(trailing: Sequence[MidEval], passed: int, n: int) -> float:
-    return stats.fisher_less(sum(e.passed for e in trailing), sum(e.n for e in trailing), passed, n)
+    return fisher_less(sum(e.passed for e in trailing), sum(e.n for e in trailing), passed, n)
 
 
 def _told(evals: Sequence[MidEval], baseline: float | None) -> str:

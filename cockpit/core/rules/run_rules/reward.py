@@ -14,6 +14,7 @@ from cockpit.core.runs.run_record import Run
 ZERO_STD = limit("degenerate-reward", "flat_groups")
 NEAR = limit("degenerate-reward", "near")
 MIN_POINTS = count("degenerate-reward", "points")
+FIRST = count("degenerate-reward", "first")
 CLIPPED = limit("truncated-completions", "clipped")
 GRAVE = limit("truncated-completions", "grave")
 KL_HIGH = limit("kl-blow-up", "high")
@@ -30,6 +31,9 @@ def _late(values: Sequence[float], share: float = 0.25) -> list[float]:
 def degenerate_reward(run: Run) -> list[Finding]:
     """Groups whose completions all score the same have no advantage: nothing is learnt from them."""
     rewards, flat = run.values("reward"), run.values("frac_reward_zero_std")
+    if run.rewarded and FIRST <= len(flat) < MIN_POINTS and min(flat) >= 1 and len(rewards) == len(flat):
+        mean = stats.mean(rewards)
+        return [_degenerate(run, mean, 1.0, max(rewards) == 0, min(rewards) == max(rewards) == 1)]
     if not run.rewarded or len(rewards) < MIN_POINTS:
         return []
     mean = stats.mean(_late(rewards))

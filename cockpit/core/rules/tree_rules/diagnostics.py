@@ -238,8 +238,8 @@ def same_score(target: Target) -> list[Finding]:
     values = [s.value for _, s in cluster]
     if min(values) <= 0 or stats.mean(values) >= SOLVED or max(values) - min(values) > SPREAD:
         return []
-    checks = [m.spot_check for m in target.moves if m.spot_check and m.trained]
-    check = checks[-1] if checks else None
+    checked = [m for m in target.moves if m.spot_check and m.trained]
+    check, said = (checked[-1].spot_check, checked[-1].spot_said) if checked else (None, None)
     evidence = [f"{told(m, s)}: {families.SHOWN.get(m.family, m.family)}" for m, s in cluster]
     p = _homogeneity([s for _, s in cluster])
     evidence.append(f"no two of them differ outside the noise (all together p = {p:.2f})")
@@ -251,7 +251,9 @@ def same_score(target: Target) -> list[Finding]:
             f"{len(cluster)} experiments of {len(kinds)} different techniques land at the same score, about "
             f"{stats.mean(values):.2f}: the method is not the bottleneck",
             tuple(evidence),
-            _NEXT[check],
+            f"The spot check found: {said.headline}. {said.fix}"
+            if check == "mismatched" and said
+            else _NEXT[check],
             tuple(m.id for m, _ in cluster),
         )
     ]

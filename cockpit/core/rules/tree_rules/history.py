@@ -25,6 +25,15 @@ _ROUNDING = 0.006  # a score written with two digits
 
 
 @dataclass(frozen=True, slots=True)
+class SpotSaid:
+    """The gravest mismatch of a spot check, its cure, and whether what is trained is not what the verifier scores."""
+
+    headline: str
+    fix: str
+    of_objective: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Move:
     """One experiment of the history; the baseline is one whose technique trains nothing.
 
@@ -45,6 +54,8 @@ class Move:
     slices: Mapping[str, Score] = field(default_factory=dict[str, Score])
     metrics_path: str | None = None
     spot_check: SpotCheck | None = None
+    spot_said: SpotSaid | None = None
+    """What a spot check that found a mismatch said of it, where that is known."""
     smoke: SmokeVerdict | None = None
     """The verdict of the smoke run on this very recipe, where there was one."""
 

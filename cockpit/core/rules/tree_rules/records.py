@@ -103,15 +103,17 @@ def objective_mismatch(move: Move, parent: Move | None) -> list[Finding]:
     """The spot check, or the smoke run, found that what is trained is not what the verifier scores."""
     smoke = _smoke_says(move)
     evidence: list[str] = []
+    said = move.spot_said
     if move.spot_check == "mismatched":
-        evidence.append(
-            "spot check: mismatched: a perfect training example would not pass the verifier, or the reverse"
-        )
+        generic = "a perfect training example would not pass the verifier, or the reverse"
+        evidence.append(f"spot check: mismatched: {said.headline if said else generic}")
     if smoke is not None:
         evidence += [f"smoke run, red at {smoke.stage}: {smoke.headline}", *smoke.evidence[:_SMOKE_LINES]]
     severity: Severity = "warn"
-    if move.spot_check == "mismatched":
-        severity, next_step = "alarm", _REALIGN
+    if move.spot_check == "mismatched" and said is not None and not said.of_objective:
+        headline, next_step = f"{move.id}: {said.headline}", said.fix
+    elif move.spot_check == "mismatched":
+        severity, next_step = "alarm", said.fix if said else _REALIGN
         headline = f"{move.id} trains another objective than the verifier scores"
     elif smoke is None:
         return []
