@@ -164,7 +164,8 @@ class MinHash:
 
         The texts lie in `ids` from `starts` on.
         """
-        none = (np.empty(0, np.int64),) * 3
+        nothing = np.empty(0, np.int64)
+        none = (nothing, nothing, nothing)
         if not len(self._keys) or len(ids) < 2:
             return none
         values = windows(mixed(ids), 2)

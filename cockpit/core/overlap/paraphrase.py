@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cockpit.core.overlap.code import is_code, values
+from cockpit.core.overlap.match import SHORTEST
+from cockpit.core.overlap.text import words
 
 NEAR = 0.88  # cosine that suffices …
 MARGIN = 0.1  # … where it is nearer than the nearest other item by this
@@ -153,6 +155,8 @@ def twins(
     found: dict[tuple[int, int], Twin] = {}
     for number, near in enumerate(nearest):
         line, text = items[number]
+        if len(words(text)) < SHORTEST:
+            continue  # a sum in other words is another sum as easily: short items are only compared whole
         crowd = near[-1].cosine if len(near) >= CROWD else -1.0
         for one in near:
             train_line, said = rows[one.place]

@@ -191,7 +191,7 @@ class Scan:
         better = (scores > floor[:, 0]) | ((scores == floor[:, 0]) & (-lines > floor[:, 1]))
         texts, items, scores, where, lines = (part[better] for part in (texts, items, scores, where, lines))
         order = np.lexsort((lines, -scores, items))
-        rank = np.arange(len(order)) - np.searchsorted(items[order], items[order], "left")
+        rank: Any = np.arange(len(order)) - np.searchsorted(items[order], items[order], "left")
         for k in order[rank < KEPT].tolist():
             row, part = rows[int(texts[k]) // 2], int(texts[k]) % 2
             self._keep(

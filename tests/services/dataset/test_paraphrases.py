@@ -10,7 +10,7 @@ import pytest
 
 from cockpit.cli import main
 from cockpit.core.overlap.code import prose
-from cockpit.core.overlap.paraphrase import Paraphrases, Twin, Values, is_twin
+from cockpit.core.overlap.paraphrase import Near, Paraphrases, Twin, Values, is_twin, twins
 from cockpit.core.rules.tree_rules.leaks import of_paraphrases as findings
 from cockpit.services.dataset import paraphrases
 from tests.trainers.real.conftest import Tiny, tiny  # noqa: F401 - a fixture
@@ -67,6 +67,13 @@ def test_a_program_is_known_by_its_words_and_examples() -> None:
     assert share[0] > 0.8, 'the values of the example, of which only the word "two" is missing'
     assert Values([PYTHON, *ITEMS]).share(1, SCRIPT) is None, "one value tells nothing"
     assert prose(ITEMS[0]) == ITEMS[0]
+
+
+def test_short_items_have_no_twins() -> None:
+    asked, near = [(1, "What is 4 + 9?"), (2, ITEMS[1])], [Near(0, 0.95, 0.4)]
+    assert twins(asked, [(1, "What is 9 + 4?")], [near, []], [0.2, 0.2]) == ()
+    (found,) = twins(asked, [(7, ITEMS[1])], [[], near], [0.2, 0.2])
+    assert (found.held_out_line, found.train_line, found.values) == (2, 7, 1.0)
 
 
 def test_the_finding_shows_both_sides() -> None:
