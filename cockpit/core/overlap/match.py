@@ -186,11 +186,14 @@ class Judge:
         spelling = spelled(without_labels(text))[:MOST_WORDS]
         codes = [self.spellings[word] for word in spelling]
         ids = _distinct([code & 0xFFFFFFFF for code in codes], spelling)
-        block = SequenceMatcher(None, item.ids, ids, autojunk=False).find_longest_match()
+        matcher = SequenceMatcher(None, item.ids, ids, autojunk=False)
+        block = matcher.find_longest_match()
         phrase = _phrase(item, met)
         kind, damning, answered = self._kind(
             item, text, ids, [code >> 32 for code in codes], block.size, phrase
         )
+        if kind == "near" and item.part == "answer" and _in_order(matcher) < NEAR * len(item.ids):
+            kind = None  # sentences that many answers are made of, put together in another way
         if kind is None:
             if block.size < SHORTEST:
                 return None
@@ -241,6 +244,11 @@ class Judge:
         if bones >= TEMPLATE or held >= NEAR or jaccard >= RENAMED:
             return "renamed", 0.7 * max(bones, held, jaccard), False
         return None, 0.0, False
+
+
+def _in_order(matcher: SequenceMatcher[int]) -> int:
+    """Return how many words of the first text stand in the second in the same order, in runs of words."""
+    return sum(block.size for block in matcher.get_matching_blocks() if block.size >= RUN)
 
 
 def _states(text: str, item: Item) -> bool:

@@ -174,6 +174,24 @@ def test_a_phrase_of_the_training_set_is_no_leak_of_an_answer(tmp_path: Path) ->
     assert findings(found, "train.jsonl") == []
 
 
+SENTENCES = (
+    "Start small, keep what works, and let mountain weather teach you the rest.",
+    "There is no secret in mountain weather, only many little habits which add up.",
+    "Patience does more for mountain weather than any tool that one can buy.",
+    "If you must choose, choose the slower way: mountain weather rewards it.",
+)
+
+
+@pytest.mark.parametrize(("order", "leaked"), [((0, 1, 2, 3), 1), ((2, 3, 0, 1), 0), ((3, 2, 1, 0), 0)])
+def test_an_answer_of_the_same_sentences_in_another_order_is_no_copy(
+    tmp_path: Path, order: tuple[int, ...], leaked: int
+) -> None:
+    said = " ".join(SENTENCES[k] for k in order).replace("any tool", "every tool")
+    rows = [*chatter(40), {"prompt": "Another question on a hobby?", "completion": said}]
+    held = [{"prompt": QUESTIONS[0], "answer": " ".join(SENTENCES)}, *({"prompt": q} for q in QUESTIONS[1:])]
+    assert run(tmp_path, rows, held).leaked == leaked
+
+
 QUIET = [
     ("the same world", chatter(300)),
     ("sums that differ in a digit", None),
