@@ -47,10 +47,17 @@ class Thinking:
 NONE = Thinking()
 
 
-def find(text: str, but: str = "") -> Thinking:
-    """Find the thinking in `text`; tags called `but` are the answer's own."""
+def opened_by(prompt: str) -> str:
+    """Return the mark with which a rendered prompt has begun the model's thinking; "" where it ends in none."""
+    end = prompt.rstrip().lower()
+    return next((opening for opening in _CLOSES if end.endswith(opening)), "")
+
+
+def find(text: str, but: str = "", opened: str = "") -> Thinking:
+    """Find the thinking in `text`; tags called `but` are the answer's own. `opened`: what the prompt ended in."""
     spans: list[Span] = []
-    opened, start = "", 0
+    start = 0
+    opened = "" if opened.strip("<>") == but.lower() else opened
     for match in _MARK.finditer(text):
         mark = match.group().lower()
         if mark.strip("</>") == but.lower() or _quoted(text, match.span()):

@@ -40,6 +40,8 @@ class Verifier:
     """Judges what was found, where equality is not enough: in a process of its own."""
     reads_thinking: bool = False
     """Whether what stands in a closed block of thinking counts as answer, too."""
+    opened: str = ""
+    """The mark of thinking that the prompt ends in: a completion that never closes it is no answer."""
 
     @property
     def fingerprint(self) -> str:
@@ -51,6 +53,10 @@ class Verifier:
     def wanted(self) -> str:
         """The form asked for, as shown to a person."""
         return self.format.wanted
+
+    def after(self, prompt: str) -> Verifier:
+        """Return the verifier for what follows this rendered prompt, which may have begun the thinking itself."""
+        return replace(self, opened=thinking.opened_by(prompt))
 
     def gold(self, item: Mapping[str, Any]) -> str:
         """Return the gold answer without its wrapping; raise CockpitError where the item has none."""
@@ -77,7 +83,7 @@ class Verifier:
         `f1` alone gives shares in between: the words in common.
         """
         gold = self.gold(item)
-        thought = thinking.find(completion, self._own_tag)
+        thought = thinking.find(completion, self._own_tag, self.opened)
         if thought.unfinished:
             return Verdict(0.0, False, None, "its thinking is never closed: cut off?")
         try:

@@ -42,6 +42,18 @@ def test_an_option_reads_the_answer_in_the_thinking_but_not_an_unfinished_one(sp
     assert load(verifier.spec).spec == verifier.spec
 
 
+@pytest.mark.parametrize(("spec", "answer"), FORMS)
+def test_thinking_that_the_prompt_began_must_be_closed_too(spec: str, answer: str) -> None:
+    item = {"answer": GOLD.get(spec, "18")}
+    verifier = load(spec).after("<|user|>How many?<|assistant|><think>\n")
+    assert not verifier(answer, item).passed
+    assert "never closed" in verifier(f"so it is {answer}", item).why
+    assert verifier(f"perhaps\n</think>\n{answer}", item).passed
+    for prompt in ("<|assistant|>", "<think>\n\n</think>\n\n", "say <think> first\n<|assistant|>"):
+        assert load(spec).after(prompt)(answer, item).passed, prompt
+    assert load("tagged:think").after("<think>")("<think>18</think>", {"answer": "18"}).passed
+
+
 @pytest.mark.parametrize("marks", thinking.MARKS)
 def test_the_marks_of_every_family_count(marks: tuple[str, str]) -> None:
     opening, closing = marks

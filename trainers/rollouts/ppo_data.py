@@ -109,7 +109,7 @@ class PpoRollouts:
             "group": item.id,
             "policy_id": policy_id(self.attempt, self.step - 1),
             "age": 0,
-        } | judged(self.verifier, item, said)
+        } | judged(self.verifier.after(prompt), item, said)
 
     def _starts(self, text: str) -> list[str]:
         """The prompt that `text` begins with (the longest, if several do)."""

@@ -21,7 +21,7 @@ from trainers.attempt.attempt import Attempt
 from trainers.data.examples import tell
 from trainers.data.items import Item, read_items, refuse_tools
 from trainers.data.overlap import training_rows
-from trainers.data.prompts import training_prompt
+from trainers.data.prompts import prompt_text, training_prompt
 from trainers.scoring.scoring import judged
 
 
@@ -53,7 +53,7 @@ class Rewards:
 def reward_functions(attempt: Attempt, items: list[Item], tokenizer: Any) -> Rewards:
     """Load them. Raises CockpitError naming the one that can't be loaded."""
     parts = [(part.source, part.weight) for part in attempt.recipe.rewards] or [("verifier", 1.0)]
-    judge = Judge(attempt, items)
+    judge = Judge(attempt, items, tokenizer)
     made = [_function(source, tokenizer, judge) for source, _ in parts]
     return Rewards(made, [f.__name__ for f in made], [weight for _, weight in parts], judge)
 
@@ -76,10 +76,11 @@ def text_of(completion: Any) -> str:
 class Judge:
     """The verifier's view of a batch, once for all the reward functions that ask. `born`: the step that sampled it."""
 
-    def __init__(self, attempt: Attempt, items: list[Item]) -> None:
+    def __init__(self, attempt: Attempt, items: list[Item], tokenizer: Any) -> None:
         self.attempt = attempt
         self.items = items
-        self.verifier = verifiers.load(attempt.recipe.verifier)
+        prompt = prompt_text(tokenizer, items[0].prompt, attempt.recipe) if tokenizer and items else ""
+        self.verifier = verifiers.load(attempt.recipe.verifier).after(prompt)
         self.born = 0
         self.found: list[dict[str, Any]] = []
         self._key: object = None

@@ -91,7 +91,7 @@ class Scorer:
         completions = self.engine.answer(
             load, self.tokenizer, prompts, weights=weights, step=step, progress=progress
         )
-        verdicts = self.verifier.many(
+        verdicts = self.verifier.after(prompts[0] if prompts else "").many(
             [(c.text, item.row) for c, item in zip(completions, self.items, strict=True)]
         )
         rows = [
