@@ -27,6 +27,7 @@ from cockpit.data.rows import Row
 from trainers.attempt import cache
 from trainers.attempt.attempt import Attempt
 from trainers.attempt.signals import Stopped
+from trainers.data import room
 from trainers.data.overlap import training_rows
 from trainers.data.prompts import template_switches
 from trainers.data.tokenized import tokenizer_key
@@ -56,9 +57,16 @@ def prepared(attempt: Attempt, tokenizer: Any, make: Make) -> tuple[Any, dict[st
     from datasets import Dataset
 
     processes = attempt.processes
-    key, told = processes.from_first(
-        _in_reach(attempt, tokenizer, make) if processes.first else ("", _Told())
-    )
+    try:
+        key, told = processes.from_first(
+            _in_reach(attempt, tokenizer, make) if processes.first else ("", _Told())
+        )
+    except OSError as error:
+        if processes.world > 1 or not room.is_short(error):
+            raise
+        attempt.notice(room.in_memory("the training rows", attempt.layout.rows, error), "warning")
+        made, settings = make(training_rows(attempt.recipe))
+        return as_dataset(made, None, wrote=_Progress(attempt)), settings
     if not processes.first:
         _say_again(attempt, told)
     rows = Dataset.from_file(str(attempt.layout.rows / ROWS))
@@ -164,9 +172,15 @@ def _code() -> str:
 
 
 def as_dataset(
-    rows: Iterable[Row], folder: Path, *, at_once: int = CHUNK, wrote: Callable[[int], None] = lambda _: None
+    rows: Iterable[Row],
+    folder: Path | None,
+    *,
+    at_once: int = CHUNK,
+    wrote: Callable[[int], None] = lambda _: None,
 ) -> Any:
     """Write TRL's rows into `folder`, `at_once` at a time, and return them as a data set that reads from there.
+
+    None: into memory.
 
     Messages with more than role and content are kept as JSON, for a table would give every message, and every tool's
     arguments, the fields of all the others. `wrote` is told how many rows there are so far.
@@ -178,17 +192,19 @@ def as_dataset(
     rows = iter(rows)
     while chunk := list(islice(rows, at_once)):
         if not isinstance(table, _Rich) and _are_rich(chunk):
-            rich = _Rich(folder / f"{'rich' if table else ROWS}", chunk)
+            rich = _Rich(folder and folder / f"{'rich' if table else ROWS}", chunk)
             if table is not None:
                 rich.take_over(table)
             table = rich
-        table = table or _Plain(folder / ROWS, chunk)
+        table = table or _Plain(folder and folder / ROWS, chunk)
         table.add(chunk)
         count += len(chunk)
         wrote(count)
     if table is None:
         return Dataset.from_list([])
-    table.close()
+    held = table.close()
+    if folder is None or table.path is None:
+        return Dataset.from_buffer(held)
     table.path.replace(folder / ROWS)
     return Dataset.from_file(str(folder / ROWS))
 
@@ -196,7 +212,7 @@ def as_dataset(
 class _Plain:
     """A file of rows whose columns are those of the first ones; an empty one there may hold text further on."""
 
-    def __init__(self, path: Path, first: list[Row]) -> None:
+    def __init__(self, path: Path | None, first: list[Row]) -> None:
         import pyarrow as pa
 
         seen = pa.Table.from_pylist(first).schema
@@ -205,11 +221,11 @@ class _Plain:
             pa.schema([pa.field(f.name, pa.string()) if pa.types.is_null(f.type) else f for f in seen]),
         )
 
-    def _open(self, path: Path, schema: Any) -> None:
+    def _open(self, path: Path | None, schema: Any) -> None:
         import pyarrow as pa
 
         self.path, self.schema = path, schema
-        self._file = pa.OSFile(str(path), "wb")
+        self._file = pa.BufferOutputStream() if path is None else pa.OSFile(str(path), "wb")
         self._out = pa.ipc.new_stream(self._file, schema)
 
     def add(self, rows: list[Row]) -> None:
@@ -220,15 +236,19 @@ class _Plain:
 
         return pa.Table.from_pylist(rows, schema=self.schema)
 
-    def close(self) -> None:
+    def close(self) -> Any:
+        """End the table; return what holds it where that is memory."""
         self._out.close()
+        if self.path is None:
+            return self._file.getvalue()
         self._file.close()
+        return None
 
 
 class _Rich(_Plain):
     """A file of rows whose messages are JSON."""
 
-    def __init__(self, path: Path, first: list[Row]) -> None:
+    def __init__(self, path: Path | None, first: list[Row]) -> None:
         from datasets import Dataset, Features, Json, List, Value
 
         columns = Dataset.from_list(first[:1]).features
@@ -246,11 +266,12 @@ class _Rich(_Plain):
         """Write what stands in a plain file already, and remove that."""
         import pyarrow as pa
 
-        plain.close()
-        with pa.memory_map(str(plain.path)) as mapped:
-            for batch in pa.ipc.open_stream(mapped):
+        held = plain.close()
+        with pa.BufferReader(held) if plain.path is None else pa.memory_map(str(plain.path)) as source:
+            for batch in pa.ipc.open_stream(source):
                 self.add(batch.to_pylist())
-        plain.path.unlink()
+        if plain.path is not None:
+            plain.path.unlink()
 
 
 def _are_rich(rows: list[Row]) -> bool:

@@ -21,6 +21,7 @@ from typing import Any, ClassVar
 from cockpit.contract import CockpitError
 from trainers.attempt import cache
 from trainers.attempt.attempt import Attempt
+from trainers.data import room
 
 RELEASE = "1.16."
 """TRL's, whose preparation was read for the names of what it depends on."""
@@ -42,7 +43,14 @@ class KeptTokens:
         prepare = super()._prepare_dataset  # type: ignore[misc]
 
         def build() -> Any:
-            return prepare(dataset, *rest, **named)
+            try:
+                return prepare(dataset, *rest, **named)
+            except OSError as error:
+                if not room.is_short(error):
+                    raise
+                place = self.attempt.layout.rows
+                self.attempt.notice(room.in_memory("the tokenized rows", place, error), "warning")
+                return prepare(_held(dataset), *rest, **named)
 
         if not getattr(dataset, "cache_files", None):
             return build()  # made by this very run (see `prepared`): nothing names what is in it
@@ -100,6 +108,14 @@ class Mapped:
         for function, options in self._steps:
             made = made.map(function, **options)
         return made
+
+
+def _held(dataset: Any) -> Any:
+    """Return the rows as a data set in memory: what is mapped from it stays there, too."""
+    from datasets import Dataset
+    from datasets.table import InMemoryTable
+
+    return Dataset(InMemoryTable(dataset.data.table), info=dataset.info, split=dataset.split)
 
 
 def hands(rows: int) -> int | None:
