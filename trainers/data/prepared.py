@@ -27,10 +27,9 @@ from cockpit.data.rows import Row
 from trainers.attempt import cache
 from trainers.attempt.attempt import Attempt
 from trainers.attempt.signals import Stopped
-from trainers.data import room
 from trainers.data.overlap import training_rows
 from trainers.data.prompts import template_switches
-from trainers.data.tokenized import tokenizer_key
+from trainers.data.tokenized import is_no_room, no_room_for, tokenizer_key
 
 CHUNK = 1000
 ROWS, TOLD = "rows.arrow", "told.json"
@@ -62,9 +61,9 @@ def prepared(attempt: Attempt, tokenizer: Any, make: Make) -> tuple[Any, dict[st
             _in_reach(attempt, tokenizer, make) if processes.first else ("", _Told())
         )
     except OSError as error:
-        if processes.world > 1 or not room.is_short(error):
+        if processes.world > 1 or not is_no_room(error):
             raise
-        attempt.notice(room.in_memory("the training rows", attempt.layout.rows, error), "warning")
+        attempt.notice(no_room_for("the training rows", attempt.layout.rows, error), "warning")
         made, settings = make(training_rows(attempt.recipe))
         return as_dataset(made, None, wrote=_Progress(attempt)), settings
     if not processes.first:

@@ -10,6 +10,7 @@ source; another release than the one that was read for them is not cached.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import importlib.metadata
 import json
@@ -21,7 +22,6 @@ from typing import Any, ClassVar
 from cockpit.contract import CockpitError
 from trainers.attempt import cache
 from trainers.attempt.attempt import Attempt
-from trainers.data import room
 
 RELEASE = "1.16."
 """TRL's, whose preparation was read for the names of what it depends on."""
@@ -46,10 +46,10 @@ class KeptTokens:
             try:
                 return prepare(dataset, *rest, **named)
             except OSError as error:
-                if not room.is_short(error):
+                if not is_no_room(error):
                     raise
                 place = self.attempt.layout.rows
-                self.attempt.notice(room.in_memory("the tokenized rows", place, error), "warning")
+                self.attempt.notice(no_room_for("the tokenized rows", place, error), "warning")
                 return prepare(_held(dataset), *rest, **named)
 
         if not getattr(dataset, "cache_files", None):
@@ -108,6 +108,16 @@ class Mapped:
         for function, options in self._steps:
             made = made.map(function, **options)
         return made
+
+
+def is_no_room(error: OSError) -> bool:
+    """Whether a file could not be written for want of room: a full disk, a quota, a limit on file sizes."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def no_room_for(what: str, where: Path, error: OSError) -> str:
+    """Say in a sentence what is held in memory, and why."""
+    return f"There is no room for {what} at {where} ({error.strerror}), so they are held in memory."
 
 
 def _held(dataset: Any) -> Any:
