@@ -6,9 +6,9 @@ resolve, compared item by item. `python -m tests.bench stopping` measures what t
 
 The rule fits each item's trend over each window of the newest mini-evals. The mean of these trends, with its standard
 error over the items, ends the run where even its upper bound lies below a gain that is worth going on for: `WORTH` over
-the whole run, or `PACE` of the run's own pace before the window. A window shorter than twice the patience ends it only
-on a fall of more than `FALL`. Beside it stands the base model's score: a run that stays below it out of the noise is
-over as well.
+the whole run. How fast the run gained before says nothing: many learn the form of an answer at once, and then the rest
+steadily. A window shorter than twice the patience ends it only on a fall of more than `FALL`. Beside it stands the base
+model's score: a run that stays below it out of the noise is over as well.
 """
 
 from __future__ import annotations
@@ -19,10 +19,6 @@ from dataclasses import dataclass
 
 WORTH = 0.05
 """The gain over a whole run that is worth its steps."""
-PACE = 0.3
-"""The share of a run's own pace so far below which it counts as flat …"""
-SURE_OF_PACE = 2.0
-"""… by this quantile: a run at its full pace lies far above the line."""
 FALL = 0.05
 """A fall that a few mini-evals may show alone."""
 SURE = 2.5
@@ -46,13 +42,11 @@ class Reading:
     bound: float
 
 
-def to_stop(
-    history: Sequence[Sequence[float]], scores: Sequence[float], *, patience: int, planned: int
-) -> Reading | None:
+def to_stop(history: Sequence[Sequence[float]], *, patience: int, planned: int) -> Reading | None:
     """Return the window that ends the run, or None.
 
-    `history`: item scores of the newest mini-evals, oldest first; `scores`: the score of every one so far;
-    `planned`: how many the run will have had at its end, 0 where nobody knows.
+    `history`: item scores of the newest mini-evals, oldest first; `planned`: how many the run will have had at its
+    end, 0 where nobody knows.
     """
     kept = history[-LONGEST:]
     n = len(kept[-1]) if kept else 0
@@ -72,20 +66,10 @@ def to_stop(
         error = max(spread, 1 / (n + 2) / half)
         bound = trend + _quantile(SURE, n - 1) * error
         flat = window >= 2 * patience
-        slow = trend + _quantile(SURE_OF_PACE, n - 1) * error < PACE * _pace(scores, window)
         least = WORTH / planned if flat and planned else 0.0 if flat else -FALL / half
-        if bound < least or (flat and slow):
+        if bound < least:
             return Reading(window, trend * half, bound * half)
     return None
-
-
-def _pace(scores: Sequence[float], window: int) -> float:
-    """Return the gain a mini-eval from the run's beginning to the middle of its newest `window`; 0 where unknown."""
-    first = len(scores) - window
-    if first < 2:
-        return 0.0
-    level = math.fsum(scores[first:]) / window
-    return (level - math.fsum(scores[:2]) / 2) / (first + window / 2 - 1)
 
 
 def below(scores: Sequence[float], n: int, baseline: float | None) -> bool:

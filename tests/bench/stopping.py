@@ -32,13 +32,15 @@ CURVES: dict[str, Callable[[float], float]] = {
     "rises late": lambda x: 0.3 + 0.3 * max(0.0, x - 0.3) / 0.7,
     "wobbles upwards": lambda x: 0.3 + 0.4 * x + 0.05 * math.sin(8 * math.pi * x),
     "slows down": lambda x: 0.3 + 0.5 * (1 - math.exp(-3 * x)) / (1 - math.exp(-3)),
+    "jumps, then rises": lambda x: 0.1 + 3 * x if x <= 0.1 else 0.4 + 0.35 * (x - 0.1) / 0.9,
     "flattens": lambda x: 0.3 + 0.3 * min(1.0, x / 0.3),
     "is flat": lambda x: 0.4,
     "falls after a peak": lambda x: 0.3 + x if x <= 0.3 else 0.6 - 0.3 * (x - 0.3) / 0.7,
     "falls": lambda x: 0.5 - 0.3 * x,
     "crashes": lambda x: 0.3 + 0.75 * x if x <= 0.4 else 0.1,
 }
-GOOD = ("rises", "rises slowly", "rises from the floor", "rises late", "wobbles upwards", "slows down")
+GOOD = ("rises", "rises slowly", "rises from the floor", "rises late", "wobbles upwards", "slows down",
+        "jumps, then rises")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def _ends(history: list[list[float]], scores: list[float], base: float, items: i
         if scores[done - 1] > max(scores[: done - 1]):
             continue
         seen = scores[:done]
-        if stopping.to_stop(history[:done], seen, patience=patience, planned=EVALS) or stopping.below(
+        if stopping.to_stop(history[:done], patience=patience, planned=EVALS) or stopping.below(
             seen, items, base
         ):
             return done

@@ -16,8 +16,7 @@ def evals(*passed: int, items: int = 50) -> list[list[float]]:
 
 
 def stops(history: list[list[float]], *, patience: int = 2, planned: int = 20) -> bool:
-    scores = [sum(items) / len(items) for items in history]
-    return stopping.to_stop(history, scores, patience=patience, planned=planned) is not None
+    return stopping.to_stop(history, patience=patience, planned=planned) is not None
 
 
 @pytest.mark.parametrize(

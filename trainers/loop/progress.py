@@ -41,9 +41,7 @@ class Progress:
             f"The mini-eval has not improved in {state.since_best} checkpoint(s): best {state.best_score:.3g} "
             f"at step {state.best_step}, now {scored.score:.3g}"
         )
-        reading = stopping.to_stop(
-            state.history, state.scores, patience=settings.patience, planned=state.planned
-        )
+        reading = stopping.to_stop(state.history, patience=settings.patience, planned=state.planned)
         if reading is not None:
             state.early_stopped = True
             state.stop_reason = (

@@ -116,15 +116,17 @@ def undo_answer(session: WizardSession) -> bool:
 
 
 def _keep_settings(session: WizardSession, technique: str) -> None:
-    """Of the settings made for another technique, keep those that this one has; say which it has not."""
-    from cockpit.services.recipe import drafts
+    """Of the settings made for another technique, keep those that this one has; say which were taken out, and why."""
+    from cockpit.core.recipe import recipes
 
+    config = session.ws.config
     kept: list[str] = []
     for text in session.state.settings:
         try:
-            drafts.resolve(session.ws, drafts.DraftRequest(technique=technique, overrides=[*kept, text]))
-        except CockpitError:
-            session.notes.append(f"{technique.upper()} has no such setting, so it was taken out: {text}.")
+            recipes.resolve(technique, experiment_id="exp_0000", model=config.model, verifier=config.verifier,
+                            data={}, overrides=[*kept, text])  # fmt: skip
+        except CockpitError as error:
+            session.notes.append(f"{text} was taken out: {error.title.rstrip('.')}.")
         else:
             kept.append(text)
     session.state.settings = kept

@@ -89,8 +89,10 @@ def same(value: Any, depth: int = 0) -> Any:
         for item in itertools.islice(held, 1000):
             same(item, depth + 1)
     elif kind.__module__ == "__main__":
-        unknown = object()
-        if (value == unknown) is True or (value != unknown) is False:
+        unknown, equal = object(), False
+        with contextlib.suppress(Exception):  # an ordinary `__eq__` that reads the other's fields
+            equal = (value == unknown) is True or (value != unknown) is False
+        if equal:
             raise AssertionError("its result equals everything")
     return value
 

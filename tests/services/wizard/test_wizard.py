@@ -173,7 +173,7 @@ def test_another_technique_keeps_the_settings_that_it_has(given: tuple[Path, str
     wizard.back()
     wizard.answer("sft", "to see")
     assert wizard.state.settings == ["learning_rate=2e-5"]
-    assert wizard.page().lines[0] == "SFT has no such setting, so it was taken out: num_generations=4."
+    assert wizard.page().lines[0].startswith("num_generations=4 was taken out: ")
 
 
 def test_the_trees_questions_are_taken_back_one_by_one(given: tuple[Path, str, str]) -> None:
