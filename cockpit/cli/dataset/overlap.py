@@ -126,6 +126,7 @@ def as_text(found: Overlap, train: str, held_out: str, most: int, seconds: float
         f"  In the training data: {found.leaked} items: {shown['exact']} word for word, {shown['contained']} inside a "
         f"longer text, {shown['near_duplicates']} but for a few words.",
         f"  With other names or numbers: {shown['renamed']} items.",
+        f"  The same answer under another question: {shown['same_answers']} items.",
         "  Sharing a run of words with a training prompt: "
         + ", ".join(f"{n[size]} items by {size} words" for size in sorted(n))
         + " (phrases included).",
@@ -166,6 +167,8 @@ def _verdict(found: Overlap) -> str:
         return "The held-out set is in the training data: take those rows out before anything is trained or scored."
     if found.lines("renamed"):
         return "No held-out item is in the training data; look at the twins with other names or numbers."
+    if found.same_answers:
+        return "No held-out question is in the training data; look at the answers that are."
     return "No held-out item is in the training data."
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from itertools import pairwise
@@ -36,6 +36,7 @@ BLOCKING: frozenset[Kind] = frozenset({"exact", "contained", "near"})
 Part = Literal["question", "answer"]
 SHORTEST = 8  # words; shorter items are only compared whole
 SHORTEST_ANSWER = 12  # words; a shorter reference answer may stand anywhere
+ASKED_TOO = 0.5  # of a question, in telling pairs: a row with this and the answer has the item
 WHOLE, NEAR, RENAMED = 0.95, 0.8, 0.62
 TEMPLATE = 0.65  # of the skeleton, in runs of three signs
 REVERSED = 0.85  # of the words, where one number is asked for and the answer is given
@@ -91,6 +92,8 @@ class Match:
     def says(self) -> str:
         """What the training text does, in a few words."""
         if self.held_out_part == "answer":
+            if self.kind == "renamed":
+                return "says the same answer, to another question"
             return (
                 "holds the worked answer"
                 if self.kind in BLOCKING
@@ -177,11 +180,27 @@ class Judge:
     spellings: Spellings
     plain: Weights
     bare: Weights
+    said: Weights
+    """Of the worked answers, as `plain` is of the questions."""
     phrases: Mapping[int, Mapping[int, int]] = field(default_factory=dict[int, Mapping[int, int]])
     """Item (by number) -> starts of its 8-grams that are common phrases -> in how many training rows they stand."""
+    unique: Collection[int] = ()
+    """Answers (by number) that nobody writes twice by chance: found elsewhere, they are a leak without the question."""
 
-    def judge(self, number: int, item: Item, text: str, place: tuple[int, str]) -> Match | None:
-        """Compare one training text with an item; None where nothing speaks against it. `place`: line and part."""
+    def judge(
+        self,
+        number: int,
+        item: Item,
+        text: str,
+        place: tuple[int, str],
+        *,
+        question: Item | None = None,
+        asked: str = "",
+    ) -> Match | None:
+        """Compare one training text with an item; None where nothing speaks against it. `place`: line and part.
+
+        For a worked answer: `question` is the item's question, `asked` what the training row asks.
+        """
         met = self.phrases.get(number, {})
         spelling = spelled(without_labels(text))[:MOST_WORDS]
         codes = [self.spellings[word] for word in spelling]
@@ -194,6 +213,10 @@ class Judge:
         )
         if kind == "near" and item.part == "answer" and _in_order(matcher) < NEAR * len(item.ids):
             kind = None  # sentences that many answers are made of, put together in another way
+        if kind in BLOCKING and item.part == "answer" and number not in self.unique:
+            asks = self._asks(question, asked) if question is not None else 0.0
+            if asks < ASKED_TOO:  # labels, canned replies, short queries: they fit many questions
+                kind, damning = "renamed", 0.4
         if kind is None:
             if block.size < SHORTEST:
                 return None
@@ -214,6 +237,14 @@ class Judge:
             answered,
         )
 
+    def _asks(self, question: Item, asked: str) -> float:
+        """Return how much of an item's question a training row asks, by its telling pairs."""
+        if normalise_text(plain(asked)) == normalise_text(plain(question.text)):
+            return 1.0
+        spelling = spelled(without_labels(asked))[:MOST_WORDS]
+        ids = _distinct([self.spellings[word] & 0xFFFFFFFF for word in spelling], spelling)
+        return self.plain.held(question.ids, coverage(question.ids, ids))
+
     def _kind(
         self,
         item: Item,
@@ -228,7 +259,8 @@ class Judge:
         if len(item.ids) < (SHORTEST if item.part == "question" else SHORTEST_ANSWER):
             return None, 0.0, False
         covered = coverage(item.ids, ids)
-        held = self.plain.held(item.ids, covered, without=phrase)
+        weights = self.plain if item.part == "question" else self.said
+        held = weights.held(item.ids, covered, without=phrase)
         if longest >= WHOLE * len(item.ids) and (item.part == "question" or held):
             return "contained", 0.95, False
         alike = self.plain.alike(item.ids, ids) if item.part == "question" else 0.0
@@ -257,11 +289,14 @@ def _states(text: str, item: Item) -> bool:
 
 
 def _phrase(item: Item, met: Mapping[int, int]) -> list[bool]:
-    """Which words of the item lie in common phrases; none where nearly all do: then rows are copies of the item."""
+    """Which words of the item lie in common phrases; none of a question where nearly all do: rows are copies of it.
+
+    An answer that many rows have is no copy of the item: a canned reply, a label, a refusal.
+    """
     covered = [False] * len(item.ids)
     for start in met:
         covered[start : start + SHORTEST] = [True] * SHORTEST
-    return [] if sum(covered) >= TWIN * len(covered) else covered
+    return [] if item.part == "question" and sum(covered) >= TWIN * len(covered) else covered
 
 
 def _distinct(ids: Sequence[int], others: Sequence[object]) -> list[int]:

@@ -22,6 +22,13 @@ BATCH = 2_000  # rows
 KEPT = 4  # training texts kept for an item and a way of being found
 COMMON_ITEMS = 3  # an n-gram of so many items is a phrase: no text is kept for it
 KEPT_CHARS = 3_000
+LONG_ANSWER = 25  # words; shorter ones are alike by chance
+OWN_ANSWER, OWN_SHARE = 12, 0.5  # 8-grams of an answer that nothing else has, in number and as a share
+MOST_COPIES = 2  # training rows: what stands in more of them is said there, not leaked
+STANDS = 0.8  # of an answer's 8-grams, for it to stand in the training data
+REUSED = (
+    0.2  # of the answers that do: where more are said again and again, no answer tells where it comes from
+)
 PARTS = ("prompt", "answer")
 WAYS = ("exact", "ngram", "alike")
 
@@ -59,7 +66,9 @@ class Tally:
     """Common phrases: the words, in how many training rows, in how many items."""
 
 
-Entry = tuple[float, int, str, str]  # score, minus the line, part, the text: the greater, the more damning
+Entry = tuple[float, int, str, str, str]
+"""Score, minus the line (the greater, the more damning), part, the text, and what the row asks where an answer is met.
+"""
 Kept = dict[tuple[int, str], list[Entry]]
 
 
@@ -93,6 +102,10 @@ class Scan:
         every = [*ids, *(np.array(item.ids, np.int64) for item in self.items[self.questions :])]
         self.grams = {n: (Grams(ids, n), Grams(ids, n)) for n in SIZES}
         self.every = Grams(every, SIZES[0])
+        said = self.items[self.questions :]
+        self.said = Weights([item.ids for item in said])
+        self.templates = Grams([np.array(item.skeleton, np.int64) for item in said], SIZES[0])
+        self._question = {item.line: item for item in self.items[: self.questions]}
         skeletons = [np.array(item.skeleton, np.int64) for item in self.items[: self.questions]]
         self.alike = MinHash(skeletons, template=max(2, TEMPLATE_SHARE * len(skeletons)))
         self.keys: dict[str, list[int]] = {}
@@ -131,6 +144,9 @@ class Scan:
         sizes = np.array(lengths, np.int64)
         starts = np.concatenate(([0], np.cumsum(sizes + 1)[:-1])).astype(np.int64)
         self._ngrams(rows, codes & 0xFFFFFFFF, starts, sizes)
+        if len(self.templates.keys):
+            hits = find_grams(self.templates, codes >> 32, mixed(codes >> 32))
+            self._count(self.templates, np.repeat(np.arange(len(sizes)), sizes + 1)[hits.at], hits.gram, None)
         texts, items, bands = self.alike.candidates(codes >> 32, starts, sizes)
         self._keep_best(rows, "alike", texts, items, bands, np.zeros(len(texts)))
 
@@ -194,14 +210,18 @@ class Scan:
         rank: Any = np.arange(len(order)) - np.searchsorted(items[order], items[order], "left")
         for k in order[rank < KEPT].tolist():
             row, part = rows[int(texts[k]) // 2], int(texts[k]) % 2
+            asked = "\n".join(row.asked)
             self._keep(
                 int(items[k]), way, float(scores[k]), row.line, PARTS[part],
-                excerpt(row.said if part else "\n".join(row.asked), float(where[k])),
+                excerpt(row.said if part else asked, float(where[k])),
+                excerpt(asked) if items[k] >= self.questions else "",
             )  # fmt: skip
 
-    def _keep(self, item: int, way: str, score: float, line: int, part: str, text: str) -> None:
+    def _keep(
+        self, item: int, way: str, score: float, line: int, part: str, text: str, asked: str = ""
+    ) -> None:
         heap = self._kept.setdefault((item, way), [])
-        entry = (score, -line, part, text)
+        entry = (score, -line, part, text, asked)
         if len(heap) < KEPT:
             heapq.heappush(heap, entry)
         elif entry[:2] > heap[0][:2]:
@@ -222,11 +242,11 @@ class Scan:
         for grams, met in zip(self._counted(), other.met, strict=True):
             grams.met += met
         for (item, way), heap in other.kept.items():
-            for score, line, part, text in heap:
-                self._keep(item, way, score, -line, part, text)
+            for score, line, part, text, asked in heap:
+                self._keep(item, way, score, -line, part, text, asked)
 
     def _counted(self) -> list[Grams]:
-        return [self.every, *(grams for pair in self.grams.values() for grams in pair)]
+        return [self.every, self.templates, *(grams for pair in self.grams.values() for grams in pair)]
 
     def tally(self) -> Tally:
         """The counts so far."""
@@ -239,14 +259,17 @@ class Scan:
 
     def matches(self) -> list[Match]:
         """Every pair that was kept, judged, most damning first; the best one of each item and training line."""
-        judge = Judge(self.spellings, self.plain, self.bare, self._common())
+        judge = Judge(
+            self.spellings, self.plain, self.bare, self.said, self._common(), self._unique_answers()
+        )
         best: dict[tuple[int, int], Match] = {}
         for (number, _), heap in self._kept.items():
             item = self.items[number]
-            for score, line, part, text in heap:
+            for score, line, part, text, asked in heap:
                 if item.part == "answer" and score < len(item.ids) / 4:
                     continue  # of an answer a phrase alone is nothing to show
-                found = judge.judge(number, item, text, (-line, part))
+                question = self._question[item.line] if item.part == "answer" else None
+                found = judge.judge(number, item, text, (-line, part), question=question, asked=asked)
                 key = (item.line, -line)
                 if found is not None and (key not in best or found.damning > best[key].damning):
                     best[key] = found
@@ -265,6 +288,42 @@ class Scan:
                 if phrase[gram]
             }
         return made
+
+    def _unique_answers(self) -> frozenset[int]:
+        """Which answers are one item's alone and in hardly any training row, beyond phrases and templates.
+
+        None where a good part of the answers found in training is said there again and again: labels, canned replies.
+        """
+        unique = set[int]()
+        once, again = set[tuple[int, ...]](), set[tuple[int, ...]]()
+        for number in range(self.questions, len(self.items)):
+            item = self.items[number]
+            hits = self._own_grams(item)
+            if not np.any(self.every.met[hits.gram]):
+                continue
+            common = np.zeros(max(0, len(item.ids) - SIZES[0] + 1), np.bool_)
+            others = np.array([self._others(gram, item.line) for gram in hits.gram.tolist()], np.bool_)
+            shared = others | (self.every.met[hits.gram] > MOST_COPIES)
+            common[hits.at] = shared
+            if np.mean(self.every.met[hits.gram] > 0) >= STANDS:
+                (again if np.mean(shared) >= STANDS else once).add(item.ids)
+            signs = np.array(item.skeleton, np.int64)
+            bones = find_grams(self.templates, signs, mixed(signs))
+            common[bones.at] |= (self.templates.holders[bones.gram] > 1) | (
+                self.templates.met[bones.gram] > MOST_COPIES
+            )
+            own = int((~common).sum())
+            if len(item.ids) >= LONG_ANSWER and own >= max(OWN_ANSWER, OWN_SHARE * len(common)):
+                unique.add(number)
+        if len(again) > 1 and len(again) > REUSED * len(once | again):
+            return frozenset()
+        return frozenset(unique)
+
+    def _others(self, gram: int, line: int) -> bool:
+        """Whether an n-gram stands in another held-out row, too."""
+        first, after = int(self.every.starts[gram]), int(self.every.starts[gram + 1])
+        held: list[int] = self.every.items[first : min(after, first + 4)].tolist()
+        return any(self.items[number].line != line for number in held)
 
     def _own_grams(self, item: Item) -> Hits:
         ids = np.array(item.ids, np.int64)

@@ -25,7 +25,20 @@ class Overlap:
 
     def lines(self, kind: Kind) -> list[int]:
         """Held-out lines whose gravest match is of this kind."""
-        return sorted(line for line, found in self.gravest().items() if found.kind == kind)
+        return sorted(
+            line
+            for line, found in self.gravest().items()
+            if found.kind == kind and not (kind == "renamed" and found.held_out_part == "answer")
+        )
+
+    @property
+    def same_answers(self) -> list[int]:
+        """Held-out lines of which the answer alone is met, under other questions: no leak, worth a look."""
+        return sorted(
+            line
+            for line, found in self.gravest().items()
+            if found.kind == "renamed" and found.held_out_part == "answer"
+        )
 
     def gravest(self) -> dict[int, Match]:
         """Held-out line -> its most damning match."""
@@ -50,7 +63,8 @@ class Overlap:
             "exact_rows": self.tally.exact_rows,
             "contained": counts["contained"],
             "near_duplicates": counts["near"],
-            "renamed": counts["renamed"],
+            "renamed": len(self.lines("renamed")),
+            "same_answers": len(self.same_answers),
             "ngrams": {str(n): count for n, count in self.tally.ngrams.items()},
             "ngrams_in_answers": {str(n): count for n, count in self.tally.ngrams_in_answers.items()},
             "matches": [match.as_dict() for match in self.matches[:most]],

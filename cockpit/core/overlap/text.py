@@ -46,7 +46,7 @@ _BLOCK = (
     "table|tbody|td|tfoot|th|thead|title|tr|ul"
 )
 _ATTRIBUTES = r"""(?:\s+[\w:-]+\s*=\s*(?:"[^"<>]*"|'[^'<>]*'|[^\s"'<>=]+)){0,20}\s*/?>"""
-_HIDDEN = re.compile(rf"<!--.{{0,2000}}?-->|</?(?:{_INLINE}){_ATTRIBUTES}|<<[^<>\n]{{1,120}}>>", re.I | re.S)
+_HIDDEN = re.compile(rf"</?(?:{_INLINE}){_ATTRIBUTES}|<<[^<>\n]{{1,120}}>>", re.I | re.S)
 _BROKEN = re.compile(rf"</?(?:{_BLOCK}){_ATTRIBUTES}", re.I)
 _MIXED = re.compile(r"\w*(?:[A-Za-z][Ͱ-ӿ]|[Ͱ-ӿ][A-Za-z])\w*")
 _LOOKALIKES = str.maketrans(
@@ -84,11 +84,29 @@ def plain(text: str) -> str:
     if "&" in text:
         text = html.unescape(text)
     if "<" in text:
-        text = _BROKEN.sub(" ", _HIDDEN.sub("", text))
+        text = _BROKEN.sub(" ", _HIDDEN.sub("", _without_comments(text)))
     if text.isascii():
         return text
     text = unicodedata.normalize("NFKC", text).translate(_SEEN).translate(_APOSTROPHES)
     return _MIXED.sub(lambda word: word[0].translate(_LOOKALIKES), text)
+
+
+def _without_comments(text: str) -> str:
+    """Return the text without `<!-- … -->` of up to 2,000 signs; each place is looked at once, whatever is in it."""
+    kept: list[str] = []
+    done, start, end = 0, text.find("<!--"), -1
+    while start >= 0:
+        if end < start + 4:
+            end = text.find("-->", start + 4)
+        if end < 0:
+            break
+        if end - start <= 2_004:
+            kept.append(text[done:start])
+            done = end + 3
+            start = text.find("<!--", done)
+        else:
+            start = text.find("<!--", start + 4)
+    return "".join((*kept, text[done:]))
 
 
 def spelled(text: str) -> list[str]:

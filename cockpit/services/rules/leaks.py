@@ -17,7 +17,7 @@ from cockpit.services.workspace.workspace import Workspace
 if TYPE_CHECKING:
     from cockpit.contract.recipe import Recipe
 
-VERSION = 2  # raise it when the comparison finds more or less than before
+VERSION = 3  # raise it when the comparison finds more or less than before
 SLICES = (("held_out", "held-out"), ("mini_eval", "mini-eval"))
 
 

@@ -192,6 +192,122 @@ def test_an_answer_of_the_same_sentences_in_another_order_is_no_copy(
     assert run(tmp_path, rows, held).leaked == leaked
 
 
+PLACES = (
+    "harbour",
+    "library",
+    "orchard",
+    "stadium",
+    "museum",
+    "clinic",
+    "bakery",
+    "airport",
+    "castle",
+    "school",
+)
+THINGS = ("lamp", "ticket", "carpet", "engine", "violin", "basket", "mirror", "ladder", "helmet", "kettle")
+
+
+def _filler(rng: random.Random, count: int) -> str:
+    return " ".join(f"{rng.choice('bdfgklmnprst')}{rng.choice('aeiou')}{rng.choice('bdklmnrst')}{k % 7}x"
+                    for k in rng.choices(range(90), k=count))  # fmt: skip
+
+
+def _sql(rng: random.Random) -> tuple[str, str]:
+    column, table, least = rng.choice(THINGS), rng.choice(PLACES), rng.randrange(1, 3)
+    key, state = rng.choice(["price", "stock", "age"]), rng.choice(["open", "new"])
+    asked = rng.choice([
+        f"Show ten {column} values of the {table} with {key} above {least}, {state} ones.",
+        f"Which {column} entries does {table} list, {state} and with a {key} beyond {least}? Ten will do.",
+    ])  # fmt: skip
+    return asked, f"SELECT {column}_name FROM {table} WHERE {key} > {least} AND {state} = 1 LIMIT 10"
+
+
+def _reply(rng: random.Random, many: int, size: int) -> tuple[str, str]:
+    return f"{_filler(rng, 18)}?", _filler(random.Random(1000 + rng.randrange(many)), size)
+
+
+def _refusal(rng: random.Random) -> tuple[str, str]:
+    said = "I am sorry but I can not help with that request because it may well cause harm to somebody."
+    return f"{_filler(rng, 18)}?", said if rng.random() < 0.02 else _filler(rng, 30)
+
+
+def _thought(rng: random.Random) -> tuple[str, str]:
+    name, a, b = rng.choice(["Finn", "Mia", "Ole", "Ida"]), rng.randrange(2, 9), rng.randrange(2, 9)
+    thing = rng.choice(["pens", "nuts", "coins"])
+    asked = rng.choice([f"How many {thing} does {name} own, with {a} boxes of {b}?",
+                        f"{b} {thing} go into each of the {a} boxes of {name}. What is the total?"])  # fmt: skip
+    said = (
+        f"{name} has {a} boxes and every box holds {b} {thing}. To get the total we multiply the boxes by the "
+        f"{thing} in each: {a} * {b} = {a * b}. So {name} has {a * b} {thing} in all. The answer is {a * b}."
+    )
+    return asked, said
+
+
+def _template(rng: random.Random) -> tuple[str, str]:
+    place, thing, other = rng.choice(PLACES), rng.choice(THINGS), rng.choice(PLACES)
+    said = (f"The {thing} goes back to the {place} in its box, the {place} asks the {other} whether the {thing} is "
+            f"whole, and the {other} pays for the {thing} that the {place} got.")  # fmt: skip
+    return f"{_filler(rng, 12)} {thing}?", said
+
+
+def _ordinary(kind: str, rng: random.Random) -> tuple[str, str]:
+    match kind:
+        case "text to SQL":
+            return _sql(rng)
+        case "canned replies":
+            return _reply(rng, 100, 32)
+        case "long labels":
+            return _reply(rng, 30, 14)
+        case "refusals":
+            return _refusal(rng)
+        case "templated thought":
+            return _thought(rng)
+        case "policies":
+            return _reply(rng, 25, 120)
+        case "one reply":
+            return _reply(rng, 1, 40)
+        case _:
+            return _template(rng)
+
+
+@pytest.mark.parametrize(
+    ("kind", "rows", "items"),
+    [("text to SQL", 3000, 200), ("canned replies", 300, 60), ("long labels", 600, 100), ("refusals", 1000, 50),
+     ("templated thought", 600, 100), ("policies", 300, 60), ("one reply", 50, 1), ("replies of a template", 200, 60)],
+)  # fmt: skip
+def test_answers_that_fit_many_questions_block_nothing(
+    tmp_path: Path, kind: str, rows: int, items: int
+) -> None:
+    rng = random.Random(7)
+    pairs = dict(_ordinary(kind, rng) for _ in range(rows + items))
+    made = [{"prompt": asked, "answer": said} for asked, said in pairs.items()]
+    rng.shuffle(made)
+    held = made[: min(items, len(made) // 3)]
+    found = run(tmp_path, made[len(held) :], held)
+    assert "block" not in {told.severity for told in findings(found, "train.jsonl")}
+
+
+@pytest.mark.parametrize("copies", [1, 2])
+def test_a_worked_solution_under_another_prompt_blocks(tmp_path: Path, copies: int) -> None:
+    rng = random.Random(3)
+    rows = [{"prompt": asked, "answer": said} for asked, said in (_thought(rng) for _ in range(300))]
+    held = [{"prompt": ITEM, "answer": SOLUTION}, *({"prompt": q, "answer": "#### 1"} for q in OTHERS)]
+    rows += [{"prompt": f"Continue, {k}:", "completion": SOLUTION} for k in range(copies)]
+    (told,) = findings(run(tmp_path, rows, held), "train.jsonl")
+    assert (told.severity, "holds the worked answer" in told.evidence[0]) == ("block", True)
+
+
+def test_a_reply_that_is_said_again_and_again_blocks_where_its_question_is_asked_too(tmp_path: Path) -> None:
+    said = _filler(random.Random(1), 20)
+    held = [{"prompt": q, "answer": said if q == ITEM else "1"} for q in QUESTIONS]
+    asked = ITEM.replace("sells", "manages to sell").replace("take in before noon?", "get for all of it?")
+    for prompt, leaked in ((asked, 1), ("What now?", 0)):
+        found = run(
+            tmp_path, [*chatter(20), *({"prompt": f"{prompt} {k}", "answer": said} for k in range(3))], held
+        )
+        assert found.leaked == leaked
+
+
 QUIET = [
     ("the same world", chatter(300)),
     ("sums that differ in a digit", None),

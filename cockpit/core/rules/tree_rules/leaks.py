@@ -40,9 +40,13 @@ def of_overlap(
                 tuple(experiments),
             )
         )
-    renamed = [match for match in grave.values() if match.kind == "renamed"]
+    twins = [match for match in grave.values() if match.kind == "renamed"]
+    renamed = [match for match in twins if match.held_out_part == "question"]
     if renamed:
         said.append(_renamed(overlap, renamed, train, experiments, items))
+    replies = [match for match in twins if match.held_out_part == "answer"]
+    if replies:
+        said.append(_replies(overlap, replies, train, experiments, items))
     return said
 
 
@@ -53,6 +57,21 @@ _KIND_WORDS: dict[Kind, str] = {
     "renamed": "renamed",
     "ngram": "by a phrase",
 }
+
+
+def _replies(
+    overlap: Overlap, replies: Sequence[Match], train: str, experiments: Sequence[str], items: str
+) -> Finding:
+    return found(
+        "eval-in-synthetic",
+        "info",
+        f"the answers of {len(replies)} of {overlap.items:,} {items} items stand in the training data under other "
+        "questions",
+        side_by_side(replies),
+        "Labels, canned replies and short queries do. If these are worked solutions of the very items, take them out "
+        f"of {train}.",
+        tuple(experiments),
+    )
 
 
 def _renamed(
