@@ -28,6 +28,7 @@ SOLUTION_COLUMNS = ("canonical_solution", "solution", "code", "reference_solutio
 TEST_SECONDS = 5.0
 _TRIES = 64  # brackets at which a value is looked for
 _DECODER = json.JSONDecoder()
+_TESTING = re.compile(r"\bassert|\bdef check\b|\bunittest\b")  # a gold answer without any tests nothing
 _FENCE = re.compile(r"^[ \t]*```[ \t]*(\w*)[^\n]*\n(.*?)^[ \t]*```", re.DOTALL | re.MULTILINE)
 
 
@@ -294,7 +295,7 @@ class TestsJudge:
             value = item.get(name)
             if isinstance(value, list):
                 return "\n".join(str(line) for line in cast("list[object]", value))
-            if isinstance(value, str) and value.strip():
+            if isinstance(value, str) and value.strip() and (name != "answer" or _TESTING.search(value)):
                 return value
         raise CockpitError("the item has no unit tests", f"Give it one of {', '.join(TESTS_COLUMNS)}.")
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from cockpit.cli import FAILED, OK
 from cockpit.cli.output import print_json, say
+from cockpit.contract.errors import CockpitError
 
 if TYPE_CHECKING:
     from cockpit.core.overlap.paraphrase import Paraphrases
@@ -56,6 +57,12 @@ def run(options: argparse.Namespace) -> int:
         limit=options.limit,
     )
     seconds = time.monotonic() - began
+    if found.unread == found.rows:
+        raise CockpitError(
+            "no row of the training set has a text in a column that is known, so nothing could be compared",
+            "Say which column it is: --column NAME=prompt.",
+            file=options.train,
+        )
     seen = (
         paraphrases.look(
             options.train, options.held_out, columns=columns, limit=options.limit, cache=_cache()
@@ -123,6 +130,14 @@ def as_text(found: Overlap, train: str, held_out: str, most: int, seconds: float
     lines = [
         f"{found.rows:,} training rows of {train} beside {found.items:,} held-out items of {held_out} "
         f"({seconds:.1f} s).",
+        *(
+            [
+                f"  {found.unread:,} training rows have no text in a column that is known: they were not compared "
+                "(--column NAME=prompt says which it is)."
+            ]
+            if found.unread
+            else []
+        ),
         f"  In the training data: {found.leaked} items: {shown['exact']} word for word, {shown['contained']} inside a "
         f"longer text, {shown['near_duplicates']} but for a few words.",
         f"  With other names or numbers: {shown['renamed']} items.",

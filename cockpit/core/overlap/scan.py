@@ -77,6 +77,7 @@ class Seen:
     """What a scan saw, so that another one can take it over."""
 
     rows: int
+    unread: int
     exact_rows: int
     met: list[Any]
     kept: Kept
@@ -113,7 +114,7 @@ class Scan:
             for key in {_key(turn) for turn in (*item.turns, "\n".join(item.turns))} - {""}:
                 self.keys.setdefault(key, []).append(number)
         self._outlines = {_outline(spelled(key)) for key in self.keys}
-        self.rows = self.exact_rows = 0
+        self.rows = self.unread = self.exact_rows = 0
         self._kept: Kept = {}
         self._floor = {way: np.full((len(self.items), 2), -np.inf) for way in WAYS}
 
@@ -129,6 +130,7 @@ class Scan:
     def feed(self, rows: Sequence[Text]) -> None:
         """Take a batch of rows; the order does not matter."""
         self.rows += len(rows)
+        self.unread += sum(not row.said and not any(row.asked) for row in rows)
         look = self.spellings.__getitem__
         flat: list[int] = []
         lengths: list[int] = []
@@ -233,11 +235,14 @@ class Scan:
 
     def seen(self) -> Seen:
         """What was seen so far."""
-        return Seen(self.rows, self.exact_rows, [grams.met for grams in self._counted()], self._kept)
+        return Seen(
+            self.rows, self.unread, self.exact_rows, [grams.met for grams in self._counted()], self._kept
+        )
 
     def absorb(self, other: Seen) -> None:
         """Take over what a scan of other rows saw, for the same items."""
         self.rows += other.rows
+        self.unread += other.unread
         self.exact_rows += other.exact_rows
         for grams, met in zip(self._counted(), other.met, strict=True):
             grams.met += met

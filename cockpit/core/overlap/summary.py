@@ -22,6 +22,8 @@ class Overlap:
     rows: int
     tally: Tally
     matches: tuple[Match, ...]
+    unread: int = 0
+    """Training rows without a text in a column that is known: they were compared with nothing."""
 
     def lines(self, kind: Kind) -> list[int]:
         """Held-out lines whose gravest match is of this kind."""
@@ -57,6 +59,7 @@ class Overlap:
         counts = Counter(match.kind for match in self.gravest().values())
         return {
             "rows": self.rows,
+            "unread": self.unread,
             "items": self.items,
             "leaked": self.leaked,
             "exact": counts["exact"],

@@ -39,7 +39,8 @@ def actions_of(finding: Finding, *, running: bool) -> list[FindingAction]:
     if offers(rule, "stop") and running and last:
         made.append(_on(last, "stop", f"stop {last}, with a checkpoint", f"cockpit stop {last}"))
     if offers(rule, "spot_check"):
-        made.append(_on(last, "spot_check", "spot check, side by side", f"cockpit spot-check {last}".strip()))
+        command = f"cockpit spot-check --experiment {last}" if last else "cockpit spot-check"
+        made.append(_on(last, "spot_check", "spot check, side by side", command))
     if offers(rule, "verifier_reward"):
         made.append(_on("", "new", "a new experiment with the verifier as the reward", "cockpit new grpo"))
     if offers(rule, "compare") and len(about) > 1:

@@ -59,7 +59,7 @@ def compare(
                         scan.feed(batch)
     if not scan.rows:
         raise CockpitError("the training set is empty", "Name a file with rows.", file=train)
-    return Overlap(scan.questions, scan.rows, scan.tally(), tuple(scan.matches()))
+    return Overlap(scan.questions, scan.rows, scan.tally(), tuple(scan.matches()), scan.unread)
 
 
 @contextmanager

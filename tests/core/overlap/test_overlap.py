@@ -519,3 +519,17 @@ def test_a_large_file_is_read_in_two_processes_with_the_same_answer(
     monkeypatch.setattr(overlap, "LARGE", 1)
     monkeypatch.setattr(overlap.os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
     assert run(tmp_path, rows) == alone
+
+
+def test_rows_that_cannot_be_read_are_no_clean_rows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    held, train = tmp_path / "h.jsonl", tmp_path / "t.jsonl"
+    unknown = "".join(json.dumps({"frage": q, "antwort": "18"}) + "\n" for q in QUESTIONS)
+    held.write_text("".join(json.dumps({"prompt": q}) + "\n" for q in QUESTIONS))
+    train.write_text(unknown)
+    assert main(["overlap", str(train), str(held)]) == 2
+    assert "no row of the training set has a text in a column that is known" in capsys.readouterr().err
+    train.write_text(unknown + json.dumps({"prompt": "Something else altogether?"}) + "\n")
+    assert main(["overlap", str(train), str(held)]) == 0
+    assert f"{len(QUESTIONS)} training rows have no text in a column that is known" in capsys.readouterr().out

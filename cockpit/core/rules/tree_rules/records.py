@@ -121,7 +121,7 @@ def objective_mismatch(move: Move, parent: Move | None) -> list[Finding]:
         headline, next_step = f"{move.id} trains on other prompts than it is scored with", smoke.fix
     else:
         headline = f"{move.id}: the verifier reads none of the answers of its smoke run"
-        next_step = f"{smoke.fix} Look at both sides first: `cockpit spot-check {move.id}`."
+        next_step = f"{smoke.fix} Look at both sides first: `cockpit spot-check --experiment {move.id}`."
     return [found("objective-mismatch", severity, headline, evidence, next_step, (move.id,))]
 
 
