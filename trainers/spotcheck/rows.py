@@ -18,7 +18,7 @@ from cockpit.contract.techniques import REWARDED
 from cockpit.data.examples import Example
 from cockpit.data.messages import Message
 from cockpit.data.rows import Row
-from trainers.data.demonstrations import learnt_turns, sft_dataset
+from trainers.data.demonstrations import learnt_turns, sft_dataset, with_fields
 from trainers.data.examples import no_shape, read_example, teaches
 from trainers.data.prompts import template_switches, training_prompt
 from trainers.spotcheck.settings import Settings
@@ -47,7 +47,7 @@ def training_examples(
     left = ({**example, "_settings": settings} for example in made)
     if "prompt" not in made[0]:
         return [[example] for example in left]
-    return [list(islice(left, len(learnt_turns(example)))) for example in read]
+    return [list(islice(left, len(learnt_turns(with_fields(tokenizer, example))))) for example in read]
 
 
 def _learnt(row: Row, number: int, recipe: Recipe) -> Example:
