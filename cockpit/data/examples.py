@@ -302,7 +302,7 @@ def _refuse_settings(row: Mapping[str, Any], columns: Columns | None) -> None:
     if row.get("chat_template_kwargs"):
         raise Misfit(
             "it has `chat_template_kwargs` of its own, and a run renders every row and prompt with the same ones",
-            "Set them for the run (generation.enable_thinking), and leave the column out.",
+            "Set them for the run (data.chat_template_kwargs, or enable_thinking), and leave the column out.",
         )
     weight = next((name for name in _WEIGHTS if row.get(name) is not None), None)
     if weight is not None and weight not in (columns or {}) and as_number(row[weight]) != 1.0:
