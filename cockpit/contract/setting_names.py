@@ -47,6 +47,8 @@ _SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "peft.lora_dropout": ("dropout", "lora_dropout"),
     "peft.target_modules": ("target_modules", "lora_target", "lora_targets", "lora_target_modules"),
     "peft.use_rslora": ("rslora", "use_rslora"),
+    "peft.modules_to_save": ("modules_to_save",),
+    "peft.trainable_token_indices": ("trainable_token_indices",),
     "model.dtype": ("dtype", "torch_dtype"),
     "model.load_in_4bit": ("load_in_4bit",),
     "model.device_map": ("device_map",),

@@ -59,6 +59,7 @@ class Example:
     to learn (of a pair the better one), `rejected` the worse one. `chat`: prompt and answer as turns. `text`: plain
     text, which is learnt whole. `gold`: the answer to check against. `trainable`: per message of `chat`, whether it is
     learnt (None: the trainer decides). `group`: what stays together. `policy`: the id of the policy that sampled it.
+    `unusable`: why every run leaves it out (and counts it); then it has no `said`.
     """
 
     number: int = 0
@@ -76,6 +77,7 @@ class Example:
     trainable: tuple[bool, ...] | None = None
     tools: tuple[Message, ...] = ()
     text: str | None = None
+    unusable: str | None = None
 
     @property
     def good(self) -> bool | None:
@@ -109,12 +111,20 @@ class Example:
         return joined(self.asked)
 
 
+PARTED = "whose chosen and rejected part before their last turn"
+"""A pair has one prompt: these two answers have none in common."""
+
+
 class Misfit(ValueError):
     """A row that can't be an example of its data set; the message says why, `fix` what to do."""
 
     def __init__(self, why: str, fix: str = "Mend the row, or leave it out.") -> None:
         super().__init__(why)
         self.fix = fix
+
+
+class Unusable(Misfit):
+    """A row that every run leaves out, with a count."""
 
 
 def read_example(row: Mapping[str, Any], columns: Columns | None = None, number: int = 0) -> Example:
@@ -239,10 +249,7 @@ def _pair(row: Mapping[str, Any], columns: Columns | None, chosen: object, rejec
         better, worse = better[shared:], worse[shared:]
     head = as_chat(prompt)
     if len(better) > 1 or len(worse) > 1:
-        raise Misfit(
-            "its chosen and rejected part before their last turn, and a pair has one prompt",
-            "Let both begin with the same turns, and differ in the last answer alone.",
-        )
+        return Example(prompt=head or None, unusable=PARTED)
     if better[-1].get("tool_calls") or worse[-1].get("tool_calls"):
         raise Misfit(
             "one of its two answers calls a tool, and pairs are learnt as text alone",
@@ -302,7 +309,7 @@ def _refuse_settings(row: Mapping[str, Any], columns: Columns | None) -> None:
     if row.get("chat_template_kwargs"):
         raise Misfit(
             "it has `chat_template_kwargs` of its own, and a run renders every row and prompt with the same ones",
-            "Set them for the run (generation.enable_thinking), and leave the column out.",
+            "Set them for the run (data.chat_template_kwargs, or enable_thinking), and leave the column out.",
         )
     weight = next((name for name in _WEIGHTS if row.get(name) is not None), None)
     if weight is not None and weight not in (columns or {}) and as_number(row[weight]) != 1.0:
@@ -320,6 +327,11 @@ def example_of(reading: Reading, row: Mapping[str, Any]) -> Example:
         if role in _NEEDED.get(reading.shape, ()) and row.get(column) is None:
             raise Misfit(f"column {column!r} is {'null' if column in row else 'missing'}")
     example = read_example(row, {column: role for role, column in reading.columns.items()})
+    if example.unusable:
+        raise Unusable(
+            f"it is one {example.unusable}",
+            "Let both begin with the same turns, and differ in the last answer alone.",
+        )
     if "label" not in reading.columns:
         example.label = None
     if "reward" not in reading.columns:

@@ -38,7 +38,7 @@ class LeftOut:
 
     def add(self, number: int, row: Mapping[str, Any], example: Example) -> None:
         """Count what row `number` has and its example has not."""
-        for what in self._of(row, example):
+        for what in [f"rows {example.unusable}"] if example.unusable else self._of(row, example):
             if what not in self.counts and len(self.counts) >= 50:
                 what = "other columns"
             self.counts[what] += 1

@@ -64,15 +64,17 @@ def _tool(item: object) -> list[dict[str, Any]] | None:
     return [{"type": "function", "function": tool}]
 
 
-def lifted(chat: Sequence[Message], tools: Tools = ()) -> tuple[list[Message], Tools]:
-    """Return turns whose text forms of calls and results are fields, and the tools, those that a system turn lists too.
+def lifted(chat: Sequence[Message], tools: Tools = ()) -> tuple[list[Message], Tools, list[int]]:
+    """Return turns whose text forms of calls and results are fields, the tools, and each turn's place in `chat`.
 
-    What can't be read whole stays the text that it is.
+    The tools are those that a system turn lists too. One turn may become several, and a system turn that is all tools
+    none. What can't be read whole stays the text that it is.
     """
     if not spells_tools(chat):
-        return list(chat), tools
+        return list(chat), tools, list(range(len(chat)))
     made: list[Message] = []
-    for turn in chat:
+    places: list[int] = []
+    for place, turn in enumerate(chat):
         if turn["role"] == "assistant":
             made.append(_calling(turn))
         elif turn["role"] == "system":
@@ -82,7 +84,8 @@ def lifted(chat: Sequence[Message], tools: Tools = ()) -> tuple[list[Message], T
                 made.append(turn | {"content": text})
         else:
             made += _results(turn)
-    return made, tools
+        places += [place] * (len(made) - len(places))
+    return made, tools, places
 
 
 def spells_tools(chat: Sequence[Message]) -> bool:

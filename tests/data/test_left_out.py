@@ -7,11 +7,15 @@ from typing import Any
 
 import pytest
 
-from cockpit.data.examples import Misfit, read_example
+from cockpit.contract import CockpitError
+from cockpit.core.spotcheck.sides import target_of
+from cockpit.data.examples import Misfit, Unusable, example_of, read_example
 from cockpit.data.left_out import LeftOut
-from tests.data.test_carried import ASKED, CALL, TOOL, Attempt
+from cockpit.data.shapes import recognise
+from tests.data.test_carried import ASKED, CALL, KNOWS_ALL, TOOL, Attempt
 from trainers.data.preferences import pairs_of
 from trainers.data.selection import learnable
+from trainers.spotcheck.rows import training_examples
 
 SAID = {"role": "assistant", "content": "Ten degrees."}
 
@@ -82,12 +86,40 @@ def test_runs_say_so_in_their_logs() -> None:
         ({"messages": [ASKED, SAID], "tools": "weather(city)"}, "holds no tools"),
         ({"messages": [ASKED, {"role": "assistant", "tool_calls": [{"id": "x"}]}]}, "tool_calls"),
         ({"image": "a.png", "messages": [ASKED, SAID]}, "image"),
-        ({"chosen": [ASKED, SAID] * 2, "rejected": [ASKED, SAID | {"content": "x"}, ASKED, SAID]}, "part before"),
     ],
 )  # fmt: skip
 def test_what_would_change_the_meaning_is_refused(row: dict[str, Any], says: str) -> None:
     with pytest.raises(Misfit, match=says):
         read_example(row)
+
+
+PARTED = {"chosen": [ASKED, SAID] * 2, "rejected": [ASKED, SAID | {"content": "x"}, ASKED, SAID]}
+PAIR = {"chosen": [ASKED, SAID], "rejected": [ASKED, SAID | {"content": "x"}]}
+
+
+def test_pairs_that_part_early_are_left_out_with_a_count() -> None:
+    attempt: Any = Attempt("dpo")
+    assert len(list(pairs_of([PAIR, PARTED, PAIR], attempt))) == 2
+    assert any("left out: 1 whose chosen and rejected part before" in text for text in attempt.said)
+    assert any("part before their last turn (1 row, first row 2)" in text for text in attempt.said)
+    better: Any = Attempt()
+    assert len(list(learnable([PAIR, PARTED], better))) == 1
+    reading = recognise([PAIR, PARTED])
+    with pytest.raises(Unusable, match="part before"):
+        example_of(reading, PARTED)
+    assert target_of(1, PARTED, technique="dpo").text is None
+
+
+def test_a_file_of_nothing_but_such_pairs_is_refused() -> None:
+    attempt: Any = Attempt("dpo")
+    with pytest.raises(CockpitError, match=r"none of the 2 training rows .*part before"):
+        list(pairs_of([PARTED, PARTED], attempt))
+
+
+def test_the_spot_check_shows_none_of_them() -> None:
+    recipe: Any = Attempt("dpo").recipe
+    assert [len(made) for made in training_examples([PAIR, PARTED, PAIR], recipe, KNOWS_ALL)] == [1, 0, 1]
+    assert training_examples([PARTED], recipe, KNOWS_ALL) == [[]]
 
 
 def test_each_result_of_several_is_a_message_of_its_own() -> None:

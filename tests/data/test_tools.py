@@ -10,7 +10,8 @@ import pytest
 from cockpit.data.examples import read_example
 from cockpit.data.shapes import recognise
 from cockpit.data.tools import lifted
-from tests.data.test_carried import CALL, TOOL, sft
+from tests.data.test_carried import CALL, KNOWS_ALL, TOOL, Attempt, sft
+from trainers.spotcheck.rows import training_examples
 
 FUNCTION = TOOL["function"]
 HERMES = (
@@ -56,7 +57,7 @@ def test_every_text_form_becomes_the_same_conversation(row: dict[str, Any]) -> N
     reading = recognise([row] * 3)
     assert "messages" in reading.columns
     columns = {column: role for role, column in reading.columns.items()}
-    chat, tools = lifted(read_example(row, columns).chat)
+    chat, tools, _ = lifted(read_example(row, columns).chat)
     assert list(tools) == [TOOL]
     assert chat[0]["content"].startswith("You help")
     assert "<tool" not in chat[0]["content"]
@@ -68,13 +69,32 @@ def test_every_text_form_becomes_the_same_conversation(row: dict[str, Any]) -> N
     assert json.loads(made[-1]["tools"]) == [TOOL]
 
 
+@pytest.mark.parametrize("system", ["", f"<tools>{json.dumps([TOOL])}</tools>"], ids=["none", "all-tools"])
+def test_weights_stay_with_their_turns_where_results_share_one(system: str) -> None:
+    results = "<tool_response>10</tool_response><tool_response>11</tool_response>"
+    said = [
+        *([("system", system, 0)] if system else []), ("human", "Weather?", 0), ("gpt", TAGGED, 1),
+        ("tool", results, 0), ("gpt", "Ten.", 0), ("human", "And then?", 0), ("gpt", "Eleven.", 1),
+    ]  # fmt: skip
+    row = {"conversations": [{"from": who, "value": text, "weight": weight} for who, text, weight in said]}
+    called, last = sft(row)
+    assert called["completion"][0]["tool_calls"][0]["function"] == CALL["function"]
+    assert last["completion"][0]["content"] == "Eleven."
+    assert [turn["content"] for turn in last["prompt"] if turn["role"] == "tool"] == ["10", "11"]
+    recipe: Any = Attempt().recipe
+    plain = {"prompt": "a", "completion": "b"}
+    many, other = training_examples([row, plain], recipe, KNOWS_ALL)
+    assert [made["completion"][0]["content"] for made in many] == ["", "Eleven."]
+    assert [made["completion"][0]["content"] for made in other] == ["b"]
+
+
 @pytest.mark.parametrize(
     "text",
     ["<tool_call>\n{'name': weather}\n</tool_call>", "I'd write <tool_call> here.", "<functioncall> soon"],
 )
 def test_what_is_no_call_stays_text(text: str) -> None:
     chat = [{"role": "user", "content": "How?"}, {"role": "assistant", "content": text}]
-    assert lifted(chat) == (chat, ())
+    assert lifted(chat) == (chat, (), [0, 1])
 
 
 def test_a_template_that_knows_no_tools_learns_the_text() -> None:

@@ -52,9 +52,7 @@ def sft_rows(
             f"The chat template knows no reasoning_content, which {survey.reasoning:,} of {survey.rows:,} rows have: "
             "it stands in <think> tags before the answer."
         )
-    chats = (
-        _plain(_with_fields(tokenizer, example), fold=fold) for example in _demonstrations(rows, attempt)
-    )
+    chats = (_plain(with_fields(tokenizer, example), fold=fold) for example in _demonstrations(rows, attempt))
     if survey.masked:
         attempt.notice(
             "Loss on the messages that `trainable` or `weight` names: each became a row of its own."
@@ -124,16 +122,16 @@ def _check(survey: Survey, attempt: Attempt, template: str | None) -> None:
             )
 
 
-def _with_fields(tokenizer: Any, example: Example) -> Example:
+def with_fields(tokenizer: Any, example: Example) -> Example:
     """The example with the tools and calls of its text as fields, where the template renders these."""
-    chat, tools = tool_fields(tokenizer, example.chat, example.tools)
-    if len(chat) != len(example.chat):  # a system turn that was all about tools is gone
-        gone = len(example.chat) - len(chat)
-        mask = example.trainable
-        return replace(
-            example, chat=tuple(chat), tools=tools, trainable=mask[gone:] if mask and gone > 0 else mask
-        )
-    return replace(example, chat=tuple(chat), tools=tools)
+    chat, tools, places = tool_fields(tokenizer, example.chat, example.tools)
+    mask = example.trainable
+    return replace(
+        example,
+        chat=tuple(chat),
+        tools=tools,
+        trainable=None if mask is None else tuple(mask[place] for place in places),
+    )
 
 
 def _strips_thinking(tokenizer: Any, switches: Mapping[str, Any]) -> bool:

@@ -78,7 +78,7 @@ def each_pair(examples: Iterable[Example], count: Count, policies: Counter[str |
         count.rows += 1
         policies[example.policy] += 1
         if example.said is None or example.prompt is None:
-            count.left_out["without a prompt and an answer"] += 1
+            count.left_out[example.unusable or "without a prompt and an answer"] += 1
         elif example.rejected is not None:
             count.used["pairs"] += 1
             yield Pair(example.prompt, example.said, example.rejected, key_of(example.prompt), example.tools)
@@ -135,7 +135,7 @@ def label_rows(rows: Iterable[Row], attempt: Attempt, tokenizer: Any) -> Iterato
         count.rows += 1
         policies[example.policy] += 1
         if example.said is None or example.prompt is None:
-            count.left_out["without a prompt and an answer"] += 1
+            count.left_out[example.unusable or "without a prompt and an answer"] += 1
             continue
         said = [(text_alone(example, "labelled answers are"), bool(example.good))]
         if example.rejected is not None:

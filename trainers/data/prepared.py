@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import cockpit.data
+import trainers
 from cockpit.contract import CockpitError, atomic
 from cockpit.data.messages import Message
 from cockpit.data.reading.files import Rows
@@ -65,7 +66,7 @@ def prepared(attempt: Attempt, tokenizer: Any, make: Make) -> tuple[Any, dict[st
             raise
         attempt.notice(no_room_for("the training rows", attempt.layout.rows, error), "warning")
         made, settings = make(training_rows(attempt.recipe))
-        return as_dataset(made, None, wrote=_Progress(attempt)), settings
+        return _some(made, None, attempt), settings
     if not processes.first:
         _say_again(attempt, told)
     rows = Dataset.from_file(str(attempt.layout.rows / ROWS))
@@ -84,7 +85,7 @@ def _in_reach(attempt: Attempt, tokenizer: Any, make: Make) -> tuple[str, _Told]
     def build() -> _Told:
         said, before = len(attempt.said), dict(attempt.extra_metrics)
         rows, settings = make(training_rows(attempt.recipe))
-        as_dataset(rows, folder, wrote=_Progress(attempt))
+        _some(rows, folder, attempt)
         fresh = {name: value for name, value in attempt.extra_metrics.items() if before.get(name) != value}
         return _Told(settings, [list(notice) for notice in attempt.said[said:]], fresh)
 
@@ -93,13 +94,29 @@ def _in_reach(attempt: Attempt, tokenizer: Any, make: Make) -> tuple[str, _Told]
         _link(folder / ROWS, kept / ROWS)
 
     def load(kept: Path) -> _Told:
-        told = _Told(**(atomic.read_json(kept / TOLD) or {}))
+        held = atomic.read_object(kept / TOLD)
+        if not held:  # settings among it say how the rows are learnt, so rows without it are none
+            raise ValueError(f"{TOLD} can't be read")
+        told = _Told(**held)
         _link(kept / ROWS, folder / ROWS)
         _say_again(attempt, told)
         return told
 
     told = cache.cached(where, "rows", parts, build=build, save=save, load=load, waiting=_or_stop(attempt))
     return cache.key(parts), told
+
+
+def _some(rows: Iterable[Row], folder: Path | None, attempt: Attempt) -> Any:
+    """What `as_dataset` makes of the rows. Raises CockpitError where there is none."""
+    made = as_dataset(rows, folder, wrote=_Progress(attempt))
+    if not len(made):
+        file = attempt.recipe.data.train
+        raise CockpitError(
+            f"no answer is left to learn in {Path(file or '').name}",
+            "Give at least one of the assistant's turns after a prompt the weight 1 (or `trainable` true).",
+            file=file,
+        )
+    return made
 
 
 def _say_again(attempt: Attempt, told: _Told) -> None:
@@ -164,9 +181,13 @@ def _file_key(path: str) -> str:
 def _code() -> str:
     """SHA-256 over the code that reads rows and that makes TRL's of them."""
     digest = hashlib.sha256()
-    for package in (Path(cockpit.data.__file__), Path(__file__)):
-        for source in sorted(package.parent.rglob("*.py")):
-            digest.update(source.read_bytes())
+    sources = [
+        *sorted(Path(cockpit.data.__file__).parent.rglob("*.py")),
+        *sorted(Path(__file__).parent.rglob("*.py")),
+        Path(trainers.__file__).parent / "scoring" / "pair_scoring.py",  # makes the reward model's rows
+    ]
+    for source in sources:
+        digest.update(source.read_bytes())
     return digest.hexdigest()
 
 

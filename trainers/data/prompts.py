@@ -42,7 +42,7 @@ def prompt_text(
     """
     if tokenizer.chat_template is None:
         return plain(prompt, recipe)
-    chat, tools = tool_fields(tokenizer, as_chat(prompt), tools)
+    chat, tools, _ = tool_fields(tokenizer, as_chat(prompt), tools)
     return tokenizer.apply_chat_template(
         with_system(chat, recipe),
         tools=list(tools) or None,
@@ -54,9 +54,14 @@ def prompt_text(
 
 def tool_fields(
     tokenizer: Any, chat: Sequence[Message], tools: Sequence[Row]
-) -> tuple[list[Message], tuple[Row, ...]]:
-    """Return turns and tools as the model's template takes them: tools and calls in the text become fields."""
-    return lifted(chat, tuple(tools)) if knows_tools(tokenizer) else (list(chat), tuple(tools))
+) -> tuple[list[Message], tuple[Row, ...], list[int]]:
+    """Return turns and tools as the model's template takes them: tools and calls in the text become fields.
+
+    With them the place in `chat` that each turn comes from.
+    """
+    if knows_tools(tokenizer):
+        return lifted(chat, tuple(tools))
+    return list(chat), tuple(tools), list(range(len(chat)))
 
 
 def knows_tools(tokenizer: Any) -> bool:

@@ -119,6 +119,8 @@ def learnable(rows: Iterable[Row], attempt: Attempt) -> Learnable:
 
 
 def _left_out(row: Row, example: Example) -> str:
+    if example.unusable:
+        return example.unusable
     if example.rejected is not None:
         return ""
     if (

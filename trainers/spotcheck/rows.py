@@ -18,7 +18,7 @@ from cockpit.contract.techniques import REWARDED
 from cockpit.data.examples import Example
 from cockpit.data.messages import Message
 from cockpit.data.rows import Row
-from trainers.data.demonstrations import learnt_turns, sft_dataset
+from trainers.data.demonstrations import learnt_turns, sft_dataset, with_fields
 from trainers.data.examples import no_shape, read_example, teaches
 from trainers.data.prompts import template_switches, training_prompt
 from trainers.spotcheck.settings import Settings
@@ -41,18 +41,23 @@ def training_examples(
     notices: list[str] = [] if said is None else said
     attempt: Any = SimpleNamespace(recipe=recipe, notice=lambda text, *_args, **_kw: notices.append(text))
     read = [_learnt(row, number, recipe) for number, row in enumerate(rows, 1)]
-    made, settings = sft_dataset(read, attempt, tokenizer)
+    made, settings = sft_dataset([example for example in read if example is not None], attempt, tokenizer)
     if not made:
         return [[] for _ in read]
     left = ({**example, "_settings": settings} for example in made)
     if "prompt" not in made[0]:
-        return [[example] for example in left]
-    return [list(islice(left, len(learnt_turns(example)))) for example in read]
+        return [[] if example is None else [next(left)] for example in read]
+    return [
+        [] if example is None else list(islice(left, len(learnt_turns(with_fields(tokenizer, example)))))
+        for example in read
+    ]
 
 
-def _learnt(row: Row, number: int, recipe: Recipe) -> Example:
-    """The example; the better answer of a pair without a prompt as the text that it is."""
+def _learnt(row: Row, number: int, recipe: Recipe) -> Example | None:
+    """The example, None for one left out; the better answer of a pair without a prompt as the text that it is."""
     example = read_example(row, number, recipe)
+    if example.unusable:
+        return None
     if example.rejected is not None and example.prompt is None:
         return replace(example, chat=(), text=example.said)
     if not teaches(example):

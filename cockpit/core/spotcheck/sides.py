@@ -49,6 +49,8 @@ def target_of(
     if technique in SAMPLING:
         asked = as_turns(as_chat(example.question))
         return Target(number, asked, None, gold=gold if gold is not None else said)
+    if example.unusable:
+        return Target(number, turns, None, gold=gold)  # left out of training
     text = said if raw is None else _answer_in(raw)
     if text is None and raw is None:
         if not turns:

@@ -11,7 +11,7 @@ from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import BASELINE_ID, AttemptLayout
 from cockpit.contract.reader import read_rows
 from cockpit.contract.techniques import GROUPED
-from cockpit.data.examples import Misfit, example_of
+from cockpit.data.examples import Misfit, Unusable, example_of
 from cockpit.data.keys import prompt_keys
 from cockpit.data.reading.files import iter_rows, load_rows
 from cockpit.data.rows import Row, full_text, value
@@ -133,6 +133,8 @@ def _measure(reading: Reading, row: Row, recipe: Recipe) -> tuple[Any, int]:
     """The row's label, where it has one, and how long what is trained on is, in characters."""
     try:
         example = example_of(reading, row)
+    except Unusable:
+        return None, 0
     except Misfit:
         return None, len(full_text(row, recipe.data.columns))
     prompt = len(example.prompt_text)

@@ -77,8 +77,11 @@ def test_the_templates_arguments_are_one_setting_whatever_it_is_called(typed: st
     assert "chat_template_kwargs" not in recipe.trainer
 
 
-def test_peft_takes_the_settings_for_new_tokens() -> None:
-    recipe = made("sft", "peft.trainable_token_indices=[320, 321]", 'peft.modules_to_save=["lm_head"]')
+@pytest.mark.parametrize("section", ["", "peft.", "lora."])
+def test_peft_takes_the_settings_for_new_tokens(section: str) -> None:
+    recipe = made(
+        "sft", f"{section}trainable_token_indices=[320, 321]", f'{section}modules_to_save=["lm_head"]'
+    )
     assert recipe.peft.trainable_token_indices == [320, 321]
     assert recipe.peft.modules_to_save == ["lm_head"]
 

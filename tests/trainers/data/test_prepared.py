@@ -13,6 +13,7 @@ from cockpit.contract import AttemptLayout, AttemptWriter, CockpitError, Recipe
 from cockpit.contract.reader import read_rows
 from trainers.attempt.attempt import Attempt
 from trainers.attempt.signals import StopFlag
+from trainers.data import prepared as prepared_module
 from trainers.data.demonstrations import sft_rows
 from trainers.data.prepared import prepared
 from trainers.data.selection import learnable
@@ -111,3 +112,30 @@ def test_nothing_is_kept_of_a_file_that_breaks_off(workspace: Workspace) -> None
         workspace.run()
     assert refused.value.line == 3
     assert not list(workspace.root.rglob("rows.arrow"))
+
+
+def test_rows_of_which_no_answer_is_learnt_are_refused(workspace: Workspace) -> None:
+    said = [("assistant", "Hi.", 1), ("user", "2+2?", 0), ("assistant", "4", 0)]
+    chat = [{"role": role, "content": text, "weight": weight} for role, text, weight in said]
+    workspace.write("train", [{"messages": chat}])
+    with pytest.raises(CockpitError, match=r"no answer is left to learn in train\.jsonl"):
+        workspace.run()
+
+
+@pytest.mark.parametrize("damaged", ["", "{", "{}", "[]"])
+def test_rows_without_their_settings_are_made_again(workspace: Workspace, damaged: str) -> None:
+    first = workspace.run()
+    (told,) = workspace.root.rglob("told.json")
+    told.write_text(damaged)
+    assert workspace.run() == first
+    assert workspace.made == 2
+
+
+def test_the_key_knows_the_code_of_the_reward_model_s_rows(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    real = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda self: (read.append(self.name), real(self))[1])
+    prepared_module._code.__wrapped__()
+    assert "pair_scoring.py" in read
