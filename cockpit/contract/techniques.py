@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cockpit.contract.recipe import Recipe
+
 TECHNIQUES = ("sft", "dpo", "kto", "orpo", "rft", "grpo", "rloo", "ppo", "reward")
 """Those that have a trainer of ours."""
 RUNNABLE = (*TECHNIQUES, "custom")
@@ -16,3 +21,10 @@ PAIRS = ("dpo", "orpo", "reward")
 """Their rows are pairs: a better and a worse answer to one prompt."""
 PREFERENCES = (*PAIRS, "kto")
 """They learn from preferences: pairs, or answers that are marked one by one."""
+
+
+def rewards_by_verifier(recipe: Recipe) -> bool:
+    """Whether the verifier's word is what is rewarded: PPO's reward is its model's, others may name their own."""
+    if recipe.technique == "ppo":
+        return False
+    return not recipe.rewards or any(part.source == "verifier" for part in recipe.rewards)

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cockpit.contract.techniques import GROUPED
+from cockpit.contract.techniques import GROUPED, rewards_by_verifier
+from cockpit.verifiers import is_graded
 
 if TYPE_CHECKING:
     from cockpit.contract.recipe import Recipe
@@ -20,6 +21,9 @@ ENOUGH = 0.5
 USUAL = 8
 SIZES = (4, 8, 16, 32)
 SETTING = "num_generations"
+FEWEST_PROMPTS = 2
+"""In an optimizer step: of one prompt alone the gradient is noise."""
+_BATCH, _PASSES = "per_device_train_batch_size", "gradient_accumulation_steps"
 
 
 class BaseRate(NamedTuple):
@@ -79,12 +83,43 @@ def cure(rate: float, group: int) -> str:
 def fitted(recipe: Recipe, known: BaseRate | None, asked: Mapping[str, Any]) -> tuple[int | None, str]:
     """Return the group size that a draft takes instead of its own (None: its own) and the reason, or an empty text."""
     group = recipe.trainer.get(SETTING)
-    if recipe.technique not in GROUPED or known is None or not isinstance(group, int) or known.rate <= 0:
+    if recipe.technique not in GROUPED or known is None or not isinstance(group, int) or not predicts(recipe):
+        return None, ""
+    if known.rate <= 0:
         return None, ""  # a greedy score of 0 says nothing of sampled answers: the smoke run samples
     if fits(known.rate, group):
         return None, ""
     now = f"the base {known.says}, so at most {differing(known.rate, group):.0%} of the groups of {group} will differ"
     larger = smallest_group(known.rate) if known.rate < 0.5 else None
-    if larger is None or larger <= group or {SETTING, f"trainer.{SETTING}"} & set(asked):
+    if larger is None or larger <= group:
         return None, f"{now}; {cure(known.rate, group)}"
-    return larger, f"{now}, of {larger} up to {differing(known.rate, larger):.0%}"
+    if {SETTING, f"trainer.{SETTING}"} & set(asked):
+        return None, f"{now}; {cure(known.rate, group)} (with {larger}: {_steps(recipe, group, larger)})"
+    roomy = [size for size in SIZES if group < size <= larger and prompts(recipe, size) >= FEWEST_PROMPTS]
+    taken = roomy[-1] if roomy else larger
+    why = f"{now}, of {taken} up to {differing(known.rate, taken):.0%}; {_steps(recipe, group, taken)}"
+    if taken < larger:
+        why += (
+            f"; {larger} would leave {prompts(recipe, larger)}: for it ({differing(known.rate, larger):.0%}) raise "
+            "gradient_accumulation_steps too"
+        )
+    elif not roomy:
+        why += ", which is few, but no smaller group helps: raise gradient_accumulation_steps too"
+    return taken, why
+
+
+def predicts(recipe: Recipe) -> bool:
+    """Whether the verifier's pass rate says which groups differ: it is the reward, and knows right and wrong only."""
+    return rewards_by_verifier(recipe) and not is_graded(recipe.verifier)
+
+
+def prompts(recipe: Recipe, group: int) -> int:
+    """Return the prompts of an optimizer step on one device; where groups would not be whole, the batch follows."""
+    batch, passes = (recipe.trainer.get(name) for name in (_BATCH, _PASSES))
+    batch, passes = (value if isinstance(value, int) else 1 for value in (batch, passes))
+    return passes if batch * passes % group else batch * passes // group
+
+
+def _steps(recipe: Recipe, group: int, larger: int) -> str:
+    now, then = prompts(recipe, group), prompts(recipe, larger)
+    return f"an optimizer step then holds {then} prompt{'s' if then != 1 else ''} a device instead of {now}"

@@ -9,12 +9,14 @@ import pytest
 
 from cockpit.verifiers import load
 from cockpit.verifiers.audit.audit import audit
+from cockpit.verifiers.judges import ModuleJudge
+from cockpit.verifiers.verdict import Found, Verdict
 
 NUMBERS = [{"answer": gold} for gold in ("18", "1234", "-3", "0", "0.5", "12,000", "3/4", "… #### 7")]
 WORDS = [{"answer": gold} for gold in ("Paris", "the cat sat", "x^2", "\\frac{1}{2}")]
 CALLED = [{"name": "w", "arguments": {"city": "Rome", "d": 2}}, {"name": "t", "arguments": {}}]
 CALLS = [{"answer": CALLED}, {"answer": []}]
-MATHS = [{"answer": gold} for gold in ("18", "\\frac{1}{2}", "x^2", "50\\%")]
+MATHS = [{"answer": gold} for gold in ("18", "\\frac{1}{2}", "x^2", "50\\%", "10%", "10\\%")]
 SCHEMA = {"type": "object", "required": ["a"], "properties": {"a": {"type": "integer"}}}
 CODE = [
     {"test_list": ["assert add(1, 2) == 3", "assert add(-1, 1) == 0"], "code": "def add(a, b):\n    return a + b"},
@@ -28,7 +30,8 @@ CODE = [
         ("exact", NUMBERS), ("exact", WORDS), ("tagged:answer", NUMBERS), ("tagged:answer", WORDS),
         ("numeric", NUMBERS),
         ("boxed", NUMBERS), ("boxed", WORDS), ("hashes", NUMBERS), ("f1", WORDS), ("regex:(-?\\d+)", NUMBERS[:1]),
-        ("choice", [{"answer": letter} for letter in "ABCD"]), ("tool-call", CALLS), ("tagged:think", NUMBERS),
+        ("choice", [{"answer": letter} for letter in "ABCD"]),
+        ("choice:A", [{"answer": "A"}]), ("tool-call", CALLS), ("tagged:think", NUMBERS),
         ("json-schema", [{"schema": SCHEMA, "answer": '{"a": 1, "b": [1, 2]}'}]), ("tests", CODE),
         ("thinking=read/boxed", NUMBERS), ("math", MATHS),
     ],
@@ -75,9 +78,14 @@ def test_functions_of_ones_own_that_can_be_outwitted_or_are_too_strict_are_told(
     assert {
         "the number with a digit more",
         "the right answer, then a wrong one",
-        "the answer in the thinking alone",
     } <= what
-    assert len({mistake.case.what for mistake in contains.examples()}) == len(contains.examples())
+    apart = {mistake.case.what for mistake in contains.doubtful}
+    assert {"the answer in the thinking alone", "one over it"} <= apart
+    assert not apart & what
+    assert "may be meant so" in contains.sentence()
+    assert contains.accepting_items == 3
+    shown = [mistake.case.what for mistake in contains.examples()]
+    assert set(shown[: len(what)]) == what, "each once before any twice"
     told = contains.as_dict()
     assert told["false_accepts"] == sum(kind["wrong"] for kind in told["cases"].values())
     strict = audit(load(f"{lax}:to_the_letter"), NUMBERS[:3])
@@ -95,3 +103,27 @@ def test_gold_answers_that_fail_or_can_t_be_written_are_counted_apart(lax: str) 
     assert "could not be audited" in unwritten.sentence()
     written = audit(load("regex:Answer: (\\d+)"), NUMBERS[:2], write=lambda answer: f"Answer: {answer}")
     assert written.ok
+
+
+def test_a_function_of_ones_own_is_asked_of_few_items_and_for_a_bounded_time(
+    lax: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    verifier = load(f"{lax}:last_word")
+
+    def ask(_: object, found: Found, item: dict[str, Any], gold: str) -> Verdict:
+        calls.append(found.answer)
+        right = found.answer.split()[-1:] == [gold]
+        return Verdict(float(right), True, found.answer, "", None)
+
+    monkeypatch.setattr(ModuleJudge, "judge", ask)
+    items = [{"answer": str(n)} for n in range(100, 150)]
+    few = audit(verifier, items, clock=lambda: 0.0)
+    assert (few.items, few.unasked, few.unasked_items) == (8, 0, 0)
+    assert len(calls) < 8 * 20
+    calls.clear()
+    late = audit(verifier, items, clock=lambda: 2.0 * len(calls))
+    assert len(calls) == 30, "sixty seconds, at two a call"
+    assert late.unasked_items > 0
+    assert late.items + late.unasked_items == 8
+    assert "were not asked about" in late.sentence()

@@ -5,6 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cockpit.contract.techniques import SAMPLING
+from cockpit.core import group_signal
+from cockpit.core.stats import wilson
+
+LAX_ITEMS, LAX_SHARE = 2, 0.05
+"""From so many items, and more than this share of them, wrong answers that pass are the verifier's fault."""
+FLAT_STEPS, FLAT_CHANCE = 4, 0.01
+"""Steps without any difference within a group that prove something, where chance brings them about less often."""
+_WEAK = 0.05
+"""The pass rate that is asked of a base of which no sampled answer passed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +36,15 @@ class Audited:
     false_rejects: int
     says: str
     example: str = ""
+    items: int = 0
+    """Items that could be asked about."""
+    accepting_items: int = 0
+    """Of how many of them a wrong answer passes."""
+
+    @property
+    def lax(self) -> bool:
+        """Whether wrong answers pass in more than a stray item, whose own tests may be weak."""
+        return self.accepting_items >= LAX_ITEMS and self.accepting_items > LAX_SHARE * self.items
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +97,25 @@ class SmokeFacts:
     fix: str = ""
     """What the trainer itself said of a lack of memory."""
     audit: Audited | None = None
+
+    @property
+    def chance_of_flat(self) -> float:
+        """How likely it is that no group differed in all of these steps, at the best pass rate known; 1: no telling.
+
+        Where no sampled answer passed, the rate may still be as high as its upper bound: of few answers that says
+        nothing, so no more than a weak one is taken.
+        """
+        if not self.flat or min(self.flat) < 1 or not self.rollouts:
+            return 1.0
+        group = self.group or group_signal.USUAL
+        rate = self.rollouts_passed / self.rollouts or min(_WEAK, wilson(0, self.rollouts)[1])
+        groups = len(self.flat) * max(1, self.rollouts // group)
+        return (1 - group_signal.differing(rate, group)) ** groups
+
+    @property
+    def never_differs(self) -> bool:
+        """Whether no group differed, in more steps than chance explains."""
+        return len(self.flat) >= FLAT_STEPS and self.chance_of_flat < FLAT_CHANCE
 
     @property
     def has_signal(self) -> bool:

@@ -13,7 +13,6 @@ from cockpit.core.smoke import errors, wording
 from cockpit.core.smoke.facts import SmokeFacts
 from cockpit.core.smoke.verdict import STAGE_OF, Cause, SmokeVerdict
 
-FLAT_STEPS = 4  # without any difference within a group: at one group a step and half of them mixed, 1 in 16
 CUT_SHARE = 0.8  # of the answers: so many that reach the length limit are why none can be read
 
 
@@ -66,7 +65,7 @@ def _drifts(facts: SmokeFacts) -> Cause | None:
 
 def _accepts_wrong(facts: SmokeFacts) -> Cause | None:
     """What passes for nothing is what RL learns; a right answer that fails only slows it."""
-    return "accepts_wrong" if facts.audit is not None and facts.audit.false_accepts else None
+    return "accepts_wrong" if facts.audit is not None and facts.audit.lax else None
 
 
 def _not_finite(facts: SmokeFacts) -> Cause | None:
@@ -95,7 +94,7 @@ def _no_signal(facts: SmokeFacts) -> Cause | None:
         return "none_pass"
     if facts.rollouts_passed == facts.rollouts and facts.technique in REWARDED:
         return "all_pass"
-    return "none_differ" if len(facts.flat) >= FLAT_STEPS and min(facts.flat) >= 1 else None
+    return "none_differ" if facts.never_differs else None
 
 
 def _unparseable(facts: SmokeFacts) -> Cause | None:

@@ -221,6 +221,11 @@ def evidence(facts: SmokeFacts) -> tuple[str, ...]:
 def cautions(facts: SmokeFacts) -> tuple[str, ...]:
     """What does not close the gate, and is worth knowing before the budget is spent."""
     said: list[str] = []
+    if facts.audit is not None and facts.audit.accepting_items and not facts.audit.lax:
+        said.append(
+            f"The verifier accepts wrong answers of {facts.audit.accepting_items} of the {facts.audit.items} items of "
+            "its audit: weak tests, or an odd gold answer? `cockpit audit` shows them."
+        )
     if facts.audit is not None and facts.audit.false_rejects:
         said.append(
             f"The verifier rejects {facts.audit.false_rejects} right answers of the {facts.audit.cases} cases of its "
@@ -231,6 +236,11 @@ def cautions(facts: SmokeFacts) -> tuple[str, ...]:
             f"{facts.truncated} of {facts.scored} answers are cut off: raise generation.max_new_tokens."
         )
     said += _weak_signal(facts)
+    if len(facts.flat) > 1 and min(facts.flat) >= 1 and not facts.never_differs:
+        said.append(
+            f"In all {len(facts.flat)} steps the answers to a prompt earned the same. So few groups may do so by "
+            "chance: watch frac_reward_zero_std in the run's first steps."
+        )
     if (
         facts.base_solved
         and facts.scored

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import BASELINE_ID, ExperimentLayout
-from cockpit.contract.techniques import GROUPED, SAMPLING
+from cockpit.contract.techniques import GROUPED, SAMPLING, rewards_by_verifier
 from cockpit.core import group_signal
 from cockpit.core.recipe import batches
 from cockpit.core.recipe.recipes import asked_for
@@ -107,14 +107,14 @@ def _groups_that_differ(
     ws: Workspace, recipe: Recipe, overrides: Mapping[str, Any]
 ) -> tuple[int | None, str]:
     """The group size that the base's pass rate asks for (None: the recipe's own), and why; both empty for no RL."""
-    if recipe.technique not in GROUPED:
+    if recipe.technique not in GROUPED or not group_signal.predicts(recipe):
         return None, ""
     asked = asked_for(recipe.technique, overrides, ws.config.recipes)
     if batches.chosen(recipe, asked):
         asked |= {
             group_signal.SETTING: recipe.trainer.get(group_signal.SETTING)
         }  # whole groups must go into a batch of theirs
-    known = smoke_verdict.base_rate(ws, recipe.data.train_hash)
+    known = smoke_verdict.base_rate(ws, recipe)
     score = ws.experiment(BASELINE_ID).score if known is None and BASELINE_ID in ws.experiment_ids() else None
     if score is not None and score.n:
         known = group_signal.BaseRate(score.value, score.n, "greedy")
@@ -128,8 +128,7 @@ def _with_gold(recipe: Recipe) -> Recipe:
     """
     from cockpit.verifiers import load
 
-    rewarded = not recipe.rewards or any(part.source == "verifier" for part in recipe.rewards)
-    if recipe.technique not in SAMPLING or recipe.data.train is None or not rewarded:
+    if recipe.technique not in SAMPLING or recipe.data.train is None or not rewards_by_verifier(recipe):
         return recipe
     try:
         verifier = load(recipe.verifier)

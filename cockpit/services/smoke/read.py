@@ -175,6 +175,8 @@ def _audited(attempt: AttemptLayout) -> Audited | None:
         int(value.get("false_rejects") or 0),
         clip(clean(str(value["says"])), 300),
         clip(clean(passing, newlines="show"), 120),
+        int(value.get("items") or 0) - int(value.get("unchecked") or 0),
+        int(value.get("accepting_items") or 0),
     )
 
 

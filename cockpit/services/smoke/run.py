@@ -13,7 +13,7 @@ from cockpit.contract import atomic, control
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import last_event
-from cockpit.contract.techniques import SAMPLING
+from cockpit.contract.techniques import SAMPLING, rewards_by_verifier
 from cockpit.core.methodlog import Entry
 from cockpit.core.smoke.gate import judge
 from cockpit.services.dataset import verifying
@@ -59,7 +59,7 @@ def run(ws: Workspace, experiment_id: str, *, tell: Tell = lambda _: None, train
     began = time.monotonic()
     tell("comparing training prompts with scoring prompts, token by token")
     _render(attempt)
-    if recipe.technique in SAMPLING and recipe.data.train is not None:
+    if recipe.technique in SAMPLING and recipe.data.train is not None and rewards_by_verifier(recipe):
         tell("auditing the verifier on the data's own gold answers")
         _audit(attempt, recipe)
     auto.quietly(ws, view.id, tell)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,18 +66,27 @@ def last(ws: Workspace, experiment_id: str) -> Smoke | None:
     )
 
 
-def base_rate(ws: Workspace, train_hash: str | None = None) -> BaseRate | None:
-    """How often the untouched base passed when the newest RL smoke run sampled it (on data of that hash), or None."""
+def base_rate(ws: Workspace, recipe: Recipe | None = None) -> BaseRate | None:
+    """How often the untouched base passed when the newest RL smoke run sampled it (asked as `recipe` asks), or None."""
+    wanted = _asked(recipe.model_dump(mode="json")) if recipe is not None else None
     for id_ in sorted(ws.experiment_ids(), reverse=True):
         layout = ws.layout.experiment(id_)
         attempt = latest(layout)
         kept = mapping(atomic.read_json(attempt.root / VERDICT)) if attempt is not None else {}
         rate, answers = number(kept.get("base_pass_rate")), number(kept.get("rollouts"))
         draft = mapping(atomic.read_json(layout.draft)) if answers else {}
-        same = train_hash in (None, mapping(draft.get("data")).get("train_hash"))
+        same = wanted is None or _asked(draft) == wanted
         if rate is not None and answers and same and not mapping(draft.get("model")).get("warm_start"):
             return BaseRate(rate, int(answers), "sampled")
     return None
+
+
+def _asked(recipe: Mapping[str, object]) -> list[object]:
+    """What a pass rate depends on besides the model: the rows, how they are shown, room for an answer, the judge."""
+    data, trainer = mapping(recipe.get("data")), mapping(recipe.get("trainer"))
+    shown = [data.get(name) for name in ("train_hash", "columns", "system_prompt", "chat_template_kwargs")]
+    room = [mapping(recipe.get("generation")).get("max_new_tokens"), trainer.get("max_completion_length")]
+    return [recipe.get("verifier"), *shown, *room]
 
 
 def folder(layout: ExperimentLayout) -> Path:

@@ -5,18 +5,22 @@ found = audit(load("boxed"), items)      # found.ok, found.false_accepts, found.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from cockpit.verifiers.audit.cases import KINDS, Case, Writer, made_of, perfect
-from cockpit.verifiers.judges import TestsJudge
+from cockpit.verifiers.judges import ModuleJudge, TestsJudge
 from cockpit.verifiers.patterns import RegexFormat
+from cockpit.verifiers.verdict import Verdict
 from cockpit.verifiers.verifier import Verifier
 
 ITEMS, SLOW_ITEMS = 50, 8
-"""Items that an audit takes, evenly spread; of a verifier that starts a process for each completion, fewer."""
+"""Items that an audit takes, evenly spread; fewer where a process or a function of the user's is asked each time."""
+SECONDS = 60.0
+"""For calls of a function of the user's own, which may ask a model: what is left then is not asked."""
 EXAMPLES = 6
 
 
@@ -49,6 +53,17 @@ class Audit:
     """Items whose own gold answer fails: nothing more is asked of them."""
     cases: Counter[str] = field(default_factory=Counter[str])
     mistakes: list[Mistake] = field(default_factory=list[Mistake])
+    doubtful: list[Mistake] = field(default_factory=list[Mistake])
+    """What passes and may be meant so: a caution, no mistake."""
+    unasked: int = 0
+    """Cases that there was no time for, of the items that were begun."""
+    unasked_items: int = 0
+    """Items that there was no time to begin."""
+
+    @property
+    def accepting_items(self) -> int:
+        """Of how many items a wrong completion passes."""
+        return len({mistake.item for mistake in self.mistakes if not mistake.case.passes})
 
     @property
     def false_accepts(self) -> int:
@@ -73,7 +88,18 @@ class Audit:
         return (shown + [mistake for mistake in ordered if mistake not in shown])[:most]
 
     def sentence(self) -> str:
-        """Say the outcome in one sentence."""
+        """Say the outcome in one sentence; what was not asked, and what may be meant so, in one more each."""
+        said = [self._outcome()]
+        if self.unasked or self.unasked_items:
+            said.append(
+                f"Time was up: {self.unasked:,} cases and {self.unasked_items:,} more items were not asked about."
+            )
+        if self.doubtful:
+            what = ", ".join(dict.fromkeys(mistake.case.what for mistake in self.doubtful))
+            said.append(f"It also accepts what may be meant so ({what}).")
+        return " ".join(said)
+
+    def _outcome(self) -> str:
         total = self.cases.total()
         if self.items == self.unchecked:
             return f"The verifier {self.spec} could not be audited: no right answer can be written from the gold ones."
@@ -96,6 +122,8 @@ class Audit:
             "gold_rejected": self.rejected,
             "cases": {kind: {"n": self.cases[kind], "wrong": wrong[kind]} for kind in KINDS},
             "false_accepts": self.false_accepts, "false_rejects": self.false_rejects,
+            "accepting_items": self.accepting_items, "doubtful": len(self.doubtful),
+            "unasked": self.unasked, "unasked_items": self.unasked_items,
             "examples": [mistake.as_dict() for mistake in self.examples()], "says": self.sentence(),
         }  # fmt: skip
 
@@ -106,19 +134,25 @@ def audit(
     *,
     most: int | None = None,
     write: Writer | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Audit:
     """Ask the verifier about the cases made from up to `most` of the items. Raises CockpitError for a bad item.
 
     `write` puts an answer into the form of a pattern, where the caller knows how.
     """
     write = write if write is not None and isinstance(verifier.format, RegexFormat) else verifier.format.write
-    limit = most or (SLOW_ITEMS if isinstance(verifier.judge, TestsJudge) else ITEMS)
+    limit = most or (SLOW_ITEMS if isinstance(verifier.judge, TestsJudge | ModuleJudge) else ITEMS)
+    timed, ends = isinstance(verifier.judge, ModuleJudge), clock() + SECONDS
     step = max(1, len(items) // limit)
     chosen = list(enumerate(items, 1))[::step][:limit]
     golds = {number: verifier.gold(item) for number, item in chosen}
     found = Audit(verifier.spec, len(chosen))
     asked: list[tuple[int, Mapping[str, Any], Case]] = []
     for number, item in chosen:
+        if timed and clock() >= ends:
+            found.items -= 1
+            found.unasked_items += 1
+            continue
         right = perfect(verifier, item, write)
         if right is None and not isinstance(verifier.judge, TestsJudge):
             found.unchecked += 1
@@ -128,10 +162,24 @@ def audit(
             continue
         others = [gold for other, gold in golds.items() if other != number]
         made = {case.completion: case for case in made_of(verifier, item, right or "", others, write)}
-        asked += [(number, item, case) for case in made.values() if case.passes or case.completion != right]
+        cases = [case for case in made.values() if case.passes or case.completion != right]
+        if not timed:
+            asked += [(number, item, case) for case in cases]
+            continue
+        for at, case in enumerate(cases):
+            if clock() >= ends:
+                found.unasked += len(cases) - at
+                break
+            _note(found, number, case, golds[number], verifier(case.completion, item))
     verdicts = verifier.many([(case.completion, item) for _, item, case in asked])
     for (number, _, case), verdict in zip(asked, verdicts, strict=True):
-        found.cases[case.kind] += 1
-        if verdict.passed != case.passes:
-            found.mistakes.append(Mistake(number, case, golds[number], verdict.score, verdict.why))
+        _note(found, number, case, golds[number], verdict)
     return found
+
+
+def _note(found: Audit, number: int, case: Case, gold: str, verdict: Verdict) -> None:
+    found.cases[case.kind] += 1
+    if verdict.passed != case.passes:
+        (found.doubtful if case.doubtful else found.mistakes).append(
+            Mistake(number, case, gold, verdict.score, verdict.why)
+        )

@@ -11,7 +11,7 @@ import ast
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Literal, cast
 
@@ -21,6 +21,7 @@ from cockpit.verifiers.patterns import ChoiceFormat, PatternTimeout, RegexFormat
 from cockpit.verifiers.toolcalls import CallsFormat, read_calls
 from cockpit.verifiers.verifier import Verifier
 
+INVERSE = "one over it"
 KINDS = ("exploit", "equivalence", "formatting", "unfinished")
 Kind = Literal["exploit", "equivalence", "formatting", "unfinished"]
 Item = Mapping[str, Any]
@@ -48,6 +49,8 @@ class Case:
     what: str
     completion: str
     passes: bool
+    doubtful: bool = False
+    """Whether it may be meant so where it passes: a caution, no mistake."""
 
 
 def perfect(verifier: Verifier, item: Item, write: Writer) -> str | None:
@@ -68,17 +71,19 @@ def made_of(verifier: Verifier, item: Item, right: str, others: list[str], write
     """
     gold = verifier.gold(item)
     wrong = list(_wrong(verifier, item, gold, right, others, write))
+    whole = isinstance(verifier.format, judges.WholeFormat)  # a function of the user's own gets all there is
     yield Case("exploit", "an empty completion", "", False)
     yield Case("exploit", "blanks alone", " \n\t\n", False)
     for what, completion in wrong:
-        yield Case("exploit", what, completion, False)
+        yield Case("exploit", what, completion, False, doubtful=whole and what == INVERSE)
     if not right:
         return
     if wrong and not isinstance(verifier.format, judges.JsonFormat):  # words beside JSON are free
         yield Case(
             "exploit", "the right answer, then a wrong one", f"{right}\n\nNo, wait:\n{wrong[0][1]}", False
         )
-    yield from _thinking(verifier, right, wrong[0][1] if wrong else "I don't know.")
+    for case in _thinking(verifier, right, wrong[0][1] if wrong else "I don't know."):
+        yield replace(case, doubtful=whole)
     yield from _formatting(verifier, right, gold)
     yield from _equivalent(verifier, item, right, gold)
 
@@ -163,6 +168,8 @@ def _wrong(
     form = verifier.format
     if isinstance(form, ChoiceFormat):
         letters = [letter for letter in form.letters if letter != gold]
+        if not letters:
+            return  # of one letter alone no other can be said
         yield "another letter", letters[0]
         yield "two letters at once", f"{gold} or {letters[0]}"
         yield "every letter", ", ".join(form.letters)
@@ -185,7 +192,9 @@ def _wrong_text(verifier: Verifier, gold: str, others: list[str], write: Writer)
         pieces = [("the number after it", near), ("the number with a digit more", f"1{_written(abs(value))}")]
         pieces += [("the other sign", _written(-value))] if value else []
         pieces += (
-            [("one over it", f"1/{_written(value)}")] if value.denominator == 1 and abs(value) > 1 else []
+            [(INVERSE, f"1/{_written(value)}")]
+            if value.denominator == 1 and abs(value) > 1 and "%" not in gold  # 1/10 is 10%
+            else []
         )
         for what, piece in pieces:
             written = _written_as(write, piece)

@@ -77,6 +77,9 @@ def test_ppos_recipe_names_interpreter_and_reward_model(
         f"{reward_model}/attempts/001/checkpoints/step_000010"
     )
     assert "not a reward model" in str(workspace.json("new", "ppo", "reward_model_path=exp_0000", code=2))
+    unfit = "verifier=regex:Nobody says (this)"
+    assert "ever be rewarded" in str(workspace.json("new", "grpo", unfit, code=2))
+    workspace.json("new", "ppo", f"reward_model_path={reward_model}", unfit)  # its reward model rewards
 
 
 def test_a_reward_model_may_be_one_of_several_rewards(workspace: Cli, reward_model: str) -> None:

@@ -143,8 +143,11 @@ def test_rl_on_a_base_that_passes_one_in_forty_takes_larger_groups(ws: Workspace
     smoke.mkdir(parents=True)
     (smoke / "verdict.json").write_text(json.dumps({"base_pass_rate": 0.025, "rollouts": 40}))
     made = drafts.resolve(ws, drafts.DraftRequest("grpo"))
-    assert made.trainer["num_generations"] == 32
+    assert made.trainer["num_generations"] == 16
     assert "passes 0.025 of its 40 sampled answers" in made.reasons["trainer.num_generations"]
     chosen = drafts.resolve(ws, drafts.DraftRequest("grpo", overrides=["num_generations=8"]))
     assert chosen.trainer["num_generations"] == 8
     assert "set num_generations=32" in chosen.reasons["trainer.num_generations"]
+    for other in ("verifier=hashes", "data.system_prompt=Think.", "generation.max_new_tokens=64"):
+        asked = drafts.resolve(ws, drafts.DraftRequest("grpo", overrides=[other]))
+        assert asked.trainer["num_generations"] == 8, "a pass rate of other circumstances says nothing"

@@ -18,7 +18,7 @@ GOOD = SmokeFacts(
 )  # fmt: skip
 RL = replace(GOOD, technique="grpo", rollouts=32, rollouts_passed=6, rollouts_parsed=20)
 ZERO: dict[str, Any] = {"best_item": 0.0, "mean": 0.0}
-LAX = Audited(38, 3, 0, "The verifier lax:contains accepts 3 wrong answers, of 38 cases.", "15")
+LAX = Audited(38, 3, 0, "The verifier lax:contains accepts 3 wrong answers, of 38 cases.", "15", 8, 3)
 DRIFT = Drift("<|im_start|>system\nYou are…", "", "", 10)
 
 
@@ -115,6 +115,35 @@ def test_a_verifier_that_lets_wrong_answers_pass_is_named_with_one_and_one_too_s
     red = judge(replace(RL, audit=LAX))
     assert "lax:contains accepts 3 wrong answers" in red.headline
     assert "'15'" in red.headline
-    strict = judge(replace(RL, audit=replace(LAX, false_accepts=0, false_rejects=2)))
+    strict = judge(replace(RL, audit=replace(LAX, false_accepts=0, accepting_items=0, false_rejects=2)))
     assert strict.green
     assert "rejects 2 right answers" in strict.cautions[0]
+
+
+@pytest.mark.parametrize(
+    ("accepting", "items", "green"), [(1, 8, True), (2, 50, True), (3, 50, False), (2, 8, False)]
+)
+def test_a_stray_item_with_weak_tests_is_a_caution(accepting: int, items: int, green: bool) -> None:
+    verdict = judge(replace(RL, audit=replace(LAX, items=items, accepting_items=accepting)))
+    assert verdict.green is green
+    assert any(f"{accepting} of the {items} items" in text for text in verdict.cautions) is green
+
+
+@pytest.mark.parametrize(
+    ("rollouts", "passed", "steps", "green"),
+    [
+        (8, 0, 4, True),  # one group a step: at 8.3 % four flat ones come about in 6 of 100
+        (8, 0, 11, True),
+        (8, 0, 12, False),
+        (40, 2, 4, False),  # at 5 %, 20 groups
+        (40, 2, 3, True),
+        (16, 1, 4, True),
+        (8, 1, 5, False),
+    ],
+)
+def test_flat_groups_are_red_only_where_chance_can_t_explain_them(
+    rollouts: int, passed: int, steps: int, green: bool
+) -> None:
+    verdict = judge(replace(RL, group=8, rollouts=rollouts, rollouts_passed=passed, flat=(1.0,) * steps))
+    assert (verdict.green, verdict.cause) == (green, "" if green else "none_differ")
+    assert any("earned the same" in text for text in verdict.cautions) is green

@@ -130,6 +130,13 @@ def test_before_rl_the_verifier_is_audited_and_one_that_can_be_outwitted_closes_
     verdict = run.run(ws, id_).verdict
     assert (verdict.stage, verdict.cause) == ("verifier", "accepts_wrong")
     assert "wrong answers" in verdict.headline
+    (ws.root / f"{name}_mine.py").write_text(
+        "def short(completions, **_): return [0.0 for _ in completions]\n"
+    )
+    unused = lifecycle.new(
+        ws, "grpo", overrides=[f"verifier={name}:contains", f"rewards={name}_mine:short"]
+    ).id
+    assert run.run(ws, unused).verdict.cause != "accepts_wrong", "it rewards nothing"
     _score_baseline(ws)
     with pytest.raises(CockpitError, match="red at verifier"):
         lifecycle.launch(ws, id_)
