@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -208,8 +208,10 @@ class Scan:
         floor = self._floor[way][items]
         better = (scores > floor[:, 0]) | ((scores == floor[:, 0]) & (-lines > floor[:, 1]))
         texts, items, scores, where, lines = (part[better] for part in (texts, items, scores, where, lines))
-        order = np.lexsort((lines, -scores, items))
-        rank: Any = np.arange(len(order)) - np.searchsorted(items[order], items[order], "left")
+        order: Any = np.lexsort((lines, -scores, items))
+        numbers: Any = items[order]
+        firsts = cast("Any", np.searchsorted(numbers, numbers, "left"))
+        rank: Any = np.arange(len(order)) - firsts
         for k in order[rank < KEPT].tolist():
             row, part = rows[int(texts[k]) // 2], int(texts[k]) % 2
             asked = "\n".join(row.asked)

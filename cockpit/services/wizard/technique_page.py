@@ -120,11 +120,12 @@ def _keep_settings(session: WizardSession, technique: str) -> None:
     from cockpit.core.recipe import recipes
 
     config = session.ws.config
+    nowhere = {"train": "-", "mini_eval": "-", "held_out": "-"}  # the settings alone are asked about
     kept: list[str] = []
     for text in session.state.settings:
         try:
             recipes.resolve(technique, experiment_id="exp_0000", model=config.model, verifier=config.verifier,
-                            data={}, overrides=[*kept, text])  # fmt: skip
+                            data=nowhere, overrides=[*kept, text])  # fmt: skip
         except CockpitError as error:
             session.notes.append(f"{text} was taken out: {error.title.rstrip('.')}.")
         else:
