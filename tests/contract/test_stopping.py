@@ -25,7 +25,8 @@ def stops(history: list[list[float]], *, patience: int = 2, planned: int = 20) -
         ((30, 30, 20, 10), 50, True),  # a fall that four mini-evals show
         ((6, 6, 5, 5), 10, False),  # ten items: it may be an answer or two
         ((20, 24, 30, 33), 50, False),
-        ((5, 15, 25, 35, 36, 36, 36, 36, 36, 36), 50, True),  # it rose, and rises no more
+        ((5, 15, 25, 35, *[36] * 6), 50, False),  # it rose at once: what the rest gains can't be told yet
+        ((20, 60, 100, 140, *[144] * 10), 200, True),  # … and with more items it can
         ((30, 20, 10), 50, False),  # three are not yet a trend
         ((0, 0, 0, 0, 0, 0), 5, False),  # nothing can be told of five
     ],
