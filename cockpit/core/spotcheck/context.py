@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from cockpit.core.dataset.answer_markers import has_thought
 from cockpit.core.dataset.chat_templates import cue, family, marker, rendered_answer
-from cockpit.core.spotcheck.quote import excerpt, of_prompt, of_target
+from cockpit.core.spotcheck.quote import excerpt, of_asked, of_prompt, of_target
 from cockpit.core.spotcheck.types import USUAL, Item, Mismatch, Quote, Rule, Sides, Target
 from cockpit.data.messages import odd_order
 
@@ -152,7 +152,7 @@ def printed_parts(sides: Sides) -> Mismatch | None:
         of="training rows",
         headline="Content in parts stands in the text as a printed list: a template wrote it out that takes text alone",
         train=excerpt(f"training row {row.row}", row.raw or f"{row.prompt}\n{row.text or ''}", hit.span()),
-        eval=of_prompt(sides.items[0]) if sides.items else Quote("the eval prompts", ""),
+        eval=of_asked(sides.items),
         fix="Give the content as text, or as a list of parts rather than as its print.",
     )
 

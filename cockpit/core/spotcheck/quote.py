@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from cockpit.core.spotcheck.types import Item, ItemFacts, Quote, Sides, Span, Target
 
 WIDTH = 240
@@ -35,6 +37,11 @@ def of_prompt(side: Target | Item, span: Span | None = None) -> Quote:
     """An excerpt of what is asked."""
     name = f"eval item {side.id}" if isinstance(side, Item) else f"training row {side.row}"
     return excerpt(f"{name}, the prompt", side.prompt, span)
+
+
+def of_asked(items: Sequence[Item], otherwise: str = "the eval prompts") -> Quote:
+    """Quote the first item's prompt; an empty quote called `otherwise` where there is no item."""
+    return of_prompt(items[0]) if items else Quote(otherwise, "")
 
 
 def of_verifier(spec: str, wanted: str, example: str) -> Quote:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cockpit.core.spotcheck.quote import excerpt, of_prompt, row_of
+from cockpit.core.spotcheck.quote import excerpt, of_asked, of_prompt, row_of
 from cockpit.core.spotcheck.tokens import THINK, tail_span
 from cockpit.core.spotcheck.types import Mismatch, Quote, Rule, Sides
 
@@ -42,7 +42,7 @@ def refused_rows(sides: Sides) -> Mismatch | None:
         of="training rows",
         headline=f"{rendered.refusals:,} training rows can't be rendered: {why}",
         train=of_prompt(row, (0, len(row.prompt))) if row else Quote(f"training row {number}", ""),
-        eval=of_prompt(sides.items[0]) if sides.items else Quote("the eval", ""),
+        eval=of_asked(sides.items, "the eval"),
         fix="Bring the rows into the form that the chat template takes (system, user, assistant, user, …), or drop them.",
     )
 
@@ -85,7 +85,7 @@ def without_a_template(sides: Sides) -> Mismatch | None:
         of="training rows",
         headline="The model has no chat template, and the rows are conversations: they are trained as plain text without roles",
         train=of_prompt(row) if row else Quote("training", ""),
-        eval=of_prompt(sides.items[0]) if sides.items else Quote("the eval prompts", ""),
+        eval=of_asked(sides.items),
         fix="Set trainer.chat_template_path to a template (or a model that has one), take the model's instruct variant, or "
         "write the rows as prompt and completion.",
         action="setting",
@@ -107,7 +107,7 @@ def left_out(sides: Sides) -> Mismatch | None:
         of="training rows",
         headline=f"The chat template leaves out what the {row.unsaid[0]} says: the model never sees it",
         train=of_prompt(target) if target else Quote("training", ""),
-        eval=of_prompt(sides.items[0]) if sides.items else Quote("the eval prompts", ""),
+        eval=of_asked(sides.items),
         fix="Use a chat template that renders content given as text.",
         action="setting",
     )

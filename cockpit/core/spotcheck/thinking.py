@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cockpit.core.spotcheck.quote import of_prompt, of_target, row_of
+from cockpit.core.spotcheck.quote import of_asked, of_target, row_of
 from cockpit.core.spotcheck.tokens import THINK
 from cockpit.core.spotcheck.types import Mismatch, Quote, Rule, Sides
 
@@ -62,7 +62,7 @@ def dropped(sides: Sides) -> Mismatch | None:
         of="training rows",
         headline="The chat template changes the targets: what is trained is not what stands in the data",
         train=of_target(row, opened.span() if opened else None),
-        eval=of_prompt(sides.items[0]) if sides.items else Quote("the eval", ""),
+        eval=of_asked(sides.items, "the eval"),
         fix="Give the thinking as the template wants it (reasoning_content), or use a template that leaves it in.",
         action="setting",
     )

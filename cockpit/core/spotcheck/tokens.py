@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from cockpit.core.spotcheck.quote import excerpt, of_prompt, of_target, row_of
+from cockpit.core.spotcheck.quote import excerpt, of_asked, of_prompt, of_target, row_of
 from cockpit.core.spotcheck.types import (
     Context,
     Kind,
@@ -238,7 +238,7 @@ def loss_mask(sides: Sides) -> Mismatch | None:
         of="training rows",
         headline=what,
         train=of_prompt(target, (0, len(target.prompt))) if target else Quote("training", ""),
-        eval=of_prompt(sides.items[0]) if sides.items else Quote("the eval", ""),
+        eval=of_asked(sides.items, "the eval"),
         fix="Leave completion_only_loss and assistant_only_loss to the trainer, or use prompt and completion columns.",
         action="setting",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cockpit.core.spotcheck.quote import excerpt, item_of, of_prompt, of_target, row_of
+from cockpit.core.spotcheck.quote import excerpt, item_of, of_asked, of_prompt, of_target, row_of
 from cockpit.core.spotcheck.types import Mismatch, Quote, Rendered, RowFacts, Rule, Sides, Target
 
 
@@ -28,7 +28,7 @@ def truncation(sides: Sides) -> Mismatch | None:
             of="training rows",
             headline=f"max_length={rendered.max_length} cuts the answer off: row {row.row} has {fact.tokens:,} tokens",
             train=excerpt(f"training row {row.row}, what is cut off", text, (kept, len(text))),
-            eval=of_prompt(sides.items[0]) if sides.items else Quote("the eval", ""),
+            eval=of_asked(sides.items, "the eval"),
             fix=f"Raise max_length (the longest row has {max(f.tokens for f in rendered.rows):,} tokens), or leave long "
             "rows out.",
             action="setting",
