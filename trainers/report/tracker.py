@@ -85,6 +85,11 @@ class Reporter:
         self.metrics.offset = min(self.state.metrics_offset, _size(self.layout.metrics))
         self.events.offset = self.state.events_offset
 
+    @property
+    def last_s(self) -> float:
+        """Seconds after the trainer's end for which this tracker is waited for."""
+        return LOCAL_S if self.sink.local else LAST_S
+
     def read(self) -> None:
         """Take up what is new. Rows wait here until the tracker took them, the oldest dropped beyond a bound."""
         for tail, take in ((self.metrics, self._metric), (self.events, self._event)):
@@ -225,8 +230,7 @@ def follow(layout: AttemptLayout, recipe: Recipe, pid: int) -> int:
         reporter.read()
         if not reporter.waiting and reporter.outcome is None:
             return 0  # a second reporter of the same process, which came to its turn when all was sent
-    last_s = LOCAL_S if reporter.sink.local else LAST_S
-    threading.Thread(target=_give_up, args=(trainer, hurry, last_s), daemon=True).start()
+    threading.Thread(target=_give_up, args=(trainer, hurry, reporter.last_s), daemon=True).start()
     while not hurry.is_set():
         alive = trainer.alive()  # asked before reading: what a dead one wrote is then read whole
         reporter.read()
@@ -256,7 +260,7 @@ def close(layout: AttemptLayout, recipe: Recipe, pid: int) -> int:
         kept.get("state") == "closed" or kept.get("where", reporter.state.where) != reporter.state.where
     ):
         return 0
-    threading.Timer(LOCAL_S if reporter.sink.local else LAST_S, os._exit, (1,)).start()
+    threading.Timer(reporter.last_s, os._exit, (1,)).start()
     reporter.read()
     done = reporter.close(reporter.outcome or "failed")
     sys.stdout.flush()
