@@ -146,14 +146,14 @@ class Reporter:
         self._pause, self.state.error = 1.0, ""
         return True
 
-    def close(self, outcome: str) -> bool:
-        """Send the rest and end the tracker's run."""
+    def close(self) -> bool:
+        """Send the rest and end the tracker's run, as the attempt's own `end` says; without one it failed."""
         self._again = 0.0
-        self.read()
+        self.read()  # first: whoever was told to hurry before it read anything still closes it as it ended
         if not self.send():
             return False
         try:
-            self.sink.close(outcome, [path for path in self._files() if path.is_file()])
+            self.sink.close(self.outcome or "failed", [path for path in self._files() if path.is_file()])
         except Exception as error:  # noqa: BLE001 - as above
             self._failed(error)
             return False
@@ -238,9 +238,9 @@ def follow(layout: AttemptLayout, recipe: Recipe, pid: int) -> int:
         if reporter.outcome or not alive:
             break
         hurry.wait(EVERY_S)
-    while not reporter.close(reporter.outcome or "failed"):
+    while not reporter.close():
         if hurry.wait(EVERY_S):
-            reporter.close(reporter.outcome or "failed")
+            reporter.close()
             break
     return 0 if reporter.state.state == "closed" else 1
 
@@ -262,7 +262,7 @@ def close(layout: AttemptLayout, recipe: Recipe, pid: int) -> int:
         return 0
     threading.Timer(reporter.last_s, os._exit, (1,)).start()
     reporter.read()
-    done = reporter.close(reporter.outcome or "failed")
+    done = reporter.close()
     sys.stdout.flush()
     os._exit(0 if done else 1)
 

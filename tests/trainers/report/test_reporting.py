@@ -11,7 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -281,6 +281,30 @@ def test_a_tracker_goes_on_where_a_resume_dropped_rows(tmp_path: Path) -> None:
         out.metrics(step, {"loss": 1 / step})
     reporter.read()
     assert [step for step, _ in reporter.waiting] == [3, 4]
+
+
+def test_told_to_hurry_before_it_read_anything_it_closes_the_run_as_it_ended(tmp_path: Path) -> None:
+    """A short run is over, and its reporter asked to leave, while the tracker's client is still being imported."""
+
+    class Closed(sinks.TrackioSink):
+        outcome, losses = "", 0
+
+        def open(self, run: sinks.Run, run_id: str | None) -> str:
+            return "1"
+
+        def log(self, rows: Iterable[sinks.Row]) -> None:
+            self.losses += len(list(rows))
+
+        def close(self, outcome: str, files: Iterable[Path]) -> None:
+            self.outcome = outcome
+
+    out = AttemptWriter(tmp_path)
+    out.metrics(1, {"loss": 0.5})
+    out.event("end", outcome="finished", reason="", step=1)
+    sink = Closed(tmp_path)
+    run = sinks.Run("w", "exp_0001", {}, {}, tmp_path, tmp_path)
+    assert Reporter(out.layout, run, sink, State("trackio", "here")).close()
+    assert (sink.outcome, sink.losses) == ("finished", 1)
 
 
 @pytest.mark.skipif(
