@@ -229,3 +229,18 @@ def test_gold_answers_may_be_calls_and_none_may_be_right(tmp_path: Path, column:
     assert (seen.reading.shape, seen.reading.columns["answer"]) == ("question-answer", column)
     assert (seen.profile.gold, seen.profile.misfits.total) == (5, 0)
     assert seen.profile.answer_form == "calls"
+
+
+@pytest.mark.parametrize(
+    ("answers", "note"),
+    [
+        ([0, 1, 2, 0], "counted from 0: 0 is A, 1 is B"),
+        ([1, 3, 2, 1], "counts the 3 choices from 1"),
+        (["A", "B", "C", "A"], ""),
+        (["7", "8", "9", "7"], ""),
+    ],
+)
+def test_how_a_numbered_choice_is_read_is_said(tmp_path: Path, answers: list[Any], note: str) -> None:
+    rows = [{"question": f"{n}?", "choices": ["7", "8", "9"], "answer": a} for n, a in enumerate(answers)]
+    notes = inspect(str(_jsonl(tmp_path / "d.jsonl", rows))).reading.notes
+    assert [note in said for said in notes] == ([True] if note else [])
