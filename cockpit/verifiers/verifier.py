@@ -20,7 +20,7 @@ from cockpit.verifiers.toolcalls import CallsFormat, CallsJudge
 from cockpit.verifiers.verdict import Found, Verdict
 
 # Raise this whenever any verdict can change, so that scores of before and after are not compared.
-CODE_VERSION = 2
+CODE_VERSION = 3
 GOLD_KEY = "answer"
 _SHOWN = 60
 

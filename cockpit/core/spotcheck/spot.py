@@ -208,10 +208,11 @@ def headline(check: SpotCheck) -> str:
     passing = (
         f"{shares.passed:,} of {shares.judged:,} training targets pass the verifier" if shares.judged else ""
     )
+    small = ", ".join(f"{m.kind} ({m.share:.1%})" for m in check.mismatches if not m.is_serious)
     if serious:
-        return f"Mismatched: {', '.join(m.kind for m in serious)}." + (f" {passing}." if passing else "")
+        also = f" Also: {small}." if small else ""
+        return f"Mismatched: {', '.join(m.kind for m in serious)}.{also}" + (f" {passing}." if passing else "")
     if check.mismatches:
-        small = ", ".join(f"{m.kind} ({m.share:.1%})" for m in check.mismatches)
         return f"Matched, with remarks: {small}." + (f" {passing}." if passing else "")
     return "Matched: no difference found." + (f" {passing}." if passing else "")
 
