@@ -194,7 +194,7 @@ def _item(item: str, first: Side, other: Side) -> dict[str, object]:
 
 def score_text(score: Score | None) -> str:
     """`0.805 [0.744, 0.854] on 200 items`, or a dash."""
-    return f"{score.text(3)} on {score.n:,} items" if score else "-"
+    return f"{score.text(3)} on {score.over()}" if score else "-"
 
 
 def as_markdown(whole: Comparison, *, items: int = 10) -> str:

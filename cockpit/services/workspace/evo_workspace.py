@@ -19,7 +19,7 @@ from cockpit.core import methodlog
 from cockpit.core.runs.status import AttemptStatus, State
 from cockpit.core.scores import Score
 from cockpit.services.runs import attempts
-from cockpit.services.workspace import config, evo
+from cockpit.services.workspace import config, evo, item_slices
 from cockpit.services.workspace.evo import EvoAttempt, Node
 from cockpit.services.workspace.tree import arrange
 from cockpit.services.workspace.view import Decision, ExperimentView
@@ -142,7 +142,7 @@ class EvoWorkspace(Workspace):
             attempt_dir=seam.root if seam else None,
             model=str(mapping(recipe.get("model")).get("name_or_path", "")),
             verifier=str(recipe.get("verifier", "")),
-            score=(facts.score if facts else None) or _score(node),
+            score=_grouped(facts.score if facts else None, recipe) or _score(node),
             attempts=int(node.get("current_attempt") or 0),
             decision=_decision(node),
         )
@@ -202,6 +202,10 @@ def _status(node: Node, attempt: EvoAttempt | None) -> AttemptStatus | None:
         return AttemptStatus("running", f"evo runs it: {phase}." if phase else "evo runs it.")
     error = str(node.get("error") or "")
     return AttemptStatus(state, f"Failed: {error}." if state == "failed" else "Ended.", reason=error)
+
+
+def _grouped(score: Score | None, recipe: Mapping[str, Any]) -> Score | None:
+    return item_slices.grouped(score, mapping(recipe.get("data")).get("held_out"), None)[0]
 
 
 def _score(node: Node) -> Score | None:

@@ -75,7 +75,7 @@ def diagnose(history: History, counts: frozenset[str] = COMMITTED) -> list[Findi
 def told(move: Move, score: Score) -> str:
     """One experiment as a line of evidence."""
     parsed = f", {score.parsed} parsed" if score.parsed is not None else ""
-    return f"{move.id} ({move.technique}): {score.text(3)} on {score.n:,} items{parsed}"
+    return f"{move.id} ({move.technique}): {score.text(3)} on {score.over()}{parsed}"
 
 
 def stuck_at_zero(target: Target) -> list[Finding]:
