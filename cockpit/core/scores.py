@@ -29,7 +29,7 @@ class Score:
 
     `passed` and `parsed` count items (None where unknown, or where scores are graded). The fingerprints are
     empty where unknown. `items` maps the item's id to its score, for paired tests. `groups` maps it to the group whose
-    members share something, the column `cluster`; None where each item stands for itself.
+    members share something, the column `cluster`; None where each item stands for itself. `samples`: answers an item.
     """
 
     value: float
@@ -45,16 +45,19 @@ class Score:
     items: Mapping[str, float] | None = field(default=None, repr=False, compare=False)
     groups: Mapping[str, int] | None = field(default=None, repr=False, compare=False)
     cluster: str = ""
+    samples: int = 1
 
     @property
     def effective(self) -> float:
-        """Return how many independent items would say as much: fewer than `n` where items share groups."""
-        known = self.items is not None and self.groups is not None
-        return clusters.effective(self.items, self.groups) if known and self.items else float(self.n)
+        """Return how many independent single answers would say as much: fewer than `n` where items share groups."""
+        if not self.items or (self.groups is None and self.samples == 1):
+            return float(self.n)
+        return clusters.effective(self.items, self.groups, self.samples)
 
     def over(self) -> str:
-        """Return what the score is over: `200 items in 40 groups by source`."""
-        return f"{self.n:,} items{_in_groups(self.groups, self.cluster)}"
+        """Return what the score is over: `200 items in 40 groups by source, 4 samples each`."""
+        each = f", {self.samples} samples each" if self.samples > 1 else ""
+        return f"{self.n:,} items{_in_groups(self.groups, self.cluster)}{each}"
 
     def grouped(self, groups: clusters.Groups | None) -> Score:
         """Return the same score with the error of items that share groups; as it was where they aren't all known."""
@@ -63,8 +66,18 @@ class Score:
         of = {item: groups.of[item] for item in self.items}
         if len(set(of.values())) == len(of):
             return self
-        lo, hi = stats.wilson(self.value * (size := clusters.effective(self.items, of)), size)
-        return replace(self, groups=of, cluster=groups.column, lo=lo, hi=hi)
+        return replace(self, groups=of, cluster=groups.column)._measured()
+
+    def sampled(self, items: Mapping[str, float], samples: int) -> Score:
+        """Return the score of the same items by values of theirs that rest on `samples` answers each."""
+        value = math.fsum(items.values()) / len(items) if items else 0.0
+        return replace(self, value=value, n=len(items), items=items, samples=samples)._measured()
+
+    def _measured(self) -> Score:
+        """The interval from the effective number of items."""
+        size = self.effective
+        lo, hi = stats.wilson(self.value * size, size)
+        return replace(self, lo=min(lo, self.value), hi=max(hi, self.value))
 
     def text(self, digits: int = 2) -> str:
         """Return `0.71 [0.64, 0.77]`."""
@@ -229,6 +242,8 @@ def _paired(child: Score, parent: Score) -> _Test | None:
     grouped = child if child.groups is not None else parent
     if grouped.groups is not None and all(key in grouped.groups for key in shared):
         return _of_groups(by_item, grouped.groups, grouped.cluster)
+    if max(child.samples, parent.samples) > 1:
+        return _of_groups(by_item, None, "")
     steps = list(by_item.values())
     n, mean = len(steps), sum(steps) / len(steps)
     wins, losses = sum(step > 0 for step in steps), sum(step < 0 for step in steps)
@@ -241,8 +256,8 @@ def _paired(child: Score, parent: Score) -> _Test | None:
     return _Test(mean, lo, hi, p, n, _items_for_mean(mean, variance), wins, losses)
 
 
-def _of_groups(steps: Mapping[str, float], groups: Mapping[str, int], cluster: str) -> _Test:
-    """Test paired differences whose items share groups: whole groups are what chance would have turned.
+def _of_groups(steps: Mapping[str, float], groups: Mapping[str, int] | None, cluster: str) -> _Test:
+    """Test paired differences whose items share groups, or rest on several answers each: groups are what chance turns.
 
     0/1 scores: signs of the groups' sums, and Agresti and Min's interval widened by the design effect. Graded ones:
     Student's t on the groups.
@@ -262,7 +277,7 @@ def _of_groups(steps: Mapping[str, float], groups: Mapping[str, int], cluster: s
         p = stats.student_tail(mean / error.se, error.groups - 1) if error.se else float(mean == 0)
         needed = _items_for_mean(mean, n * error.se**2)
     needed = None if needed is None else max(needed, n + 1)  # the test is more careful than the plan for it
-    return _Test(mean, lo, hi, p, n, needed, wins, losses, error.groups, cluster)
+    return _Test(mean, lo, hi, p, n, needed, wins, losses, error.groups if groups else None, cluster)
 
 
 def _items_for_mean(mean: float, variance: float) -> int | None:

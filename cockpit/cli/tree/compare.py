@@ -53,7 +53,8 @@ def as_text(whole: Comparison, items: int) -> str:
         said = pair.delta.sentence if pair and pair.delta else "the reference" if pair is None else "-"
         rows.append([side.id, side.technique, side.status, score_text(side.score), said])
     ids = [side.id for side in whole.sides]
-    lines = [table(["id", "technique", "status", "held-out", f"against {ids[0]}"], rows), ""]
+    sampled = [f"{pair.other}: {pair.passes.sentence()}" for pair in whole.pairs if pair.passes]
+    lines = [table(["id", "technique", "status", "held-out", f"against {ids[0]}"], rows), *sampled, ""]
     if whole.settings:
         lines.append(table(["setting", *ids], [[name, *values] for name, values in whole.settings.items()]))
     else:

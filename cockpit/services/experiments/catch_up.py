@@ -146,6 +146,9 @@ def _verdict(view: ExperimentView) -> Entry:
         text = f"{what} held-out {score.text(3)} on {score.over()}"
         text += f". {view.delta.sentence}" if view.delta else ""
         tail = f"{score.value:.4f}-{score.n}"
+        if view.passes:
+            text += f" {view.passes.sentence()}"
+            tail += f"-{view.passes.samples}x{view.passes.at[0].score.value:.4f}"
     else:
         text = f"{view.technique} {view.attempt.sentence} {view.note}"
         tail = f"{view.attempt.state}-{view.attempt.step}"

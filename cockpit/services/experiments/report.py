@@ -65,6 +65,8 @@ def as_text(view: ExperimentView, facts: Mapping[str, Any]) -> str:
     if view.score:
         score = view.score
         lines.append(f"  held-out    {score.text(3)} on {score.over()}, {score.parsed} parsed")
+    if view.passes:
+        lines.append(f"  sampled     {view.passes.sentence()}")
     if view.note:
         lines.append(f"  note        {view.note}")
     if view.delta:

@@ -130,6 +130,7 @@ class EvoWorkspace(Workspace):
         seam = attempt.seam if attempt else None
         facts = self._read(id_, seam) if seam else None
         recipe = (atomic.read_object(seam.recipe) or {}) if seam else {}
+        groups, _ = item_slices.groups_of(mapping(recipe.get("data")).get("held_out"), None)
         view = ExperimentView(
             id=id_,
             parent=evo.parent_of(node),
@@ -142,7 +143,8 @@ class EvoWorkspace(Workspace):
             attempt_dir=seam.root if seam else None,
             model=str(mapping(recipe.get("model")).get("name_or_path", "")),
             verifier=str(recipe.get("verifier", "")),
-            score=_grouped(facts.score if facts else None, recipe) or _score(node),
+            score=(facts.score.grouped(groups) if facts and facts.score else None) or _score(node),
+            sampled=facts.sampled.grouped(groups) if facts and facts.sampled else None,
             attempts=int(node.get("current_attempt") or 0),
             decision=_decision(node),
         )
@@ -202,10 +204,6 @@ def _status(node: Node, attempt: EvoAttempt | None) -> AttemptStatus | None:
         return AttemptStatus("running", f"evo runs it: {phase}." if phase else "evo runs it.")
     error = str(node.get("error") or "")
     return AttemptStatus(state, f"Failed: {error}." if state == "failed" else "Ended.", reason=error)
-
-
-def _grouped(score: Score | None, recipe: Mapping[str, Any]) -> Score | None:
-    return item_slices.grouped(score, mapping(recipe.get("data")).get("held_out"), None)[0]
 
 
 def _score(node: Node) -> Score | None:

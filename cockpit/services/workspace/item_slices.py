@@ -54,20 +54,15 @@ def scores_of(view: ExperimentView, recipe: Mapping[str, Any]) -> dict[str, Scor
     }
 
 
-def grouped(score: Score | None, held_out: object, named: str | None) -> tuple[Score | None, str]:
-    """Give a score the error of items that share a group, by the column `named` or one that is found in the file.
-
-    Returns the sentence that says what is wrong with the name, beside the score as it was.
-    """
-    if score is None or score.items is None or not isinstance(held_out, str) or not held_out:
-        return score, ""
+def groups_of(held_out: object, named: str | None) -> tuple[clusters.Groups | None, str]:
+    """How the items of a held-out file group, by the column `named` or one that is found; or what is wrong with it."""
+    if not isinstance(held_out, str) or not held_out:
+        return None, ""
     try:
-        groups = _kept(
-            Path(held_out), f"groups by {named}", lambda rows: clusters.find(rows, _ids(rows), named)
-        )
+        path, what = Path(held_out), f"groups by {named}"
+        return _kept(path, what, lambda rows: clusters.find(rows, _ids(rows), named)), ""
     except CockpitError as error:
-        return score, str(error) if named else ""
-    return score.grouped(groups), ""
+        return None, str(error) if named else ""
 
 
 def slices_of(held_out: Path) -> dict[str, str]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from cockpit.contract import atomic
 from cockpit.contract.layout import WorkspaceLayout
+from cockpit.core.pass_at import passes
 from cockpit.core.scores import compare
 from cockpit.services.workspace.view import ExperimentView
 
@@ -57,8 +58,22 @@ def _with_deltas(views: Iterable[ExperimentView]) -> list[ExperimentView]:
         parent = by_id.get(view.parent or "")
         if view.score is not None and parent is not None and parent.score is not None:
             view = replace(view, delta=compare(view.score, parent.score, tried=scored[view.sweep] or 1))
+        if view.sampled is not None:
+            base = _base(view, by_id)
+            against = passes(view.sampled, base.sampled, base.id) if base else passes(view.sampled)
+            view = replace(view, passes=against)
         result.append(view)
     return result
+
+
+def _base(view: ExperimentView, by_id: Mapping[str, ExperimentView]) -> ExperimentView | None:
+    """The furthest ancestor that was sampled, too: the base model, as a rule."""
+    found, at, seen = None, by_id.get(view.parent or ""), {view.id}
+    while at is not None and at.id not in seen:
+        seen.add(at.id)
+        found = at if at.sampled is not None else found
+        at = by_id.get(at.parent or "")
+    return found
 
 
 def _as_tree(views: list[ExperimentView]) -> list[ExperimentView]:

@@ -172,15 +172,17 @@ class Workspace:
 
     def _grouped(self, view: ExperimentView) -> ExperimentView:
         """Its score with the error of items that share groups."""
-        if view.score is None:
+        if view.score is None and view.sampled is None:
             return view
         try:
             named = self.config.cluster
         except CockpitError:
             named = None  # said by whatever needs the settings
         held_out = mapping(self.recipe_of(view).get("data")).get("held_out")
-        score, wrong = item_slices.grouped(view.score, held_out, named)
-        return replace(view, score=score, note=wrong or view.note)
+        groups, wrong = item_slices.groups_of(held_out, named)
+        sampled = view.sampled.grouped(groups) if view.sampled else None
+        score = view.score.grouped(groups) if view.score else None
+        return replace(view, score=score, sampled=sampled, note=wrong or view.note)
 
     def _quick(self, experiment_id: str) -> Signature:
         """Times of the record, of the folder of attempts, and of the newest attempt's folder."""
@@ -214,7 +216,13 @@ def latest_attempt(layout: ExperimentLayout) -> AttemptLayout | None:
 
 def signature_of(attempt: AttemptLayout) -> Signature:
     """What changes when an attempt's view may have."""
-    files = (attempt.process, attempt.events, attempt.metrics, attempt.held_out / "score.json")
+    files = (
+        attempt.process,
+        attempt.events,
+        attempt.metrics,
+        attempt.held_out / "score.json",
+        attempt.sampled / "score.json",
+    )
     return tuple(stamp(file) for file in files)
 
 
