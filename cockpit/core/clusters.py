@@ -58,8 +58,8 @@ def find(rows: Sequence[Mapping[str, Any]], ids: Sequence[str], named: str | Non
         if column is None:
             there = ", ".join(list(dict.fromkeys(name for row in rows for name in row))[:20])
             raise CockpitError(
-                f"[data] cluster names the column {named!r}, which the held-out set does not have",
-                f'It has: {there}. `cluster = ""` takes every item for itself.',
+                f"there is no column {named!r} to group the items by",
+                f"There are: {there}. An empty name for `cluster` takes every item for itself.",
             )
         made = _numbered(column, rows, ids)
         return made if len(set(made.of.values())) < len(ids) else None

@@ -59,7 +59,7 @@ def test_a_named_column_counts_and_a_wrong_name_is_refused() -> None:
     assert named is not None
     assert (named.column, len(set(named.of.values()))) == ("subject", 12)
     assert clusters.find(held, ids, "") is None
-    with pytest.raises(CockpitError, match="'sorce', which the held-out set does not have"):
+    with pytest.raises(CockpitError, match="no column 'sorce' to group"):
         clusters.find(held, ids, "sorce")
 
 

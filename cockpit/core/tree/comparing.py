@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 from cockpit.core.pass_at import Passes, Sampled, passes
-from cockpit.core.safe_text import clip
+from cockpit.core.safe_text import clean, clip
 from cockpit.core.scores import Delta, Score, compare
 
 FEWEST, MOST = 2, 6
@@ -89,6 +89,8 @@ class Comparison:
     settings: Mapping[str, tuple[str, ...]]
     pairs: tuple[Pair, ...]
     axis: Axis = "step"
+    notes: tuple[str, ...] = ()
+    """What was left out of it, in sentences."""
 
     def as_dict(self) -> dict[str, object]:
         """The shape of `cockpit compare --json`."""
@@ -105,6 +107,7 @@ class Comparison:
                          if metric in side.curves}
                 for metric in self.metrics()
             },
+            "notes": list(self.notes),
             "caution": HELD_OUT_CAUTION,
         }  # fmt: skip
 
@@ -214,6 +217,7 @@ def as_markdown(whole: Comparison, *, items: int = 10) -> str:
         said = pair.delta.sentence if pair and pair.delta else "-"
         lines.append(_row(side.id, side.technique, side.status, score_text(side.score), said))
     lines += [f"\n{pair.other}: {pair.passes.sentence()}" for pair in whole.pairs if pair.passes]
+    lines += [f"\n{clean(note)}" for note in whole.notes]
     lines += ["", "## Settings that differ", "", _row("setting", *ids), "|---" * (len(ids) + 1) + "|"]
     lines += [_row(name, *values) for name, values in whole.settings.items()] or [
         _row("none", *["" for _ in ids])

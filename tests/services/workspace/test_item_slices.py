@@ -56,7 +56,7 @@ def test_the_settings_can_name_another_column_or_none(stage: Stage) -> None:
     assert (alone.delta.kind, alone.score.cluster) == ("gained", "")
     assert alone.score.hi - alone.score.lo < wide.hi - wide.lo
     stage.layout.config.write_text(CONFIG.replace("[verifier]", 'cluster = "sorce"\n\n[verifier]'))
-    assert "'sorce', which the held-out set does not have" in ws.experiment("exp_0001").note
+    assert "no column 'sorce' to group" in ws.experiment("exp_0001").note
 
 
 def test_no_recipe_is_given_what_only_judges(stage: Stage) -> None:
