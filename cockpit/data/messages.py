@@ -66,6 +66,13 @@ class Turn:
     role: str
     text: str
     calls: bool = False
+    whole: str = ""
+    """Where that is more than the text: its thinking before it, its calls below it."""
+
+    @property
+    def shown(self) -> str:
+        """All that the turn says, for a person."""
+        return self.whole or self.text
 
 
 def message_of(value: object) -> Message | None:
@@ -266,7 +273,15 @@ _NOTHING: tuple[object, ...] = (None, "", [], {}, False)
 
 def as_turns(messages: Iterable[Message]) -> tuple[Turn, ...]:
     """Messages as the judgement sees them."""
-    return tuple(Turn(m["role"], m["content"], bool(m.get("tool_calls"))) for m in messages)
+    return tuple(
+        Turn(m["role"], m["content"], bool(m.get("tool_calls")), _whole(m) if len(m) > 2 else "")
+        for m in messages
+    )
+
+
+def _whole(message: Message) -> str:
+    thinks, calls = message.get("reasoning_content"), message.get("tool_calls")
+    return spoken({**message, "content": written(message)}) if thinks or calls else ""
 
 
 def turns_of(value: object) -> tuple[Turn, ...] | None:

@@ -38,6 +38,7 @@ from cockpit.data.messages import as_turns, calls_of, transcript, turns_of
 from cockpit.data.numbers import as_number
 from cockpit.data.remarks import EXPORTS, remarks
 from cockpit.data.rows import ranked
+from cockpit.verifiers.toolcalls import GOLD_COLUMNS
 
 Shape = Literal[
     "messages",
@@ -141,6 +142,14 @@ def _texts(column: Column) -> bool:
 
 def _calls(column: Column) -> bool:
     return column.filled > 0 and all(calls_of(value) for value in column.values[:50])
+
+
+def _called(column: Column) -> bool:
+    """Calls, or none where none is right."""
+    values = column.values[:50]
+    return any(calls_of(value) for value in values) and all(
+        calls_of(value) or value == [] for value in values
+    )
 
 
 def _said(column: Column) -> bool:
@@ -276,7 +285,7 @@ def _take_gold(found: _Found) -> bool:
     """Give the role of the gold answer, or of the unit tests, to a column."""
     choices = found.take("choices", CHOICES, _anything)
     tests = "tests" in found.roles or found.take("tests", TESTS, _anything)
-    gold = found.take("answer", ANSWER, _answers)
+    gold = found.take("answer", ANSWER, _answers) or found.take("answer", (*ANSWER, *GOLD_COLUMNS), _called)
     if not gold:
         gold = found.take("answer", ("reward_model",), lambda c: c.is_mostly("object"))
     return gold or tests or (choices and found.take("answer", ("label",), _answers))
