@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast
 
@@ -208,11 +208,11 @@ def _differences(child: str, parent: str) -> str:
     return ", ".join(f"{name} {old.get(name)}, now {new.get(name)}" for name in names[:3])
 
 
-def compare(child: Score, parent: Score, *, tried: int = 1) -> Delta:
+def compare(child: Score, parent: Score, *, among: Sequence[float] = ()) -> Delta:
     """Judge the difference of two scores.
 
-    `tried`: how many settings of one sweep were scored on the same items; the best of several is lucky more often,
-    so each must clear the 5 % divided by their number (Bonferroni).
+    `among`: the p of other experiments that are judged on the same items; the best of several is lucky more often, so
+    what counts is p among them all (Holm 1979).
 
     Paired items give McNemar's exact test (0/1 scores) or a paired bootstrap (graded); without them the two
     are treated as independent, which is the more careful reading.
@@ -222,10 +222,11 @@ def compare(child: Score, parent: Score, *, tried: int = 1) -> Delta:
     if reason:
         return Delta("incomparable", difference, -1.0, 1.0, 1.0, 0, f"Not compared: {reason}.")
     test = _paired(child, parent) or _unpaired(child, parent)
-    kind = _kind(test, ALPHA / max(1, tried))
+    counts = stats.holm(test.p, among)
+    kind = _kind(test, counts)
     sentence = _sentence(kind, test)
-    if tried > 1 and test.p < ALPHA:
-        sentence += f" One of {tried} settings tried, so p is judged at {ALPHA / tried:.2g}."
+    if test.p < ALPHA <= counts:
+        sentence += f" Among {len(among) + 1} experiments on these items p counts as {counts:.2g} (Holm)."
     return Delta(
         kind, test.value, test.lo, test.hi, test.p, test.n, sentence, test.wins, test.losses,
         test.needed if kind == "too_few" else None,
@@ -297,8 +298,8 @@ def _unpaired(child: Score, parent: Score) -> _Test:
     return _Test(child.value - parent.value, lo, hi, p, min(child.n, parent.n), needed)
 
 
-def _kind(test: _Test, alpha: float) -> Kind:
-    if test.p < alpha and test.value != 0:
+def _kind(test: _Test, p: float) -> Kind:
+    if p < ALPHA and test.value != 0:
         return "gained" if test.value > 0 else "lost"
     return "level" if test.lo > -LEVEL_MARGIN and test.hi < LEVEL_MARGIN else "too_few"
 

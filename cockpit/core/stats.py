@@ -91,6 +91,27 @@ def mcnemar(wins: int, losses: int) -> float:
     return min(1.0, 2 * binomial_below(fewer, n, 0.5))
 
 
+def holm(p: float, others: Sequence[float]) -> float:
+    """Return the p that one test counts with among others: stepwise, never more than Bonferroni's (Holm 1979)."""
+    ordered = sorted([p, *others])
+    counts = 0.0
+    for rank, one in enumerate(ordered):
+        counts = max(counts, min(1.0, (len(ordered) - rank) * one))
+        if one >= p:
+            break
+    return counts
+
+
+def luck(looks: int) -> float:
+    """Return by how many standard errors the best of so many equal ones is expected to lie above the truth (Blom 1958).
+
+    The mean of the largest of n normal values, approximated by the quantile at (n - 3/8) / (n + 1/4).
+    """
+    from statistics import NormalDist
+
+    return NormalDist().inv_cdf((looks - 0.375) / (looks + 0.25)) if looks > 1 else 0.0
+
+
 def two_proportions(passed_a: float, n_a: float, passed_b: float, n_b: float) -> float:
     """Return the two-sided p for two independent proportions.
 

@@ -211,7 +211,9 @@ def headline(check: SpotCheck) -> str:
     small = ", ".join(f"{m.kind} ({m.share:.1%})" for m in check.mismatches if not m.is_serious)
     if serious:
         also = f" Also: {small}." if small else ""
-        return f"Mismatched: {', '.join(m.kind for m in serious)}.{also}" + (f" {passing}." if passing else "")
+        return f"Mismatched: {', '.join(m.kind for m in serious)}.{also}" + (
+            f" {passing}." if passing else ""
+        )
     if check.mismatches:
         return f"Matched, with remarks: {small}." + (f" {passing}." if passing else "")
     return "Matched: no difference found." + (f" {passing}." if passing else "")
