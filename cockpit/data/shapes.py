@@ -18,6 +18,7 @@ from cockpit.data.column_names import (
     COMPLETION,
     GROUP,
     HISTORY,
+    IMAGES,
     INPUT,
     LABEL,
     LONG_ANSWER,
@@ -123,9 +124,19 @@ def recognise(rows: Iterable[Mapping[str, Any]]) -> Reading:
     for rule in _RULES:
         reading = rule(_Found(columns))
         if reading is not None:
+            reading = _with_images(reading, columns)
             notes, unchecked = remarks(reading.columns, reading.unused, columns)
             return replace(reading, notes=(*reading.notes, *notes), unchecked=unchecked)
     return _unknown(columns)
+
+
+def _with_images(reading: Reading, columns: Columns) -> Reading:
+    """The reading with the column of the images, where there is one: they may stand beside any shape."""
+    named = next((name for name in IMAGES if name in reading.unused and columns[name].filled), None)
+    if named is None:
+        return reading
+    unused = tuple(name for name in reading.unused if name != named)
+    return replace(reading, columns={**reading.columns, "images": named}, unused=unused)
 
 
 def _take_beside(found: _Found) -> None:

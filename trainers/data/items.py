@@ -10,6 +10,7 @@ from typing import Any
 
 from cockpit.contract import CockpitError, Recipe
 from cockpit.data.examples import numbered_example
+from cockpit.data.images.seats import images_of
 from cockpit.data.left_out import LeftOut
 from cockpit.data.reading.files import load_rows
 from cockpit.data.rows import Prompt, Row, as_chat, checked_answer, value
@@ -29,6 +30,11 @@ class Item:
     answer: str
     row: Mapping[str, Any]
     tools: tuple[Row, ...] = field(default=())
+
+    @property
+    def images(self) -> list[str]:
+        """The images of its prompt, in order."""
+        return images_of(as_chat(self.prompt))
 
 
 def as_text(answer: object) -> str:
