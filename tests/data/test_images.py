@@ -78,7 +78,7 @@ def test_each_form_becomes_a_place_in_the_text_and_a_name(
     ("row", "says"),
     [
         ({"image": "https://x.org/a.png", "question": "a", "answer": "b"}, r"images are not fetched"),
-        ({"images": ["a.png"], "question": "<image> or <image>?", "answer": "b"}, "2 places for images, and the row has 1"),
+        ({"images": ["a.png"], "question": "<image> or <image>?", "answer": "b"}, "2 places for images"),
         ({"messages": asks({"type": "image"}, TEXT)}, "1 place for images, and the row has 0"),
         ({"image": {"height": 3}, "question": "a", "answer": "b"}, "image 1 is neither"),
         ({"images": ["a.png"], "text": "A story."}, "no turn of the user's"),

@@ -77,7 +77,8 @@ def in_text(tokenizer: Any, row: Row) -> Row:
     }
     begin = len(commonprefix([head, *whole.values()]))  # noqa: RUF071 - character by character is meant
     texts = {name: text[begin:] for name, text in whole.items()}
-    return {"prompt": head[:begin], **texts, "asked": head, "images": images_of(prompt)}
+    label = {"label": row["label"]} if "label" in row else {}
+    return {"prompt": head[:begin], **texts, **label, "asked": head, "images": images_of(prompt)}
 
 
 def asked_with_images(tokenizer: Any, prompt: Prompt, recipe: Recipe) -> Row:

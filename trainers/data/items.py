@@ -54,6 +54,15 @@ def refuse_tools(items: Sequence[Item], recipe: Recipe, tokenizer: Any) -> None:
         )
 
 
+def refuse_unseen(items: Sequence[Item], recipe: Recipe, file: str | Path | None) -> None:
+    """Raise CockpitError for the first item with an image that this run would not see, or can't open."""
+    for number, item in enumerate(items, 1):
+        if item.images:
+            from trainers.data.image_rows import check_images
+
+            check_images(item.images, number, recipe, file)
+
+
 def eval_items(path: str | Path, columns: Mapping[str, str], *, name: str) -> list[Item]:
     """Items of the mini-eval or the held-out set. Raises CockpitError as `read_items` does.
 

@@ -149,7 +149,7 @@ def _with_images(attempt: Attempt) -> Callable[[Any, Row], Row] | None:
 
 def label_rows(rows: Iterable[Row], attempt: Attempt, tokenizer: Any) -> Iterator[Row]:
     """TRL rows with prompt, completion and label. Raises CockpitError where no row says yes or no."""
-    recipe = attempt.recipe
+    recipe, images = attempt.recipe, _with_images(attempt)
     count, policies, labels = Count(), Counter[str | None](), Counter[bool]()
     for example in each_example(rows, recipe, attempt):
         count.rows += 1
@@ -168,7 +168,8 @@ def label_rows(rows: Iterable[Row], attempt: Attempt, tokenizer: Any) -> Iterato
         for text, good in said:
             labels[good] += 1
             row = {"prompt": prompt, "completion": answer(tokenizer, text), "label": good}
-            yield row | beside(example.tools, attempt)
+            row |= beside(example.tools, attempt)
+            yield images(tokenizer, row) if images else row
     flag_stale(policies, attempt)
     if not labels:
         raise no_use(recipe, count, "prompt, completion and a yes or no (label)")

@@ -11,7 +11,7 @@ from cockpit.data.images.refs import name_of
 from cockpit.verifiers import Verdict
 from trainers.attempt.attempt import Attempt
 from trainers.attempt.signals import StopFlag
-from trainers.data.items import Item, eval_items
+from trainers.data.items import Item, eval_items, refuse_unseen
 from trainers.data.prompts import prompt_text
 from trainers.model.generate import Eye, generate
 from trainers.scoring.engine import Engine, Load, Progress
@@ -42,11 +42,7 @@ def load_slice(attempt: Attempt, which: Slice) -> tuple[list[Item], Any]:
         "held_out": (data.held_out, "held-out set"),
     }[which]
     items = eval_items(path, data.columns, name=name)
-    for number, item in enumerate(items, 1):
-        if item.images:
-            from trainers.data.image_rows import check_images
-
-            check_images(item.images, number, attempt.recipe, path)
+    refuse_unseen(items, attempt.recipe, path)
     return items, verifiers.load(attempt.recipe.verifier)
 
 

@@ -67,7 +67,10 @@ def init(
     items = items_for(answers if isinstance(answers, int) else TOKENS_AN_ANSWER)
     apart = slices.make(train, held_out, mini_eval, seed=seed, mini_items=items)
     made.messages += apart.messages
-    for rows, file in ((apart.train.first(seeing.SAMPLE), train), (apart.items["held_out"], held_out or train)):
+    for rows, file in (
+        (apart.train.first(seeing.SAMPLE), train),
+        (apart.items["held_out"], held_out or train),
+    ):
         if (number := seeing.first_with_images(rows)) is not None:
             seeing.refuse_blind_model(model, file, number)
     _check_items(apart.items["held_out"], verifier, made, held_out or train)

@@ -49,11 +49,11 @@ def test_items_are_set_apart_by_their_images(tmp_path: Path) -> None:
     assert drafts.resolve(ws, DraftRequest("sft")).data.train == train
     with pytest.raises(CockpitError, match="row 1 has images, and rft is trained on text alone") as refused:
         drafts.resolve(ws, DraftRequest("rft"))
-    assert "sft, dpo, grpo" in refused.value.fix
+    assert "sft, dpo, kto, grpo, rloo" in refused.value.fix
 
 
 def test_a_model_that_reads_text_alone_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CockpitError, match="row 1 has images, and .*blind reads text alone"):
+    with pytest.raises(CockpitError, match=r"row 1 has images, and .*blind reads text alone"):
         workspace(tmp_path, model(tmp_path / "blind"))
 
 

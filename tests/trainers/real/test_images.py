@@ -68,7 +68,10 @@ def test_sft_learns_what_the_image_shows(seeing: Tiny, tmp_path: Path) -> None:
     assert "base64" not in made.layout.recipe.read_text()
 
 
-@pytest.mark.parametrize(("technique", "train"), [("dpo", "preferences"), ("grpo", "train")])
+@pytest.mark.parametrize(
+    ("technique", "train"),
+    [("dpo", "preferences"), ("kto", "preferences"), ("grpo", "train"), ("rloo", "train")],
+)
 def test_the_others_see_the_images_too(
     seeing: Tiny, tmp_path: Path, technique: str, train: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,13 +91,36 @@ def test_the_others_see_the_images_too(
     assert all(map(math.isfinite, made.losses))
     assert len(seen) > 3
     assert "same token ids" in made.notices
-    assert scored(made)[0]["n"] == 16
+    if technique == "dpo":
+        assert scored(made)[0]["n"] == 16
 
 
 def test_nothing_is_trained_blind(seeing: Tiny, tiny: Tiny, tmp_path: Path) -> None:
-    blind = make_attempt(Tiny(tiny.model, seeing.files, "exact"), tmp_path / "exp_0001", "sft", "sft", max_steps=1)
+    blind = make_attempt(
+        Tiny(tiny.model, seeing.files, "exact"), tmp_path / "exp_0001", "sft", "sft", max_steps=1
+    )
     assert blind.here() == 1
     assert f"row 1 has images, and {tiny.model} reads text alone" in blind.end["reason"]
-    other = make_attempt(seeing, tmp_path / "exp_0002", "kto", "preferences", max_steps=1)
+    other = make_attempt(seeing, tmp_path / "exp_0002", "orpo", "preferences", max_steps=1)
     assert other.here() == 1
-    assert "row 1 has images, and kto is trained on text alone here" in other.end["reason"]
+    assert "row 1 has images, and orpo is trained on text alone here" in other.end["reason"]
+
+
+@pytest.mark.parametrize(("technique", "train"), [("sft", "sft"), ("grpo", "train")])
+def test_the_spot_check_shows_the_image_and_its_tokens(
+    seeing: Tiny, tmp_path: Path, technique: str, train: str
+) -> None:
+    from trainers.spotcheck.render import render
+
+    recipe = make_attempt(seeing, tmp_path / "exp_0001", technique, train).recipe
+    seen = render({"v": 1, "recipe": recipe.model_dump(mode="json"), "rows": [0], "items": [0]})
+    (row,), (item,) = seen["train_examples"], seen["eval_examples"]
+    shown = "[image 1: 16x16, images/000.png, 4 tokens]"
+    assert "".join(text for text, _ in row["pieces"]).count(shown) == 1
+    assert "[image 1: 16x16, images/032.png, 4 tokens]How bright" in "".join(
+        text for text, _ in item["pieces"]
+    )
+    assert seen["contexts"] == []
+    facts = seen["rows"][0]
+    assert (facts["ends"], facts["cut"], facts["unsaid"]) == (technique == "sft", 0, [])
+    assert row["cut_at"] is None
