@@ -1,4 +1,4 @@
-"""Count the images of a data set, and look at the first of them by their headers: how large, and which can't be read."""
+"""Count the images of a data set, and look at the headers of the first: how large they are, and which can't be read."""
 
 from __future__ import annotations
 
