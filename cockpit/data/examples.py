@@ -94,6 +94,12 @@ class Example:
         return self.said if self.said is not None else self.text
 
     @property
+    def thought(self) -> str:
+        """The thinking of the answer to learn that stands in a field of its own; empty where there is none."""
+        own: object = self.chat[-1].get("reasoning_content") if self.chat and self.said is not None else None
+        return own if isinstance(own, str) else ""
+
+    @property
     def asked(self) -> tuple[Turn, ...]:
         """The turns before the answer."""
         return as_turns(as_chat(self.prompt))

@@ -69,6 +69,13 @@ class Turn:
     role: str
     text: str
     calls: bool = False
+    whole: str = ""
+    """Where that is more than the text: its thinking before it, its calls below it."""
+
+    @property
+    def shown(self) -> str:
+        """All that the turn says, for a person."""
+        return self.whole or self.text
 
 
 def message_of(value: object) -> Message | None:
@@ -297,11 +304,17 @@ def as_turns(messages: Iterable[Message]) -> tuple[Turn, ...]:
     made: list[Turn] = []
     images = 0
     for message in messages:
-        refs = message.get("images")
-        text = message["content"] if not refs else named_places(message["content"], refs, images)
-        images += len(refs or ())
-        made.append(Turn(message["role"], text, bool(message.get("tool_calls"))))
+        role, text, calls = message["role"], message["content"], bool(message.get("tool_calls"))
+        if refs := message.get("images"):
+            text = named_places(text, refs, images)
+            images += len(refs)
+        made.append(Turn(role, text, calls, _whole(message) if len(message) > 2 else ""))
     return tuple(made)
+
+
+def _whole(message: Message) -> str:
+    thinks, calls = message.get("reasoning_content"), message.get("tool_calls")
+    return spoken({**message, "content": written(message)}) if thinks or calls else ""
 
 
 def turns_of(value: object) -> tuple[Turn, ...] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -116,8 +117,9 @@ class _Gauge:
         if self.seen % self.stride:
             return
         # Of a pair the longer side decides what is cut.
-        said = max(example.target or "", example.rejected or "", key=len)
-        self.waiting.append((line, example.prompt_text, said))
+        said = max(f"{example.thought}{example.target or ''}", example.rejected or "", key=len)
+        listed = json.dumps(example.tools, ensure_ascii=False, default=str) if example.tools else ""
+        self.waiting.append((line, f"{listed}{example.prompt_text}", said))
         if len(self.waiting) >= _BATCH:
             self.flush()
 
@@ -183,6 +185,8 @@ def as_dict(seen: Inspection) -> dict[str, Any]:
         "verifier": answer_formats.verifier_for(form),
         "gold_answers": p.gold,
         "thinking_share": p.thinking / p.targets if p.targets else 0.0,
+        "reasoning_rows": p.reasoning,
+        "tool_rows": p.tools,
         "labels": {"good": p.labels[True], "bad": p.labels[False]} if p.labels else None,
         "pass_share": p.pass_share,
         "identical_pairs": p.identical_pairs.total,
