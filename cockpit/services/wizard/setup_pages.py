@@ -107,7 +107,7 @@ def suggested_verifier(session: WizardSession) -> str:
     if any("tool_calls" in turn for example in seen.examples for turn in example.chat[-1:]):
         return "tool-call"
     form = profile.answer_form
-    if form is None and profile.reading.shape == "question-answer":
+    if form is None and profile.reading.shape == "question-answer" and not profile.reading.unchecked:
         return "exact"
     return answer_formats.verifier_for(form) or "f1"
 
