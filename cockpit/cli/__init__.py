@@ -105,7 +105,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     at = _command_at(words)
     if at is None:
         named = [words[index] for index in _named(words)]
-        words = named or words  # help on what there is not: the same refusal as without
+        if named:  # help on what there is not: the same refusal as without
+            words = [*named, *(word for word in words if word == "--json")]
         return _guarded(Command("workspace.open", "", ""), _root_parser(), words)
     name = words.pop(at)
     command = COMMANDS[name]
@@ -182,6 +183,7 @@ def _root_parser() -> argparse.ArgumentParser:
         epilog="\n".join([*lines, "", "`cockpit COMMAND --help` tells its options."]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--json", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--version", action="version", version=f"cockpit {__version__}")
     parser.add_argument("--dir", "-C", metavar="DIR", help="the workspace (default: here or above)")
     return parser

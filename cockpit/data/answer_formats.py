@@ -14,7 +14,9 @@ from typing import Literal
 from cockpit.data.messages import calls_of
 from cockpit.verifiers import numbers
 
-Form = Literal["calls", "boxed", "hashes", "tagged", "answer-line", "choice", "number", "short", "sentence", "prose"]
+Form = Literal[
+    "calls", "boxed", "hashes", "tagged", "answer-line", "choice", "number", "short", "sentence", "prose"
+]
 
 TAIL_CHARS = 4_000
 SHORT_WORDS, SHORT_CHARS = 6, 60

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from cockpit import verifiers
 from cockpit.verifiers import Verdict
 from trainers.attempt.attempt import Attempt
+from trainers.attempt.ending import blame
 from trainers.attempt.signals import StopFlag
 from trainers.data.items import Item, eval_items
 from trainers.data.prompts import prompt_text
@@ -33,6 +34,7 @@ class Scored:
     engine: str = "transformers"
 
 
+@blame("data")
 def load_slice(attempt: Attempt, which: Slice) -> tuple[list[Item], Any]:
     """Return the items of a slice and their verifier. Raises CockpitError."""
     data = attempt.recipe.data

@@ -246,7 +246,7 @@ def _check_trainer(name: str, value: Any, technique: str) -> None:
     problem = setting.problem(value)
     if problem and not (value is None and name == "max_length"):
         raise CockpitError(
-            f"{shown_as} {problem}: allowed is {setting.allowed()}", f"It sets the {setting.description}."
+            f"{shown_as} {problem}: allowed is {setting.allowed()}", f"{name}: {setting.description}."
         )
     if name == "max_steps" and value == 0:
         raise CockpitError(
@@ -269,7 +269,7 @@ def _finish(raw: dict[str, Any], technique: str, asked: Mapping[str, Any]) -> No
     trainer = raw["trainer"]
     _refuse_inference(trainer, peft is not None)
     if technique in GROUPED:
-        _check_groups(trainer, technique, {*asked, *(name.partition(".")[2] for name in asked)})
+        _check_groups(raw, technique, {*asked, *(name.partition(".")[2] for name in asked)})
 
 
 def _refuse_inference(trainer: Mapping[str, Any], lora: bool) -> None:
@@ -288,9 +288,10 @@ def _refuse_inference(trainer: Mapping[str, Any], lora: bool) -> None:
         raise CockpitError("model_init_kwargs.use_cache=true is for inference", "Leave it out.")
 
 
-def _check_groups(trainer: dict[str, Any], technique: str, asked: set[str]) -> None:
+def _check_groups(raw: dict[str, Any], technique: str, asked: set[str]) -> None:
     """Whole groups in every batch: (batch x accumulation) must divide by num_generations (TRL)."""
-    group = trainer["num_generations"]
+    trainer = raw["trainer"]
+    group, before = trainer["num_generations"], trainer["per_device_train_batch_size"]
     if trainer.get("generation_batch_size") is not None:
         batch, named = trainer["generation_batch_size"], "generation_batch_size"
     else:
@@ -301,6 +302,10 @@ def _check_groups(trainer: dict[str, Any], technique: str, asked: set[str]) -> N
     if not asked & {"per_device_train_batch_size", "gradient_accumulation_steps", "steps_per_generation"} \
             and trainer.get("generation_batch_size") is None:  # fmt: skip
         trainer["per_device_train_batch_size"] = group  # only the group was chosen: the batch follows
+        raw["reasons"] = {
+            "trainer.per_device_train_batch_size": f"follows num_generations={group}, as a batch holds whole groups: "
+            f"{group} in place of {before}"
+        }
         return
     raise CockpitError(
         f"{named} is {batch}, which does not divide by num_generations={group}: {technique.upper()} needs whole groups",

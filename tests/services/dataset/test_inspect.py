@@ -189,7 +189,9 @@ def test_hostile_content_stays_text(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "\x1b" not in capsys.readouterr().out
 
 
-TEA = [f"Tea number {n} is warm, and a quiet cup of it makes a long evening a little shorter." for n in range(8)]
+TEA = [
+    f"Tea number {n} is warm, and a quiet cup of it makes a long evening a little shorter." for n in range(8)
+]
 SHORT = [f"My {n}th tea is warm." for n in range(8)]
 LABELS = ["The review is positive.", "The review is negative."] * 4
 ASK, SAYS = {"role": "user", "content": "Say it."}, "assistant"
