@@ -45,7 +45,7 @@ def explain(error: BaseException, stop: StopFlag, recipe: Recipe | None) -> Endi
     """Return the ending that `error` makes: what a person reads instead of a traceback."""
     if isinstance(error, Stopped | KeyboardInterrupt):
         at_once = " at once, without a checkpoint" if isinstance(error, KeyboardInterrupt) else ""
-        return Ending("stopped", f"Stopped{at_once}: {stop.reason or 'interrupted'}.")
+        return Ending("stopped", f"{stop.reason or 'interrupted'}{at_once}")
     part: Part | None = vars(error).get(_PART)
     if isinstance(error, CockpitError):
         return Ending("failed", str(error), part=part)

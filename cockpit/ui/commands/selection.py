@@ -24,7 +24,7 @@ _MAY: dict[str, str] = {
     "draft": "l launches it",
     "live": "s stops it with a checkpoint",
     "broken_off": "r resumes it",
-    "ended": "e scores it",
+    "unscored": "e scores it",
     "any": "n makes a new experiment",
 }
 """What may be done to an experiment that is so (see `offered_states`), what comes first being the next step."""
