@@ -21,13 +21,14 @@ _TESTS = frozenset(("tests", "test_list", "unit_tests"))
 def data_page(session: WizardSession) -> Page:
     return Page(
         (
-            "JSONL, JSON, CSV, Parquet, a `datasets` folder, or a hub id where there is a network.",
+            "JSONL, JSON, CSV or Parquet.",
             "Any of the field's shapes: messages, prompt and completion, Alpaca, ShareGPT, chosen and rejected, "
             "answers with a yes or no, question and answer, scored trajectories, plain text.",
             "What it is decides the technique: the reward first, the technique second.",
         ),
         "Data file",
         default=session.state.data,
+        path=True,
         cli_equivalent="cockpit inspect FILE",
     )
 
@@ -35,8 +36,11 @@ def data_page(session: WizardSession) -> Page:
 def take_data(session: WizardSession, value: str, reason: str) -> bool:
     if not value:
         raise CockpitError("there is no data yet", "Give a file.")
+    from cockpit.services.dataset import slices
+
     path = Path(value).expanduser()
-    session.state.data = str(path.resolve()) if path.exists() else value
+    slices.refuse_unreadable(path)
+    session.state.data = str(path.resolve())
     session.inspection()
     return True
 
@@ -63,16 +67,16 @@ def held_out_page(session: WizardSession) -> Page:
         ),
         "Held-out file (may be empty)",
         default=session.state.held_out,
+        path=True,
         optional=True,
     )
 
 
 def take_held_out(session: WizardSession, value: str, reason: str) -> bool:
-    from cockpit.services.dataset import datasets
+    from cockpit.services.dataset import slices
 
     path = Path(value).expanduser()
-    if value:
-        datasets.read_as(path, "items")
+    slices.refuse_inseparable(Path(session.state.data), path if value else None)
     session.state.held_out = str(path.resolve()) if value else ""
     return True
 
@@ -85,6 +89,7 @@ def model_page(session: WizardSession) -> Page:
         ),
         "Base model",
         default=session.state.model,
+        path=True,
     )
 
 

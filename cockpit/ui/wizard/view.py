@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from cockpit.core.safe_text import clean
 from cockpit.ui.text.glyphs import Glyphs
-from cockpit.ui.text.lines import Line, fold, line
+from cockpit.ui.text.lines import Line, cell, fold, line
 from cockpit.ui.text.styles import BAD, BOLD, DIM, GOOD, KEY, PLAIN, WARN
 
 if TYPE_CHECKING:
@@ -66,6 +66,13 @@ def wrong_lines(text: str, width: int, glyphs: Glyphs) -> list[Line]:
     return [line((f"{glyphs.cross if at == 0 else ' '} {part}", BAD)) for at, part in enumerate(parts)]
 
 
+def confirmed_lines(texts: Sequence[str], width: int, glyphs: Glyphs) -> list[Line]:
+    """What an answer changed, each on a line of its own."""
+    return [
+        line((f"{glyphs.check} ", GOOD), cell(clean(text), width, ellipsis=glyphs.ellipsis)) for text in texts
+    ]
+
+
 def foot_line(page: Page | None, *, busy: bool, editing: bool) -> Line:
     """The keys that matter now, and the command that does the same as the page."""
     command = clean(page.cli_equivalent, newlines="show") if page else ""
@@ -73,11 +80,18 @@ def foot_line(page: Page | None, *, busy: bool, editing: bool) -> Line:
     if busy:
         return line(("working …", BOLD), ("  esc", KEY), (" leave, it goes on from here", DIM))
     if editing:
-        return line(("enter", KEY), (" take it ", DIM), ("esc", KEY), (" leave it as it is", DIM))
+        return line(("enter", KEY), (" take it, empty the default ", DIM), ("tab", KEY), (" edit what it is ", DIM),
+                    ("esc", KEY), (" leave it as it is", DIM))  # fmt: skip
     if page is not None and page.picks:
         return line(("enter", KEY), (" edit, or go on ", DIM), ("tab", KEY), (" type NAME=VALUE ", DIM),
                     ("f2", KEY), (" step before ", DIM), ("esc", KEY), (" leave", DIM), shown)  # fmt: skip
-    return line(("enter", KEY), (" answer ", DIM), ("f2", KEY), (" step before ", DIM), ("esc", KEY),
+    if page is not None and page.choices:
+        digits = (f"1-{len(page.choices)}" if len(page.choices) > 1 else "", KEY)
+        choose = (" choose " if digits[0] else "", DIM)
+    else:
+        digits, choose = ("tab" if page and (page.path or page.default) else "", KEY), ("", DIM)
+        choose = ((" complete " if page and page.path else " edit ") if digits[0] else "", DIM)
+    return line(digits, choose, ("enter", KEY), (" answer ", DIM), ("f2", KEY), (" step before ", DIM), ("esc", KEY),
                 (" leave, nothing is lost", DIM), shown)  # fmt: skip
 
 
