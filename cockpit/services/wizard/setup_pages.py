@@ -119,13 +119,21 @@ def suggested_verifier(session: WizardSession) -> str:
 
 def verifier_page(session: WizardSession) -> Page:
     seen = session.inspection()
-    form = seen.profile.answer_form or "prose"
+    form = seen.profile.answer_form
     suggestion = suggested_verifier(session)
+    reads = f"The answers in your data can be checked: {suggestion} reads them."
+    if form is not None:
+        reads = f"Most answers in your data are of the form {form}: {suggestion} reads that."
+    if suggestion == "f1":
+        reads = (
+            "The answers in your data are free prose, which no program can check: f1 counts the words in common "
+            "with yours. That compares two models; it is no reward to train on."
+        )
     lines = [
         "A verifier scores one answer against one item. It is the score of the held-out set, and the reward of RL "
         "as it stands, format included. A reward you trust comes before everything else.",
         "",
-        f"Most answers in your data are of the form {form}: {suggestion} reads that.",
+        reads,
         "",
         *(f"  {kind.spec:<16} {kind.wants.replace('`', '')}" for kind in KINDS),
     ]

@@ -129,6 +129,8 @@ class WizardScreen(WorkerScreen[str]):
             self._confirm(self.turn.confirmed)
         if edited is not None:
             self._edited(edited, again=bool(message.wrong))
+        elif message.wrong and self.turn is not None and self.turn.title == before:
+            self._type(self.typed)  # to be mended, not typed anew
 
     # -- showing -------------------------------------------------------------------------------------------------
 
@@ -228,9 +230,7 @@ class WizardScreen(WorkerScreen[str]):
         if again:
             self.editing = replace(pick, value=self.typed or pick.value)
             self._ask()
-            line_ = self.query_one("#line", Input)
-            line_.value = self.typed
-            line_.cursor_position = len(self.typed)
+            self._type(self.typed)
             self._foot()
 
     def _say(self, text: str) -> None:
@@ -301,8 +301,8 @@ class WizardScreen(WorkerScreen[str]):
     def _submit(self, text: str) -> None:
         if self.busy or self.turn is None:
             return
+        self.typed = text.strip()
         if self.editing is not None:
-            self.typed = text.strip()
             self._answer(f"{self.editing.name}={shlex.quote(self.typed) if self.typed else ''}")
             return
         if self.reason_for is not None:
@@ -317,11 +317,13 @@ class WizardScreen(WorkerScreen[str]):
         self.typing = bool(self.turn.picks and text.strip())  # settings that are typed are often several
         self._answer(text if text.strip() or self.turn.optional else self.turn.default)
 
-    def _type(self, letter: str) -> None:
+    def _type(self, text: str) -> None:
+        """Put `text` into the line, where that is what is asked for, and go on typing behind it."""
         line_ = self.query_one("#line", Input)
-        line_.focus()
-        line_.value = letter
-        line_.cursor_position = len(letter)
+        if line_.display:
+            line_.focus()
+            line_.value = text
+            line_.cursor_position = len(text)
 
     def _answer(self, value: str, reason: str = "") -> None:
         self._say("")

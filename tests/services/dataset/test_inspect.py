@@ -13,6 +13,7 @@ import pytest
 
 from cockpit.cli import main
 from cockpit.contract.errors import CockpitError
+from cockpit.core.dataset.lengths import bars
 from cockpit.core.technique.data_facts import facts_of
 from cockpit.core.technique.decision import advise
 from cockpit.services.dataset.inspect import as_dict, inspect
@@ -146,6 +147,9 @@ def test_lengths_and_what_a_maximum_cuts(tmp_path: Path) -> None:
     assert seen.truncated == pytest.approx(0.01)
     answer = as_dict(seen)
     assert sum(bar["n"] for bar in answer["lengths"]["histogram"]) == 100
+    assert answer["lengths"]["histogram"][0]["n"], "no empty bars before the shortest"
+    shown = [" ".join(text.split()) for text in bars([(0, 10, 1), (10, 20, 0), (20, 30, 0), (30, 40, 1)])]
+    assert [text.split()[0] for text in shown] == ["0-9", "10-29", "30-39"]
     assert answer["truncated_is_estimate"]
 
 

@@ -406,6 +406,7 @@ async def test_a_walk_by_keys(given: tuple[Path, str, str]) -> None:
     async with screen(given[0]) as pilot:
         await type_in(pilot, "/nowhere.jsonl")
         assert "there is no such data file" in seen(pilot)
+        assert pilot.app.screen.query_one("#line", Input).value == "/nowhere.jsonl"  # to be mended
         await type_in(pilot, given[1])
         assert "120 rows" in seen(pilot)
         await pilot.press("enter")
