@@ -313,11 +313,16 @@ def _check_groups(raw: dict[str, Any], technique: str, asked: set[str]) -> None:
     )
 
 
+def _rank(name: str) -> int:
+    """Where a setting stands among those of a recipe: first what changes a run most."""
+    return settings.FIRST.index(name) if name in settings.FIRST else len(settings.FIRST)
+
+
 def choices(recipe: Recipe) -> list[Choice]:
     """Return the settings that matter with their reasons, the chosen ones told from the defaults."""
     known = defaults(recipe.technique, lora=recipe.peft is not None)
     made: list[Choice] = []
-    for name, value in recipe.trainer.items():
+    for name, value in sorted(recipe.trainer.items(), key=lambda entry: _rank(entry[0])):
         setting, default = SETTINGS.get(name), known.get(name)
         same = default is not None and default.value == value
         source = default.source if default is not None and same else "chosen"
@@ -337,6 +342,7 @@ def choices(recipe: Recipe) -> list[Choice]:
                 settings.LORA_RANK,
             )
         )
+        made.sort(key=lambda choice: _rank(choice.field.removeprefix("trainer.")))
     given = recipe.data.chat_template_kwargs
     for name in dict.fromkeys(("enable_thinking", *given)):
         made.append(Choice(f"data.chat_template_kwargs.{name}", given.get(name),

@@ -110,6 +110,13 @@ SETTINGS: Mapping[str, Setting] = {
 }  # fmt: skip
 
 
+FIRST = (
+    "learning_rate", "num_train_epochs", "max_steps", "num_generations", "beta", "kl_coef", "max_completion_length",
+    "response_length", "max_length", "peft.r", "per_device_train_batch_size", "gradient_accumulation_steps",
+)  # fmt: skip
+"""Settings that change a run most, and are shown before the others."""
+
+
 @dataclass(frozen=True, slots=True)
 class Default:
     """A value and where it comes from."""

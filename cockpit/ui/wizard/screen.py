@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 WIDE = 110
 """Columns from which the steps show their answers beside them."""
+HIGH = 30
+"""Rows from which each setting is shown with all that is known of it."""
 _EVENTS = 200
 """Lines of what happens meanwhile that are kept."""
 
@@ -154,7 +156,8 @@ class WizardScreen(WorkerScreen[str]):
 
     def _show_page(self, *, top: bool = False) -> None:
         text = self.query_one("#page", LineView)
-        lines = view.page_lines(self.turn, self.events, max(20, text.size.width - 2))
+        width, brief = max(20, text.size.width - 2), self.size.height < HIGH
+        lines = view.page_lines(self.turn, self.events, width, brief=brief)
         text.cursor_rows = bool(self.turn and self.turn.picks)
         if top:
             text.top = 0

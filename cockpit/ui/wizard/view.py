@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 GO_ON = "\0go on"
 """The key of the line that leaves the settings as they are; no setting's name."""
+_LEAST = 12
+"""Cells below which the beginning of a sentence says nothing."""
 
 
 def place_lines(places: Sequence[Place], glyphs: Glyphs, *, answers: bool) -> list[Line]:
@@ -37,19 +39,35 @@ def place_lines(places: Sequence[Place], glyphs: Glyphs, *, answers: bool) -> li
     return lines
 
 
-def page_lines(page: Page | None, events: Sequence[str], width: int) -> list[Line]:
-    """What is known, folded to `width`, then what happens; a setting's line has its name as key."""
+def page_lines(page: Page | None, events: Sequence[str], width: int, *, brief: bool = False) -> list[Line]:
+    """What is known, folded to `width`, then what happens; a setting's line has its name as key.
+
+    `brief`: a setting is one line with the beginning of what it does, so that those that matter are in sight at once.
+    """
     texts = list(page.lines) if page else ["Looking …"]
     if events:
         texts += ["", *events]
     picks = {pick.line: pick.name for pick in page.picks} if page else {}
+    does = (
+        {pick.line: pick.help.removeprefix(f"{pick.name}: ") for pick in page.picks} if page and brief else {}
+    )
     lines: list[Line] = []
     for number, text in enumerate(texts):
+        if number in does:
+            lines.append(_in_one(clean(text, newlines="show"), clean(does[number]), width, key=picks[number]))
+            continue
+        if number - 1 in does and text.startswith(" "):
+            continue  # the whole of what it does, which enter shows
         parts = folded(clean(text, newlines="show"), width)
         lines += [line(part, key=picks.get(number) if at == 0 else None) for at, part in enumerate(parts)]
     if picks:
         lines.insert(0, line(("Go on with these settings", BOLD), key=GO_ON))
     return lines
+
+
+def _in_one(text: str, does: str, width: int, *, key: str) -> Line:
+    room = width - cell_len(text) - 2
+    return line(text, (f"  {cell(does, room).rstrip()}" if room > _LEAST else "", DIM), key=key)
 
 
 def choice_lines(choices: Sequence[Choice]) -> list[Line]:

@@ -459,7 +459,11 @@ async def test_a_setting_is_edited_under_the_cursor(
             await settled(pilot)
             return " ".join(seen(pilot).split())
 
-        text = await press("down", "enter")
+        names = ["learning_rate", "num_train_epochs", "num_generations", "beta", "peft.r"]
+        assert [seen(pilot).index(f"{name} = ") for name in names] == sorted(
+            seen(pilot).index(f"{name} = ") for name in names
+        )
+        text = await press(*["down"] * 6, "enter")
         assert (
             "per_device_train_batch_size: rows a forward pass on each device. Allowed: a whole number, 1 to"
             in text
