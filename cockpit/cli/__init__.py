@@ -109,7 +109,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     at = command_at(words)
     if at is None:
         named = [words[index] for index in _named(words)]
-        words = named or words  # help on what there is not: the same refusal as without
+        if named:  # help on what there is not: the same refusal as without
+            words = [*named, *(word for word in words if word == "--json")]
         return _guarded(Command("workspace.open", "", ""), root_parser(), words)
     name = words.pop(at)
     return _guarded(COMMANDS[name], command_parser(name), words)
@@ -191,6 +192,7 @@ def root_parser() -> argparse.ArgumentParser:
         epilog="\n".join([*lines, "", "`cockpit COMMAND --help` tells its options."]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--json", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--version", action="version", version=f"cockpit {__version__}")
     parser.add_argument("--dir", "-C", metavar="DIR", help="the workspace (default: here or above)")
     return parser
