@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import sys
 import textwrap
 import time
@@ -35,6 +36,12 @@ def forever(until=lambda: False):
     while time.monotonic() < end and not until():
         time.sleep(0.01)
 """
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 def until(what: Callable[[], Any], within_s: float = 15.0) -> Any:

@@ -20,7 +20,7 @@ import pytest
 from cockpit.contract import AttemptWriter, atomic
 from cockpit.services.foreign.wandb import WandbRun
 from cockpit.services.runs import launcher, trackers
-from tests.support.attempts import StandIn, clean_up, until
+from tests.support.attempts import StandIn, clean_up, free_port, until
 from trainers.report import sinks
 from trainers.report.tracker import Reporter, State
 
@@ -43,12 +43,6 @@ event("end", outcome="finished", reason="", step=30, best_step=30, best_score=0.
 """
 HANGS = "\nforever(asked)\n"
 STOPS = HANGS + 'event("end", outcome="stopped", reason="asked", step=30)\n'
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 @pytest.fixture
