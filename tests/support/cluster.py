@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-from tests.support.attempts import free_port
+from tests.support.attempts import PATIENCE_S, free_port
 
 NEEDED = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol")
 
@@ -132,7 +132,7 @@ class Cluster:
     def __call__(self, *words: str) -> str:
         """One command of Slurm's; gives what it printed."""
         done = subprocess.run(
-            words, env=os.environ | self.env, capture_output=True, text=True, timeout=30, check=False
+            words, env=os.environ | self.env, capture_output=True, text=True, timeout=180, check=False
         )
         return done.stdout + done.stderr
 
@@ -146,7 +146,7 @@ class Cluster:
 
     def _until(self, condition: object, what: str) -> None:
         assert callable(condition)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE_S
         while not condition():
             if time.monotonic() > deadline:
                 told = "\n".join(path.read_text(errors="replace")[-1500:] for path in self.root.glob("*.out"))

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from cockpit.services.workspace.workspace import Workspace
+from tests.support.attempts import until
 from tests.support.cli import Cli
 
 pytestmark = pytest.mark.fault
 
 Loop = Callable[[int], str]
-
-
-def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def test_a_loop_of_ones_own_from_draft_to_decision(workspace: Cli, loop: Loop) -> None:

@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +24,7 @@ from cockpit.services.experiments import setup
 from cockpit.services.runs.record import read_facts
 from cockpit.services.system.processes import alive, belonging
 from cockpit.services.workspace.workspace import Workspace
+from tests.support import attempts
 from tests.trainers.real.warm import ROOT as ROOT
 from tests.trainers.real.warm import Warm
 
@@ -219,13 +219,9 @@ def reap(ws: Workspace) -> None:
             os.kill(row.pid, signal.SIGKILL)
 
 
-def until(what: Callable[[], Any], within_s: float = 150.0) -> Any:
-    """Wait for a condition; its value, once it is true."""
-    end = time.monotonic() + within_s
-    while not (value := what()):
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
-    return value
+def until(what: Callable[[], Any]) -> Any:
+    """Wait for what a real trainer does, which first has to import its libraries; its value, once it is true."""
+    return attempts.until(what, 600)
 
 
 class Scripted:
