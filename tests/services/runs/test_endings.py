@@ -177,7 +177,7 @@ def test_stop_now_overtakes_a_patient_stop(standin: StandIn) -> None:
     assert standin.status.state == "stopping"
     launcher.stop(standin.layout, now=True)
     until(standin.over)  # the patient one would take a minute
-    assert (standin.facts.exit_code, standin.status.state) == (0, "stopped")
+    assert (standin.facts.exit_code, standin.facts.stop_now, standin.status.state) == (0, True, "stopped")
 
 
 def test_a_request_in_the_folder_alone_is_followed_up(standin: StandIn) -> None:

@@ -82,6 +82,10 @@ class StageBackend(LocalBackend):
         self._ask("new", draft)
         return "exp_0001"
 
+    def new_from(self, finding: str) -> str:
+        self._ask("new_from", finding)
+        return "exp_0002"
+
     def check(self, draft: DraftFields) -> Mapping[str, str]:
         return {"data": str(self.fails["check"])} if "check" in self.fails else {}
 
