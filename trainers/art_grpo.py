@@ -312,7 +312,7 @@ class Run:
     def stopped(self) -> Ending:
         """What a stop leaves: every whole step's weights are on the service; there is no held-out pass."""
         state, why = self.progress.state, self.attempt.stop.reason
-        reason = f"Stopped at step {self.step}: {why}; not scored on the held-out set."
+        reason = f"{why}; not scored on the held-out set."
         if self.at:
             reason += f" The weights are at {self.model.get_inference_name(self.at)}."
         return Ending("stopped", reason, self.step, state.best_step, state.best_score)

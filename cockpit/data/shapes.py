@@ -49,7 +49,7 @@ from cockpit.data.columns import (
 from cockpit.data.messages import as_turns, calls_of, transcript, turns_of
 from cockpit.data.numbers import as_number
 from cockpit.data.remarks import EXPORTS, remarks
-from cockpit.data.rows import ranked
+from cockpit.data.rows import gold_of, ranked
 from cockpit.verifiers.toolcalls import GOLD_COLUMNS
 
 Shape = Literal[
@@ -138,7 +138,7 @@ def recognise(rows: Iterable[Mapping[str, Any]]) -> Reading:
         if reading is not None:
             reading = _with_images(reading, columns)
             notes, unchecked = remarks(reading.columns, reading.unused, columns)
-            return replace(reading, notes=(*reading.notes, *notes), unchecked=unchecked)
+            return replace(reading, notes=(*reading.notes, *notes), unchecked=unchecked or reading.unchecked)
     return _unknown(columns)
 
 
@@ -251,12 +251,8 @@ def _conversations(found: _Found) -> Reading | None:
     prompts_only = all(_ends_open(value) for value in column.values)
     if prompts_only:
         found.roles["prompt"] = found.roles.pop("messages")
-        if _take_gold(found):
-            return found.reading(
-                "question-answer", f"Prompts in `{column.name}` with the answer beside them."
-            )
-        return None
-    if found.take("answer", tuple(n for n in ANSWER if n not in LONG_ANSWER), is_answer):
+        return _by_its_answers(found) if _take_gold(found) else None
+    if found.take("answer", tuple(n for n in ANSWER if n not in LONG_ANSWER), _gold):
         return found.reading(
             "question-answer", f"Worked conversations with the answer in `{found.roles['answer']}`."
         )
@@ -297,7 +293,7 @@ def _question_answer(found: _Found) -> Reading | None:
     names = tuple(n for n in COMPLETION if n not in ANSWER)
     if not has_tests and found.take("completion", (*names, *LONG_ANSWER), is_said):
         found.take("reasoning", REASONING, is_text)
-        if found.take("answer", tuple(n for n in ANSWER if n not in LONG_ANSWER), is_answer):
+        if found.take("answer", tuple(n for n in ANSWER if n not in LONG_ANSWER), _gold):
             return found.reading(
                 "question-answer",
                 f"Prompts (`{prompt}`) with a worked completion and the answer in `{found.roles['answer']}`.",
@@ -305,29 +301,41 @@ def _question_answer(found: _Found) -> Reading | None:
         if found.roles["completion"].lower() in names:
             return found.reading("prompt-completion", f"Prompts (`{prompt}`) with the completion to give.")
         del found.roles["completion"]  # only a `solution`: its form decides what it is
-    if not _take_gold(found):
-        return None
-    if "answer" not in found.roles:
-        return found.reading("question-answer", f"Tasks (`{prompt}`) with unit tests to check an answer by.")
-    return _by_its_answers(found)
+    return _by_its_answers(found) if _take_gold(found) else None
 
 
 def _by_its_answers(found: _Found) -> Reading:
     """Questions with answers: checkable ones make it verifiable, long prose makes it demonstrations."""
-    from cockpit.data.answer_formats import stated
-
-    prompt, answer = found.roles["prompt"], found.roles["answer"]
-    values = found.columns[answer].values
-    checkable = sum(not isinstance(v, str) or stated(v).is_checkable for v in values)
-    if "choices" in found.roles or "tests" in found.roles or checkable >= 0.8 * len(values):
+    prompt = found.roles["prompt"]
+    if "answer" not in found.roles:
+        return found.reading("question-answer", f"Tasks (`{prompt}`) with unit tests to check an answer by.")
+    answer = found.roles["answer"]
+    if {"choices", "tests"} & set(found.roles) or _checkable(found.columns[answer]):
         return found.reading(
             "question-answer", f"Questions (`{prompt}`) whose answer (`{answer}`) a program can check."
         )
+    if found.columns[answer].is_mostly("object"):  # no text to learn as it stands: a reference, for a judge
+        asked = found.reading("question-answer", f"Questions (`{prompt}`) with a reference (`{answer}`).")
+        return replace(asked, unchecked="answers are in prose")
     found.roles["completion"] = found.roles.pop("answer")
     return found.reading(
         "prompt-completion",
         f"Questions (`{prompt}`) with answers in prose (`{answer}`), which no program can check.",
     )
+
+
+def _checkable(column: Column) -> bool:
+    """Whether the answers are of forms that a program can compare; an object of another program's always is."""
+    from cockpit.data.answer_formats import checkable
+
+    golds = [gold_of({"answer": value}) for value in column.values]
+    texts = [gold for gold in golds if gold is not None]
+    return checkable(texts) or len(texts) < 0.2 * len(golds)
+
+
+def _gold(column: Column) -> bool:
+    """Answers that stand beside worked ones, to check these by."""
+    return is_answer(column) and _checkable(column)
 
 
 def _classification(found: _Found) -> Reading | None:

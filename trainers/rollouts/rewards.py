@@ -18,6 +18,7 @@ from cockpit import verifiers
 from cockpit.contract import CockpitError
 from cockpit.data.left_out import LeftOut
 from trainers.attempt.attempt import Attempt
+from trainers.attempt.ending import blame
 from trainers.data.examples import tell
 from trainers.data.image_rows import asked_with_images
 from trainers.data.items import Item, read_items, refuse_tools, refuse_unseen
@@ -26,6 +27,7 @@ from trainers.data.prompts import prompt_text, training_prompt
 from trainers.scoring.scoring import judged
 
 
+@blame("data")
 def rl_dataset(attempt: Attempt, tokenizer: Any) -> tuple[list[dict[str, Any]], list[Item]]:
     """TRL rows (prompt, and the item's place in the list beside it), after the guardrail. Raises CockpitError."""
     recipe = attempt.recipe
@@ -58,6 +60,7 @@ class Rewards:
     judge: Judge
 
 
+@blame("reward")
 def reward_functions(attempt: Attempt, items: list[Item], tokenizer: Any) -> Rewards:
     """Load them. Raises CockpitError naming the one that can't be loaded."""
     parts = [(part.source, part.weight) for part in attempt.recipe.rewards] or [("verifier", 1.0)]
@@ -171,6 +174,7 @@ class UserReward(_Reward):
                 "Write it as module:function; the module lies in the workspace's folder or is installed.",
             ) from error
 
+    @blame("reward")
     def score(self, given: dict[str, Any]) -> list[float | None]:
         try:
             rewards = list(self.function(**given))

@@ -10,6 +10,7 @@ from cockpit import verifiers
 from cockpit.data.images.refs import name_of
 from cockpit.verifiers import Verdict
 from trainers.attempt.attempt import Attempt
+from trainers.attempt.ending import blame
 from trainers.attempt.signals import StopFlag
 from trainers.data.items import Item, eval_items, refuse_unseen
 from trainers.data.prompts import prompt_text
@@ -34,6 +35,7 @@ class Scored:
     engine: str = "transformers"
 
 
+@blame("data")
 def load_slice(attempt: Attempt, which: Slice) -> tuple[list[Item], Any]:
     """Return the items of a slice and their verifier. Raises CockpitError."""
     data = attempt.recipe.data

@@ -23,7 +23,7 @@ from cockpit.data.images.refs import refs_in
 from cockpit.data.reading.files import iter_rows, load_rows
 from cockpit.data.rows import Row, value
 from cockpit.services.dataset import datasets, gold
-from cockpit.services.recipe import seeing, warm_start
+from cockpit.services.recipe import seeing, template_switches, warm_start
 from cockpit.services.system import stack
 from cockpit.services.workspace import smoke_verdict
 from cockpit.services.workspace.workspace import Workspace
@@ -90,7 +90,7 @@ def resolve(ws: Workspace, request: DraftRequest) -> Recipe:
         recipe = resolved(overrides) if larger else recipe
         reasons = {**recipe.reasons, f"trainer.{group_signal.SETTING}": why} if why else recipe.reasons
         recipe = recipe.model_copy(update={"reasons": reasons})
-    recipe = with_environment([ws.root], _with_reward_model(ws, recipe))
+    recipe = with_environment([ws.root], template_switches.noted(_with_reward_model(ws, recipe)))
     if training and recipe.data.train:
         rows, items = _refuse_leak(recipe)
         refuse_leaks(ws, recipe)
