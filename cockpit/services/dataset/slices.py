@@ -48,7 +48,7 @@ def make(
         if path is not None:
             made.items[name] = load_rows(path)
             datasets.read_as(path, "items")
-            _refuse_overlap(rows, made.items[name], train, path, name)
+            refuse_overlap(rows, made.items[name], train, path, name)
     wanted = [name for name in ("held_out", "mini_eval") if name not in made.items]
     if wanted:
         sizes = _sizes(rows, reading, wanted, mini_items)
@@ -141,7 +141,8 @@ def _usable_share(rows: Rows, reading: Reading) -> float:
     return max(0.05, len(_as_items(sample, reading, "sample")) / len(sample))
 
 
-def _refuse_overlap(rows: Rows, items: list[Row], train: Path, path: Path, name: str) -> None:
+def refuse_overlap(rows: Rows, items: list[Row], train: Path, path: Path, name: str) -> None:
+    """Raise CockpitError where a training row asks what an item of the set asks."""
     met = datasets.overlap_exact(rows, items)
     if met:
         first = met[0]
