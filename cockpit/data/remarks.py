@@ -34,11 +34,11 @@ def remarks(roles: Mapping[str, str], unused: Iterable[str], columns: Columns) -
             unchecked = "answers are rated, so not all of them are right"
     if places := _places(roles, columns):
         notes.append(places)
-    shown = max((_share(column) for column in used), default=0.0)
+    shown = 0.0 if "images" in roles else max((_share(column) for column in used), default=0.0)
     if shown >= _SHARE:
         notes.append(
-            f"{shown:.0%} of the rows speak of an image, a video or a sound by its placeholder: these trainers learn "
-            "text alone, so the model would learn to answer without seeing it."
+            f"{shown:.0%} of the rows speak of an image, a video or a sound by its placeholder, and have none: the "
+            "model would learn to answer without seeing it."
         )
         unchecked = "answers are about an image, a video or a sound"
     return notes, unchecked
@@ -80,7 +80,7 @@ def _share(column: Column) -> float:
 def _of(value: object) -> list[str]:
     if isinstance(value, str):
         return [value]
-    return [str(turn["content"]) for turn in messages_in(value) or []]
+    return [str(turn["content"]) for turn in messages_in(value) or [] if "images" not in turn]
 
 
 def _calls(column: Column) -> bool:

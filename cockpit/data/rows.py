@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from cockpit.data.column_names import USUAL
-from cockpit.data.messages import Message, calls_of, messages_in, transcript, written
+from cockpit.data.messages import HH_TURN, Message, calls_of, hh_turns, messages_in, transcript, written
 from cockpit.data.numbers import as_number
 from cockpit.verifiers.toolcalls import GOLD_COLUMNS
 
@@ -287,6 +287,21 @@ def ranked(row: Mapping[str, Any]) -> tuple[object, object] | None:
         return None
     best, worst = max(found, key=lambda pair: pair[0]), min(found, key=lambda pair: pair[0])
     return (best[1], worst[1]) if best[0] > worst[0] else None
+
+
+def split_texts(chosen: str, rejected: str) -> tuple[Prompt | None, str, str]:
+    """Split off what two texts begin with: whole turns in Anthropic's HH spelling, else up to the last blank."""
+    shorter = min(len(chosen), len(rejected))
+    same = next((i for i in range(shorter) if chosen[i] != rejected[i]), shorter)
+    starts = [match.end() for match in HH_TURN.finditer(chosen, 0, same) if match[1] == "Assistant"]
+    if starts:
+        at = starts[-1]
+        turns = hh_turns(chosen[:at])[:-1]
+        return turns, chosen[at:].strip(), rejected[at:].strip()
+    if same == len(chosen) == len(rejected):
+        return None, chosen, rejected  # the same text twice begins with no prompt
+    same = chosen.rfind(" ", 0, same) + 1
+    return chosen[:same].strip() or None, chosen[same:].strip(), rejected[same:].strip()
 
 
 def as_chat(prompt: Prompt | None) -> list[Message]:

@@ -105,7 +105,7 @@ class Together(OneProcess):
             self._confess(layout, ending.reason)
             return ending
         other = self._whose_fault(layout, since)
-        return replace(ending, reason=other) if other else ending
+        return replace(ending, reason=other, part=None) if other else ending
 
     def _confess(self, layout: AttemptLayout, reason: str) -> None:
         """Leave word why this process failed, for rank 0 will only see it vanish."""

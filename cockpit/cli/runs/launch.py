@@ -8,7 +8,7 @@ from collections.abc import Callable
 from cockpit.cli import FAILED, OK
 from cockpit.cli.output import print_json, say
 from cockpit.cli.place import workspace
-from cockpit.cli.tree.look import as_dict, experiments_table
+from cockpit.cli.tree.look import as_dict, experiments_table, how_to_score
 from cockpit.services.experiments import lifecycle, scoring
 from cockpit.services.workspace.workspace import ExperimentView, Workspace
 
@@ -71,9 +71,16 @@ def _run(options: argparse.Namespace) -> int:
         print_json(as_dict(view))
     elif options.wait:
         say(experiments_table([view]))
+        say(told(view))
     else:
-        say(f"{view.id}: {view.attempt.sentence if view.attempt else view.status}")
+        say(told(view))
     return FAILED if options.wait and view.status == "failed" else OK
+
+
+def told(view: ExperimentView) -> str:
+    """How it stands, and how to have the full held-out pass where none was made."""
+    sentence = view.attempt.sentence if view.attempt else f"{view.status}."
+    return " ".join(text for text in (f"{view.id}: {sentence}", how_to_score(view)) if text)
 
 
 class _Teller:

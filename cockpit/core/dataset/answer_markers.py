@@ -52,6 +52,8 @@ _STRUCTURE = frozenset(
         "tr",
         "td",
         "tool_call",
+        "function",
+        "parameter",
     ]
 )
 # `ANSWER: 18`, `**Final answer:** 18`, `答案：18`. The label is kept as it is written: a pattern may care.
@@ -175,7 +177,7 @@ def _tagged(text: str, start: int) -> Stated | None:
 
 def _calls(text: str, start: int) -> Stated | None:
     """Tool calls are an answer whole: their marks are the model's own, and no verifier wants the JSON apart."""
-    if "</tool_call>" not in text[start:]:
+    if not any(mark in text[start:] for mark in ("</tool_call>", "</function>")):
         return None
     try:
         read = read_calls(text[start:])

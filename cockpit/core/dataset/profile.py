@@ -19,6 +19,7 @@ from cockpit.data.shapes import Reading
 from cockpit.data.tools import odd_calls
 
 _DIGESTS = 500_000  # kept at most per set; about 60 MB
+_FEW = 20_000  # where an estimate does
 
 
 @dataclass(slots=True)
@@ -114,6 +115,8 @@ class Profile:
     odd: Tally = field(default_factory=Tally)
     left_out: LeftOut = field(init=False)
     forms: Tally = field(default_factory=Tally)
+    said: Seen = field(default_factory=lambda: Seen(limit=_FEW))
+    """The answers, as often as they are given again."""
     thinking: int = 0
     """Rows whose answer thinks in tags."""
     reasoning: int = 0
@@ -187,6 +190,7 @@ class Profile:
         stating = example.target if self.reading.shape != "text" else ""
         if stating.strip():
             self.forms.add(answer_formats.stated(stating).name, line)
+            self.said.add(stating.strip(), line)
             self.thinking += answer_formats.thinks(stating)
 
     def _signals(self, example: Example, line: int) -> None:
@@ -203,7 +207,7 @@ class Profile:
     @property
     def answer_form(self) -> str | None:
         """The checkable form that most targets state their answer in (`hashes`, `tagged:answer`), or None."""
-        return answer_formats.common(self.forms.counts.items(), self.forms.total)
+        return answer_formats.common(self.forms.counts.items(), self.forms.total, repeats=self.said.share)
 
     @property
     def good_share(self) -> float | None:

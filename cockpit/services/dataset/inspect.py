@@ -14,6 +14,7 @@ from cockpit.data import answer_formats
 from cockpit.data.examples import Example
 from cockpit.data.shapes import Reading, recognise
 from cockpit.services.dataset.measure import Measure, characters, tokens
+from cockpit.services.dataset.pictures import Pictures
 from cockpit.services.dataset.sources import Source, open_source
 from cockpit.verifiers import SelfCheck, Verifier, selfcheck
 
@@ -37,6 +38,7 @@ class Inspection:
     complete: bool
     examples: list[Example] = field(default_factory=list[Example])
     check: SelfCheck | None = None
+    pictures: Pictures = field(default_factory=Pictures)
 
     @property
     def truncated(self) -> float | None:
@@ -88,6 +90,8 @@ def inspect(
         if example is None:
             continue
         gauge.add(line, example)
+        if example.images:
+            seen.pictures.add(line, example.images)
         if len(seen.examples) < _KEPT_EXAMPLES:
             seen.examples.append(example)
     gauge.flush()
@@ -152,6 +156,7 @@ def as_dict(seen: Inspection) -> dict[str, Any]:
         "implicit_prompt": reading.implicit_prompt,
         "why": reading.why,
         "notes": [*seen.source.notes, *reading.notes],
+        "images": seen.pictures.as_dict(),
         "lengths": {
             **p.lengths.summary(),
             "measured_with": seen.measured.description,

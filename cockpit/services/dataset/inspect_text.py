@@ -21,6 +21,7 @@ def as_text(seen: Inspection) -> str:
     if left := profile.left_out.listed():
         lines.append(f"  left out   {', '.join(left)}")
     lines += [f"  {note}" for note in (*reading.notes, *seen.source.notes)]
+    lines += [f"  {said}" for said in seen.pictures.sentences()]
     lines += _signals(seen) + _answers(seen) + _lengths(seen) + _oddities(seen)
     return "\n".join(lines)
 

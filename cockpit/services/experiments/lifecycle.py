@@ -20,7 +20,7 @@ from cockpit.contract.layout import BASELINE_ID, AttemptLayout
 from cockpit.core.methodlog import Entry
 from cockpit.core.runs.gpu_placement import Need
 from cockpit.services.experiments import catch_up, gates
-from cockpit.services.recipe import attempt_limit, drafts
+from cockpit.services.recipe import attempt_limit, drafts, reward_check
 from cockpit.services.recipe.warm_start import check_there, choose
 from cockpit.services.runs import attempts, gpu_leases, launcher, observe, slurm
 from cockpit.services.workspace import methodlog_writer
@@ -65,6 +65,7 @@ def new(
         command=command,
     )
     recipe = drafts.resolve(ws, request)
+    reward_check.refuse_unloadable(ws.root, recipe)
     catch_up.of_data(ws, recipe)  # compared here, and remembered: others wait while the log is held
     with methodlog_writer.held(ws) as add, drafts.written(ws, recipe, now=ws.clock()) as recipe:
         add([*draft_entries(recipe), *catch_up.of_data(ws, recipe)])
@@ -196,7 +197,8 @@ def decide(
         _refuse_to_orphan(ws, experiment_id)
     with methodlog_writer.held(ws) as add, _decided(ws, experiment_id, status, reason) as view:
         text = f"{status}{_worth(view)}: {reason}"
-        text += f" (although {'; '.join(against)}: {although})" if against else ""
+        why = "" if although == reason else f": {although}"
+        text += f" (although {'; '.join(against)}{why})" if against else ""
         # The moment and the words: two decisions within one second are two lines.
         moment = f"{view.decision.time if view.decision else 0:.6f}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
         add([Entry("decision", text, experiment=view.id, key=f"decision/{view.id}/{status}/{moment}")])

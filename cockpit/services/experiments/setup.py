@@ -15,9 +15,10 @@ from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import WorkspaceLayout
 from cockpit.core.methodlog import Entry
 from cockpit.core.recipe.mini_eval import TOKENS_AN_ANSWER, items_for
-from cockpit.data.reading.files import Rows, load_rows
+from cockpit.data.reading.files import Rows
 from cockpit.data.rows import Row, answer_text
 from cockpit.services.dataset import datasets, gold, slices
+from cockpit.services.recipe import seeing
 from cockpit.services.workspace import config, methodlog_writer
 from cockpit.services.workspace.workspace import Workspace
 from cockpit.verifiers import load as load_verifier
@@ -68,6 +69,12 @@ def init(
     items = items_for(answers if isinstance(answers, int) else TOKENS_AN_ANSWER)
     apart = slices.make(train, held_out, mini_eval, seed=seed, mini_items=items)
     made.messages += apart.messages
+    for rows, file in (
+        (apart.train.first(seeing.SAMPLE), train),
+        (apart.items["held_out"], held_out or train),
+    ):
+        if (number := seeing.first_with_images(rows)) is not None:
+            seeing.refuse_blind_model(model, file, number)
     _check_items(apart.items["held_out"], verifier, made, held_out or train)
     _check_training(apart.train, verifier, made)
     if sealed is not None:
@@ -137,9 +144,7 @@ def _check_items(items: list[Row], verifier: str, made: Made, file: Path) -> Non
 
 def _check_sealed(sealed: Path, apart: slices.Slices, verifier: str, made: Made, train: Path) -> None:
     """The sealed set's own gold answers; and that no item of it is trained on, or looked at in the other sets."""
-    items = load_rows(sealed)
-    datasets.read_as(sealed, "items")
-    slices.refuse_overlap(apart.train, items, train, sealed, "sealed")
+    items = slices.own_items(apart.train, train, sealed, "sealed")
     for name in ("held_out", "mini_eval"):
         met = datasets.overlap_exact(apart.items[name], items)
         if met:

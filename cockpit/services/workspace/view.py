@@ -63,6 +63,12 @@ class ExperimentView:
     note: str = ""
     """Why there is no score, or anything else that needs a sentence."""
 
+    @property
+    def unscored(self) -> bool:
+        """Whether a run ended without the full held-out pass, which can still be made of its best checkpoint."""
+        over = self.attempt is not None and not self.attempt.live and self.attempt.state != "queued"
+        return over and self.score is None and (self.best_step is not None or self.technique == "baseline")
+
 
 def read(layout: ExperimentLayout, attempt: AttemptLayout | None, now: float) -> ExperimentView | None:
     """Read the experiment as of `now` (epoch seconds); None where its record is missing or broken."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -86,8 +86,7 @@ class Workspace:
         for view in self.experiments():
             if view.id == wanted:
                 return view
-        there = ", ".join(self.experiment_ids()[-5:]) or "none yet"
-        raise CockpitError(f"there is no experiment {experiment_id!r}", f"There are: {there}.")
+        raise CockpitError(f"there is no experiment {experiment_id!r}", _those_there(self.experiment_ids()))
 
     def attempt_dir(self, experiment_id: str) -> AttemptLayout | None:
         """The latest attempt's folder, or None while it is a draft."""
@@ -246,3 +245,17 @@ __all__ = [
     "queue_folder",
     "stamp",
 ]
+
+
+def _those_there(ids: Sequence[str]) -> str:
+    """All of the ids, those that follow each other as from the first to the last of them."""
+    if not ids:
+        return "There are none yet."
+    spans: list[list[str]] = []
+    for id_ in ids:
+        if spans and id_[4:].isdigit() and int(id_[4:]) == int(spans[-1][-1][4:]) + 1:
+            spans[-1].append(id_)
+        else:
+            spans.append([id_])
+    parts = [f"{span[0]} to {span[-1]}" if len(span) > 3 else ", ".join(span) for span in spans]
+    return f"There {'are' if len(ids) > 1 else 'is'}: {', '.join(parts)}."

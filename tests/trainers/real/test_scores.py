@@ -15,7 +15,7 @@ from cockpit.core.scores import Score, compare
 from cockpit.services.runs.attempts import read_sampled, read_score
 from tests.trainers.real.conftest import Run, Tiny, make_attempt
 
-pytestmark = pytest.mark.timeout(900)  # the first test waits for five runs with their held-out passes
+pytestmark = pytest.mark.timeout(1800)  # the first test waits for five runs with their held-out passes
 
 MOVES: dict[str, tuple[str, bool, dict[str, Any]]] = {
     "sft-full": ("sft", False, {"max_steps": 60, "mid_eval__every_steps": 20}),
