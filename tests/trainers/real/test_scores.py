@@ -78,6 +78,11 @@ def test_sampled_answers_lie_beside_the_score_and_differ(tiny: Tiny, tmp_path: P
     for row in read_rows(run.layout.sampled / "items.jsonl"):
         by_item.setdefault(row["item"], set()).add(row["completion"])
     assert sum(len(said) > 1 for said in by_item.values()) > 20, "each sample has a seed of its own"
+    attempt.recipe = run.recipe
+    evaluate(attempt, Asked(sealed=run.recipe.data.mini_eval), announce=False)
+    sealed = read_score(run.layout, "sealed")
+    assert sealed is not None
+    assert 0 < sealed.n < 200
     assert not run.layout.held_out.exists()
     assert not run.layout.result.exists()
     assert not run.events("held_out")
