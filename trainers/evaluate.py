@@ -26,7 +26,7 @@ from trainers.attempt.attempt import Attempt
 from trainers.attempt.checkpoints import step_of
 from trainers.attempt.ending import Ending, explain
 from trainers.attempt.signals import StopFlag
-from trainers.loop.frame import log_error, open_attempt, orchestrator_of, report, start_tracker
+from trainers.loop.frame import log_error, open_attempt, orchestrator_of, report, say_walls, start_tracker
 from trainers.report import summary
 
 
@@ -47,6 +47,7 @@ def main(argv: list[str] | None = None) -> int:
         attempt = open_attempt(root, "evaluate", out, stop)
         if not args.after_training:
             start_tracker(attempt)
+            say_walls(attempt)
         evaluate(attempt, args.checkpoint, announce=not args.after_training)
         ending = ending_of_training(attempt)
     except BaseException as error:  # noqa: BLE001 - reported as the end, like in every trainer

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from cockpit.contract.bounded import untrusted
+
 
 def write_bytes(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Replace `path` by `data` with a rename, after the bytes are on the disk. Raises OSError."""
@@ -43,10 +45,10 @@ def write_json(path: Path, value: object) -> None:
 
 
 def read_json(path: Path) -> Any | None:
-    """What `path` holds, or None where it is missing, half-written or no JSON."""
+    """What `path` holds, or None where it is missing, half-written, no JSON, too large or too deep."""
     try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        return untrusted.parse(untrusted.read_bytes(path))
+    except (OSError, ValueError):
         return None
 
 
