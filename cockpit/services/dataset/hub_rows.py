@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from typing import Any, cast
 
+from cockpit.contract.bounded import untrusted
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.network import hub
 from cockpit.core.safe_text import clip
@@ -48,7 +48,7 @@ def stream(
                     raise CockpitError(
                         f"row {number} of {name} is longer than {MAX_LINE >> 20} MB", "Leave it out."
                     )
-                yield number, cast("dict[str, Any]", json.loads(line))
+                yield number, cast("dict[str, Any]", untrusted.parse(line))
             if process.wait() != 0:
                 errors.seek(0)
                 raise _unavailable(name, errors.read(MAX_LINE).decode("utf-8", "replace"))

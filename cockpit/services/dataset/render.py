@@ -105,7 +105,7 @@ def key_of(request: Request) -> str:
     ):
         _add_files(digest, place)
     for file in _code_files():
-        digest.update(file.read_bytes())
+        digest.update(untrusted.read_bytes(file))
     digest.update(_python(recipe).encode())
     return digest.hexdigest()[:24]
 
@@ -118,10 +118,10 @@ def _add_files(digest: Any, place: object) -> None:
     path = Path(place).expanduser()
     try:
         if path.is_file():
-            digest.update(path.read_bytes())
+            digest.update(untrusted.read_bytes(path))
         elif path.is_dir():
             for file in sorted({file for pattern in _TOKENIZER_FILES for file in path.glob(pattern)}):
-                digest.update(file.name.encode() + file.read_bytes())
+                digest.update(file.name.encode() + untrusted.read_bytes(file))
     except OSError:
         return  # the subprocess says what is wrong with it
 

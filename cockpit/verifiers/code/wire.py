@@ -220,7 +220,11 @@ def _decoded(node: Any, known: Callable[[list[Any]], Any], met: dict[int, Any]) 
         held: list[Any] = list(map(inner, node[2]))
         views: dict[Any, Any] = dict(held) if node[1] == 2 else dict.fromkeys(held)
         return (
-            made.keys() if node[1] == 0 else made.items() if node[1] == 2 else dict(enumerate(held)).values()
+            views.keys()
+            if node[1] == 0
+            else views.items()
+            if node[1] == 2
+            else dict(enumerate(held)).values()
         )
     if tag in ("a", "A"):
         return _to_numpy(tag, node)
