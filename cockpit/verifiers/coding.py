@@ -56,8 +56,6 @@ class CodeFormat:
 class TestsJudge:
     """The answer passes the item's unit tests: HumanEval's (`test`, `entry_point`), MBPP's (`test_list`), `tests`."""
 
-    seconds: float = TEST_SECONDS
-
     @property
     def version(self) -> str:
         """The interpreter that runs them."""
@@ -78,7 +76,7 @@ class TestsJudge:
             "defines": sorted(_solution_names(item)), "program": program if program and tests is gold else None,
         }  # fmt: skip
         outcome = run(
-            code, asked, setup="\n".join(part for part in parts if _tree(part)), seconds=self.seconds
+            code, asked, setup="\n".join(part for part in parts if _tree(part)), seconds=TEST_SECONDS
         )
         return Verdict(float(outcome.passed), True, found.answer, outcome.why, found.span)
 

@@ -84,11 +84,11 @@ def test_somebody_listens_or_nobody(listener: str, deaf: str, monkeypatch: pytes
 
 def test_a_name_server_that_hangs_is_a_no(monkeypatch: pytest.MonkeyPatch) -> None:
     free = threading.Event()
-    monkeypatch.setattr(hub.socket, "create_connection", lambda *_, **__: free.wait(30) and socket.socket())
+    monkeypatch.setattr(hub.socket, "create_connection", lambda *_, **__: free.wait(180) and socket.socket())
     began = time.monotonic()
     assert not hub.reachable(0.2)
     free.set()
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 120
 
 
 @pytest.mark.parametrize(

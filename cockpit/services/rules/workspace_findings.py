@@ -52,7 +52,7 @@ def history_file(path: Path) -> Judged:
     for move in history.moves:
         if move.metrics_path is not None and move.trained:
             run = _run_elsewhere(move, by_id, path.parent, notes)
-            read += judge.read(run) if run else []
+            read += run_findings.without_drafts(judge.read(run)) if run else []
     found = [*diagnose(history, COMMITTED), *judge_records(history), *read]
     return Judged(history, tuple(ranked(found)), tuple(notes))
 
@@ -98,7 +98,7 @@ def workspace_findings(
         if wanted in (None, view.id):
             found += of_view(view, views)
     kept = found if wanted is None else [f for f in found if wanted in f.experiments]
-    return ranked(kept)
+    return ranked(run_findings.without_drafts(kept) if ws.read_only else kept)
 
 
 def of_view(view: ExperimentView, views: Iterable[ExperimentView]) -> list[Finding]:
@@ -153,7 +153,7 @@ def _move(ws: Workspace, view: ExperimentView, verifier: Mapping[str, Any]) -> M
         verifiable=not is_graded(view.verifier),  # shares of words are no verdict
         # Where nobody said: a choice among given answers asks for knowledge.
         knowledge_heavy=heavy if isinstance(heavy, bool) else name_of(view.verifier) == "choice",
-        slices=item_slices.scores_of(ws, view),
+        slices={} if ws.read_only else item_slices.scores_of(view, ws.recipe_of(view)),
         spot_check=spot_check_of(record),
         spot_said=_spot_said(record),
         smoke=_smoke_of(ws, view),

@@ -23,9 +23,10 @@ _PLAIN = re.compile(
     r"(?i)(?:|true|false|yes|no|none|null|\d{1,6}|<[^<>]*>|\[[A-Z]+\]|\$\{?\w+\}?|\{secret:\w+\})"
 )
 _VALUE = re.compile(
-    r"\b(?:sk|rk|pk|gsk|hf|rpa|ghp|gho|ghs|ghu|r8|nvapi|xai|pplx|dop_v1|glpat|npm|key|wandb_v1|tgp_v1)[-_][\w-]{16,}"
+    r"\b(?:sk|rk|pk|gsk|hf|rpa|ghp|gho|ghs|ghu|r8|nvapi|xai|pplx|dop_v1|glpat|npm|wandb_v1|tgp_v1)[-_][\w-]{16,}"
     r"|\bgithub_pat_\w{20,}|\bxox[abprs]-[\w-]{10,}|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bAIza[\w-]{30,}|\bya29\.[\w-]{20,}"
-    r"|\beyJ[\w-]{6,}\.[\w-]{6,}\.[\w-]*|(?<=://)(?!\{secret)(?:[^/\s:@]*:[^/\s@]+|[^/\s:@]{16,})(?=@)|(?<=[Bb]earer )\S{8,}|(?<=[Bb]asic )\S{12,}"
+    r"|\beyJ[\w-]{6,}\.[\w-]{6,}\.[\w-]*|(?<=://)(?!\{secret)(?:[^/\s:@]*:[^/\s@]+|[^/\s:@]{16,})(?=@)"
+    r"|(?<=[Bb]earer )\S{8,}|(?<=[Bb]asic )\S{12,}"
 )
 _ASSIGNED = re.compile(r"(?s)(-{0,2}[A-Za-z_][\w.-]*)([=:])\s*(.+)")
 _OPTION = re.compile(r"-{1,2}[A-Za-z][\w.-]*")

@@ -14,6 +14,7 @@ from typing import Any, cast
 from cockpit.verifiers.code import wire
 
 _LONGEST = 100_000  # items of an iterator that a test hands over
+_ENDLESS = 200_000  # items that a test takes of an iterator of the completion's
 _FIRST, _MOST = 1, 256  # items of an iterator that are fetched at once: more each time
 
 
@@ -154,10 +155,13 @@ def number_of(value: Any) -> int | None:
 
 
 def _items(asker: Asker, number: int) -> Iterator[Any]:
-    most = _FIRST
+    most, given = _FIRST, 0
     while True:
+        if given > _ENDLESS:
+            raise Refused(f"it gives more than {_ENDLESS:,} items")
         taken, ended = asker.ask("take", Thing(asker, number, "generator", False), most)
         yield from taken
+        given += len(taken)
         if ended:
             return
         most = min(2 * most, _MOST)
@@ -177,6 +181,7 @@ class Thing:
             ("_name", name),
             ("_sized", sized),
             ("_mixed", mixed),
+            ("_rest", None),
         ):
             object.__setattr__(self, key, value)
 
@@ -329,7 +334,6 @@ class Items(Thing):
         return self
 
     def __next__(self) -> Any:
-        taken, ended = self._asker.ask("take", self, 1)
-        if not taken and ended:
-            raise StopIteration
-        return taken[0]
+        if self._rest is None:
+            object.__setattr__(self, "_rest", _items(self._asker, self._number))
+        return next(self._rest)
