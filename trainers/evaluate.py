@@ -28,7 +28,7 @@ from trainers.attempt.attempt import Attempt
 from trainers.attempt.checkpoints import step_of
 from trainers.attempt.ending import Ending, explain
 from trainers.attempt.signals import StopFlag
-from trainers.loop.frame import log_error, open_attempt, orchestrator_of, report, start_tracker
+from trainers.loop.frame import log_error, open_attempt, orchestrator_of, report, say_walls, start_tracker
 from trainers.report import summary
 
 _SEEDS_APART = 1_000_003  # a server counts its requests up from the seed
@@ -56,6 +56,7 @@ def main(argv: list[str] | None = None) -> int:
         attempt = open_attempt(root, "evaluate", out, stop)
         if not args.after_training:
             start_tracker(attempt)
+            say_walls(attempt)
         announce = not args.after_training
         asked = Asked(args.checkpoint, args.samples, args.temperature, args.sealed)
         evaluate(attempt, asked, announce=announce)

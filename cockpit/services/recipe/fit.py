@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import struct
 from dataclasses import dataclass, field, replace
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from cockpit.contract import atomic
 from cockpit.contract import serving as servers
+from cockpit.contract.bounded import untrusted
 from cockpit.contract.errors import CockpitError
 from cockpit.core.recipe import serving
 from cockpit.core.recipe.memory import (
@@ -157,9 +157,9 @@ def _counted(folder: Path) -> int | None:
     total = 0
     for path in sorted(folder.glob("*.safetensors")):
         try:
-            with path.open("rb") as handle:
+            with untrusted.opened(path) as handle:
                 (size,) = struct.unpack("<Q", handle.read(8))
-                header: object = json.loads(handle.read(size)) if size < _HEADER else None
+                header: object = untrusted.parse(handle.read(size)) if size < _HEADER else None
         except (OSError, ValueError, struct.error):
             return None
         if not isinstance(header, dict):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from cockpit.contract import atomic
+from cockpit.contract.bounded import untrusted
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import last_event, read_rows
 from cockpit.contract.values import number
@@ -76,7 +77,7 @@ def _rows(path: Path) -> list[tuple[str, float]]:
 
     try:
         if path.stat().st_size <= _AT_ONCE:
-            rows = msgspec.json.Decoder(_item()).decode_lines(path.read_bytes())
+            rows = msgspec.json.Decoder(_item()).decode_lines(untrusted.read_bytes(path))
             return [(str(row.item), row.score) for row in rows]
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         pass  # missing, half a line, NaN: the slow way takes what can be taken
