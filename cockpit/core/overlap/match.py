@@ -139,8 +139,9 @@ class Weights:
     def alike(self, a: Sequence[int], b: Sequence[int]) -> float:
         """The weighted Jaccard of two texts, 0..1; 0 where what they share is too little to tell."""
         left, right = bigrams(a), bigrams(b)
-        both = sum(map(self.of, left & right))
-        every = both + sum(map(self.of, left ^ right))
+        weight, rare = self._of.get, self.rare
+        both = sum([weight(pair, rare) for pair in left & right])
+        every = both + sum([weight(pair, rare) for pair in left ^ right])
         share = both / every if every else 0.0
         enough = TELLING_TWIN if share >= TWIN else TELLING
         return share if both >= enough * self.rare else 0.0

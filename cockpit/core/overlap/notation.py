@@ -11,6 +11,7 @@ from cockpit.core.overlap.text import number_of, plain
 from cockpit.data.rows import normalise_text
 
 FEW_WORDS = 12  # a question of more words is no bare sum
+MOST = 160  # characters
 
 _RAISED = re.compile(r"[⁰¹²³⁴-⁹]+")
 _DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
@@ -43,8 +44,8 @@ _SUM = re.compile(r"(?:\d+(?:\.\d+)?|[a-z](?![a-z])|[-+*/^()=<>%!√])+")
 def key(text: str) -> str:
     """Return the form in which the same question is the same text; empty where nothing is asked."""
     known = normalise_text(plain(_RAISED.sub(_powers, text) if not text.isascii() else text))
-    if len(known) > 400:
-        return known
+    if len(known) > MOST:
+        return known  # of a long text a mark more or less is a matter of its words
     if not known.isascii():
         known = known.translate(_SIGNS)
     if "\\" in known or "$" in known or "{" in known:

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from cockpit.core.overlap.index import SIZES, Grams, Hits, MinHash, expanded, find_grams, mixed
+from cockpit.core.overlap.index import SIZES, Grams, Hits, MinHash, distinct, expanded, find_grams, mixed
 from cockpit.core.overlap.match import SHORTEST_ANSWER, TEMPLATE_SHARE, Item, Judge, Match, Weights
 from cockpit.core.overlap.notation import FEW_WORDS, key
 from cockpit.core.overlap.text import Spellings, spelled, without_labels
@@ -188,7 +188,7 @@ class Scan:
         if part is not None:
             mine = texts % 2 == part
             texts, found = texts[mine], found[mine]
-        once = np.unique(texts // 2 * len(grams.keys) + found)
+        once = distinct(texts // 2 * len(grams.keys) + found)
         grams.met += np.bincount(once % len(grams.keys), minlength=len(grams.keys)) if len(once) else 0
 
     def _telling(self, rows: Sequence[Text], hits: Hits, owner: Any, starts: Any, sizes: Any) -> None:
@@ -277,11 +277,15 @@ class Scan:
             self.spellings, self.plain, self.bare, self.said, self._common(), self._unique_answers()
         )
         best: dict[tuple[int, int], Match] = {}
+        judged = set[tuple[int, int, str, str, str]]()  # most are met in two ways
         for (number, _), heap in self._kept.items():
             item = self.items[number]
             for score, line, part, text, asked in heap:
                 if item.part == "answer" and score < len(item.ids) / 4:
                     continue  # of an answer a phrase alone is nothing to show
+                if (number, line, part, text, asked) in judged:
+                    continue
+                judged.add((number, line, part, text, asked))
                 question = self._question[item.line] if item.part == "answer" else None
                 found = judge.judge(number, item, text, (-line, part), question=question, asked=asked)
                 pair = (item.line, -line)
