@@ -66,7 +66,7 @@ def page_lines(page: Page | None, events: Sequence[str], width: int, *, brief: b
 
 
 def _in_one(text: str, does: str, width: int, *, key: str) -> Line:
-    room = width - cell_len(text) - 2
+    does, room = does.split(". ")[0], width - cell_len(text) - 2
     return line(text, (f"  {cell(does, room).rstrip()}" if room > _LEAST else "", DIM), key=key)
 
 
