@@ -89,6 +89,11 @@ class AttemptLayout:
         return self.root / "held_out"
 
     @property
+    def sampled(self) -> Path:
+        """The same two files for several sampled answers an item, beside the score that counts."""
+        return self.root / "sampled"
+
+    @property
     def mini_eval(self) -> Path:
         """The same two files for the mini-eval slice, written for the baseline."""
         return self.root / "mini_eval"

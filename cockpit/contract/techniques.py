@@ -17,6 +17,8 @@ REWARDED = (*GROUPED, "ppo")
 """They learn from the rewards of what they sample, so that the loss says little."""
 SAMPLING = (*REWARDED, "rft")
 """They take prompts alone and sample the completions themselves."""
+SEEING = ("sft", "dpo", "kto", "grpo", "rloo")
+"""They learn from rows with images, where the model reads them."""
 PAIRS = ("dpo", "orpo", "reward")
 """Their rows are pairs: a better and a worse answer to one prompt."""
 PREFERENCES = (*PAIRS, "kto")

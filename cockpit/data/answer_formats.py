@@ -87,7 +87,7 @@ def stated(text: str) -> Stated:
     tail = text[-TAIL_CHARS:].strip()
     if not tail:
         return Stated("prose")
-    if tail.endswith("</tool_call>") or (tail[0] in "[{" and calls_of(text)):
+    if tail.endswith(("</tool_call>", "</function>")) or (tail[0] in "[{" and calls_of(text)):
         return Stated("calls")
     if "\\boxed" in tail or "\\fbox" in tail:
         return Stated("boxed")

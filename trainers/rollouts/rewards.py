@@ -20,7 +20,8 @@ from cockpit.data.left_out import LeftOut
 from trainers.attempt.attempt import Attempt
 from trainers.attempt.ending import blame
 from trainers.data.examples import tell
-from trainers.data.items import Item, read_items, refuse_tools
+from trainers.data.image_rows import asked_with_images
+from trainers.data.items import Item, read_items, refuse_tools, refuse_unseen
 from trainers.data.overlap import training_rows
 from trainers.data.prompts import prompt_text, training_prompt
 from trainers.scoring.scoring import judged
@@ -33,10 +34,17 @@ def rl_dataset(attempt: Attempt, tokenizer: Any) -> tuple[list[dict[str, Any]], 
     left = LeftOut(recipe.data.columns, sampled=True)
     items = read_items(training_rows(recipe).path, recipe.data.columns, name="training data", left=left)
     tell(left, attempt)
+    refuse_unseen(items, recipe, recipe.data.train)
     if recipe.technique != "rft":  # which renders its prompts itself
         refuse_tools(items, recipe, tokenizer)
+    seen = any(item.images for item in items)
     rows = [
-        {"prompt": training_prompt(tokenizer, item.prompt, recipe), "item": index}
+        (
+            asked_with_images(tokenizer, item.prompt, recipe)
+            if seen
+            else {"prompt": training_prompt(tokenizer, item.prompt, recipe)}
+        )
+        | {"item": index}
         for index, item in enumerate(items)
     ]
     return rows, items

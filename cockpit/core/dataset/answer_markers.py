@@ -16,6 +16,7 @@ from typing import cast
 from cockpit.data.answer_formats import SHORT_CHARS, SHORT_WORDS
 from cockpit.verifiers import numbers
 from cockpit.verifiers.formats import BoxedFormat, HashesFormat, TaggedFormat
+from cockpit.verifiers.toolcalls import Unreadable, read_calls
 from cockpit.verifiers.verdict import Span
 
 BARE, LETTER, LAST_LINE = "a bare answer", "a bare letter", "a bare last line"
@@ -50,6 +51,9 @@ _STRUCTURE = frozenset(
         "table",
         "tr",
         "td",
+        "tool_call",
+        "function",
+        "parameter",
     ]
 )
 # `ANSWER: 18`, `**Final answer:** 18`, `答案：18`. The label is kept as it is written: a pattern may care.
@@ -72,7 +76,7 @@ _TAIL = 4_000  # the answer stands near the end; nobody states it and then goes 
 class Stated:
     """An answer in a text: its form and label, the answer itself, and where both stand.
 
-    `form`: boxed, hashes, tagged, json, line, sentence, equation, bare, last-line. `label`: how it is shown and
+    `form`: calls, boxed, hashes, tagged, json, line, sentence, equation, bare, last-line. `label`: how it is shown and
     compared (`\\boxed{…}`, `ANSWER: …`). `span`: the answer alone; `whole`: with its marker. Offsets in characters.
     """
 
@@ -171,6 +175,20 @@ def _tagged(text: str, start: int) -> Stated | None:
     return Stated("tagged", f"<{tag}>…</{tag}>", found.answer, span, (head, last.end()))
 
 
+def _calls(text: str, start: int) -> Stated | None:
+    """Tool calls are an answer whole: their marks are the model's own, and no verifier wants the JSON apart."""
+    if not any(mark in text[start:] for mark in ("</tool_call>", "</function>")):
+        return None
+    try:
+        read = read_calls(text[start:])
+    except Unreadable:
+        return None
+    if not read or not read[0]:
+        return None
+    span = (read[1][0] + start, read[1][1] + start)
+    return Stated("calls", "<tool_call>…</tool_call>", text[span[0] : span[1]], span, span)
+
+
 def _labelled(pattern: re.Pattern[str], form: str, shown: str, text: str, start: int) -> Stated | None:
     last = None
     for match in pattern.finditer(text, start):
@@ -249,6 +267,7 @@ def _one_line(body: str, begin: int) -> Stated | None:
 
 _Finder = Callable[[str, int], "Stated | None"]
 _FINDERS: tuple[_Finder, ...] = (
+    _calls,
     _boxed,
     _hashes,
     _tagged,

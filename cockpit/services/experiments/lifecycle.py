@@ -142,8 +142,8 @@ def resume(ws: Workspace, experiment_id: str) -> ExperimentView:
             f"{view.id} came to its own end ({view.attempt.state}): there is nothing to go on with",
             "Make a new experiment, with a hypothesis of its own.",
         )
-    attempt = _settled(ws, experiment_id)
-    _again(ws, experiment_id, attempt, resume=True)
+    attempt = settled(ws, experiment_id)
+    again(ws, experiment_id, attempt, resume=True)
     return ws.experiment(experiment_id)
 
 
@@ -157,20 +157,6 @@ def stop(ws: Workspace, experiment_id: str, *, now: bool = False) -> str:
     return told
 
 
-def score(ws: Workspace, experiment_id: str) -> ExperimentView:
-    """The full held-out pass on the best checkpoint, as a process of its own. Raises CockpitError."""
-    ws.refuse_moves()
-    view = ws.experiment(experiment_id)
-    if view.id == BASELINE_ID and view.attempt is None:
-        return launch(ws, view.id)
-    catch_up.before_move(ws)
-    attempt = _settled(ws, experiment_id)
-    if view.technique != "baseline" and not attempt.best.exists():
-        raise CockpitError(f"{view.id} has no checkpoint to score", f"`cockpit logs {view.id}` may say why.")
-    _again(ws, view.id, attempt, module="trainers.evaluate")
-    return ws.experiment(view.id)
-
-
 def wait(ws: Workspace, experiment_id: str, tick: Tick, *, every_s: float = 0.5) -> ExperimentView:
     """Wait until the run has ended; `tick` gets the view each time. The verdict is in the log when it returns."""
     while True:
@@ -180,7 +166,7 @@ def wait(ws: Workspace, experiment_id: str, tick: Tick, *, every_s: float = 0.5)
             break
         time.sleep(every_s)
     if view.attempt is not None:
-        _settled(ws, experiment_id)
+        settled(ws, experiment_id)
     catch_up.catch_up(ws)
     return ws.experiment(experiment_id)
 
@@ -295,7 +281,7 @@ def _attempt(ws: Workspace, experiment_id: str) -> AttemptLayout:
     return attempt
 
 
-def _settled(ws: Workspace, experiment_id: str) -> AttemptLayout:
+def settled(ws: Workspace, experiment_id: str) -> AttemptLayout:
     """The attempt, once a process that has reported its end has really gone: seconds, while it frees its memory."""
     attempt = _attempt(ws, experiment_id)
     if not attempts.is_live(observe.observe(attempt)) and attempt.process.exists():
@@ -303,20 +289,21 @@ def _settled(ws: Workspace, experiment_id: str) -> AttemptLayout:
     return attempt
 
 
-def _again(
+def again(
     ws: Workspace,
     experiment_id: str,
     attempt: AttemptLayout,
     *,
     resume: bool = False,
     module: str | None = None,
+    arguments: Sequence[str] = (),
 ) -> None:
     """Start another process of an attempt that has its recipe (and so its GPUs) already."""
     from cockpit.contract.recipe import Recipe
 
     recipe = Recipe.load(attempt.recipe)
     with _room(recipe) as held:
-        _start(attempt, recipe, resume=resume, module=module)
+        _start(attempt, recipe, resume=resume, module=module, arguments=arguments)
         held.record(attempt.root, f"{experiment_id} of {ws.root.name}")
 
 
@@ -329,12 +316,17 @@ def _room(recipe: Recipe, *, queued: bool = False) -> AbstractContextManager[gpu
 
 
 def _start(
-    attempt: AttemptLayout, recipe: Recipe, *, resume: bool = False, module: str | None = None
+    attempt: AttemptLayout,
+    recipe: Recipe,
+    *,
+    resume: bool = False,
+    module: str | None = None,
+    arguments: Sequence[str] = (),
 ) -> None:
     if recipe.launcher == "slurm":
-        slurm.submit(attempt, recipe, resume=resume, module=module)
+        slurm.submit(attempt, recipe, resume=resume, module=module, arguments=arguments)
     else:
-        launcher.launch(attempt, resume=resume, module=module)
+        launcher.launch(attempt, resume=resume, module=module, arguments=arguments)
 
 
 def _baseline_attempt(ws: Workspace) -> AttemptLayout:

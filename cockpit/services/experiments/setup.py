@@ -18,6 +18,7 @@ from cockpit.core.recipe.mini_eval import TOKENS_AN_ANSWER, items_for
 from cockpit.data.reading.files import Rows
 from cockpit.data.rows import Row, answer_text
 from cockpit.services.dataset import datasets, gold, slices
+from cockpit.services.recipe import seeing
 from cockpit.services.workspace import config, methodlog_writer
 from cockpit.services.workspace.workspace import Workspace
 from cockpit.verifiers import load as load_verifier
@@ -66,6 +67,12 @@ def init(
     items = items_for(answers if isinstance(answers, int) else TOKENS_AN_ANSWER)
     apart = slices.make(train, held_out, mini_eval, seed=seed, mini_items=items)
     made.messages += apart.messages
+    for rows, file in (
+        (apart.train.first(seeing.SAMPLE), train),
+        (apart.items["held_out"], held_out or train),
+    ):
+        if (number := seeing.first_with_images(rows)) is not None:
+            seeing.refuse_blind_model(model, file, number)
     _check_items(apart.items["held_out"], verifier, made, held_out or train)
     _check_training(apart.train, verifier, made)
     root.mkdir(parents=True, exist_ok=True)

@@ -40,7 +40,14 @@ def partitions() -> str:
     return _run(["sinfo", "-h", "-o", "%P|%a|%l|%D"])
 
 
-def submit(attempt: AttemptLayout, recipe: Recipe, *, resume: bool = False, module: str | None = None) -> str:
+def submit(
+    attempt: AttemptLayout,
+    recipe: Recipe,
+    *,
+    resume: bool = False,
+    module: str | None = None,
+    arguments: Sequence[str] = (),
+) -> str:
     """Hand the attempt to Slurm; gives the job's id. Raises CockpitError, with sbatch's refusal among others."""
     if not available():
         raise CockpitError(
@@ -56,7 +63,10 @@ def submit(attempt: AttemptLayout, recipe: Recipe, *, resume: bool = False, modu
     settings = recipe.slurm.model_dump()
     control.clear(attempt)
     (attempt.control / USER_STOP).unlink(missing_ok=True)
-    job = TrainingJob(str(attempt.root.resolve()), uuid.uuid4().hex[:16], resume=resume, module=module)
+    token = uuid.uuid4().hex[:16]
+    job = TrainingJob(
+        str(attempt.root.resolve()), token, resume=resume, module=module, arguments=tuple(arguments)
+    )
     try:
         executor.update_parameters(**rules.options(settings, name=recipe.experiment_id))
         submitted: Any = executor.submit(job)

@@ -26,7 +26,7 @@ class DecideScreen(Dialog[tuple[str, str]]):
             view.delta.sentence if view.delta else view.note or "There is no delta: the parent has no score."
         )
         score = (
-            f"Held-out score {view.score.text(3)} on {view.score.n} items."
+            f"Held-out score {view.score.text(3)} on {view.score.over()}."
             if view.score
             else "No held-out score."
         )

@@ -222,3 +222,62 @@ def test_free_prose_is_nothing_that_a_program_checks(
     seen = inspect(str(_jsonl(tmp_path / "data.jsonl", [row(text) for text in texts])))
     assert seen.reading.shape == shape
     assert advise(facts_of(seen.profile, seen.examples)).technique == technique
+
+
+CALL = {"type": "function", "function": {"name": "add", "arguments": {"a": 1}}}
+ADD = {"type": "function", "function": {"name": "add", "parameters": {"type": "object", "properties": {}}}}
+
+
+def talk(number: int, call: dict[str, Any] = CALL, **more: Any) -> dict[str, Any]:
+    asked = {"role": "user", "content": f"Add {number}."}
+    return {"messages": [asked, {"role": "assistant", "content": "", "tool_calls": [call], **more}]}
+
+
+def test_thinking_in_a_field_and_listed_tools_are_counted_and_measured(tmp_path: Path) -> None:
+    bare = inspect(str(_jsonl(tmp_path / "bare.jsonl", [talk(1)])))
+    whole = inspect(
+        str(_jsonl(tmp_path / "whole.jsonl", [{**talk(1, reasoning_content="x" * 50), "tools": [ADD]}]))
+    )
+    told = as_dict(whole)
+    assert (told["reasoning_rows"], told["tool_rows"]) == (1, 1)
+    assert whole.profile.target_lengths.longest == bare.profile.target_lengths.longest + 50
+    assert whole.profile.prompt_lengths.longest > bare.profile.prompt_lengths.longest + 50
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name", "odd"),
+    [
+        ('{"a": 1}', "add", []),
+        ("", "add", []),
+        ('{"a": 1, "b"', "add", ["a call whose arguments are no JSON object"]),
+        ('{"a": 1}', "sub", ["a call of a tool that the row does not list"]),
+    ],
+)
+def test_odd_calls_are_told(tmp_path: Path, arguments: str, name: str, odd: list[str]) -> None:
+    call = {"type": "function", "function": {"name": name, "arguments": arguments}}
+    seen = inspect(str(_jsonl(tmp_path / "t.jsonl", [{**talk(1, call), "tools": [ADD]}])))
+    assert list(seen.profile.odd.counts) == odd
+
+
+@pytest.mark.parametrize("column", ["answer", "tool_calls"])
+def test_gold_answers_may_be_calls_and_none_may_be_right(tmp_path: Path, column: str) -> None:
+    rows = [{"prompt": f"Add {n}.", column: [CALL] if n else [], "tools": [ADD]} for n in range(5)]
+    seen = inspect(str(_jsonl(tmp_path / "t.jsonl", rows)))
+    assert (seen.reading.shape, seen.reading.columns["answer"]) == ("question-answer", column)
+    assert (seen.profile.gold, seen.profile.misfits.total) == (5, 0)
+    assert seen.profile.answer_form == "calls"
+
+
+@pytest.mark.parametrize(
+    ("answers", "note"),
+    [
+        ([0, 1, 2, 0], "counted from 0: 0 is A, 1 is B"),
+        ([1, 3, 2, 1], "counts the 3 choices from 1"),
+        (["A", "B", "C", "A"], ""),
+        (["7", "8", "9", "7"], ""),
+    ],
+)
+def test_how_a_numbered_choice_is_read_is_said(tmp_path: Path, answers: list[Any], note: str) -> None:
+    rows = [{"question": f"{n}?", "choices": ["7", "8", "9"], "answer": a} for n, a in enumerate(answers)]
+    notes = inspect(str(_jsonl(tmp_path / "d.jsonl", rows))).reading.notes
+    assert [note in said for said in notes] == ([True] if note else [])
