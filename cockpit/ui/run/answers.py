@@ -210,13 +210,12 @@ def _asked(value: object) -> object:
     """What the last user's turn of a prompt says: many items begin with one and the same system prompt."""
     if isinstance(value, str):
         return asked(value)
-    turns = (
-        [turn for turn in cast("list[object]", value) if isinstance(turn, Mapping)]
-        if isinstance(value, list)
-        else []
-    )
-    users = [turn for turn in cast("list[Mapping[str, object]]", turns) if turn.get("role") == "user"]
-    return users[-1].get("content") if users else value
+    if not isinstance(value, list):
+        return value
+    parts = cast("list[object]", value)
+    turns = [cast("Mapping[str, object]", part) for part in parts if isinstance(part, Mapping)]
+    users = [turn for turn in turns if turn.get("role") == "user"]
+    return users[-1].get("content") if users else parts
 
 
 def _message(message: object) -> str:

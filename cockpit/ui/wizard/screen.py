@@ -176,7 +176,7 @@ class WizardScreen(WorkerScreen[str]):
         question, choices, typed = (
             self.query_one("#question", Words),
             self.query_one("#choices", Words),
-            self.query_one("#line", Input),
+            self.query_one("#line", AnswerLine),
         )
         if page is None:
             return
