@@ -75,8 +75,18 @@ def rules() -> str:
     return "\n\n".join(parts)
 
 
+def _changes(rule: Rule) -> str:
+    """Return the settings, each with the techniques where it isn't changed in all that the rule changes."""
+    most = max(rule.changes.values(), key=len)
+    return ", ".join(
+        f"`{name}`" + ("" if of == most else f" ({', '.join(of)})") for name, of in rule.changes.items()
+    )
+
+
 def _rule(rule: Rule) -> str:
     lines = [f"#### {rule.id}", "", rule.means, "", f"- What to do: {rule.advice}"]
+    lines += [f"- A draft made from it changes {_changes(rule)}."] if rule.changes else []
+    lines += [f"- Not by a setting: {rule.instead}"] if rule.instead else []
     if rule.thresholds:
         lines.append("- Judged by:")
         lines += [f"    - `{name}` {limit.value:g}: {limit.means}" for name, limit in rule.thresholds.items()]

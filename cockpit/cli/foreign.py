@@ -63,7 +63,12 @@ def _evo(options: argparse.Namespace) -> int:
     from cockpit.services.rules import run_findings
 
     rows = [
-        (view, run_findings.for_attempt(view.attempt_dir) if view.attempt_dir else [])
+        (
+            view,
+            run_findings.without_drafts(run_findings.for_attempt(view.attempt_dir))
+            if view.attempt_dir
+            else [],
+        )
         for view in ws.experiments()
     ]
     if options.json:

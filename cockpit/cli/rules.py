@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from cockpit.cli import OK
 from cockpit.cli.output import print_json, say, table, warn
+from cockpit.core.rules.finding_actions import actions_of
+from cockpit.core.rules.table import rule
 
 if TYPE_CHECKING:
     from cockpit.core.findings import Finding
@@ -64,7 +66,13 @@ def as_text(findings: Sequence[Finding]) -> str:
         since = f", since step {finding.step:,}" if finding.step is not None else ""
         lines += [f"{_WORDS.get(finding.severity, finding.severity)}: {finding.headline}{about}{since}"]
         lines += [f"    {line}" for line in finding.evidence]
-        lines += [f"  next: {finding.next_step}", f"  {finding.rule}; {finding.source}", ""]
+        lines += [f"  next: {finding.next_step}"]
+        lines += [
+            f"  {act.label}: {act.command}" for act in actions_of(finding, running=False) if act.do == "draft"
+        ]
+        row = rule(finding.rule)
+        lines += [f"  {row.instead}"] if row is not None and not row.changes else []
+        lines += [f"  {finding.rule}; {finding.source}", ""]
     return "\n".join(lines[:-1])
 
 

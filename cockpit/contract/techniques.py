@@ -15,6 +15,8 @@ GROUPED = ("grpo", "rloo")
 """Their advantage is the difference within the group of a prompt's completions."""
 REWARDED = (*GROUPED, "ppo")
 """They learn from the rewards of what they sample, so that the loss says little."""
+OFFLINE = tuple(name for name in TECHNIQUES if name not in REWARDED)
+"""They learn from the rows that they are given (RFT: from those of its samples that it keeps), by their loss."""
 SAMPLING = (*REWARDED, "rft")
 """They take prompts alone and sample the completions themselves."""
 SEEING = ("sft", "dpo", "kto", "grpo", "rloo")

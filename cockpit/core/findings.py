@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 Severity = Literal["info", "warn", "alarm", "block"]
@@ -16,7 +16,8 @@ class Finding:
 
     severity: info (worth knowing), warn (look at it), alarm (the run or the line of attack is failing), block
     (a guardrail: it must not be committed). evidence: lines that a person can check. source: where the rule
-    comes from. step: where it began, in optimizer steps.
+    comes from. step: where it began, in optimizer steps. change: what a new draft is to set to cure it, by the names
+    of a recipe; only of a run of ours whose recipe is known, and never taken from what somebody wrote.
     """
 
     rule: str
@@ -27,6 +28,7 @@ class Finding:
     source: str = ""
     experiments: tuple[str, ...] = ()
     step: int | None = None
+    change: Mapping[str, Any] = field(default_factory=dict[str, Any], hash=False)
 
     @property
     def key(self) -> str:
@@ -48,6 +50,7 @@ class Finding:
             "next_step": self.next_step,
             "source": self.source,
             "step": self.step,
+            "change": dict(self.change),
         }
 
     @classmethod

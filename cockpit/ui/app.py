@@ -21,6 +21,7 @@ from cockpit.ui.messages import (
     ActionSucceeded,
     AllFindingsRead,
     DataArrived,
+    DraftMade,
     FindingsRead,
     HardwareRead,
     ReasonWanted,
@@ -151,6 +152,13 @@ class CockpitApp(App[int]):
     def on_action_succeeded(self, message: ActionSucceeded) -> None:
         self._done(message.experiment_id)
         self.say(message.text)
+
+    def on_draft_made(self, message: DraftMade) -> None:
+        self.state.see(message.snapshot)
+        self._done(message.of)
+        self.select(message.experiment_id)
+        self.commands.act("open")
+        self.say(f"{message.experiment_id} is a draft: l launches it.")
 
     def on_action_failed(self, message: ActionFailed) -> None:
         self._done(message.experiment_id)

@@ -14,6 +14,7 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
 
+from cockpit.core.findings import Finding
 from cockpit.ui.backend.protocol import Backend
 from cockpit.ui.state import CockpitState
 from cockpit.ui.text.glyphs import Glyphs
@@ -40,6 +41,10 @@ class Commands(Protocol):
 
     def compare(self, ids: Sequence[str]) -> None:
         """Open the comparison of these experiments."""
+        ...
+
+    def draft_from(self, finding: Finding) -> None:
+        """Make the draft that the finding offers, and open it."""
         ...
 
     def call_service(

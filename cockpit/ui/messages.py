@@ -91,6 +91,15 @@ class ActionSucceeded(Message):
 
 
 @dataclass(eq=False, repr=False)
+class DraftMade(Message):
+    """A draft stands, with the workspace as it is since; `of` is the experiment that it was made of."""
+
+    experiment_id: str
+    snapshot: WorkspaceSnapshot
+    of: str | None = None
+
+
+@dataclass(eq=False, repr=False)
 class RunFilesRead(Answer):
     """What the run screen asked its reader for: `what` names it (a tab, a file of answers), `value` is it."""
 

@@ -38,6 +38,9 @@ class WatchingBackend(LocalBackend):
     def new(self, draft: DraftFields) -> str:
         self._refuse()
 
+    def new_from(self, finding: str) -> str:
+        self._refuse()
+
     def check(self, draft: DraftFields) -> Mapping[str, str]:
         self._refuse()
 

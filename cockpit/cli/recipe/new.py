@@ -10,12 +10,14 @@ from cockpit.cli import OK
 from cockpit.cli.output import print_json, reading_shown, say
 from cockpit.cli.place import workspace
 from cockpit.cli.tree.look import as_dict
+from cockpit.contract.errors import CockpitError
+from cockpit.services.workspace.workspace import ExperimentView, Workspace
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     from cockpit.contract.techniques import RUNNABLE
 
-    parser.add_argument("technique", choices=RUNNABLE)
+    parser.add_argument("technique", choices=RUNNABLE, nargs="?", help="left out with --from-finding alone")
     names = "TRL's own names or short ones (lr, bs), or peft.r=16, …"
     parser.add_argument("settings", nargs="*", metavar="NAME=VALUE", help=names)
     parser.add_argument("--hypothesis", "-m", default="", help="what you expect, in a line")
@@ -31,6 +33,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     start = parser.add_mutually_exclusive_group()
     start.add_argument("--warm-start", metavar="EXP[@STEP]", help="go on from that checkpoint, or a folder's")
     start.add_argument("--fresh", action="store_true", help="from the base, although the parent is committed")
+    parser.add_argument(
+        "--from-finding", metavar="KEY", help="the experiment anew with the change of `cockpit findings`"
+    )
     parser.add_argument("--command", dest="own", metavar="CMD", help="technique custom: what to run")
     parser.add_argument("--launch", action="store_true", help="start it at once")
 
@@ -40,18 +45,21 @@ def run(options: argparse.Namespace) -> int:
 
     ws = workspace(options)
     with reading_shown():
-        view = lifecycle.new(
-            ws,
-            options.technique,
-            hypothesis=options.hypothesis,
-            parent=options.parent,
-            train=Path(options.data) if options.data else None,
-            overrides=options.settings,
-            lora=options.lora,
-            warm_start=options.warm_start,
-            fresh=options.fresh,
-            command=options.own,
-        )
+        if options.from_finding:
+            view = _from_finding(ws, options)
+        else:
+            view = lifecycle.new(
+                ws,
+                _technique(options),
+                hypothesis=options.hypothesis,
+                parent=options.parent,
+                train=Path(options.data) if options.data else None,
+                overrides=options.settings,
+                lora=options.lora,
+                warm_start=options.warm_start,
+                fresh=options.fresh,
+                command=options.own,
+            )
     if options.launch:
         lifecycle.launch(ws, view.id)
         view = ws.experiment(view.id)
@@ -60,8 +68,8 @@ def run(options: argparse.Namespace) -> int:
     from cockpit.services.experiments import precheck
 
     recipe = Recipe.load(ws.layout.experiment(view.id).draft)
-    asked = recipes.named_overrides(options.settings, options.technique)
-    defaults = recipes.named_defaults(ws.config.recipes, options.technique)
+    asked = recipes.named_overrides(options.settings, view.technique)
+    defaults = recipes.named_defaults(ws.config.recipes, view.technique)
     against = precheck.concerns(ws, recipe, but=view.id)
     if options.json:
         print_json({**as_dict(view), "concerns": against, "reasons": recipe.reasons,
@@ -81,6 +89,26 @@ def run(options: argparse.Namespace) -> int:
         if not options.launch:
             say(f"Start it with `cockpit launch {view.id}`.")
     return OK
+
+
+def _technique(options: argparse.Namespace) -> str:
+    if options.technique is None:
+        raise CockpitError(
+            "a new experiment needs its technique", "`cockpit new sft`, say, or --from-finding KEY."
+        )
+    return options.technique
+
+
+def _from_finding(ws: Workspace, options: argparse.Namespace) -> ExperimentView:
+    from cockpit.services.experiments import varied
+
+    given = ("technique", "settings", "hypothesis", "parent", "data", "lora", "warm_start", "fresh", "own")
+    if any(getattr(options, name) not in (None, "", False, []) for name in given) or options.lora is False:
+        raise CockpitError(
+            "a draft from a finding takes everything but the change from the experiment that it is about",
+            "Give --from-finding KEY alone, or write the change out: `cockpit new TECHNIQUE NAME=VALUE`.",
+        )
+    return varied.from_finding(ws, options.from_finding)
 
 
 def _by_reason(reasons: Mapping[str, str]) -> dict[str, str]:

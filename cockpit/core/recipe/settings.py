@@ -11,13 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from cockpit.contract.techniques import GROUPED
+from cockpit.contract.techniques import GROUPED, OFFLINE
 
 FULL_TO_LORA_LR = 10.0  # source text: "LoRA LR ~10x full-FT"
 LORA_RANK = 32  # source text: "rank 32 is a fine default"
 SAMPLED = (*GROUPED, "rft")
 PAIRED = ("dpo", "orpo", "kto")
-OFFLINE = ("sft", "rft", *PAIRED, "reward")
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +203,19 @@ _OWN: Mapping[str, Mapping[str, Default]] = {
         "max_length": Default(1024, _TRL),
     },
 }  # fmt: skip
+
+
+_UNSET: Mapping[str, Mapping[str, Any]] = {
+    "": {"dataloader_num_workers": 0, "max_steps": -1},
+    "grpo": {"max_completion_length": 512, "vllm_importance_sampling_correction": True},
+    "rloo": {"max_completion_length": 512},
+    "ppo": {"response_length": 53},
+}
+
+
+def unset(technique: str) -> dict[str, Any]:
+    """Return what TRL takes where a recipe doesn't say: of the settings that advice is given about."""
+    return {**_UNSET[""], **_UNSET.get(technique, {})}
 
 
 def defaults(technique: str, *, lora: bool) -> dict[str, Default]:

@@ -12,7 +12,7 @@ from typing import Literal
 from cockpit.core.findings import Finding
 from cockpit.core.rules.table import offers
 
-Do = Literal["open", "stop", "discard", "spot_check", "compare", "new"]
+Do = Literal["draft", "open", "stop", "discard", "spot_check", "compare", "new"]
 MOST_COMPARED = 6
 
 
@@ -38,6 +38,10 @@ def actions_of(finding: Finding, *, running: bool) -> list[FindingAction]:
     made: list[FindingAction] = []
     if offers(rule, "stop") and running and last:
         made.append(_on(last, "stop", f"stop {last}, with a checkpoint", f"cockpit stop {last}"))
+    if finding.change and last:
+        made.append(
+            _on(last, "draft", f"draft with {changed(finding)}", f"cockpit new --from-finding {finding.key}")
+        )
     if offers(rule, "spot_check"):
         command = f"cockpit spot-check --experiment {last}" if last else "cockpit spot-check"
         made.append(_on(last, "spot_check", "spot check, side by side", command))
@@ -50,6 +54,16 @@ def actions_of(finding: Finding, *, running: bool) -> list[FindingAction]:
     if last:
         made.append(_on(last, "open", f"open {last}", f"cockpit show {last}"))
     return made
+
+
+def changed(finding: Finding) -> str:
+    """Return what its draft changes: `learning_rate = 1e-05, max_grad_norm = 1`."""
+    return ", ".join(
+        f"{name} = {value:g}"
+        if isinstance(value, int | float) and not isinstance(value, bool)
+        else f"{name} = {value}"
+        for name, value in finding.change.items()
+    )
 
 
 def _on(experiment: str, do: Do, label: str, command: str) -> FindingAction:

@@ -26,6 +26,8 @@ class Rule:
     """One row of the table.
 
     `means`: in one sentence, what a finding of this rule tells the user; `advice`: what to do about it.
+    `changes`: the settings that a draft made from its findings changes, each with the techniques in which it does;
+    `instead`: where (or wherever else) no setting is the cure, why, and the command that does it.
     `other_sources`: sources of parts of the rule that don't come from `source`. `by_trainer`: no function of core makes
     this finding; trainers report it in an event.
     """
@@ -35,6 +37,8 @@ class Rule:
     means: str
     advice: str
     source: str
+    changes: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    instead: str = ""
     offers: tuple[Offer, ...] = ()
     thresholds: Mapping[str, Threshold] = field(default_factory=dict[str, Threshold])
     other_sources: tuple[str, ...] = ()

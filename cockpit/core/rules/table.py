@@ -5,7 +5,7 @@ Adding a rule takes its row (in the file of its family under `rows`, thresholds 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from cockpit.core.findings import SEVERITIES, Finding, Severity
@@ -59,11 +59,13 @@ def found(
     step: int | None = None,
     *,
     source: str = "",
+    change: Mapping[str, object] | None = None,
 ) -> Finding:
     """Make a finding of a rule that stands in the table; its source is the row's unless a part has its own."""
     row = _BY_ID[id_]
+    about = tuple(experiments)
     return Finding(
-        id_, severity, headline, tuple(evidence), next_step, source or row.source, tuple(experiments), step
+        id_, severity, headline, tuple(evidence), next_step, source or row.source, about, step, change or {}
     )
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from cockpit.contract.setting_names import recipe_name
 from cockpit.contract.techniques import REWARDED
 from cockpit.core.scores import Score
 
@@ -53,7 +54,8 @@ class Run:
     baseline: the base model's score on the mini-eval's items. stalled: the status's sentence where it stalls.
     train_reward: the mean reward over the training set, where it was measured; else the readings take the
     series. examples: step -> where the examples of that step's batch can be read. settings: the trainer's, by
-    their names, as far as they are known.
+    their names, as far as they are known. rewards: what RL adds up, each with its weight. row_tokens: reads the
+    training data, and says how many tokens 99 in 100 rows fit in.
     """
 
     id: str
@@ -72,10 +74,20 @@ class Run:
     examples: Mapping[int, str] = field(default_factory=dict[int, str])
     beta: float | None = None
     settings: Mapping[str, object] = field(default_factory=dict[str, object])
+    rewards: Sequence[tuple[str, float]] = ()
+    row_tokens: Callable[[], int | None] = field(default=lambda: None, compare=False)
+
+    def called(self, name: str) -> str:
+        """Return what this run's own settings call `name`: `cutoff_len` for max_length; `name` where none is it."""
+        if name in self.settings:
+            return name
+        whole = [own for own in self.settings if recipe_name(own, self.technique) == name]
+        ends = [own for own in self.settings if recipe_name(own.rpartition(".")[2], self.technique) == name]
+        return next((own for one in (whole, ends) if len(one) == 1 for own in one), name)
 
     def setting(self, name: str) -> float | None:
-        """Return a setting that is a number; None for one that isn't known."""
-        value = self.settings.get(name)
+        """Return a setting that is a number, whatever the run calls it; None for one that isn't known."""
+        value = self.settings.get(self.called(name))
         return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
     @property

@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from cockpit.contract import atomic
+from cockpit.contract.errors import CockpitError
 from cockpit.core.findings import Finding
+from cockpit.services.dataset import datasets
 from cockpit.services.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from cockpit.contract.recipe import Recipe
 
 VERSION = 3  # raise it when the comparison finds more or less than before
-SLICES = (("held_out", "held-out"), ("mini_eval", "mini-eval"))
+SLICES = (("held_out", "held-out"), ("mini_eval", "mini-eval"), ("sealed", "sealed"))
 
 
 def of_recipe(ws: Workspace, recipe: Recipe) -> list[Finding]:
@@ -33,6 +35,7 @@ def of_data(
     train, digest = data.get("train"), data.get("train_hash")
     if not train:
         return []
+    data = {**data, **_sealed(ws)}
     found: list[Finding] = []
     for name, shown in SLICES:
         path, other = data.get(name), data.get(f"{name}_hash")
@@ -44,6 +47,17 @@ def of_data(
             about = (experiment,) if experiment else ()
             found += [replace(finding, experiments=about) for finding in told]
     return found
+
+
+def _sealed(ws: Workspace) -> dict[str, str]:
+    """The sealed held-out set, which no recipe names; empty where there is none (or none to be read)."""
+    if ws.read_only:
+        return {}
+    try:
+        path = ws.config.sealed
+        return {"sealed": str(path), "sealed_hash": datasets.content_hash(path)} if path else {}
+    except CockpitError:
+        return {}  # said by whatever opens the file or the settings
 
 
 def _compared(

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from cockpit.contract import atomic
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import read_rows
-from cockpit.contract.values import mapping
+from cockpit.contract.techniques import TECHNIQUES
+from cockpit.contract.values import mapping, number
 from cockpit.core.findings import Finding
+from cockpit.core.recipe.settings import unset
 from cockpit.core.rules.run_rules import judge
 from cockpit.core.rules.table import ranked, sourced
 from cockpit.core.runs.metric_names import aliased
 from cockpit.core.runs.run_record import Run, groups_of, mid_evals_of, series_of
 from cockpit.core.scores import Score
+from cockpit.services.rules import row_tokens
 from cockpit.services.runs import attempts, observe
 from cockpit.services.workspace.workspace import stamp
 
@@ -56,6 +60,8 @@ def run_of(attempt: AttemptLayout, *, stalled: str = "", parent: Score | None = 
     outcome = next((str(row.get("outcome")) for row in reversed(events) if row.get("kind") == "end"), None)
     beta = trainer.get("beta")
     technique = str(recipe.get("technique") or "")
+    ours = is_ours(recipe)
+    generation = {f"generation.{name}": value for name, value in mapping(recipe.get("generation")).items()}
     return Run(
         id=str(recipe.get("experiment_id") or ""),
         technique=technique,
@@ -71,8 +77,30 @@ def run_of(attempt: AttemptLayout, *, stalled: str = "", parent: Score | None = 
         groups=groups_of(_rollouts(attempt)),
         examples=_examples(attempt),
         beta=float(beta) if isinstance(beta, int | float) else None,
-        settings=trainer,
+        settings={**unset(technique), **trainer, **generation} if ours else trainer,
+        rewards=_rewards(recipe.get("rewards")),
+        row_tokens=partial(row_tokens.of, recipe) if ours else _unknown,
     )
+
+
+def without_drafts(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings of runs that can't be moved from here: what to change is said in words alone."""
+    return [replace(finding, change={}) for finding in findings]
+
+
+def is_ours(recipe: Mapping[str, Any]) -> bool:
+    """Whether a draft can be made of this recipe with a setting changed: ours, with a trainer of ours."""
+    return "watched" not in recipe and recipe.get("technique") in TECHNIQUES
+
+
+def _rewards(parts: object) -> list[tuple[str, float]]:
+    """What RL adds up: each part's source and weight."""
+    rows = [mapping(part) for part in cast("list[object]", parts)] if isinstance(parts, list) else []
+    return [(str(row.get("source")), number(row.get("weight")) or 0.0) for row in rows]
+
+
+def _unknown() -> None:
+    return None
 
 
 def edited(run: Run, known: Mapping[str, Any]) -> Run:
@@ -87,7 +115,10 @@ def _read(attempt: AttemptLayout, stalled: str, parent: Score | None) -> list[Fi
     named = [
         replace(f, experiments=f.experiments or (run.id,) if run.id else ()) for f in told if f is not None
     ]
-    return ranked([*judge.read(run), *map(sourced, named)])
+    found = judge.read(run)
+    if not is_ours(mapping(atomic.read_json(attempt.recipe))):
+        found = without_drafts(found)
+    return ranked([*found, *map(sourced, named)])
 
 
 def _examples(attempt: AttemptLayout) -> dict[int, str]:

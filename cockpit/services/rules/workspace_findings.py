@@ -51,7 +51,7 @@ def history_file(path: Path) -> Judged:
     for move in history.moves:
         if move.metrics_path is not None and move.trained:
             run = _run_elsewhere(move, by_id, path.parent, notes)
-            read += judge.read(run) if run else []
+            read += run_findings.without_drafts(judge.read(run)) if run else []
     found = [*diagnose(history, COMMITTED), *judge_records(history), *read]
     return Judged(history, tuple(ranked(found)), tuple(notes))
 
@@ -97,7 +97,7 @@ def workspace_findings(
         if wanted in (None, view.id):
             found += of_view(view, views)
     kept = found if wanted is None else [f for f in found if wanted in f.experiments]
-    return ranked(kept)
+    return ranked(run_findings.without_drafts(kept) if ws.read_only else kept)
 
 
 def of_view(view: ExperimentView, views: Iterable[ExperimentView]) -> list[Finding]:

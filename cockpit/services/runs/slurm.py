@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 RECORD = "slurm.json"
 ASK_EVERY_S = 5.0
 _TIMEOUT_S = 10.0
+_TELL_S = 60.0  # a stop must arrive, also where the controller is busy
 
 
 def available() -> bool:
@@ -188,7 +189,7 @@ def _run(words: Sequence[str]) -> str:
 def _tell(words: Sequence[str]) -> None:
     try:
         done = subprocess.run(
-            words, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False, env=_plain()
+            words, capture_output=True, text=True, timeout=_TELL_S, check=False, env=_plain()
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise CockpitError(

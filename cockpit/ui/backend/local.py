@@ -132,7 +132,8 @@ class LocalBackend:
 
         if view.attempt_dir is None:
             return ()
-        return run_findings.for_attempt(view.attempt_dir, parent=self._parent_score(view), now=self.clock())
+        found = run_findings.for_attempt(view.attempt_dir, parent=self._parent_score(view), now=self.clock())
+        return run_findings.without_drafts(found) if self.workspace.read_only else found
 
     def _parent_score(self, view: ExperimentView) -> Score | None:
         with self._lock:
@@ -253,6 +254,11 @@ class LocalBackend:
             lora=draft.lora,
         )
         return view.id
+
+    def new_from(self, finding: str) -> str:
+        from cockpit.services.experiments import varied
+
+        return varied.from_finding(self.workspace, finding).id
 
     def techniques(self) -> Sequence[str]:
         from cockpit.contract.techniques import TECHNIQUES

@@ -13,6 +13,7 @@ from cockpit.ui.commands.screens import ScreenCommands
 from cockpit.ui.commands.service_calls import ServiceCalls
 
 if TYPE_CHECKING:
+    from cockpit.core.findings import Finding
     from cockpit.ui.app_protocol import Cockpit
 
 GROUPS = (MovingCommands, ScreenCommands, ChartCommands, RunCommands, MakingCommands)
@@ -62,6 +63,11 @@ class Commands:
     def compare(self, ids: Sequence[str]) -> None:
         """Open the comparison of these experiments."""
         self.screens.compare_these(ids)
+
+    def draft_from(self, finding: Finding) -> None:
+        """Make the draft that the finding offers, and open it."""
+        about, backend = finding.experiments[-1], self.cockpit.backend
+        self.services.draft(about, lambda: backend.new_from(finding.key))
 
     def call_service(
         self,

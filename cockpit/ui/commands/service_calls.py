@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from cockpit.contract.errors import CockpitError, GateClosed
-from cockpit.ui.messages import ActionFailed, ActionSucceeded, ReasonWanted
+from cockpit.ui.messages import ActionFailed, ActionSucceeded, DraftMade, ReasonWanted
 
 if TYPE_CHECKING:
     from textual.message import Message
@@ -30,6 +30,22 @@ class ServiceCalls:
         again: Callable[[str], str] | None = None,
     ) -> None:
         """Run `ask` in a thread. `again`: the same with a reason for a gate that stands closed."""
+        self._call(experiment_id, doing, lambda: ActionSucceeded(ask(), experiment_id), again)
+
+    def draft(self, experiment_id: str | None, ask: Callable[[], str]) -> None:
+        """Run `ask`, which makes a draft and gives its id, in a thread; the application opens it."""
+        backend = self._cockpit.backend
+        self._call(
+            experiment_id, "drafting", lambda: DraftMade(ask(), backend.refresh(), experiment_id), None
+        )
+
+    def _call(
+        self,
+        experiment_id: str | None,
+        doing: str,
+        ask: Callable[[], Message],
+        again: Callable[[str], str] | None,
+    ) -> None:
         state = self._cockpit.state
         if experiment_id is not None:
             if experiment_id in state.busy:
@@ -48,12 +64,12 @@ class ServiceCalls:
         self,
         experiment_id: str | None,
         doing: str,
-        ask: Callable[[], str],
+        ask: Callable[[], Message],
         again: Callable[[str], str] | None,
     ) -> Message:
         """Ask the service; the message that tells what came of it."""
         try:
-            return ActionSucceeded(ask(), experiment_id)
+            return ask()
         except CockpitError as error:
             if again is not None and isinstance(error, GateClosed):
                 return ReasonWanted(experiment_id, doing, error.closed, error.instead, again)

@@ -75,16 +75,20 @@ class FindingsScreen(Page):
             return
         offered = actions_of(finding, running=self._still_runs(finding))
         if offered:
-            self.cockpit.push_screen(FindingActionsScreen(self.cockpit.glyphs, finding, offered), self._act)
+            screen = FindingActionsScreen(self.cockpit.glyphs, finding, offered)
+            self.cockpit.push_screen(screen, lambda action: self._act(finding, action))
 
     def _still_runs(self, finding: Finding) -> bool:
         snapshot = self.cockpit.state.snapshot
         views = [snapshot.view(id_) for id_ in finding.experiments] if snapshot else []
         return any(view is not None and view.status == "running" for view in views)
 
-    def _act(self, action: FindingAction | None) -> None:
+    def _act(self, finding: Finding, action: FindingAction | None) -> None:
         """Do it as its key would, on the experiment that it is about."""
         if action is None:
+            return
+        if action.do == "draft":
+            self.cockpit.commands.draft_from(finding)
             return
         if action.do == "compare":
             self.cockpit.commands.compare(action.experiments)

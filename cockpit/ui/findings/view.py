@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from cockpit.core.rules.finding_actions import changed
 from cockpit.core.rules.table import offers
 from cockpit.core.safe_text import clean
 from cockpit.ui.text.glyphs import Glyphs
@@ -48,6 +49,10 @@ def finding_blocks(
             lines.append(line((f"  {glyphs.arrow} " if number == 0 else "    ", ACCENT), step))
         if offers(finding.rule, "spot_check"):
             lines.append(line(("    x", KEY), (" opens the spot check: train and eval side by side", DIM)))
+        if full and finding.change:
+            offer = fold(f"offers a draft with {clean(changed(finding), newlines='show')}", max(8, width - 9))
+            lines.append(line(("    enter ", KEY), (offer[0], DIM)))
+            lines += [line((f"      {more}", DIM)) for more in offer[1:]]
         if full:
             source = f"{clean(finding.rule, newlines='show')}; {clean(finding.source, newlines='show')}"
             lines += [line((f"  {part}", DIM)) for part in fold(source, max(8, width - 3))]

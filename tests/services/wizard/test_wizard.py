@@ -25,6 +25,7 @@ from cockpit.ui.backend.local import LocalBackend
 from cockpit.ui.text.glyphs import ASCII, UNICODE
 from cockpit.ui.wizard.screen import WizardScreen
 from tests.support.standin_workspace import Behave
+from tests.support.ui import drive
 from trainers.tiny import task
 
 SETUP, EXPERIMENT = (tuple(step.name for step in walk) for walk in (steps.SETUP, steps.EXPERIMENT))
@@ -352,13 +353,14 @@ async def screen(root: Path, *, size: tuple[int, int] = (80, 24), ascii_only: bo
 
 async def settled(pilot: Pilot[int]) -> None:
     """Wait until the wizard's page is there."""
-    for _ in range(400):
-        await pilot.pause(0.02)
+
+    def at_rest() -> bool:
         at = pilot.app.screen
-        if not isinstance(at, WizardScreen) or (at.turn is not None and not at.busy):
-            await pilot.pause()
-            return
-    raise AssertionError("the wizard never came to rest")
+        return not isinstance(at, WizardScreen) or (at.turn is not None and not at.busy)
+
+    await pilot.pause()
+    await drive.until(pilot, at_rest)
+    await pilot.pause()
 
 
 def seen(pilot: Pilot[int]) -> str:

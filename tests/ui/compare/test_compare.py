@@ -41,12 +41,8 @@ def words(cockpit: Cockpit, selector: str = "#body") -> str:
 
 
 async def until(cockpit: Cockpit, there) -> None:  # type: ignore[no-untyped-def]
-    for _ in range(600):
-        await cockpit.pilot.pause(0.02)
-        if there():
-            return
-    body = cockpit.app.screen.query("#body")
-    raise AssertionError(f"it did not come: {cockpit.app.screen} {words(cockpit) if body else ''}")
+    await cockpit.pilot.pause()
+    await cockpit.until(there)
 
 
 def test_pass_at_k_has_its_line_below_the_run_that_was_sampled() -> None:

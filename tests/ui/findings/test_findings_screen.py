@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cockpit.core.findings import Finding
 from cockpit.ui.findings.screen import FindingActionsScreen, FindingsScreen
+from cockpit.ui.run.screen import RunScreen
 from cockpit.ui.widgets.line_view import LineView
 from tests.support.ui.drive import Cockpit, opened
 from tests.support.ui.stage import Stage
@@ -55,6 +57,19 @@ async def test_enter_acts_on_the_finding_under_the_cursor_though_the_list_change
         offered = cockpit.app.screen
         assert isinstance(offered, FindingActionsScreen)
         assert offered.finding == FALLEN
+
+
+async def test_a_draft_with_the_change_is_offered_made_and_opened(stage: Stage) -> None:
+    async with opened(stage, select="exp_0001") as cockpit:
+        await with_findings_open(cockpit, replace(FALLEN, change={"learning_rate": 1e-5}))
+        assert "enter offers a draft with learning_rate = 1e-05" in cockpit.text
+        await cockpit.pilot.press("enter")
+        await cockpit.until("1     draft with learning_rate = 1e-05")
+        await cockpit.pilot.press("1")
+        await cockpit.until(lambda: isinstance(cockpit.app.screen, RunScreen))
+        assert cockpit.backend.asked == [("new_from", FALLEN.key)]
+        assert cockpit.app.state.selected == "exp_0002"
+        assert cockpit.app.state.busy == {}
 
 
 async def test_a_finding_that_is_gone_offers_nothing(stage: Stage) -> None:

@@ -89,4 +89,17 @@ def _ranks(values: Sequence[float]) -> list[float]:
 
 def still_warming(rates: Sequence[float]) -> bool:
     """Whether the learning rate has hardly done anything but rise so far: what is seen says little yet."""
-    return len(rates) > 2 and rates[-1] > 0 and rates[-1] >= max(rates) and rates[0] < rates[-1] / 2
+    if len(rates) < 3 or max(rates) <= 0 or rates[0] >= max(rates) / 2:
+        return False
+    full = next(i for i, rate in enumerate(rates) if rate >= 0.999 * max(rates))
+    return len(rates) - full <= max(2, len(rates) // 10)
+
+
+def before_end(points: Sequence[tuple[int, float]], rates: Sequence[tuple[int, float]]) -> list[float]:
+    """Return the values up to where the learning rate falls below a tenth of its highest for good: a schedule's end."""
+    top = max((rate for _, rate in rates), default=0.0)
+    last = next((step for step, rate in reversed(rates) if rate >= END * top), None)
+    return [value for step, value in points if last is None or step <= last]
+
+
+END = 0.1  # of the highest learning rate: what a cosine has left in its last fifth

@@ -13,6 +13,7 @@ ROWS: tuple[Rule, ...] = (
         "Several SFT runs on a verifiable benchmark still score exactly 0.",
         "Ask whether anything parses; then change the technique class: RL with the verifier as the reward.",
         f"{_SOURCE}, 1",
+        instead="The technique is the cure: `cockpit new grpo` rewards by the verifier.",
         offers=("spot_check", "verifier_reward", "compare"),
         thresholds={"runs": Threshold(2, 'SFT runs: "after 2+ SFT runs"')},
     ),
@@ -23,6 +24,7 @@ ROWS: tuple[Rule, ...] = (
         "Check the format first; if it parses, bring the knowledge in (continued pre-training, distillation, "
         "retrieval).",
         f"{_SOURCE}, 2",
+        instead="Knowledge is missing, or the format: `cockpit spot-check` tells which.",
         offers=("spot_check",),
         thresholds={"p": Threshold(0.05, "binomial, one-sided, against the score of guessing")},
     ),
@@ -32,6 +34,7 @@ ROWS: tuple[Rule, ...] = (
         "None of the last train moves gained on its parent, nor all of them together.",
         "Change the method or the data, or improve the harness instead of the weights.",
         f"{_SOURCE}, 3",
+        instead="Other data or another technique is the cure: `cockpit advise` ranks the techniques.",
         offers=("compare",),
         thresholds={
             "moves": Threshold(3, 'committed train moves: "several"'),
@@ -44,6 +47,7 @@ ROWS: tuple[Rule, ...] = (
         "Structurally different techniques land at the same non-zero score: the method is not the bottleneck.",
         "Make a spot check before a further technique: would a perfect training example pass the verifier?",
         f"{_SOURCE}, 4",
+        instead="Something else than the method holds the score: `cockpit spot-check` looks for it.",
         offers=("spot_check", "compare"),
         thresholds={
             "experiments": Threshold(3, 'experiments, and families among them: "3+ experiments"'),
@@ -54,7 +58,7 @@ ROWS: tuple[Rule, ...] = (
         "held-out-worn",
         "across experiments",
         "So many experiments were scored on one held-out set that the best of them is expected to look better by luck.",
-        "Take the last claim from items that nothing was chosen by: a second held-out set, opened once.",
+        "Take the last claim from items that nothing was chosen by: a sealed second held-out set (`cockpit unseal`).",
         "Dwork et al. 2015 (Science 349:636) and Blum and Hardt 2015 (arXiv 1502.04585): what is chosen by a set is "
         "overfitted to it; the expected best of n equal ones after Blom 1958",
         offers=("compare",),

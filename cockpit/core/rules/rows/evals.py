@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cockpit.contract.techniques import GROUPED, OFFLINE, TECHNIQUES
 from cockpit.core.rules.rule import Rule, Threshold
 
 HEALTHY_LOSS = (
@@ -16,6 +17,7 @@ ROWS: tuple[Rule, ...] = (
         "The training reward rises while held-out scores fall.",
         "Raise the KL penalty and go back to the best checkpoint; read what the highest-rewarded samples exploit.",
         "evo's diagnostics: reward up while held-out falls is reward hacking; raise the KL penalty",
+        changes={"beta": GROUPED, "kl_coef": ("ppo",)},
         offers=("stop",),
         thresholds={
             "rise": Threshold(0.05, "of the mean training reward; less is noise"),
@@ -30,6 +32,7 @@ ROWS: tuple[Rule, ...] = (
         "The held-out loss was lowest earlier, while the train loss goes on falling.",
         "Keep the checkpoint of the lowest held-out loss; train for fewer epochs or with a lower learning rate.",
         "finetune-doctor: noise from successive differences (von Neumann 1941), equal within it or 1 %",
+        changes={"num_train_epochs": OFFLINE, "max_steps": OFFLINE, "learning_rate": OFFLINE},
         offers=("stop",),
         thresholds={
             "equal": Threshold(0.01, "of the lowest: checkpoints within it are equal"),
@@ -42,6 +45,7 @@ ROWS: tuple[Rule, ...] = (
         "The train loss is near zero after several epochs, and nothing held out was looked at.",
         "Hold rows out and look at their loss; train for fewer epochs.",
         "Carlini et al. 2021 (extraction): text that is given 90 % a token is recited; the usual 1 to 3 epochs",
+        changes={"num_train_epochs": ("sft",)},
         thresholds={
             "loss": Threshold(0.1, "nats a token: 90 % for each token of the rows"),
             "epochs": Threshold(2.5, "epochs at the least"),
@@ -54,6 +58,8 @@ ROWS: tuple[Rule, ...] = (
         "The training set is passed far more often than the held-out set.",
         "Train for fewer epochs, lower the rank, vary the data; look for what gives the answer away.",
         "evo's diagnostics: a large generalization gap means overfit or leak",
+        changes={"num_train_epochs": TECHNIQUES, "learning_rate": TECHNIQUES},
+        instead="A leak is in the data: `cockpit overlap` looks for it.",
         thresholds={
             "gap": Threshold(0.2, "train minus held-out; half of it beyond the held-out score's interval"),
             "perfect": Threshold(3, "evals at exactly 1: real items have some that are wrong or unclear"),
@@ -68,6 +74,8 @@ ROWS: tuple[Rule, ...] = (
         "The mini-evals fall, or stay where they were while the loss falls; or slices lost against the parent's.",
         "Stop and keep the best checkpoint; put training examples beside eval prompts.",
         'source text, "Long training: checkpoint, mid-eval, early-stop"',
+        changes={"learning_rate": TECHNIQUES},
+        instead="Where nothing parses, or nothing rose, the data are off: `cockpit spot-check` and `cockpit realign`.",
         offers=("stop", "spot_check"),
         thresholds={
             "p_baseline": Threshold(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cockpit.contract.techniques import TECHNIQUES
 from cockpit.core.rules.rule import Rule, Threshold
 
 ROWS: tuple[Rule, ...] = (
@@ -11,6 +12,8 @@ ROWS: tuple[Rule, ...] = (
         "No step came for several typical step times, or something makes the steps slow.",
         "Look at the log's end and at the machine; stop and resume from the last checkpoint if nothing moves.",
         'source text, "Configure for training, not inference": it looks like it is working, and crawls',
+        changes={"dataloader_num_workers": TECHNIQUES},
+        instead="The machine is at fault: `cockpit logs` and `cockpit doctor` show where.",
         offers=("stop",),
         thresholds={
             "slower": Threshold(2.5, "times slower than the run's first half"),

@@ -13,6 +13,7 @@ ROWS: tuple[Rule, ...] = (
         "Held-out items stand in the training data: word for word, inside a longer text, or but for a few words.",
         "Take these rows out and train again: a score on items that were trained on says nothing.",
         f"{_SOURCE}, 1: no training on the held-out set, direct or transitive",
+        instead="The rows are the cure: `cockpit overlap` names them.",
         offers=("discard",),
     ),
     Rule(
@@ -21,6 +22,7 @@ ROWS: tuple[Rule, ...] = (
         "Held-out items have twins in the training data: with other names or numbers, or in other words.",
         "Look at them side by side; take the twins out, or say in the method log where they come from.",
         f'{_SOURCE}, 2: no eval items in "synthetic" data, even renamed',
+        instead="The rows are the cure: `cockpit overlap` shows the twins side by side.",
         thresholds={
             "templates": Threshold(
                 0.5, "share of the items renamed: both sides come from one set of templates"
@@ -34,6 +36,7 @@ ROWS: tuple[Rule, ...] = (
         "The rows that an experiment adds lie closer to the items that its parent failed than to those it passed.",
         "Make them anew from failures on a development set: by slice is fine to aim at, by held-out item is not.",
         f"{_SOURCE}, 3: no training data conditioned on per-item eval failures",
+        instead="The rows are the cure: `cockpit new --data` takes others.",
         offers=("discard",),
         thresholds={
             "p": Threshold(
@@ -52,6 +55,7 @@ ROWS: tuple[Rule, ...] = (
         "does nothing.",
         "Look why nothing was trained (frozen, learning rate 0, wrong folder) and train it again.",
         f"{_SOURCE}, 4: no checkpoint that you didn't train",
+        instead="The checkpoint is at fault: `cockpit logs` says what was trained.",
         offers=("discard",),
     ),
     Rule(
@@ -61,6 +65,7 @@ ROWS: tuple[Rule, ...] = (
         "Realign the training data's format to what the verifier reads, or change the eval prompt, before anything "
         "else.",
         f"{_SOURCE}, 5",
+        instead="The format is the cure: `cockpit realign` writes the rows anew.",
         offers=("spot_check",),
     ),
     Rule(
@@ -69,6 +74,7 @@ ROWS: tuple[Rule, ...] = (
         "The prompt that trains is not, token by token, the prompt that is scored.",
         "Mend the chat template so that a prompt renders alike alone and before an answer.",
         "source text: the same chat template and tokenizer train and serve",
+        instead="The template is the cure: `cockpit spot-check` shows both prompts.",
         offers=("stop", "spot_check"),
         by_trainer=True,
     ),

@@ -110,16 +110,18 @@ def _fallen(run: Run, fall: Fall) -> Finding:
             fall.since,
             source=HEALTHY_LOSS,
         )
+    slower = advice.rate(run, 0.5)
     return found(
         "mid-eval-regression",
         "warn",
         what,
         evidence,
-        f"Stop and keep the best checkpoint. Look at the mini-eval's answers before and after: {advice.rate(run, 0.5)} "
+        f"Stop and keep the best checkpoint. Look at the mini-eval's answers before and after: {slower} "
         "or train for fewer epochs if they got worse at the task, realign the data if they answer another "
         "question.",
         (run.id,),
         fall.since,
+        change=slower.change,
     )
 
 
@@ -189,17 +191,18 @@ def reward_hacking(run: Run) -> list[Finding]:
         told = f"held-out {run.parent.text()} before, {run.held_out.text()} now"
     else:
         return []
+    pull = advice.beta(run, 4, 0.04)
     return [
         found(
             "reward-hacking",
             "alarm",
             f"The reward rose from {early:.2f} to {late:.2f} while {seen}",
             (risen, told),
-            f"{advice.sentence(advice.beta(run, 4, 0.04))} and go back to the best checkpoint; read the best-paid "
-            "samples for what "
-            "they exploit, and make the reward the verifier itself.",
+            f"{advice.sentence(pull)} and go back to the best checkpoint; read the best-paid samples for what they "
+            "exploit, and make the reward the verifier itself.",
             (run.id,),
             since,
+            change=pull.change,
         )
     ]
 
@@ -209,10 +212,18 @@ def overfit_or_leak(run: Run) -> list[Finding]:
     train = run.train_reward if run.train_reward is not None else _late_reward(run)
     if train is None or run.held_out is None or not 0 <= train <= 1:
         return []
-    return gap_finding(run.id, train, run.held_out.value, run.held_out.hi, run.held_out.n)
+    epochs = run.setting("num_train_epochs") or 1
+    fewer = advice.shorter(run, max(1, epochs // 2), "")
+    cure = fewer if fewer.change else advice.rate(run, 0.5)
+    return gap_finding(run.id, train, run.held_out.value, run.held_out.hi, run.held_out.n, cure)
 
 
-def gap_finding(experiment: str, train: float, score: float, high: float, n: int) -> list[Finding]:
+FEWER = advice.Cure("train for fewer epochs")
+
+
+def gap_finding(
+    experiment: str, train: float, score: float, high: float, n: int, cure: advice.Cure = FEWER
+) -> list[Finding]:
     """Judge a generalization gap by the size that is sure: beyond the held-out score's interval."""
     gap = train - score
     if gap < GAP or train - high < GAP / 2:
@@ -226,9 +237,10 @@ def gap_finding(experiment: str, train: float, score: float, high: float, n: int
                 f"train mean reward {train:.3f}",
                 f"held-out {score:.3f} on {n} items, at most {high:.3f} (95 %)",
             ),
-            "Train for fewer epochs, lower the rank, vary the data; and check the training rows for what "
+            f"{advice.sentence(cure)}, lower the rank, vary the data; and check the training rows for what "
             "gives the answer away.",
             (experiment,),
+            change=cure.change,
         )
     ]
 

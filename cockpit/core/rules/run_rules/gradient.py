@@ -39,10 +39,12 @@ def grad_spike(run: Run) -> list[Finding]:
     often = len(episodes) >= OFTEN
     stays = first[1] - first[0] > max(10, len(norms) // 10)
     times = f"{len(episodes)} times" if len(episodes) > 1 else "once"
+    clipped, slower = advice.clip(run, 2 * usual), advice.rate(run, 0.5)
+    again = often or stays
     return [
         found(
             "grad-spike",
-            "warn" if often or stays else "info",
+            "warn" if again else "info",
             f"The gradient norm jumped {times}, to {top:.3g} where {usual:.2g} is usual, first at step {step}",
             (
                 "at steps "
@@ -50,10 +52,11 @@ def grad_spike(run: Run) -> list[Finding]:
                 + (" …" if len(episodes) > 8 else ""),
                 f"{TIMES:g} times what nine rows in ten of the {_WINDOW} before stay below",
             ),
-            f"Look at the rows of these steps; set max_grad_norm to {2 * usual:.2g} (about twice the usual norm)"
-            + (f" and {advice.rate(run, 0.5)}." if often or stays else ", if it happens again."),
+            f"Look at the rows of these steps; {clipped} (twice the usual norm is {2 * usual:.2g})"
+            + (f" and {slower}." if again else ", and nothing more unless it happens again."),
             (run.id,),
             step,
+            change={**clipped.change, **slower.change} if again else {},
         )
     ]
 
@@ -91,7 +94,7 @@ def _among_few(run: Run, norms: Sequence[float]) -> list[Finding]:
             "info",
             f"The gradient norm was {norms[top]:.3g} at step {step}; no other row is above {others:.2g}",
             (f"{len(norms)} rows: too few to say what is usual",),
-            f"Lower logging_steps, to see whether it happens again; set max_grad_norm to {max(1.0, others):.2g}.",
+            f"Lower logging_steps, to see whether it happens again; then {advice.clip(run, max(1.0, others))}.",
             (run.id,),
             step,
         )
@@ -113,14 +116,16 @@ def _grown(norms: Sequence[float]) -> int | None:
 def _growing(run: Run, norms: Sequence[float], since: int) -> Finding:
     step = run.since("grad_norm", since)
     early, late = stats.median(norms[: len(norms) // 2]), stats.median(series.part(norms, 0.1, -1, 5))
+    clipped, slower = advice.clip(run, 2 * early), advice.rate(run, 0.5)
     return found(
         "grad-spike",
         "warn",
         f"The gradient norm grows: {early:.2g} in the first half, {late:.2g} now",
         (f"median of the first half {early:.3g}, of the last tenth {late:.3g}",),
-        f"Go back to {advice.checkpoint(run, step)} and {advice.rate(run, 0.5)}; set max_grad_norm to {2 * early:.2g}.",
+        f"Go back to {advice.checkpoint(run, step)} and {slower}; {clipped}.",
         (run.id,),
         step,
+        change={**slower.change, **clipped.change},
     )
 
 

@@ -93,11 +93,8 @@ def _rising(run: Run, name: str, points: Points) -> Finding | None:
         else "no score among the evals rises meanwhile"
     )
     epoch = _epoch(run, step)
-    fewer = (
-        advice.whole(run, "num_train_epochs", lambda _: math.ceil(epoch - 0.01), "train for fewer epochs")
-        if epoch
-        else f"lower max_steps to {step}"
-    )
+    fewer = _until(run, step, epoch)
+    slower = advice.rate(run, 0.5)
     return found(
         "eval-loss-rising",
         "warn" if grave else "info",
@@ -108,10 +105,18 @@ def _rising(run: Run, name: str, points: Points) -> Finding | None:
             told,
         ),
         f"Keep the checkpoint of step {step} (load_best_model_at_end, metric_for_best_model={name}); for the next run "
-        f"{fewer}, or {advice.rate(run, 0.5)}.",
+        f"{fewer}, or {slower}.",
         (run.id,),
         step,
+        change=fewer.change or slower.change,
     )
+
+
+def _until(run: Run, step: int, epoch: float | None) -> advice.Cure:
+    """End where the held-out loss was lowest: by whole epochs, or by steps where the run counts those."""
+    if not epoch or (run.setting("max_steps") or 0) > 0:
+        return advice.Cure(f"lower {run.called('max_steps')} to {step}", {"max_steps": step})
+    return advice.shorter(run, math.ceil(epoch - 0.01), "train for fewer epochs")
 
 
 def _train_fell(run: Run, step: int) -> tuple[float, float] | None:
@@ -160,7 +165,8 @@ def memorised(run: Run) -> list[Finding]:
     if epoch < 1:
         return []  # low before any row came twice: easy rows, not learnt by heart
     total = run.setting("num_train_epochs") or max(epochs)
-    fewer = min(3, max(1, round(total) - 1))
+    most = min(3, max(1, round(total) - 1))
+    fewer = advice.shorter(run, most, f"lower num_train_epochs from {total:g} to {most}")
     return [
         found(
             "memorised",
@@ -170,10 +176,11 @@ def memorised(run: Run) -> list[Finding]:
                 f"at most {bound:g} since step {step}, in epoch {epoch:.3g}; {start:.3g} at first",
                 f"{late:.2g} nats a token: each token of the rows is given a chance of {math.exp(-late):.0%}",
             ),
-            f"Hold out a twentieth of the rows (eval_dataset, eval_strategy='epoch') and lower num_train_epochs from "
-            f"{total:g} to {fewer}; score an earlier checkpoint beside the last.",
+            f"Hold out a twentieth of the rows (eval_dataset, eval_strategy='epoch') and {fewer}; score an earlier "
+            "checkpoint beside the last.",
             (run.id,),
             step,
+            change=fewer.change,
         )
     ]
 
@@ -240,7 +247,7 @@ def held_out_falls(run: Run) -> list[Finding]:
         step = points[best][0]
         if len(values) - 1 - best < 2 or fall <= max(sure, FALL * abs(values[best])):
             continue
-        now = stats.median(values[-3:])
+        now, pull = stats.median(values[-3:]), advice.beta(run, 4, 0.04)
         return [
             found(
                 "reward-hacking",
@@ -251,10 +258,11 @@ def held_out_falls(run: Run) -> list[Finding]:
                     f"{stats.mean(series.part(rewards, 0.25, -1)):.3g}",
                     f"{name} fell by {fall:.2g}; out of its noise from {sure:.2g} on, over {len(values)} evals",
                 ),
-                f"Stop and go back to the checkpoint of step {step}. Then {advice.beta(run, 4, 0.04)} and read the "
+                f"Stop and go back to the checkpoint of step {step}. Then {pull} and read the "
                 "highest-rewarded samples for what they exploit.",
                 (run.id,),
                 step,
+                change=pull.change,
             )
         ]
     return []

@@ -23,6 +23,11 @@ FLOOR = limit("flat-loss", "floor")
 SPIKE_WINDOW = count("loss-spike", "window")
 SPIKE_SIGMAS = limit("loss-spike", "sigmas")
 RARE = limit("nonfinite", "rare")
+NOT_FP16 = {"fp16": False, "bf16": True}
+SHORT_WARMUP = 0.05  # a share of the steps: the recipes' own
+
+
+NO_CURE = advice.Cure("")
 
 
 def flat_loss(run: Run) -> list[Finding]:
@@ -43,7 +48,7 @@ def flat_loss(run: Run) -> list[Finding]:
     unsure = 2 * series.change(learning)[1] > RESOLVED * abs(early)
     if fell or unsure or late < LEARNT_LOSS or late > 1.1 * early:
         return []
-    rate = max(run.values("lr"), default=None)
+    rate, faster = max(run.values("lr"), default=None), advice.rate(run, 5)
     return [
         found(
             "flat-loss",
@@ -55,10 +60,11 @@ def flat_loss(run: Run) -> list[Finding]:
                 f"fitted change {change:+.3g} from step {run.since('loss', start)} on, within its noise",
                 *([f"highest learning rate so far {rate:.3g}"] if rate is not None else []),
             ),
-            f"{advice.sentence(advice.rate(run, 5))} (LoRA takes about ten times that of full weights), or look "
+            f"{advice.sentence(faster)} (LoRA takes about ten times that of full weights), or look "
             "whether the training rows are all alike or already known to the model.",
             (run.id,),
             run.since("loss", start),
+            change=faster.change,
         )
     ]
 
@@ -76,7 +82,7 @@ def learning_rate(run: Run) -> list[Finding]:
                 "warn",
                 "The learning rate is 0",
                 "every learning rate so far is 0",
-                "Set learning_rate.",
+                "Look at lr_scheduler_type and learning_rate: its schedule ended before it began, or it was set to 0.",
                 0,
             )
         ]
@@ -85,12 +91,11 @@ def learning_rate(run: Run) -> list[Finding]:
         if len(rates) < LONG_WARMUP or early - late > FLAT_SHARE * abs(early) or late < LEARNT_LOSS:
             return []
         said = f"{rates[0]:.2g} at first, {rates[-1]:.2g} after {len(rates)} points, and still rising"
-        wait = "Wait for the end of the warm-up, or begin anew with a shorter one (warmup_steps)."
-        return [
-            _rate(
-                run, "info", "The loss is flat because the learning rate is still warming up", said, wait, 0
-            )
-        ]
+        sooner = advice.to(run, "warmup_steps", SHORT_WARMUP)
+        anew = f", or begin anew with a shorter one: {sooner}, a share of the steps" if sooner.change else ""
+        wait = f"Wait for the end of the warm-up{anew}."
+        head = "The loss is flat because the learning rate is still warming up"
+        return [_rate(run, "info", head, said, wait, 0, sooner)]
     floor = next((i for i in range(len(rates)) if max(rates[i:]) <= FLOOR * top), None)
     if floor is None or len(rates) - floor < max(FLAT_POINTS, len(rates) // 10) or late < LEARNT_LOSS:
         return []
@@ -98,8 +103,11 @@ def learning_rate(run: Run) -> list[Finding]:
     if _quarter(tail, 0) - _quarter(tail, -1) > FLAT_SHARE * abs(_quarter(tail, 0)):
         return []
     said = f"highest {top:.2g}, since step {run.since('lr', floor)} at most {FLOOR:.0%} of it"
+    longer = advice.whole(run, "num_train_epochs", lambda now: 2 * now, "set a longer schedule")
+    if (run.setting("max_steps") or 0) > 0:
+        longer = advice.whole(run, "max_steps", lambda now: 2 * now, "")
     return [_rate(run, "info", "The learning rate is at its floor: nothing moves any more", said,
-                  "Stop here and keep the best checkpoint, or begin anew with a longer schedule.", floor)]  # fmt: skip
+                  f"Stop here and keep the best checkpoint, or begin anew and {longer}.", floor, longer)]  # fmt: skip
 
 
 def _warming_up(rates: Sequence[float]) -> bool:
@@ -107,8 +115,17 @@ def _warming_up(rates: Sequence[float]) -> bool:
     return len(rates) > 5 and rates[0] < rates[-1] / 4 and all(a < b for a, b in pairwise(rates))
 
 
-def _rate(run: Run, severity: Severity, headline: str, said: str, next_step: str, since: int) -> Finding:
-    return found("flat-loss", severity, headline, (said,), next_step, (run.id,), run.since("lr", since))
+def _rate(
+    run: Run,
+    severity: Severity,
+    headline: str,
+    said: str,
+    next_step: str,
+    since: int,
+    cure: advice.Cure = NO_CURE,
+) -> Finding:
+    step = run.since("lr", since)
+    return found("flat-loss", severity, headline, (said,), next_step, (run.id,), step, change=cure.change)
 
 
 def _after_warmup(run: Run) -> int:
@@ -183,17 +200,19 @@ def _spiked(run: Run, index: int, losses: Sequence[float], *, lasting: bool) -> 
     if step is not None and step in run.examples:
         evidence.append(f"examples of that batch: {run.examples[step]}")
     now = f"and stayed up (now {stats.median(losses[-5:]):.3g})" if lasting else "and came back"
+    slower = advice.rate(run, 0.3)
     return found(
         "loss-spike",
         "alarm" if lasting else "info",
         f"The loss jumped from {base:.3g} to {losses[index]:.3g} at step {step} {now}",
         tuple(evidence),
-        f"Stop, go back to {advice.checkpoint(run, step)}, and {advice.rate(run, 0.3)} or clip the gradient lower "
-        "(max_grad_norm 0.3); look at that batch's rows."
+        f"Stop, go back to {advice.checkpoint(run, step)}, and {slower} or clip the gradient lower "
+        f"({run.called('max_grad_norm')} 0.3); look at that batch's rows."
         if lasting
         else "Look at that batch's rows; nothing else to do unless it happens again.",
         (run.id,),
         step,
+        change=slower.change if lasting else {},
     )
 
 
@@ -222,15 +241,17 @@ def _diverging(run: Run, index: int, losses: Sequence[float]) -> Finding:
     step = run.since("loss", index)
     size = max(10, len(losses) // 10)
     low, now = stats.mean(losses[max(0, index - size // 2) : index + size // 2]), stats.mean(losses[-size:])
+    slower = advice.rate(run, 0.3)
     return found(
         "loss-spike",
         "alarm",
         f"The loss rises since about step {step}: {low:.3g} then, {now:.3g} now",
         (f"mean over {size} points around step {step}: {low:.4g}; of the last {size}: {now:.4g}",),
         f"The steps are too large for what is left to learn: go back to {advice.checkpoint(run, step)} and "
-        f"{advice.rate(run, 0.3)}.",
+        f"{slower}.",
         (run.id,),
         step,
+        change=slower.change,
     )
 
 
@@ -248,6 +269,7 @@ def nonfinite(run: Run) -> list[Finding]:
         evidence.append(f"… {len(run.nonfinite)} such values in {steps} steps")
     if first.step in run.examples:
         evidence.append(f"examples of that batch: {run.examples[first.step]}")
+    slower = advice.rate(run, 0.5)
     return [
         found(
             "nonfinite",
@@ -257,10 +279,11 @@ def nonfinite(run: Run) -> list[Finding]:
             "Nothing, unless it goes on: fp16 loss scaling skips such steps."
             if rare
             else f"Stop: weights that saw it are spoilt. Go back to {advice.checkpoint(run, first.step)}, set bf16 "
-            f"to True, not fp16, {advice.rate(run, 0.5)}, and look at that batch's rows (empty completions, or a batch "
+            f"to True, not fp16, {slower}, and look at that batch's rows (empty completions, or a batch "
             "of KTO without one of its labels, give a mean of nothing).",
             (run.id,),
             first.step,
+            change={} if rare else {**slower.change, **advice.switched(run, NOT_FP16)},
         )
     ]
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from cockpit.core import stats
 from cockpit.core.findings import Finding, Severity
+from cockpit.core.rules.measures import advice
 from cockpit.core.rules.run_rules.run_rule import RunRule
 from cockpit.core.rules.table import count, found, limit
 from cockpit.core.runs.run_record import Run
@@ -95,10 +98,13 @@ def waiting_for_data(run: Run) -> Finding | None:
     wait, step = stats.median(run.values(name)[-20:]), stats.median(times[-20:])
     if step <= 0 or wait < WAITING * step:
         return None
+    more = advice.whole(
+        run, "dataloader_num_workers", lambda now: max(2, 2 * now), "set dataloader_num_workers to 2"
+    )
     return _finding(
         run, "warn", f"{wait / step:.0%} of a step is waiting for data",
         (f"median of the last 20 points: {wait:.3g} s of {step:.3g} s",),
-        "Tokenize ahead and cache it, or give the data loader more workers (dataloader_num_workers).",
+        f"Tokenize ahead and cache it, or give the data loader more workers: {more}.", change=more.change,
     )  # fmt: skip
 
 
@@ -109,8 +115,9 @@ def _finding(
     evidence: tuple[str, ...],
     next_step: str,
     since: int | None = None,
+    change: Mapping[str, object] | None = None,
 ) -> Finding:
-    return found("stalled-run", severity, headline, evidence, next_step, (run.id,), since)
+    return found("stalled-run", severity, headline, evidence, next_step, (run.id,), since, change=change)
 
 
 RULES: tuple[RunRule, ...] = (stalled_run,)

@@ -24,7 +24,7 @@ NATS = limit("preference-collapse", "nats")
 
 def reward_model_at_chance(run: Run) -> list[Finding]:
     """A reward model that puts the better answer first no more often than a coin, in training or in its evals."""
-    if run.technique != "reward":
+    if run.technique != "reward" or series.still_warming(run.values("lr")):
         return []
     accuracy, losses = run.values("accuracy"), run.values("loss")
     held = run.values("eval_accuracy")
@@ -51,17 +51,20 @@ def reward_model_at_chance(run: Run) -> list[Finding]:
 
 def _at_chance(run: Run, name: str, late: float, seen: str, losses: list[float]) -> Finding:
     held = name == "eval_accuracy"
+    moved = advice.rate(run, 0.5 if held else 3)
+    once = advice.shorter(run, 1, f"set {run.called('num_train_epochs')} to 1")
     return found(
         "reward-model-at-chance",
         "warn",
         f"{'On held-out pairs the' if held else 'The'} reward model is at chance: {late:.0%} in the right order",
         (seen, *([f"loss {losses[0]:.3g} at first, {losses[-1]:.3g} now"] if losses else [])),
-        f"It knows the training pairs by heart: {advice.rate(run, 0.5)}, set num_train_epochs to 1, take more pairs."
+        f"It knows the training pairs by heart: {moved}, {once}, take more pairs."
         if held
         else "Set pad_token_id in the model's config (else the score is read at a padding token), look whether ten "
-        f"pairs are the right way round, then {advice.rate(run, 3)}.",
+        f"pairs are the right way round, then {moved}.",
         (run.id,),
         run.since(name, 0),
+        change={**moved.change, **once.change} if held else moved.change,
     )
 
 
@@ -85,7 +88,7 @@ def preference_collapse(run: Run) -> list[Finding]:
         level = (1 + times / 4) * early
         since = series.began(values, partial(operator.gt, level))
         tokens = run.values("mean_token_accuracy")
-        beta = run.beta or run.setting("beta")
+        slower, pull = advice.rate(run, 0.2), advice.beta(run, 3, 0.3)
         hold = (
             "add the likelihood of the chosen answer (loss_type=['sigmoid', 'sft'], loss_weights=[1, 1]), "
             if run.technique == "dpo"
@@ -105,14 +108,10 @@ def preference_collapse(run: Run) -> list[Finding]:
                     ),
                 ),
                 f"Stop and go back to {advice.checkpoint(run, run.since(f'logps/{name}', since))}; {hold}"
-                f"{advice.rate(run, 0.2)}"
-                + (
-                    f" and raise beta from {beta:g} to {3 * beta:.2g}."
-                    if beta
-                    else " and raise beta from 0.1 to 0.3."
-                ),
+                f"{slower} and {pull}.",
                 (run.id,),
                 run.since(f"logps/{name}", since),
+                change={**slower.change, **pull.change},
             )
         ]
     return []

@@ -7,7 +7,7 @@ import re
 
 from cockpit.core import stats
 from cockpit.core.findings import Finding
-from cockpit.core.rules.measures import series
+from cockpit.core.rules.measures import advice, series
 from cockpit.core.rules.run_rules.reward import degenerate_reward
 from cockpit.core.rules.run_rules.run_rule import RunRule
 from cockpit.core.rules.table import count, found, limit
@@ -64,11 +64,11 @@ def dead_reward(run: Run) -> list[Finding]:
         head = f"Never earned: {names}"
         cure = (
             f"Run {never[0]} on three completions by hand: does its pattern want line breaks or tags that the prompt "
-            f"doesn't ask for? Mend it, ask for it in the prompt, or set its entry of reward_weights to 0."
+            f"doesn't ask for? Mend it, ask for it in the prompt, or set its weight ({_weights(run)}) to 0."
         )
     else:
         head = f"Always earned: {names}"
-        cure = f"It teaches nothing: set the entry of {always[0]} in reward_weights to 0."
+        cure = f"It teaches nothing: set the weight of {always[0]} ({_weights(run)}) to 0."
     return [
         found(
             "dead-reward",
@@ -81,8 +81,14 @@ def dead_reward(run: Run) -> list[Finding]:
             cure,
             (run.id,),
             every[(never or always)[0]][0][0],
+            change={} if never else advice.weight(run, always[0], 0),
         )
     ]
+
+
+def _weights(run: Run) -> str:
+    """Return where the weights of the parts stand: in our recipe's rewards, or TRL's own setting."""
+    return "rewards" if run.rewards else run.called("reward_weights")
 
 
 def no_group_spread(run: Run) -> list[Finding]:
@@ -101,8 +107,11 @@ def no_group_spread(run: Run) -> list[Finding]:
     group = run.setting("num_generations")
     more = _generations(late, group)
     harder = "These prompts are solved: take harder ones, or drop those that every completion gets right"
-    larger = f"Raise num_generations {f'from {group:g} ' if group else ''}to {more}"
-    wider = f"{larger} ({more} make half the groups differ at this rate), drop prompts that were all right or all wrong"
+    larger = advice.whole(run, "num_generations", lambda _: more, f"raise num_generations to {more}")
+    wider = (
+        f"{advice.sentence(larger)} ({more} make half the groups differ at this rate), drop prompts that were all "
+        "right or all wrong"
+    )
     return [
         found(
             "no-group-spread",
@@ -119,6 +128,7 @@ def no_group_spread(run: Run) -> list[Finding]:
             f"{harder if solved else wider}.",
             (run.id,),
             run.since("frac_reward_zero_std" if told[0] == "f" else "reward_std", since),
+            change={} if solved else larger.change,
         )
     ]
 
@@ -186,10 +196,11 @@ def _dominates(run: Run, name: str, form: Points, other: str, content: Points) -
             f"{stats.mean(series.part(rises, 0.25, -1)):.3g} lately",
             f"rewards/{other} {high:.3g} at first, {low:.3g} lately",
         ),
-        f"Lower the entry of {name} in reward_weights to a quarter of that of {other}, or pay it only where the answer "
-        "is right as well; go back to an earlier checkpoint.",
+        f"Lower the weight of {name} ({_weights(run)}) to a quarter, below that of {other}, or pay it only where the "
+        "answer is right as well; go back to an earlier checkpoint.",
         (run.id,),
         content[since][0],
+        change=advice.weight(run, name, 0.25),
     )
 
 
@@ -213,10 +224,11 @@ def _holds_the_variance(run: Run, form: dict[str, Points], content: dict[str, Po
             (
                 f"mean square of rewards/{name}/std over the last half {spread[name]:.3g}, of all parts {whole:.3g}",
             ),
-            f"What differs within a group is the form: lower the entry of {name} in reward_weights to a quarter, or "
+            f"What differs within a group is the form: lower the weight of {name} ({_weights(run)}) to a quarter, or "
             "take easier prompts, so that answers differ too.",
             (run.id,),
             form[name][0][0],
+            change=advice.weight(run, name, 0.25),
         )
     ]
 

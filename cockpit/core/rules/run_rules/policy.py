@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cockpit.contract.techniques import GROUPED
 from cockpit.core import stats
 from cockpit.core.findings import Finding
 from cockpit.core.rules.measures import advice, series
@@ -55,6 +56,7 @@ def sampler_mismatch(run: Run) -> list[Finding]:
         since = run.since(
             "sampling/sampling_logp_difference/mean", series.began(apart, lambda value: value >= level)
         )
+    asked = {"vllm_enable_sleep_mode": False} if widens else {"top_p": 1.0, "top_k": 0, "min_p": 0.0}
     cure = (
         "The sampler's weights grow stale: set vllm_enable_sleep_mode to False, or update TRL, so that weights are "
         "synced before every generation"
@@ -83,6 +85,7 @@ def sampler_mismatch(run: Run) -> list[Finding]:
             f"{cure}; set vllm_importance_sampling_correction to True meanwhile.",
             (run.id,),
             since,
+            change=advice.switched(run, {**asked, "vllm_importance_sampling_correction": True}),
         )
     ]
 
@@ -96,6 +99,8 @@ def clip_saturation(run: Run) -> list[Finding]:
     if late < CLIPPED:
         return []
     since = run.since("clip_ratio/region_mean", series.began(clipped, lambda value: value >= CLIPPED))
+    slower = advice.rate(run, 0.5)
+    fewer = advice.whole(run, "num_iterations", lambda now: now / 2, "")
     return [
         found(
             "clip-saturation",
@@ -104,11 +109,12 @@ def clip_saturation(run: Run) -> list[Finding]:
             (
                 f"median of the first rows {stats.median(clipped[:POINTS]):.2f}, of the last quarter {late:.2f}",
             ),
-            f"{advice.sentence(advice.rate(run, 0.5))}, or "
-            + advice.whole(run, "num_iterations", lambda now: now / 2, "lower num_iterations to 1")
-            + "; epsilon_high = 0.28 lets rare tokens rise.",
+            advice.sentence(slower)
+            + (f", or {fewer}" if fewer.text else "")
+            + ("; epsilon_high = 0.28 lets rare tokens rise." if run.technique in GROUPED else "."),
             (run.id,),
             since,
+            change=slower.change,
         )
     ]
 
@@ -139,7 +145,9 @@ def length_drift(run: Run) -> list[Finding]:
         "completions/mean_length",
         series.began(lengths, lambda value: value > 1.25 * early if longer else value < early / 1.25),
     )
-    room = advice.whole(run, "max_completion_length", lambda now: max(1.5 * early, now / 2), "")
+    room = advice.whole(run, "max_completion_length", lambda now: min(now, max(1.5 * early, now / 2)), "")
+    pull = advice.beta(run, 4, 0.04)
+    summed = {"loss_type": "dr_grpo"} if run.technique == "grpo" else {}
     return [
         found(
             "length-drift",
@@ -159,12 +167,13 @@ def length_drift(run: Run) -> list[Finding]:
             ),
             "Read the longest samples: is length itself paid? Add a length penalty (get_soft_overlong_punishment from "
             f"{1.5 * early:.0f} tokens on)"
-            + (f", {room}" if room and longer else "")
-            + ", or set loss_type to dr_grpo, whose sum does not favour long answers."
+            + (f", {room}" if room.text else "")
+            + (", or set loss_type to dr_grpo, whose sum does not favour long answers." if summed else ".")
             if longer
-            else f"Read the shortest samples; {advice.beta(run, 4, 0.04)} or {advice.rate(run, 0.5)}.",
+            else f"Read the shortest samples; {pull} or {advice.rate(run, 0.5)}.",
             (run.id,),
             since,
+            change=(summed or room.change) if longer else pull.change,
         )
     ]
 
@@ -185,12 +194,15 @@ def _held_out_gain(run: Run, trained: float) -> bool | None:
 def policy_frozen(run: Run) -> list[Finding]:
     """The policy has not moved from the reference after many steps, and the reward is flat."""
     kl, rewards = run.values("kl"), run.values("reward")
-    if run.technique not in ("grpo", "rloo") or len(kl) < 2 * POINTS or len(rewards) < 2 * POINTS:
+    if run.technique not in GROUPED or len(kl) < 2 * POINTS or len(rewards) < 2 * POINTS:
+        return []
+    if series.still_warming(run.values("lr")):
         return []
     late = stats.median(series.part(kl, 0.25, -1, 5))
     gain, error = series.change(rewards)
     if not 0 < late < STILL or run.last_step < STEPS or gain > 2 * error:
         return []
+    faster = advice.rate(run, 10)
     return [
         found(
             "policy-frozen",
@@ -201,19 +213,25 @@ def policy_frozen(run: Run) -> list[Finding]:
                 f"mean reward changed by {gain:+.2g}, within its noise of {2 * error:.2g}",
                 *([f"highest learning rate {run.rate:.3g}"] if run.rate else []),
             ),
-            f"{advice.sentence(advice.rate(run, 10))} (LoRA takes about ten times that of full weights), and "
-            + advice.whole(run, "num_generations", lambda now: 2 * now, "double num_generations")
-            + ".",
+            f"{advice.sentence(faster)} (LoRA takes about ten times that of full weights); if that is not it, "
+            f"{_twice(run)}.",
             (run.id,),
             run.since("kl", 0),
+            change=faster.change,
         )
     ]
 
 
+def _twice(run: Run) -> advice.Cure:
+    return advice.whole(run, "num_generations", lambda now: 2 * now, "double num_generations")
+
+
 def plateau(run: Run) -> list[Finding]:
-    """The reward has not risen for most of the run."""
-    rewards = run.values("reward")
+    """The reward has not risen for most of the run, but for the last steps of a schedule, which move nothing."""
+    rewards = series.before_end(run.metrics.get("reward", ()), run.metrics.get("lr", ()))
     if not run.rewarded or len(rewards) < ROWS or run.last_step < PLATEAU_STEPS or policy_frozen(run):
+        return []
+    if series.still_warming(run.values("lr")):
         return []
     spread = stats.mean(run.values("reward_std")) or (max(rewards) - min(rewards)) / 2.5
     most = len(rewards) - int(WHOLE * len(rewards))
@@ -227,6 +245,7 @@ def plateau(run: Run) -> list[Finding]:
     level = stats.mean(series.part(rest, 0.25, -1))
     good = level >= GOOD and min(rewards) >= 0 and max(rewards) <= 1
     step = run.since("reward", start)
+    moved = advice.rate(run, 0.3 if start else 3)
     return [
         found(
             "plateau",
@@ -237,11 +256,12 @@ def plateau(run: Run) -> list[Finding]:
                 f"mean of the first rows {stats.mean(rewards[:5]):.3g}",
             ),
             f"Stop and keep {advice.checkpoint(run, step) if start else 'the first checkpoint'}, or try to move it: "
-            + (f"{advice.rate(run, 0.3)} and " if start else f"{advice.rate(run, 3)} and ")
-            + advice.whole(run, "num_generations", lambda now: 2 * now, "double num_generations")
+            + f"{moved}"
+            + (f", or {_twice(run)}" if run.technique in GROUPED else "")
             + ", with harder prompts where it passes and easier ones where it never does.",
             (run.id,),
             step,
+            change=moved.change,
         )
     ]
 
@@ -269,6 +289,7 @@ def negative_kl(run: Run) -> list[Finding]:
             "let eos end an answer, and don't sample from 4-bit weights.",
             (run.id,),
             run.since("kl", series.began(kl, lambda value: value < 0)),
+            change=advice.switched(run, {"top_k": 0, "top_p": 1.0, "temperature": 1.0}),
         )
     ]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from cockpit.contract.techniques import PREFERENCES, REWARDED
 from cockpit.core import stats
 from cockpit.core.findings import Finding
-from cockpit.core.rules.measures import advice
+from cockpit.core.rules.measures import advice, series
 from cockpit.core.rules.run_rules import pairs
 from cockpit.core.rules.run_rules.run_rule import RunRule
 from cockpit.core.rules.table import count, found, limit
@@ -29,8 +29,8 @@ def pairs_not_told_apart(run: Run) -> list[Finding]:
     accuracy = accuracy or run.values("accuracy")
     if run.technique not in PREFERENCES or max(len(accuracy), len(margins)) < 2 * POINTS:
         return []
-    if pairs.reward_model_at_chance(run):
-        return []  # said there, with what is likelier the cause
+    if pairs.reward_model_at_chance(run) or series.still_warming(run.values("lr")):
+        return []  # said there, with what is likelier the cause; or too early to say
     if accuracy:
         now = stats.mean(_late(accuracy))
         if now > CHANCE:
@@ -42,6 +42,7 @@ def pairs_not_told_apart(run: Run) -> list[Finding]:
             return []
         seen = f"mean margin lately {now:.3g}, within its noise of {noise:.2g}"
     name = "rewards/accuracies" if run.values("rewards/accuracies") else "rewards/margins"
+    faster = advice.rate(run, 5)
     return [
         found(
             "pairs-not-told-apart",
@@ -49,9 +50,10 @@ def pairs_not_told_apart(run: Run) -> list[Finding]:
             "The better answers are not told from the worse ones",
             (seen, f"over {max(len(accuracy), len(margins))} steps"),
             "Look at ten pairs: are chosen and rejected the right way round, and is there a difference to see? Then "
-            f"{advice.rate(run, 5)} (LoRA takes about ten times that of full weights).",
+            f"{faster} (LoRA takes about ten times that of full weights).",
             (run.id,),
             run.since(name, 0),
+            change=faster.change,
         )
     ]
 
@@ -67,6 +69,7 @@ def chosen_less_likely(run: Run) -> list[Finding]:
     if mean >= -3 * noise - 1e-6 or stats.mean(_late(rejected)) >= mean:
         return []
     beta = run.beta or 0.1
+    pull = advice.beta(run, 3, 0.3)
     better = run.baseline is not None and any(m.score > run.baseline for m in run.mid_evals)
     term = 'loss_type=["sigmoid","sft"]' if run.technique == "dpo" else "a smaller undesirable_weight"
     return [
@@ -79,9 +82,10 @@ def chosen_less_likely(run: Run) -> list[Finding]:
                 "the margin grows because the worse answers fall faster; what gains is neither",
             ),
             f"Look at the mini-eval's answers. Add a term that holds the better answer up ({term}), "
-            f"raise beta from {beta:g} to {3 * beta:.2g}, or {advice.rate(run, 0.3)}; ORPO has that term built in.",
+            f"{pull}, or {advice.rate(run, 0.3)}; ORPO has that term built in.",
             (run.id,),
             run.since("rewards/chosen", stats.change_point(chosen)),
+            change=pull.change,
         )
     ]
 
@@ -101,7 +105,7 @@ def learnt_reward_hacked(run: Run) -> list[Finding]:
     then, now = stats.mean(rewards[best * size : (best + 1) * size]), stats.mean(rewards[-size:])
     if best == 3 or quarters[best] - quarters[3] < FELL or now <= then:
         return []
-    step = run.since(name, best * size)
+    step, pull = run.since(name, best * size), advice.beta(run, 4, 0.04)
     return [
         found(
             "reward-hacked",
@@ -112,10 +116,11 @@ def learnt_reward_hacked(run: Run) -> list[Finding]:
                 f"means over {size} steps, then from step {step} on and now",
                 "the verifier judges the same samples, and no gradient sees it",
             ),
-            "Stop and take an earlier checkpoint. Then raise the KL (kl_coef, beta), train the reward model on what "
+            f"Stop and take an earlier checkpoint. Then {pull}, train the reward model on what "
             "hacked it, or train on the verifier itself (GRPO, RLOO).",
             (run.id,),
             step,
+            change=pull.change,
         )
     ]
 
@@ -144,15 +149,18 @@ def stale_samples(run: Run) -> list[Finding]:
     oldest = max(_late(ages))
     if oldest < STALE_STEPS:
         return []
+    passes = "num_ppo_epochs" if run.technique == "ppo" else "num_iterations"
+    fewer = advice.whole(run, passes, lambda _: 1, "lower num_iterations or steps_per_generation")
     return [
         found(
             "stale-samples",
             "warn",
             f"Updates learn from samples up to {oldest:.0f} steps old",
             (f"samples/age lately up to {oldest:.0f} optimizer steps; 0 is on-policy",),
-            "Lower num_iterations or steps_per_generation, so that each batch is sampled anew.",
+            f"{advice.sentence(fewer)}, so that each batch is sampled anew.",
             (run.id,),
             run.since("samples/age", 0),
+            change=fewer.change,
         )
     ]
 

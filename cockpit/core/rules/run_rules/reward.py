@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cockpit.contract.techniques import GROUPED
 from cockpit.core import stats
 from cockpit.core.findings import Finding
 from cockpit.core.rules.measures import advice, series
@@ -67,6 +68,7 @@ def _degenerate(run: Run, mean: float, share: float | None, wrong: bool, right: 
         wrong, right = wrong or g.wrong > 4 * g.right + 4, right or g.right > 4 * g.wrong + 4
     name = "frac_reward_zero_std" if share is not None else "reward"
     since = run.since(name, stats.change_point(run.values(name)) or 0)
+    larger = advice.whole(run, "num_generations", lambda now: 2 * now, "raise num_generations to 16")
     if wrong and not right:
         return found(
             "degenerate-reward",
@@ -75,11 +77,10 @@ def _degenerate(run: Run, mean: float, share: float | None, wrong: bool, right: 
             tuple(evidence),
             "Nothing can be learnt from rewards that are all 0. Ask first whether anything parses (format "
             "before "
-            "knowledge); then easier prompts, a short SFT for the format, or "
-            + advice.whole(run, "num_generations", lambda now: 2 * now, "raise num_generations to 16")
-            + " at temperature 1.",
+            f"knowledge); then easier prompts, a short SFT for the format, or {larger} at temperature 1.",
             (run.id,),
             since,
+            change=larger.change,
         )
     if right and not wrong:
         return found(
@@ -97,10 +98,10 @@ def _degenerate(run: Run, mean: float, share: float | None, wrong: bool, right: 
         f"The reward tells nothing apart: {seen}",
         tuple(evidence),
         "Some prompts are solved and the rest are out of reach: widen the difficulty in between, change "
-        "the selection, or "
-        "sample at a higher temperature.",
+        f"the selection, or {larger} and sample at a higher temperature.",
         (run.id,),
         since,
+        change=larger.change,
     )
 
 
@@ -118,6 +119,7 @@ def kl_blow_up(run: Run) -> list[Finding]:
     since = next(
         (i for i, value in enumerate(kl) if value >= high and stats.median(kl[i : i + 5]) >= high), None
     )
+    slower = advice.rate(run, 0.3)
     return [
         found(
             "kl-blow-up",
@@ -127,10 +129,11 @@ def kl_blow_up(run: Run) -> list[Finding]:
                 f"median KL of the first half {before:.3g}, of the last five points {now:.3g}",
                 "the reward is still rising" if t > 3 else "the reward is not rising any more",
             ),
-            f"Go back to {advice.checkpoint(run, run.since('kl', since))}; {advice.rate(run, 0.3)}, or "
+            f"Go back to {advice.checkpoint(run, run.since('kl', since))}; {slower}, or "
             f"{advice.beta(run, 3, 0.04)}.",
             (run.id,),
             run.since("kl", since),
+            change=slower.change,
         )
     ]
 
@@ -148,6 +151,7 @@ def entropy_collapse(run: Run) -> list[Finding]:
     since = next(
         (i for i in range(len(entropy)) if stats.median(entropy[i : i + MIN_POINTS]) <= 0.2 * first), None
     )
+    slower, hotter = advice.rate(run, 0.3), advice.to(run, "temperature", 1)
     return [
         found(
             "entropy-collapse",
@@ -160,9 +164,12 @@ def entropy_collapse(run: Run) -> list[Finding]:
                 f"mean reward of the last half {stats.mean(late):.3f}, not rising",
             ),
             f"It repeats one answer: go back to {advice.checkpoint(run, run.since('entropy', since))}; "
-            f"{advice.rate(run, 0.3)}, set temperature to 1 and epsilon_high to 0.28, or {advice.beta(run, 3, 0.04)}.",
+            f"{slower}, {hotter}"
+            + (", set epsilon_high to 0.28" if run.technique in GROUPED else "")
+            + f", or {advice.beta(run, 3, 0.04)}.",
             (run.id,),
             run.since("entropy", since),
+            change={**slower.change, **hotter.change},
         )
     ]
 
@@ -180,7 +187,8 @@ def truncated_completions(run: Run) -> list[Finding]:
             )
             began = series.began(clipped, lambda value: value >= CLIPPED)
             since = run.since("completions/clipped_ratio", began or 0)
-            return [_cut(run, f"{late:.0%} of the sampled completions are cut off", evidence, late, since)]
+            head = f"{late:.0%} of the sampled completions are cut off"
+            return [_cut(run, "max_completion_length", head, evidence, late, since)]
     last = run.mid_evals[-1] if run.mid_evals else None
     if last is None or last.truncated is None or last.n < 5 or last.truncated < last.n / 2:
         return []
@@ -188,6 +196,7 @@ def truncated_completions(run: Run) -> list[Finding]:
     return [
         _cut(
             run,
+            "generation.max_new_tokens",
             f"{last.truncated} of {last.n} mini-eval answers are cut off",
             [f"step {last.step}: {last.truncated}/{last.n} reached the limit, {last.passed} passed"],
             share,
@@ -196,19 +205,20 @@ def truncated_completions(run: Run) -> list[Finding]:
     ]
 
 
-def _cut(run: Run, headline: str, evidence: Sequence[str], share: float, since: int | None) -> Finding:
-    limit = "max_completion_length" if run.rewarded else "generation.max_new_tokens"
-    raised = advice.scaled(run, limit, 2) if run.rewarded else f"raise {limit}"
+def _cut(
+    run: Run, limit: str, headline: str, evidence: Sequence[str], share: float, since: int | None
+) -> Finding:
+    raised = advice.scaled(run, limit, 2)
     return found(
         "truncated-completions",
         "alarm" if share >= GRAVE else "warn",
         headline,
         tuple(evidence),
         f"{advice.sentence(raised)}, or find out why it doesn't stop: is the end-of-turn token trained, and does the "
-        "tokenizer's "
-        "eos match the chat template's?",
+        "tokenizer's eos match the chat template's?",
         (run.id,),
         since,
+        change=raised.change,
     )
 
 

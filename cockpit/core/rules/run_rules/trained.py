@@ -67,19 +67,26 @@ def _zero_loss(run: Run) -> Finding | None:
     elif norms:
         evidence.append(f"gradient norm in these rows {stats.median(norms):.3g}")
     if before:
+        slower = advice.rate(run, 0.5)
+        change = {**slower.change, **advice.switched(run, {"fp16": False, "bf16": True})}
         cure = (
             f"Stop and go back to {advice.checkpoint(run, step)}: these weights are spoilt. Set bf16=True (not fp16) "
-            f"and {advice.rate(run, 0.5)}"
+            f"and {slower}"
         )
     else:
+        room = advice.room(run)
+        change = advice.switched(run, UNMASKED) or room.change
         cure = (
             "No token has a label: print the labels of three rows. Set assistant_only_loss or completion_only_loss to "
-            f"False, or {advice.scaled(run, 'max_length', 2)} so that the answers are not cut away"
+            f"False, or {room} so that the answers are not cut away"
         )
     head = (
         f"The loss is exactly 0 since step {step}" if before else "The loss is exactly 0: nothing is trained"
     )
-    return found("nothing-trained", "alarm", head, evidence, f"{cure}.", (run.id,), step)
+    return found("nothing-trained", "alarm", head, evidence, f"{cure}.", (run.id,), step, change=change)
+
+
+UNMASKED = {"assistant_only_loss": False, "completion_only_loss": False}
 
 
 def _zero_gradient(run: Run) -> Finding | None:
@@ -163,16 +170,17 @@ def _holes(run: Run) -> Finding | None:
         return None
     if stats.median(others[-10:]) <= 5 * ABRUPT:
         return None
-    step = run.since("loss", zeros[0])
+    step, room = run.since("loss", zeros[0]), advice.room(run)
     return found(
         "nothing-trained",
         "warn",
         f"In {len(zeros)} of {len(losses)} rows the loss is exactly 0: these batches have no label",
         (f"first at step {step}; the median of the other rows is {stats.median(others):.3g}",),
-        f"{advice.sentence(advice.scaled(run, 'max_length', 2))}, so that truncation leaves the answers in, or drop "
+        f"{advice.sentence(room)}, so that truncation leaves the answers in, or drop "
         "rows whose prompt alone fills it.",
         (run.id,),
         step,
+        change=room.change,
     )
 
 
@@ -190,6 +198,7 @@ def diverged(run: Run) -> list[Finding]:
     if len(losses) < 10 or late <= ABOVE * start or late - start <= max(0.2, 3 * error):
         return []
     since = run.since("loss", series.began(losses, lambda value: value > start + error))
+    slower, clipped = advice.rate(run, 0.25), advice.clip(run, 1)
     return [
         found(
             "diverged",
@@ -198,9 +207,10 @@ def diverged(run: Run) -> list[Finding]:
             (
                 f"median of the first rows {start:.4g}, of the last {late:.4g}; a row's noise is {error / 2:.2g}",
             ),
-            f"Stop. Begin anew from {advice.checkpoint(run, since)} and {advice.rate(run, 0.25)}; max_grad_norm 1.",
+            f"Stop. Begin anew from {advice.checkpoint(run, since)} and {slower}; {clipped}.",
             (run.id,),
             since,
+            change={**slower.change, **clipped.change},
         )
     ]
 
@@ -219,7 +229,7 @@ def _vocabulary(run: Run, loss: float) -> int:
 def _at_chance(run: Run, start: float, late: float, size: int) -> Finding:
     losses = run.values("loss")
     since = run.since("loss", series.began(losses, lambda value: value >= NEAR_START * late))
-    rose = late > 1.1 * start
+    rose, slower = late > 1.1 * start, advice.rate(run, 0.25)
     return found(
         "diverged",
         "alarm",
@@ -228,12 +238,13 @@ def _at_chance(run: Run, start: float, late: float, size: int) -> Finding:
             f"median of the first rows {start:.4g}, of the last {late:.4g}, over {len(losses)} rows",
             f"a model that knows nothing of its {size} tokens has a loss of {math.log(size):.4g}",
         ),
-        f"Go back to {advice.checkpoint(run, since)} and {advice.rate(run, 0.25)}."
+        f"Go back to {advice.checkpoint(run, since)} and {slower}."
         if rose
         else "Look whether the pretrained weights were loaded (a fresh or far too small model has this loss) and "
         f"whether tokenizer and model belong together; if it is meant to begin from nothing, {advice.rate(run, 10)}.",
         (run.id,),
         since,
+        change=slower.change if rose else {},
     )
 
 
