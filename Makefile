@@ -12,28 +12,36 @@ LOCK := cockpit/locks/main.txt
 NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 DEMO_DIR ?= demo
 DOCS := build/docs-env
-WORKERS ?= 2
+WORKERS ?= 3
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test fast check format bench docs screenshots readme-demo setup lock clean
+.PHONY: demo test fast check lint format bench docs screenshots readme-demo setup lock clean
 
 demo: setup
 	$(BIN)/cockpit demo --dir $(DEMO_DIR)
 
-# A file's tests stay in one worker: those of a trainer share its imports, and what they trained.
-test: setup check
-	$(BIN)/python -m pytest tests -n $(WORKERS) --dist loadfile
+# A file's tests stay in one worker: those of a trainer share its imports, and what they trained. The longest files
+# come first (tests/conftest.py). Many tests wait for other processes, so there is a worker more than two cores have.
+PYTEST = $(BIN)/python -m pytest tests -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+# The types are checked beside the tests, and told after them.
+test: setup lint
+	@mkdir -p build; $(BIN)/pyright > build/pyright.log 2>&1 & types=$$!; trap "kill $$types 2>/dev/null" EXIT; \
+		$(PYTEST); tests=$$?; \
+		wait $$types; types=$$?; cat build/pyright.log; exit $$((tests || types))
 
 fast: setup
-	$(BIN)/python -m pytest tests -n $(WORKERS) --dist loadfile -m "not ml and not fault and not slow"
+	$(PYTEST) -m "not ml and not fault and not slow"
 
-check: setup
+check: setup lint
+	$(BIN)/pyright
+
+lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/pyright
 
 format: setup
 	$(BIN)/ruff check --fix .

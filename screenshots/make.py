@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import talks
 from textual.pilot import Pilot
 
 from cockpit.contract.errors import CockpitError
@@ -47,6 +48,8 @@ class Shot(NamedTuple):
     """Words that are there when what the screen shows was made; rendering a prompt imports a tokenizer."""
     step: str = ""
     """The wizard's step that it shows, in a copy of the workspace."""
+    talks: str = ""
+    """Which workspace of `talks.py` it shows instead of the demo's."""
 
 
 SHOTS = (
@@ -59,6 +62,8 @@ SHOTS = (
     Shot("findings", "sft", ("f",)),
     Shot("compare", "grpo", ("k", "space", "j", "v"), until="the reference"),
     Shot("spot_check", "sft", ("x",), until="<|im_start|>"),
+    Shot("spot_check_tools", "sft", ("x",), until="<|im_start|>", talks="tools"),
+    Shot("spot_check_thinking", "sft", ("x",), until="<|im_start|>", talks="thinking"),
     Shot("method_log", "grpo", ("m",)),
     Shot("new_experiment", "grpo", ("n",)),
     Shot("help", "grpo", ("question_mark",)),
@@ -99,11 +104,14 @@ def _all(root: Path, copy: Path, views: Sequence[ExperimentView], out: Path, nam
             return 2
         if shot.step:
             _walk(root, copy, shot.step)
+        at, shown = copy if shot.step else root, view.id
+        if shot.talks:
+            at = copy.parent / shot.talks
+            shown = talks.make(shot.talks, at, Path(find(root).config.model))
         for size in SIZES:
             path = out / f"{shot.name}_{size[0]}x{size[1]}.svg"
-            at = copy if shot.step else root
-            svg = asyncio.run(_take(at, shot, view, size, _last_moment(views)))
-            path.write_text(svg.replace(str(copy), root.name), encoding="utf-8")
+            svg = asyncio.run(_take(at, shot, shown, size, _last_moment(views)))
+            path.write_text(svg.replace(str(copy.parent), root.name), encoding="utf-8")
             print(path)
     return 0
 
@@ -131,14 +139,15 @@ def _walk(root: Path, copy: Path, step: str) -> None:
         wizard.answer("run")
 
 
-async def _take(root: Path, shot: Shot, view: ExperimentView, size: tuple[int, int], now: float) -> str:
+async def _take(root: Path, shot: Shot, shown: str, size: tuple[int, int], now: float) -> str:
     app = CockpitApp(LocalBackend(root, clock=lambda: now), glyphs=UNICODE, clock=lambda: now, fps=30)
-    app.state.selected = view.id
+    app.state.selected = shown
     async with app.run_test(size=size) as pilot:
         await _until(pilot, lambda: app.state.snapshot is not None)
         app.poller.poke()
-        await _until(pilot, lambda: app.state.hardware is not None and view.id in app.state.findings)
-        await _until(pilot, lambda: _is_read(app, view))
+        await _until(pilot, lambda: app.state.hardware is not None)
+        if not shot.talks:  # there nothing has run
+            await _until(pilot, lambda: shown in app.state.findings and _is_read(app, root, shown))
         app.state.now = now
         keys = shot.keys if size[0] < 110 or shot.wide_keys is None else shot.wide_keys
         for key in keys:
@@ -176,7 +185,8 @@ async def _until(pilot: Pilot[int], holds: object) -> None:
     raise TimeoutError("the cockpit did not get ready")
 
 
-def _is_read(app: CockpitApp, view: ExperimentView) -> bool:
+def _is_read(app: CockpitApp, root: Path, shown: str) -> bool:
+    view = next(view for view in find(root).experiments() if view.id == shown)
     assert view.attempt_dir is not None
     log = AttemptLayout(view.attempt_dir).log
     run = app.state.shown_run

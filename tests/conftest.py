@@ -17,6 +17,37 @@ settings.register_profile("any machine", deadline=None)  # how long an example t
 settings.register_profile("gate", deadline=None, derandomize=True)
 settings.load_profile("gate" if os.environ.get("CI") else "any machine")
 
+LONGEST = (
+    "trainers/real/test_vllm.py",
+    "services/runs/slurm/test_nodes.py",
+    "trainers/real/test_techniques.py",
+    "trainers/report/test_reporting.py",
+    "trainers/real/test_together_all.py",
+    "trainers/real/test_scores.py",
+    "trainers/real/test_ppo.py",
+    "services/experiments/test_evo_flow.py",
+    "trainers/real/test_sharded.py",
+    "trainers/real/test_outlives.py",
+    "trainers/real/test_together.py",
+    "services/runs/slurm/test_slurm.py",
+    "ui/test_snapshots.py",
+    "ui/test_terminal.py",
+    "trainers/real/test_endings.py",
+    "trainers/real/test_caches.py",
+    "services/experiments/test_log_writes_itself.py",
+    "trainers/spotcheck/test_subprocess.py",
+    "services/serving/test_keeper.py",
+    "services/serving/test_mlflow_page.py",
+)
+"""The files that take longest, in the order in which the workers of a whole run begin them: most of the first wait."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let xdist's workers begin with the longest files, so that they end together; a file's tests stay in order."""
+    if hasattr(config, "workerinput"):
+        order = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST)}
+        items.sort(key=lambda item: order.get(item.path, len(order)))
+
 
 @pytest.fixture(autouse=True)
 def _own_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:  # pyright: ignore[reportUnusedFunction]

@@ -31,7 +31,7 @@ from trainers.attempt.attempt import Attempt
 from trainers.attempt.ending import Ending
 from trainers.attempt.signals import Stopped
 from trainers.data import freshness
-from trainers.data.items import Item, read_items
+from trainers.data.items import Item, read_items, refuse_unseen
 from trainers.data.overlap import training_rows
 from trainers.data.prompts import plain, template_switches, with_system
 from trainers.loop.frame import run
@@ -312,7 +312,7 @@ class Run:
     def stopped(self) -> Ending:
         """What a stop leaves: every whole step's weights are on the service; there is no held-out pass."""
         state, why = self.progress.state, self.attempt.stop.reason
-        reason = f"Stopped at step {self.step}: {why}; not scored on the held-out set."
+        reason = f"{why}; not scored on the held-out set."
         if self.at:
             reason += f" The weights are at {self.model.get_inference_name(self.at)}."
         return Ending("stopped", reason, self.step, state.best_step, state.best_score)
@@ -366,7 +366,9 @@ def rewards_of(attempt: Attempt, items: list[Item]) -> Rewards:
 def train_items(attempt: Attempt) -> list[Item]:
     """The prompts to train on, after the guardrail. Raises CockpitError."""
     recipe = attempt.recipe
-    return read_items(training_rows(recipe).path, recipe.data.columns, name="training data")
+    items = read_items(training_rows(recipe).path, recipe.data.columns, name="training data")
+    refuse_unseen(items, recipe, recipe.data.train)
+    return items
 
 
 def messages(item: Item, recipe: Any) -> list[dict[str, str]]:

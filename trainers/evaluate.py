@@ -2,10 +2,11 @@
 
     python -m trainers.evaluate ATTEMPT_DIR                          # the best checkpoint; a baseline: the base model
     python -m trainers.evaluate ATTEMPT_DIR --checkpoint step_000120 # another one, or any folder
+    python -m trainers.evaluate ATTEMPT_DIR --samples 8 --temperature 0.8   # 8 answers an item, into sampled/
 
 Batched, greedy by default (`generation` of the recipe). Leaves held_out/items.jsonl and held_out/score.json, and
-result.json; for a baseline also mini_eval/, the same for the mini-eval's items. A trainer that has ended well turns
-itself into this program (--after-training).
+result.json; for a baseline also mini_eval/, the same for the mini-eval's items. Sampled answers lie beside the score
+that counts and change nothing of it. A trainer that has ended well turns itself into this program (--after-training).
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from cockpit.contract import AttemptLayout, AttemptWriter, CockpitError
+from cockpit.contract import AttemptLayout, AttemptWriter, CockpitError, Recipe
 from cockpit.contract.atomic import read_json
 from trainers.attempt import imports
 from trainers.attempt.attempt import Attempt
@@ -29,12 +31,19 @@ from trainers.attempt.signals import StopFlag
 from trainers.loop.frame import log_error, open_attempt, orchestrator_of, report, start_tracker
 from trainers.report import summary
 
+_SEEDS_APART = 1_000_003  # a server counts its requests up from the seed
+
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m trainers.evaluate")
     parser.add_argument("attempt_dir", type=Path)
     parser.add_argument(
         "--checkpoint", default=None, help="a step's name, `base`, or a folder; default: the best one"
+    )
+    parser.add_argument("--samples", type=int, default=1, help="answers an item, for pass@k")
+    parser.add_argument("--temperature", type=float, default=None, help="how they are sampled")
+    parser.add_argument(
+        "--sealed", default=None, metavar="FILE", help="score this file instead, into sealed/"
     )
     parser.add_argument("--after-training", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
@@ -47,7 +56,9 @@ def main(argv: list[str] | None = None) -> int:
         attempt = open_attempt(root, "evaluate", out, stop)
         if not args.after_training:
             start_tracker(attempt)
-        evaluate(attempt, args.checkpoint, announce=not args.after_training)
+        announce = not args.after_training
+        asked = Asked(args.checkpoint, args.samples, args.temperature, args.sealed)
+        evaluate(attempt, asked, announce=announce)
         ending = ending_of_training(attempt)
     except BaseException as error:  # noqa: BLE001 - reported as the end, like in every trainer
         ending = explain(error, stop, attempt.recipe if attempt else None)
@@ -55,13 +66,39 @@ def main(argv: list[str] | None = None) -> int:
     return report(out, ending, orchestrator_of(AttemptLayout(root), os.environ))
 
 
-def evaluate(attempt: Attempt, checkpoint: str | None, *, announce: bool) -> None:
+@dataclass(frozen=True)
+class Asked:
+    """What is scored, and how: a checkpoint (None: the best one), answers an item, another file of items."""
+
+    checkpoint: str | None = None
+    samples: int = 1
+    temperature: float | None = None
+    sealed: str | None = None
+
+    def of(self, recipe: Recipe) -> Recipe:
+        """Return the recipe as this pass reads it."""
+        if self.temperature is not None:
+            generation = recipe.generation.model_copy(update={"temperature": self.temperature})
+            recipe = recipe.model_copy(update={"generation": generation})
+        if self.sealed is not None:
+            data = recipe.data.model_copy(update={"held_out": self.sealed, "held_out_hash": None})
+            recipe = recipe.model_copy(update={"data": data})
+        return recipe
+
+    def folder(self, layout: AttemptLayout) -> Path:
+        """Return where the pass is written; only the first of these is the score that counts."""
+        return layout.sealed if self.sealed else layout.sampled if self.samples > 1 else layout.held_out
+
+
+def evaluate(attempt: Attempt, asked: Asked, *, announce: bool) -> None:
     """Load, answer, judge, write. Raises what goes wrong; CockpitError for what a user can put right."""
+    attempt.recipe = asked.of(attempt.recipe)
+    folder = asked.folder(attempt.layout)
     recipe, layout = attempt.recipe, attempt.layout
     pairs = recipe.technique == "reward"
     held_out, verifier = load_any(attempt, "held_out")
     mini, _ = load_any(attempt, "mini_eval")
-    place = choose_checkpoint(attempt, checkpoint)
+    place = choose_checkpoint(attempt, asked.checkpoint)
     if announce:
         attempt.stage("importing")
     imports.hold()
@@ -84,14 +121,14 @@ def evaluate(attempt: Attempt, checkpoint: str | None, *, announce: bool) -> Non
     if pairs:
         from trainers.scoring.pair_scoring import PairScorer
 
-        score_slice(attempt, PairScorer(attempt, tokenizer, held_out), load, place, folder=layout.held_out)
+        score_slice(attempt, PairScorer(attempt, tokenizer, held_out), load, place, folder=folder)
         return
     engine = engine_of(attempt)
-    if recipe.technique == "baseline":
+    if recipe.technique == "baseline" and folder == layout.held_out:
         scorer = Scorer(attempt, tokenizer, mini, verifier, engine)
         score_slice(attempt, scorer, load, place, folder=layout.mini_eval)
     scorer = Scorer(attempt, tokenizer, held_out, verifier, engine)
-    score_slice(attempt, scorer, load, place, folder=layout.held_out)
+    score_slice(attempt, scorer, load, place, folder=folder, samples=asked.samples)
 
 
 def load_any(attempt: Attempt, which: Literal["mini_eval", "held_out"]) -> tuple[list[Any], Any]:
@@ -106,30 +143,42 @@ def load_any(attempt: Attempt, which: Literal["mini_eval", "held_out"]) -> tuple
 
 
 def score_slice(
-    attempt: Attempt, scorer: Any, load: Callable[[], Any], place: Path | None, *, folder: Path
+    attempt: Attempt,
+    scorer: Any,
+    load: Callable[[], Any],
+    place: Path | None,
+    *,
+    folder: Path,
+    samples: int = 1,
 ) -> None:
-    """Score a slice into `folder`; the held-out slice is also reported and becomes result.json."""
+    """Score a slice into `folder`; the held-out pass that counts is also reported and becomes result.json."""
     recipe, verifier = attempt.recipe, scorer.verifier
-    whole = folder == attempt.layout.held_out
-    name = "held-out set" if whole else "mini-eval"
-    attempt.stage("evaluating", f"{name}, {scorer.n} items")
+    layout = attempt.layout
+    mini = folder == layout.mini_eval
+    name = {layout.mini_eval: "mini-eval", layout.sealed: "sealed set"}.get(folder, "held-out set")
+    each = f", {samples} samples each" if samples > 1 else ""
+    attempt.stage("evaluating", f"{name}, {scorer.n} items{each}")
     began = time.monotonic()
-    scored = scorer.score(
+    scored = sampled(
+        attempt,
+        scorer,
+        samples,
         load,
         weights=place,
         step=(step_of(place) or 0) if place else 0,
-        split="held_out" if whole else "eval",
+        split="eval" if mini else "held_out",
         progress=lambda done, of: print(f"{name}: {done}/{of}", flush=True),
     )
     attempt.out.rows(folder / "items.jsonl", scored.rows)
-    source = recipe.data.held_out if whole else recipe.data.mini_eval
-    known = recipe.data.held_out_hash if whole else recipe.data.mini_eval_hash
+    source = recipe.data.mini_eval if mini else recipe.data.held_out
+    known = recipe.data.mini_eval_hash if mini else recipe.data.held_out_hash
     facts = {
         "v": 1,
         "score": scored.score,
         "passed": scored.passed,
         "parsed": scored.parsed,
-        "n": scored.n,
+        "n": scorer.n,
+        "samples": samples,
         "truncated": scored.truncated,
         "engine": scored.engine,
         "verifier": scorer.judge_name,
@@ -145,7 +194,7 @@ def score_slice(
         f"{name}: {scored.score:.4f} ({scored.passed} of {scored.n} passed, {scored.parsed} parsed)",
         flush=True,
     )
-    if whole:
+    if folder == layout.held_out:
         summary.write_result(attempt, scored, place)
         attempt.out.held_out(
             score=scored.score,
@@ -155,6 +204,24 @@ def score_slice(
             checkpoint=facts["checkpoint"],
             path="held_out/items.jsonl",
         )
+
+
+def sampled(attempt: Attempt, scorer: Any, samples: int, load: Callable[[], Any], **asked: Any) -> Any:
+    """Score a slice so many times, each with a seed of its own, as one result; once is with the recipe's own.
+
+    (A server seeds each prompt of a request alike, so the same prompt twice in one request would answer alike.)
+    """
+    if samples == 1:
+        return scorer.score(load, **asked)
+    from trainers.scoring.scoring import total
+
+    recipe, rows = attempt.recipe, []
+    for number in range(samples):
+        print(f"sample {number + 1} of {samples}", flush=True)
+        attempt.recipe = recipe.model_copy(update={"seed": recipe.seed + number * _SEEDS_APART})
+        rows += [{**row, "sample": number} for row in scorer.score(load, **asked).rows]
+    attempt.recipe = recipe
+    return total(rows, scorer.engine.last)
 
 
 def choose_checkpoint(attempt: Attempt, wanted: str | None) -> Path | None:

@@ -104,7 +104,7 @@ def finish(
     facts: dict[str, Any] = {"step": step, "best_step": state.best_step, "best_score": state.best_score}
     if attempt.stop:
         kept = client.save_state(f"{attempt.recipe.experiment_id}-stop-{step}").result(timeout=WAIT_S)
-        reason = f"Stopped at step {step}: {attempt.stop.reason}. The weights are at {kept.path}."
+        reason = f"{attempt.stop.reason}; the weights are at {kept.path}."
         return Ending("stopped", reason, **facts)
     place = paths[state.best_step]
     items, verifier = load_slice(attempt, "held_out")

@@ -10,6 +10,7 @@ Start reading at `COMMANDS` below, then `recipe/new.py` as the pattern of a comm
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,6 +49,7 @@ COMMANDS: dict[str, Command] = {
     "wizard": Command("wizard", "from a data file to a proven recipe, step by step", "start"),
     "doctor": Command("doctor.doctor", "what this machine has and lacks", "start"),
     "env": Command("doctor.env", "environments of their own (add ppo, add vllm, ls, rm)", "start"),
+    "completion": Command("completion", "completion for bash, zsh or fish, experiment ids too", "start"),
     "new": Command("recipe.new", "a new experiment: technique, hypothesis, settings", "move"),
     "sweep": Command("recipe.sweep", "sibling experiments, one for each value of a setting", "move"),
     "fit": Command("recipe.fit", "will it fit in memory, what would make it fit, how long it takes", "move"),
@@ -57,6 +59,7 @@ COMMANDS: dict[str, Command] = {
     "stop": Command("runs.launch:stop", "end a run, with a checkpoint to resume from", "move"),
     "resume": Command("runs.launch:resume", "go on from the last checkpoint", "move"),
     "score": Command("runs.launch:score", "the full held-out pass, now", "move"),
+    "unseal": Command("experiments.unseal", "the one look at the sealed held-out set", "move"),
     "commit": Command("experiments.decide:commit", "keep an experiment's result", "move"),
     "discard": Command("experiments.decide:discard", "put an experiment aside, with the reason", "move"),
     "note": Command("experiments.decide:note", "write a line to methodlog.md", "move"),
@@ -99,22 +102,29 @@ GROUPS = {"start": "Start", "move": "Move", "look": "Look"}
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code; without a command, open the cockpit."""
+    if argv is None and "_ARGCOMPLETE" in os.environ:  # the shell asks what may stand at its cursor
+        import_module("cockpit.cli.completion").answer()
     words = list(sys.argv[1:] if argv is None else argv)
     if words[:1] == ["help"]:
         words = [*words[1:2], "--help"]
-    at = _command_at(words)
+    at = command_at(words)
     if at is None:
         named = [words[index] for index in _named(words)]
-        words = named or words  # help on what there is not: the same refusal as without
-        return _guarded(Command("workspace.open", "", ""), _root_parser(), words)
+        if named:  # help on what there is not: the same refusal as without
+            words = [*named, *(word for word in words if word == "--json")]
+        return _guarded(Command("workspace.open", "", ""), root_parser(), words)
     name = words.pop(at)
-    command = COMMANDS[name]
-    parser = Parser(prog=f"cockpit {name}", description=command.help.capitalize() + ".")
+    return _guarded(COMMANDS[name], command_parser(name), words)
+
+
+def command_parser(name: str) -> argparse.ArgumentParser:
+    """A command's parser, with what all commands take."""
+    parser = Parser(prog=f"cockpit {name}", description=COMMANDS[name].help.capitalize() + ".")
     _common(parser)
-    return _guarded(command, parser, words)
+    return parser
 
 
-def _command_at(words: Sequence[str]) -> int | None:
+def command_at(words: Sequence[str]) -> int | None:
     """Where the command's name stands: the first word beside the global options, if it names one."""
     return next((index for index in _named(words)[:1] if words[index] in COMMANDS), None)
 
@@ -168,7 +178,8 @@ def _common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="the answer as JSON")
 
 
-def _root_parser() -> argparse.ArgumentParser:
+def root_parser() -> argparse.ArgumentParser:
+    """The parser without a command: the help that lists them."""
     from cockpit import __version__
 
     lines = ["commands:"]
@@ -182,6 +193,7 @@ def _root_parser() -> argparse.ArgumentParser:
         epilog="\n".join([*lines, "", "`cockpit COMMAND --help` tells its options."]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--json", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--version", action="version", version=f"cockpit {__version__}")
     parser.add_argument("--dir", "-C", metavar="DIR", help="the workspace (default: here or above)")
     return parser

@@ -74,7 +74,7 @@ def walk(wizard: Wizard, read: Read = input) -> int:
         try:
             page = wizard.page()
             say(f"\n== {page.title}")
-            say("\n".join(page.lines))
+            say("\n".join((*page.confirmed, *page.lines)))
             value, reason = _asked(page, read)
             if value == "back":
                 wizard.back()

@@ -12,6 +12,8 @@ VERSION = 1
 
 Stage = Literal["importing", "loading", "tokenizing", "training", "evaluating", "saving", "done"]
 Outcome = Literal["finished", "early_stopped", "stopped", "failed", "out_of_memory"]
+Part = Literal["data", "reward", "settings"]
+"""What a failure can be about, where the stage does not say it: the `part` of an `end` event."""
 Level = Literal["info", "warning", "error"]
 Subject = Literal["held_out"]
 """What a notice can be about, for programs: `held_out`, why there is no full held-out pass."""

@@ -19,6 +19,8 @@ OFFLINE = tuple(name for name in TECHNIQUES if name not in REWARDED)
 """They learn from the rows that they are given (RFT: from those of its samples that it keeps), by their loss."""
 SAMPLING = (*REWARDED, "rft")
 """They take prompts alone and sample the completions themselves."""
+SEEING = ("sft", "dpo", "kto", "grpo", "rloo")
+"""They learn from rows with images, where the model reads them."""
 PAIRS = ("dpo", "orpo", "reward")
 """Their rows are pairs: a better and a worse answer to one prompt."""
 PREFERENCES = (*PAIRS, "kto")

@@ -8,11 +8,12 @@ only compared where the verifier, the held-out set and the decoding were the sam
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast
 
-from cockpit.core import stats
+from cockpit.core import clusters, stats
 
 Kind = Literal["gained", "lost", "level", "too_few", "incomparable"]
 ALPHA = 0.05
@@ -27,7 +28,8 @@ class Score:
     """A mean score over `n` items, 0..1, with its 95 % interval.
 
     `passed` and `parsed` count items (None where unknown, or where scores are graded). The fingerprints are
-    empty where unknown. `items` maps the item's id to its score, for paired tests.
+    empty where unknown. `items` maps the item's id to its score, for paired tests. `groups` maps it to the group whose
+    members share something, the column `cluster`; None where each item stands for itself. `samples`: answers an item.
     """
 
     value: float
@@ -41,6 +43,41 @@ class Score:
     held_out_hash: str = ""
     decoding: str = ""
     items: Mapping[str, float] | None = field(default=None, repr=False, compare=False)
+    groups: Mapping[str, int] | None = field(default=None, repr=False, compare=False)
+    cluster: str = ""
+    samples: int = 1
+
+    @property
+    def effective(self) -> float:
+        """Return how many independent single answers would say as much: fewer than `n` where items share groups."""
+        if not self.items or (self.groups is None and self.samples == 1):
+            return float(self.n)
+        return clusters.effective(self.items, self.groups, self.samples)
+
+    def over(self) -> str:
+        """Return what the score is over: `200 items in 40 groups by source, 4 samples each`."""
+        each = f", {self.samples} samples each" if self.samples > 1 else ""
+        return f"{self.n:,} items{_in_groups(self.groups, self.cluster)}{each}"
+
+    def grouped(self, groups: clusters.Groups | None) -> Score:
+        """Return the same score with the error of items that share groups; as it was where they aren't all known."""
+        if groups is None or not self.items or any(item not in groups.of for item in self.items):
+            return self
+        of = {item: groups.of[item] for item in self.items}
+        if len(set(of.values())) == len(of):
+            return self
+        return replace(self, groups=of, cluster=groups.column)._measured()
+
+    def sampled(self, items: Mapping[str, float], samples: int) -> Score:
+        """Return the score of the same items by values of theirs that rest on `samples` answers each."""
+        value = math.fsum(items.values()) / len(items) if items else 0.0
+        return replace(self, value=value, n=len(items), items=items, samples=samples)._measured()
+
+    def _measured(self) -> Score:
+        """The interval from the effective number of items."""
+        size = self.effective
+        lo, hi = stats.wilson(self.value * size, size)
+        return replace(self, lo=min(lo, self.value), hi=max(hi, self.value))
 
     def text(self, digits: int = 2) -> str:
         """Return `0.71 [0.64, 0.77]`."""
@@ -70,12 +107,9 @@ class Score:
             return None
         fields = cast("Mapping[str, Any]", value)
         mean, n = fields.get("score"), fields.get("n")
-        if (
-            not _is_number(mean)
-            or not isinstance(n, int)
-            or n <= 0
-            or not 0.0 <= float(cast(float, mean)) <= 1.0
-        ):
+        if not isinstance(n, int) or n <= 0 or not _is_number(mean):
+            return None
+        if not 0.0 <= float(cast(float, mean)) <= 1.0:
             return None
         known: dict[str, Any] = {
             "passed": fields.get("passed") if isinstance(fields.get("passed"), int) else None,
@@ -152,6 +186,8 @@ class _Test:
     needed: int | None
     wins: int | None = None
     losses: int | None = None
+    groups: int | None = None
+    cluster: str = ""
 
 
 def incomparable(child: Score, parent: Score) -> str:
@@ -172,11 +208,11 @@ def _differences(child: str, parent: str) -> str:
     return ", ".join(f"{name} {old.get(name)}, now {new.get(name)}" for name in names[:3])
 
 
-def compare(child: Score, parent: Score, *, tried: int = 1) -> Delta:
+def compare(child: Score, parent: Score, *, among: Sequence[float] = ()) -> Delta:
     """Judge the difference of two scores.
 
-    `tried`: how many settings of one sweep were scored on the same items; the best of several is lucky more often,
-    so each must clear the 5 % divided by their number (Bonferroni).
+    `among`: the p of other experiments that are judged on the same items; the best of several is lucky more often, so
+    what counts is p among them all (Holm 1979).
 
     Paired items give McNemar's exact test (0/1 scores) or a paired bootstrap (graded); without them the two
     are treated as independent, which is the more careful reading.
@@ -186,10 +222,11 @@ def compare(child: Score, parent: Score, *, tried: int = 1) -> Delta:
     if reason:
         return Delta("incomparable", difference, -1.0, 1.0, 1.0, 0, f"Not compared: {reason}.")
     test = _paired(child, parent) or _unpaired(child, parent)
-    kind = _kind(test, ALPHA / max(1, tried))
+    counts = stats.holm(test.p, among)
+    kind = _kind(test, counts)
     sentence = _sentence(kind, test)
-    if tried > 1 and test.p < ALPHA:
-        sentence += f" One of {tried} settings tried, so p is judged at {ALPHA / tried:.2g}."
+    if test.p < ALPHA <= counts:
+        sentence += f" Among {len(among) + 1} experiments on these items p counts as {counts:.2g} (Holm)."
     return Delta(
         kind, test.value, test.lo, test.hi, test.p, test.n, sentence, test.wins, test.losses,
         test.needed if kind == "too_few" else None,
@@ -202,51 +239,105 @@ def _paired(child: Score, parent: Score) -> _Test | None:
     shared = [key for key in child.items if key in parent.items]
     if not shared or len(shared) < 0.5 * min(child.n, parent.n):
         return None
-    steps = [child.items[key] - parent.items[key] for key in shared]
+    by_item = {key: child.items[key] - parent.items[key] for key in shared}
+    grouped = child if child.groups is not None else parent
+    if grouped.groups is not None and all(key in grouped.groups for key in shared):
+        return _of_groups(by_item, grouped.groups, grouped.cluster)
+    if max(child.samples, parent.samples) > 1:
+        return _of_groups(by_item, None, "")
+    steps = list(by_item.values())
     n, mean = len(steps), sum(steps) / len(steps)
+    wins, losses = sum(step > 0 for step in steps), sum(step < 0 for step in steps)
     if all(step in (-1.0, 0.0, 1.0) for step in steps):
-        wins, losses = sum(step > 0 for step in steps), sum(step < 0 for step in steps)
         lo, hi = stats.paired_difference(wins, losses, n)
         needed = stats.items_for_pairs(mean, (wins + losses) / n)
         return _Test(mean, lo, hi, stats.mcnemar(wins, losses), n, needed, wins, losses)
     lo, hi, p = stats.bootstrap_difference(steps)
     variance = sum((step - mean) ** 2 for step in steps) / max(1, n - 1)
-    needed = _items_for_mean(mean, variance)
-    return _Test(mean, lo, hi, p, n, needed, sum(s > 0 for s in steps), sum(s < 0 for s in steps))
+    return _Test(mean, lo, hi, p, n, _items_for_mean(mean, variance), wins, losses)
+
+
+def _of_groups(steps: Mapping[str, float], groups: Mapping[str, int] | None, cluster: str) -> _Test:
+    """Test paired differences whose items share groups, or rest on several answers each: groups are what chance turns.
+
+    0/1 scores: signs of the groups' sums, and Agresti and Min's interval widened by the design effect. Graded ones:
+    Student's t on the groups.
+    """
+    error = clusters.error_of(steps, groups)
+    n, mean = len(steps), sum(steps.values()) / len(steps)
+    wins, losses = sum(step > 0 for step in steps.values()), sum(step < 0 for step in steps.values())
+    if all(step in (-1.0, 0.0, 1.0) for step in steps.values()):
+        wider = math.sqrt(error.design) * error.quantile / stats.Z95
+        lo, hi = stats.paired_difference(wins, losses, n, stats.Z95 * wider)
+        p = clusters.sign_flips(clusters.sums(steps, groups))
+        needed = stats.items_for_pairs(mean, (wins + losses) / n)
+        needed = None if needed is None or math.isinf(error.design) else math.ceil(needed * error.design)
+    else:
+        half = error.quantile * error.se if error.se else 0.0
+        lo, hi = max(-1.0, mean - half), min(1.0, mean + half)
+        p = stats.student_tail(mean / error.se, error.groups - 1) if error.se else float(mean == 0)
+        needed = _items_for_mean(mean, n * error.se**2)
+    needed = None if needed is None else max(needed, n + 1)  # the test is more careful than the plan for it
+    return _Test(mean, lo, hi, p, n, needed, wins, losses, error.groups if groups else None, cluster)
 
 
 def _items_for_mean(mean: float, variance: float) -> int | None:
-    return None if mean == 0 else max(1, round(variance * ((stats.Z95 + stats.Z80) / mean) ** 2))
+    if mean == 0 or math.isinf(variance):
+        return None
+    return max(1, round(variance * ((stats.Z95 + stats.Z80) / mean) ** 2))
 
 
 def _unpaired(child: Score, parent: Score) -> _Test:
-    a, b = child.value * child.n, parent.value * parent.n
-    lo, hi = stats.newcombe(a, child.n, b, parent.n)
-    p = stats.two_proportions(a, child.n, b, parent.n)
+    n_a, n_b = child.effective, parent.effective
+    a, b = child.value * n_a, parent.value * n_b
+    lo, hi = stats.newcombe(a, n_a, b, n_b)
+    p = stats.two_proportions(a, n_a, b, n_b)
     needed = stats.items_for_proportions(child.value, parent.value)
+    if needed is not None:
+        needed = math.ceil(needed * max(child.n / n_a, parent.n / n_b))
     return _Test(child.value - parent.value, lo, hi, p, min(child.n, parent.n), needed)
 
 
-def _kind(test: _Test, alpha: float) -> Kind:
-    if test.p < alpha and test.value != 0:
+def _kind(test: _Test, p: float) -> Kind:
+    if p < ALPHA and test.value != 0:
         return "gained" if test.value > 0 else "lost"
     return "level" if test.lo > -LEVEL_MARGIN and test.hi < LEVEL_MARGIN else "too_few"
 
 
 def _sentence(kind: Kind, test: _Test) -> str:
     items = f"{test.n:,} paired items" if test.wins is not None else f"{test.n:,} items"
+    if test.groups is not None:
+        items += f" in {test.groups:,} groups by {test.cluster}"
     turned = f": {test.wins} newly right, {test.losses} newly wrong" if test.wins is not None else ""
     p = "p < 0.001" if test.p < 0.001 else f"p = {test.p:.3f}" if test.p < 0.1 else f"p = {test.p:.2f}"
+    few = _few_groups(test)
     if kind in ("gained", "lost"):
-        return f"{kind.capitalize()} {abs(test.value):.3f} on {items}{turned} ({p})."
+        return f"{kind.capitalize()} {abs(test.value):.3f} on {items}{turned} ({p}).{few}"
     if kind == "level":
-        return f"Level: {test.value:+.3f} on {items}{turned}, surely within ±{LEVEL_MARGIN:g}."
+        return f"Level: {test.value:+.3f} on {items}{turned}, surely within ±{LEVEL_MARGIN:g}.{few}"
     if test.needed is None:
-        return f"No difference on {items}{turned}, but too few to call it level ({test.lo:+.2f} to {test.hi:+.2f})."
+        return (
+            f"No difference on {items}{turned}, but too few to call it level "
+            f"({test.lo:+.2f} to {test.hi:+.2f}).{few}"
+        )
     return (
         f"Too few items to tell: {test.value:+.3f} on {items}{turned} ({p}); "
-        f"a difference of this size would take about {_rounded(test.needed):,}."
+        f"a difference of this size would take about {_rounded(test.needed):,}.{few}"
     )
+
+
+def _few_groups(test: _Test) -> str:
+    if test.groups is None or test.groups >= clusters.FEW:
+        return ""
+    if test.groups < clusters.FEWEST:
+        return f" {test.groups} groups can't show a difference at 5 %: it takes {clusters.FEWEST} or more."
+    return f" With only {test.groups} groups the interval is rough."
+
+
+def _in_groups(groups: Mapping[str, int] | None, cluster: str) -> str:
+    if groups is None:
+        return ""
+    return f" in {len(set(groups.values())):,} groups by {cluster}"
 
 
 def _rounded(count: int) -> int:

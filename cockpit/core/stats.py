@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 
 from cockpit.contract.stopping import log_choose
 
@@ -17,7 +18,7 @@ _EXACT_UP_TO = 2000
 RESAMPLES = 2000
 
 
-def wilson(passed: float, n: int, z: float = Z95) -> tuple[float, float]:
+def wilson(passed: float, n: float, z: float = Z95) -> tuple[float, float]:
     """Return the Wilson score interval of a proportion, within 0..1; (0, 1) for no items (Wilson 1927)."""
     if n <= 0:
         return 0.0, 1.0
@@ -31,6 +32,36 @@ def wilson(passed: float, n: int, z: float = Z95) -> tuple[float, float]:
 def normal_tail(z: float) -> float:
     """Return P(|Z| >= |z|) for a standard normal Z."""
     return math.erfc(abs(z) / math.sqrt(2))
+
+
+def student_tail(t: float, df: int) -> float:
+    """Return P(|T| >= |t|) of Student's t, by its finite series (Abramowitz and Stegun 1964, 26.7.3 and 26.7.4)."""
+    if df < 1:
+        return 1.0
+    if df > 1000:
+        return normal_tail(t)
+    angle = math.atan2(abs(t), math.sqrt(df))
+    cosine2 = math.cos(angle) ** 2
+    term = math.cos(angle) if df % 2 else 1.0
+    series = 0.0
+    for k in range(df % 2, df - 1, 2):
+        series += term
+        term *= cosine2 * (k + 1) / (k + 2)
+    inside = math.sin(angle) * series
+    inside = 2 / math.pi * (angle + inside) if df % 2 else inside
+    return min(1.0, max(0.0, 1.0 - inside))
+
+
+@cache
+def student_quantile(df: int, level: float = 0.05) -> float:
+    """Return the t that is exceeded, to either side, with the chance `level`; infinite without a degree of freedom."""
+    if df < 1:
+        return math.inf
+    low, high = 0.0, 1000.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if student_tail(middle, df) > level else (low, middle)
+    return (low + high) / 2
 
 
 def binomial_below(k: int, n: int, p: float) -> float:
@@ -60,7 +91,28 @@ def mcnemar(wins: int, losses: int) -> float:
     return min(1.0, 2 * binomial_below(fewer, n, 0.5))
 
 
-def two_proportions(passed_a: float, n_a: int, passed_b: float, n_b: int) -> float:
+def holm(p: float, others: Sequence[float]) -> float:
+    """Return the p that one test counts with among others: stepwise, never more than Bonferroni's (Holm 1979)."""
+    ordered = sorted([p, *others])
+    counts = 0.0
+    for rank, one in enumerate(ordered):
+        counts = max(counts, min(1.0, (len(ordered) - rank) * one))
+        if one >= p:
+            break
+    return counts
+
+
+def luck(looks: int) -> float:
+    """Return by how many standard errors the best of so many equal ones is expected to lie above the truth (Blom 1958).
+
+    The mean of the largest of n normal values, approximated by the quantile at (n - 3/8) / (n + 1/4).
+    """
+    from statistics import NormalDist
+
+    return NormalDist().inv_cdf((looks - 0.375) / (looks + 0.25)) if looks > 1 else 0.0
+
+
+def two_proportions(passed_a: float, n_a: float, passed_b: float, n_b: float) -> float:
     """Return the two-sided p for two independent proportions.
 
     The N-1 chi-squared test where every expected count is at least 1, else Fisher's exact test
@@ -73,7 +125,7 @@ def two_proportions(passed_a: float, n_a: int, passed_b: float, n_b: int) -> flo
     if pooled <= 0 or pooled >= 1:
         return 1.0
     if min(n_a, n_b) * min(pooled, 1 - pooled) < 1:
-        return fisher(round(passed_a), n_a, round(passed_b), n_b)
+        return fisher(round(passed_a), round(n_a), round(passed_b), round(n_b))
     variance = pooled * (1 - pooled) * (1 / n_a + 1 / n_b) * total / (total - 1)
     return normal_tail((passed_a / n_a - passed_b / n_b) / math.sqrt(variance))
 
@@ -181,7 +233,7 @@ def trend(values: Sequence[float]) -> tuple[float, float]:
     return change, slope / error
 
 
-def newcombe(passed_a: float, n_a: int, passed_b: float, n_b: int, z: float = Z95) -> tuple[float, float]:
+def newcombe(passed_a: float, n_a: float, passed_b: float, n_b: float, z: float = Z95) -> tuple[float, float]:
     """Return the interval of p_a - p_b for independent proportions (Newcombe 1998, method 10)."""
     a, b = passed_a / n_a, passed_b / n_b
     (low_a, high_a), (low_b, high_b) = wilson(passed_a, n_a, z), wilson(passed_b, n_b, z)

@@ -7,17 +7,22 @@ are the verifiers' business. Looks at the end of long texts only: the answer is 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from cockpit.data.messages import calls_of
 from cockpit.verifiers import numbers
 
-Form = Literal["calls", "boxed", "hashes", "tagged", "answer-line", "choice", "number", "short", "prose"]
+Form = Literal[
+    "calls", "boxed", "hashes", "tagged", "answer-line", "choice", "number", "short", "sentence", "prose"
+]
 
 TAIL_CHARS = 4_000
 SHORT_WORDS, SHORT_CHARS = 6, 60
+_SENTENCE_WORDS = 4
+REPEATED = 0.5
+"""From this share of repeats on, whole sentences are classes to choose from rather than free prose."""
 # A letter alone, or the way multiple-choice answers are written: (B), B., "B) Paris".
 _CHOICE = re.compile(r"\(?([A-J])\)?[.:)]?(?:\s+\S.{0,80})?", re.ASCII)
 _BARE_LETTER = re.compile(r"\(?[A-J]\)?\.?", re.ASCII)
@@ -47,9 +52,11 @@ class Stated:
     @property
     def is_checkable(self) -> bool:
         """Whether a program can take the answer out and compare it."""
-        return self.form != "prose"
+        return self.form not in _FREE
 
 
+_FREE: frozenset[str] = frozenset(("sentence", "prose"))
+"""Forms that say the same in many ways: no two people would write it letter for letter."""
 SHOWN: Mapping[Form, str] = {
     "calls": "tool calls",
     "boxed": "\\boxed{…}",
@@ -59,6 +66,7 @@ SHOWN: Mapping[Form, str] = {
     "choice": "a choice letter",
     "number": "a bare number",
     "short": "a few bare words",
+    "sentence": "a short sentence",
     "prose": "prose, no marked answer",
 }
 # `exact` for words: the whole completion is compared.
@@ -79,7 +87,7 @@ def stated(text: str) -> Stated:
     tail = text[-TAIL_CHARS:].strip()
     if not tail:
         return Stated("prose")
-    if tail.endswith("</tool_call>") or (tail[0] in "[{" and calls_of(text)):
+    if tail.endswith(("</tool_call>", "</function>")) or (tail[0] in "[{" and calls_of(text)):
         return Stated("calls")
     if "\\boxed" in tail or "\\fbox" in tail:
         return Stated("boxed")
@@ -109,7 +117,10 @@ def _bare(text: str) -> Form | None:
         return "choice"
     if _ANSWER_LINE.search("\n" + text):
         return "answer-line"
-    return "short" if len(text.split()) <= SHORT_WORDS else None
+    words = len(text.split())
+    if words > SHORT_WORDS:
+        return None
+    return "sentence" if words >= _SENTENCE_WORDS and text[-1] in ".!?…" else "short"
 
 
 def thinks(text: str) -> bool:
@@ -117,19 +128,31 @@ def thinks(text: str) -> bool:
     return _THINKING.search(text[:TAIL_CHARS]) is not None
 
 
-def common(names: Iterable[tuple[str, int]], total: int, *, share: float = 0.8) -> str | None:
+def common(
+    names: Iterable[tuple[str, int]], total: int, *, share: float = 0.8, repeats: float = 0.0
+) -> str | None:
     """The one checkable form that at least `share` of `total` texts are in, or None.
 
-    Numbers, letters and short words count together as bare answers (the verifier is the narrowest that fits all).
+    Numbers, letters and short words count together as bare answers (the verifier is the narrowest that fits all), and
+    sentences do where so many `repeats` (a share of the texts) say that they are classes.
     """
-    counts = {name: n for name, n in names if name != "prose"}
+    free = _FREE - {"sentence"} if repeats >= REPEATED else _FREE
+    counts = {name: n for name, n in names if name not in free}
     if not total or not counts:
         return None
     best = max(counts, key=lambda name: counts[name])
-    if counts[best] >= share * total:
+    if counts[best] >= share * total and best != "sentence":
         return best
-    bare = sum(counts.get(name, 0) for name in ("number", "choice", "short"))
+    bare = sum(counts.get(name, 0) for name in ("number", "choice", "short", "sentence"))
     return "short" if bare >= share * total else None
+
+
+def checkable(texts: Sequence[str], *, share: float = 0.8) -> bool:
+    """Whether a program can check at least `share` of these answers, each of which may be in a form of its own."""
+    repeated = bool(texts) and 1 - len(set(texts)) / len(texts) >= REPEATED
+    forms = [stated(text) for text in texts]
+    n = sum(form.is_checkable or (repeated and form.form == "sentence") for form in forms)
+    return n >= share * len(texts)
 
 
 def verifier_for(name: str | None) -> str | None:

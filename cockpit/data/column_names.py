@@ -116,6 +116,7 @@ PASSED: Names = ("passed", "pass", "success", "solved", "is_correct", "correct")
 GROUP: Names = ("group_id", "group", "prompt_id", "scenario_id", "task_id", "question_id")
 TRAINABLE: Names = ("trainable", "loss_mask", "mask")
 TOOLS: Names = ("tools", "functions")
+IMAGES: Names = ("images", "image")
 TEXT: Names = ("text", "content", "body", "document", "raw_content", "article", "passage", "sentence", "code")
 
 USUAL: Mapping[str, Names] = {
@@ -139,6 +140,7 @@ USUAL: Mapping[str, Names] = {
     "reasoning": ("reasoning_content", "thinking"),
     "choices": CHOICES,
     "tools": ("tools", "functions"),
+    "images": IMAGES,
     "text": ("text",),
     "id": ("id", "item_id", "uid"),
 }  # fmt: skip

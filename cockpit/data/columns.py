@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 from cockpit.data.labels import as_bool as as_bool
-from cockpit.data.messages import message_of, messages_in, style_of
+from cockpit.data.messages import calls_of, message_of, messages_in, style_of, transcript
 
 Kind = Literal["null", "bool", "number", "text", "turn", "turns", "texts", "list", "object"]
 
@@ -76,3 +76,40 @@ def columns_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, Column]:
         for name, value in row.items():
             columns.setdefault(str(name), Column(str(name))).add(value)
     return columns
+
+
+def is_text(column: Column) -> bool:
+    """Whether it holds text."""
+    return column.is_mostly("text")
+
+
+def are_calls(column: Column) -> bool:
+    """Whether each value is a call of a tool, or several."""
+    return column.filled > 0 and all(calls_of(value) for value in column.values[:50])
+
+
+def is_said(column: Column) -> bool:
+    """Whether it holds text, or turns."""
+    return column.is_mostly("text", "turn", "turns")
+
+
+def is_talk(column: Column) -> bool:
+    """Whether it holds conversations, as turns or as text that tells who speaks."""
+    return column.is_mostly("turns") or (
+        column.is_mostly("text") and all(transcript(text) is not None for text in column.values[:50])
+    )
+
+
+def is_answer(column: Column) -> bool:
+    """Whether it holds what may be an answer."""
+    return column.is_mostly("text", "number", "bool", "texts", "turn")
+
+
+def are_numbers(column: Column) -> bool:
+    """Whether it holds numbers."""
+    return column.is_mostly("number", "bool")
+
+
+def is_filled(column: Column) -> bool:
+    """Whether it holds anything."""
+    return column.filled > 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,8 @@ from typing import Any, cast
 
 from cockpit.contract.errors import CockpitError
 from cockpit.data.column_names import USUAL
+from cockpit.data.images.refs import COLUMNS
+from cockpit.data.images.seats import Unseated, images_of, seated
 from cockpit.data.labels import as_bool
 from cockpit.data.messages import (
     Message,
@@ -35,14 +36,13 @@ from cockpit.data.rows import (
     gold_of,
     prompt_of,
     ranked,
+    split_texts,
     value,
 )
 from cockpit.data.shapes import Reading
 from cockpit.data.tools import tools_of
 
-# Anthropic's HH data writes whole conversations as text, with these before each turn.
-_HH_TURN = re.compile(r"\n\n(Human|Assistant):")
-_MEDIA = frozenset(("images", "image", "videos", "video", "audios", "audio", "pixel_values"))
+_MEDIA = frozenset(("videos", "video", "audios", "audio", "pixel_values"))
 _WEIGHTS = ("loss_weight", "sample_weight", "example_weight")
 _ROLES = ("chosen", "rejected", "label", "reward", "passed", "group", "policy_id", "tools")
 _BESIDE = frozenset((*_ROLES, *SEVERAL, *(name for role in _ROLES for name in USUAL[role])))
@@ -94,6 +94,12 @@ class Example:
         return self.said if self.said is not None else self.text
 
     @property
+    def thought(self) -> str:
+        """The thinking of the answer to learn that stands in a field of its own; empty where there is none."""
+        own: object = self.chat[-1].get("reasoning_content") if self.chat and self.said is not None else None
+        return own if isinstance(own, str) else ""
+
+    @property
     def asked(self) -> tuple[Turn, ...]:
         """The turns before the answer."""
         return as_turns(as_chat(self.prompt))
@@ -104,6 +110,11 @@ class Example:
         if self.text is not None:
             return (Turn("text", self.text),)
         return as_turns(self.chat or as_chat(self.prompt))
+
+    @property
+    def images(self) -> list[str]:
+        """The images of its turns, in order."""
+        return images_of(self.chat or as_chat(self.prompt))
 
     @property
     def prompt_text(self) -> str:
@@ -139,6 +150,7 @@ def read_example(row: Mapping[str, Any], columns: Columns | None = None, number:
     gold = gold_of(row, columns)
     made.number, made.gold = number, gold
     made.question = (prompt_of(row, columns) if gold is not None else None) or made.prompt
+    _seat_images(row, made, columns)
     _refuse_settings(row, columns)
     if plain:
         return made
@@ -250,6 +262,8 @@ def _pair(row: Mapping[str, Any], columns: Columns | None, chosen: object, rejec
     head = as_chat(prompt)
     if len(better) > 1 or len(worse) > 1:
         return Example(prompt=head or None, unusable=PARTED)
+    if better[-1].get("images") or worse[-1].get("images"):
+        raise Misfit("one of its two answers holds an image, and answers are text", "Leave the row out.")
     if better[-1].get("tool_calls") or worse[-1].get("tool_calls"):
         raise Misfit(
             "one of its two answers calls a tool, and pairs are learnt as text alone",
@@ -263,32 +277,8 @@ def _pair(row: Mapping[str, Any], columns: Columns | None, chosen: object, rejec
     )
 
 
-def split_texts(chosen: str, rejected: str) -> tuple[Prompt | None, str, str]:
-    """Split off what two texts begin with: whole turns in Anthropic's HH spelling, else up to the last blank."""
-    shorter = min(len(chosen), len(rejected))
-    same = next((i for i in range(shorter) if chosen[i] != rejected[i]), shorter)
-    starts = [match.end() for match in _HH_TURN.finditer(chosen, 0, same) if match[1] == "Assistant"]
-    if starts:
-        at = starts[-1]
-        turns = hh_turns(chosen[:at])[:-1]
-        return turns, chosen[at:].strip(), rejected[at:].strip()
-    if same == len(chosen) == len(rejected):
-        return None, chosen, rejected  # the same text twice begins with no prompt
-    same = chosen.rfind(" ", 0, same) + 1
-    return chosen[:same].strip() or None, chosen[same:].strip(), rejected[same:].strip()
-
-
-def hh_turns(text: str) -> list[Message]:
-    """Read a conversation in Anthropic's HH spelling; of other text there are no turns."""
-    parts = _HH_TURN.split(text)
-    return [
-        {"role": "user" if parts[i] == "Human" else "assistant", "content": parts[i + 1].strip()}
-        for i in range(1, len(parts) - 1, 2)
-    ]
-
-
 def _refuse_media(row: Mapping[str, Any], example: Example) -> None:
-    """Raise Misfit for what the text trainers don't see: an answer to an image that isn't there is learnt blind."""
+    """Raise Misfit for what no trainer here sees: an answer to a sound that isn't there is learnt blind."""
     turns = example.chat or as_chat(example.prompt)
     unread = next((str(turn["unread"]) for turn in turns if "unread" in turn), None)
     column = None if _MEDIA.isdisjoint(row) else next((name for name in _MEDIA if row.get(name)), None)
@@ -300,8 +290,35 @@ def _refuse_media(row: Mapping[str, Any], example: Example) -> None:
     if unread is not None or column is not None:
         what = f"a message holds a part of type {unread!r}" if unread is not None else f"it has {column!r}"
         raise Misfit(
-            f"{what}, and these trainers learn text alone", "Leave out rows with images, sound or video."
+            f"{what}, and these trainers learn from text and images alone",
+            "Leave out rows with sound or video.",
         )
+
+
+def _seat_images(row: Mapping[str, Any], example: Example, columns: Columns | None) -> None:
+    """Put the row's images into the turns that they stand in. Raises Misfit for those that have no place there."""
+    plain = example.chat or as_chat(example.prompt)
+    column: object = None
+    if (columns and "images" in columns.values()) or any(name in row for name in COLUMNS):
+        column = value(row, "images", columns)
+    if not column and not any(turn.get("images") for turn in plain):
+        return
+    try:
+        turns = seated(plain, column)
+        asked = seated(as_chat(example.question), column, whole=False)
+    except Unseated as error:
+        raise Misfit(str(error), error.fix) from None
+    if images_of(turns) == []:
+        return
+    if example.text is not None or not plain:
+        raise Misfit("it has images and no question that they could stand in", "Write it as messages.")
+    before = len(as_chat(example.prompt))
+    if example.prompt is not None:
+        example.prompt = turns[:before]
+    if example.chat:
+        example.chat = tuple(turns)
+    if example.question is not None:
+        example.question = asked
 
 
 def _refuse_settings(row: Mapping[str, Any], columns: Columns | None) -> None:

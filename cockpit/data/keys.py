@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from cockpit.data.examples import hh_turns, split_texts
-from cockpit.data.messages import Message, messages_in
+from cockpit.data.images.refs import PLACEHOLDER, identity, refs_in
+from cockpit.data.messages import Message, hh_turns, messages_in
 from cockpit.data.rows import (
     Columns,
     Prompt,
@@ -17,6 +17,7 @@ from cockpit.data.rows import (
     messages_of,
     normalise_text,
     prompt_of,
+    split_texts,
     value,
 )
 
@@ -66,7 +67,7 @@ def keys_of(prompt: Prompt) -> list[str]:
 
 def item_keys(prompt: Prompt, row: Mapping[str, Any], columns: Columns | None = None) -> Keys:
     """Return the keys of an item to be scored: `prompt` is what is asked, `row` where it stands."""
-    return Keys((*keys_of(prompt), *_reordered(row, columns)), tuple(_bare(row, columns)))
+    return _seen(Keys((*keys_of(prompt), *_reordered(row, columns)), tuple(_bare(row, columns))), row)
 
 
 def row_keys(row: Mapping[str, Any], columns: Columns | None = None) -> Keys:
@@ -87,7 +88,19 @@ def row_keys(row: Mapping[str, Any], columns: Columns | None = None) -> Keys:
         plain: object = value(row, "text", columns) or sides[0]
         found = [*keys_of(_turns(plain)), *_of_text(plain)]
     found += _reordered(row, columns)
-    return Keys(tuple(dict.fromkeys(found)), tuple(_bare(row, columns)))
+    return _seen(Keys(tuple(dict.fromkeys(found)), tuple(_bare(row, columns))), row)
+
+
+def _seen(keys: Keys, row: Mapping[str, Any]) -> Keys:
+    """The keys with the row's images in them: one question about two images is two questions."""
+    images = " ".join(identity(ref) for ref in refs_in(row))
+    if not images:
+        return keys
+
+    def with_images(texts: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(f"{text.replace(PLACEHOLDER, ' ').strip()} {images}" for text in texts)
+
+    return Keys(with_images(keys.whole), with_images(keys.bare))
 
 
 def prompt_keys(row: Mapping[str, Any], columns: Columns | None = None) -> list[str]:

@@ -16,7 +16,7 @@ from cockpit.data.messages import unread_keys
 from cockpit.data.remarks import MEDIA
 from cockpit.data.rows import SEVERAL, Columns, below_column, column_of, value
 
-_BESIDE = ("id", "label", "reward", "passed", "group", "trainable", "policy_id", "tools")
+_BESIDE = ("id", "label", "reward", "passed", "group", "trainable", "policy_id", "tools", "images")
 """Roles that are read with every row, whatever its shape: they choose rows, or stand beside the turns."""
 _ASKED = ("prompt", "system", "history", "choices", "reasoning")
 _EMPTY: tuple[object, ...] = (None, "", [], {})
@@ -81,7 +81,7 @@ class LeftOut:
             text = text or _text_of(example)
             if not _stands_in(row[name], text):
                 yield f"column `{name}`"
-        if any("<" in turn.text and MEDIA.search(turn.text) for turn in example.whole):
+        if not example.images and any("<" in turn.text and MEDIA.search(turn.text) for turn in example.whole):
             yield "an image, a video or a sound that the text names by a placeholder"
         if _turns_cut(row, example, self.columns):
             yield "turns after the assistant's last answer"

@@ -13,11 +13,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
+from cockpit.data.images.refs import IMAGE_PARTS, PLACEHOLDER, held_by, named_places
+
 Style = Literal["openai", "sharegpt"]
 Message = dict[str, Any]
-"""`role`, `content` (text) and, where the row has them, `reasoning_content`, `tool_calls`, `tool_call_id`, `name`.
+"""`role`, `content` (text) and, where the row has them, `reasoning_content`, `tool_calls`, `tool_call_id`, `name`, and
+`images`, one for each `<image>` in the text (see `cockpit.data.images.seats`).
 
-`unread` names what stands in the turn and can't be carried: an image, a sound, a tool call that is none.
+`unread` names what stands in the turn and can't be carried: a video, a sound, a tool call that is none.
 """
 
 THOUGHT = re.compile(r"<(think|thinking|reasoning)>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
@@ -66,6 +69,13 @@ class Turn:
     role: str
     text: str
     calls: bool = False
+    whole: str = ""
+    """Where that is more than the text: its thinking before it, its calls below it."""
+
+    @property
+    def shown(self) -> str:
+        """All that the turn says, for a person."""
+        return self.whole or self.text
 
 
 def message_of(value: object) -> Message | None:
@@ -100,6 +110,8 @@ def message_of(value: object) -> Message | None:
         made["tool_calls"] = [*made.get("tool_calls", ()), *calls]
     elif called:
         made["unread"] = "tool_calls"
+    if turn.get("images") and isinstance(turn["images"], list) and "images" not in made:
+        made["images"] = [*cast("list[object]", turn["images"])]
     return made | {key: turn[key] for key in _KEPT if isinstance(turn.get(key), str)}
 
 
@@ -113,6 +125,7 @@ def _content(role: str, content: object) -> Message | None:
     texts: list[str] = []
     thoughts: list[str] = []
     results: list[Message] = []
+    images: list[object] = []
     for part in cast("list[object]", content):
         if isinstance(part, str):
             texts.append(part)
@@ -133,11 +146,20 @@ def _content(role: str, content: object) -> Message | None:
             said = text if text is not None else text_of(piece.get("content")) or ""
             of = next((piece[key] for key in _RESULT_IDS if isinstance(piece.get(key), str)), None)
             results.append({"role": "tool", "content": said} | ({"tool_call_id": of} if of else {}))
+        elif kind in IMAGE_PARTS:
+            held, place = held_by(piece), piece.get("index")
+            images.append(piece[held] if held else place if isinstance(place, int) else None)
+            texts.append(PLACEHOLDER)
         elif kind.endswith("text") or (text is not None and kind == "refusal"):
             texts.append(text or "")
         else:
             made["unread"] = kind
     made["content"] = "\n".join(text for text in texts if text)
+    if images:  # nothing stands between an image and the text beside it
+        made["content"] = (
+            made["content"].replace(f"{PLACEHOLDER}\n", PLACEHOLDER).replace(f"\n{PLACEHOLDER}", PLACEHOLDER)
+        )
+        made["images"] = images
     if results and not made["content"]:
         made, *results = *results[-1:], *results[:-1]
     if results:
@@ -225,6 +247,19 @@ def transcript(text: str) -> list[Message] | None:
     ]
 
 
+# Anthropic's HH data writes whole conversations as text, with these before each turn.
+HH_TURN = re.compile(r"\n\n(Human|Assistant):")
+
+
+def hh_turns(text: str) -> list[Message]:
+    """Read a conversation in Anthropic's HH spelling; of other text there are no turns."""
+    parts = HH_TURN.split(text)
+    return [
+        {"role": "user" if parts[i] == "Human" else "assistant", "content": parts[i + 1].strip()}
+        for i in range(1, len(parts) - 1, 2)
+    ]
+
+
 def unread_keys(value: object) -> Iterator[str]:
     """Yield the keys of turns that hold something and are read by nobody, turn by turn."""
     turns = cast("list[object]", value) if isinstance(value, list) else [value]
@@ -259,14 +294,27 @@ def weights_of(value: object) -> list[float] | None:
 
 _WEIGHT_KEYS = frozenset(("weight", "loss_weight", "train", "trainable", "loss"))
 _READ_KEYS = _WEIGHT_KEYS.union(
-    _ROLE_KEYS, _REASONING_KEYS, _KEPT, ("tool_calls", "function_call", "refusal", "type")
+    _ROLE_KEYS, _REASONING_KEYS, _KEPT, ("tool_calls", "function_call", "refusal", "type", "images")
 )
 _NOTHING: tuple[object, ...] = (None, "", [], {}, False)
 
 
 def as_turns(messages: Iterable[Message]) -> tuple[Turn, ...]:
-    """Messages as the judgement sees them."""
-    return tuple(Turn(m["role"], m["content"], bool(m.get("tool_calls"))) for m in messages)
+    """Messages as the judgement sees them, images by their names."""
+    made: list[Turn] = []
+    images = 0
+    for message in messages:
+        role, text, calls = message["role"], message["content"], bool(message.get("tool_calls"))
+        if refs := message.get("images"):
+            text = named_places(text, refs, images)
+            images += len(refs)
+        made.append(Turn(role, text, calls, _whole(message) if len(message) > 2 else ""))
+    return tuple(made)
+
+
+def _whole(message: Message) -> str:
+    thinks, calls = message.get("reasoning_content"), message.get("tool_calls")
+    return spoken({**message, "content": written(message)}) if thinks or calls else ""
 
 
 def turns_of(value: object) -> tuple[Turn, ...] | None:

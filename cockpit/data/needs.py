@@ -147,6 +147,7 @@ _OPTIONAL = (
     "tests",
     "tools",
     "reasoning",
+    "images",
 )
 _SAMPLED = 500  # rows that tell a shape
 

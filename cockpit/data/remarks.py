@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import cast
 
 from cockpit.data.columns import Column, Columns
 from cockpit.data.messages import messages_in
@@ -31,14 +32,44 @@ def remarks(roles: Mapping[str, str], unused: Iterable[str], columns: Columns) -
                 "write them as numbers, or as yes and no in a column `label`."
             )
             unchecked = "answers are rated, so not all of them are right"
-    shown = max((_share(column) for column in used), default=0.0)
+    if places := _places(roles, columns):
+        notes.append(places)
+    shown = 0.0 if "images" in roles else max((_share(column) for column in used), default=0.0)
     if shown >= _SHARE:
         notes.append(
-            f"{shown:.0%} of the rows speak of an image, a video or a sound by its placeholder: these trainers learn "
-            "text alone, so the model would learn to answer without seeing it."
+            f"{shown:.0%} of the rows speak of an image, a video or a sound by its placeholder, and have none: the "
+            "model would learn to answer without seeing it."
         )
         unchecked = "answers are about an image, a video or a sound"
     return notes, unchecked
+
+
+def _places(roles: Mapping[str, str], columns: Columns) -> str:
+    """How a choice that is named by a number is read; empty where none is."""
+    if "choices" not in roles or "answer" not in roles:
+        return ""
+    name = roles["answer"]
+    values = columns[name].values
+    choices = [_listed(value) for value in columns[roles["choices"]].values]
+    places = [int(value) for value in values if re.fullmatch(r"\d{1,3}", str(value).strip())]
+    said = any(
+        isinstance(value, str) and value in map(str, listed)
+        for value, listed in zip(values, choices, strict=False)
+    )
+    if said or not places or len(places) < len(values):
+        return ""
+    most = max(map(len, choices), default=0)
+    if min(places) >= 1 and max(places) == most:
+        return (
+            f"`{name}` counts the {most} choices from 1, and is read from 0 on: each answer is one off, and {most} is "
+            "none of them. Write letters instead (1 is A), or count from 0."
+        )
+    return f"`{name}` is read as the place of the right choice, counted from 0: 0 is A, 1 is B."
+
+
+def _listed(value: object) -> list[object]:
+    held = cast("Mapping[str, object]", value).get("text") if isinstance(value, Mapping) else value
+    return cast("list[object]", held) if isinstance(held, list) else []
 
 
 def _share(column: Column) -> float:
@@ -49,7 +80,7 @@ def _share(column: Column) -> float:
 def _of(value: object) -> list[str]:
     if isinstance(value, str):
         return [value]
-    return [str(turn["content"]) for turn in messages_in(value) or []]
+    return [str(turn["content"]) for turn in messages_in(value) or [] if "images" not in turn]
 
 
 def _calls(column: Column) -> bool:

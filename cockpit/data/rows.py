@@ -6,14 +6,16 @@ another doesn't. `columns` is a recipe's mapping (`{"frage": "prompt"}`) and com
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Mapping
 from typing import Any, cast
 
 from cockpit.data.column_names import USUAL
-from cockpit.data.messages import Message, calls_of, messages_in, transcript, written
+from cockpit.data.messages import HH_TURN, Message, calls_of, hh_turns, messages_in, transcript, written
 from cockpit.data.numbers import as_number
+from cockpit.verifiers.toolcalls import GOLD_COLUMNS
 
 Row = dict[str, Any]
 Prompt = str | list[Message]
@@ -168,8 +170,11 @@ def gold_of(row: Mapping[str, Any], columns: Columns | None = None) -> str | Non
     """Return the gold answer as text; None where the row has none.
 
     verl's `reward_model.ground_truth` and the first of several answers count; the place of a choice becomes its letter.
+    Tool calls are JSON; an empty list of them, beside tools, says that none is right.
     """
     held: Any = value(row, "answer", columns)
+    if (calls := _gold_calls(row, columns, held)) is not None:
+        return calls
     if held is None and isinstance(scored := row.get("reward_model"), dict):
         held = cast("Mapping[str, Any]", scored).get("ground_truth")
     choices = choices_of(row, columns)
@@ -185,6 +190,16 @@ def gold_of(row: Mapping[str, Any], columns: Columns | None = None) -> str | Non
     if isinstance(held, float) and held.is_integer() and abs(held) < 1e15:
         held = int(held)
     return None if held is None else _letter(held, choices) if choices else str(cast(object, held))
+
+
+def _gold_calls(row: Mapping[str, Any], columns: Columns | None, answer: object) -> str | None:
+    """The gold answer where it is calls, in the answer's column or in one that is named for them."""
+    if answer is None:
+        answer = next((row[name] for name in GOLD_COLUMNS if row.get(name) is not None), None)
+    called = bool(calls_of(answer)) or (answer == [] and _has_tools(row, columns))
+    if called:
+        return answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False)
+    return None
 
 
 def checked_answer(row: Mapping[str, Any], columns: Columns | None = None) -> object:
@@ -272,6 +287,21 @@ def ranked(row: Mapping[str, Any]) -> tuple[object, object] | None:
         return None
     best, worst = max(found, key=lambda pair: pair[0]), min(found, key=lambda pair: pair[0])
     return (best[1], worst[1]) if best[0] > worst[0] else None
+
+
+def split_texts(chosen: str, rejected: str) -> tuple[Prompt | None, str, str]:
+    """Split off what two texts begin with: whole turns in Anthropic's HH spelling, else up to the last blank."""
+    shorter = min(len(chosen), len(rejected))
+    same = next((i for i in range(shorter) if chosen[i] != rejected[i]), shorter)
+    starts = [match.end() for match in HH_TURN.finditer(chosen, 0, same) if match[1] == "Assistant"]
+    if starts:
+        at = starts[-1]
+        turns = hh_turns(chosen[:at])[:-1]
+        return turns, chosen[at:].strip(), rejected[at:].strip()
+    if same == len(chosen) == len(rejected):
+        return None, chosen, rejected  # the same text twice begins with no prompt
+    same = chosen.rfind(" ", 0, same) + 1
+    return chosen[:same].strip() or None, chosen[same:].strip(), rejected[same:].strip()
 
 
 def as_chat(prompt: Prompt | None) -> list[Message]:

@@ -18,6 +18,7 @@ from cockpit.data.column_names import (
     COMPLETION,
     GROUP,
     HISTORY,
+    IMAGES,
     INPUT,
     LABEL,
     LONG_ANSWER,
@@ -33,11 +34,23 @@ from cockpit.data.column_names import (
     TOOLS,
     TRAINABLE,
 )
-from cockpit.data.columns import Column, Columns, columns_of
+from cockpit.data.columns import (
+    Column,
+    Columns,
+    are_calls,
+    are_numbers,
+    columns_of,
+    is_answer,
+    is_filled,
+    is_said,
+    is_talk,
+    is_text,
+)
 from cockpit.data.messages import as_turns, calls_of, transcript, turns_of
 from cockpit.data.numbers import as_number
 from cockpit.data.remarks import EXPORTS, remarks
-from cockpit.data.rows import ranked
+from cockpit.data.rows import gold_of, ranked
+from cockpit.verifiers.toolcalls import GOLD_COLUMNS
 
 Shape = Literal[
     "messages",
@@ -123,63 +136,50 @@ def recognise(rows: Iterable[Mapping[str, Any]]) -> Reading:
     for rule in _RULES:
         reading = rule(_Found(columns))
         if reading is not None:
+            reading = _with_images(reading, columns)
             notes, unchecked = remarks(reading.columns, reading.unused, columns)
-            return replace(reading, notes=(*reading.notes, *notes), unchecked=unchecked)
+            return replace(reading, notes=(*reading.notes, *notes), unchecked=unchecked or reading.unchecked)
     return _unknown(columns)
+
+
+def _with_images(reading: Reading, columns: Columns) -> Reading:
+    """The reading with the column of the images, where there is one: they may stand beside any shape."""
+    named = next((name for name in IMAGES if name in reading.unused and columns[name].filled), None)
+    if named is None:
+        return reading
+    unused = tuple(name for name in reading.unused if name != named)
+    return replace(reading, columns={**reading.columns, "images": named}, unused=unused)
 
 
 def _take_beside(found: _Found) -> None:
     """Give their roles to what may stand beside any prompt."""
-    found.take("system", SYSTEM, _texts)
-    found.take("history", HISTORY, _anything)
-    found.take("tools", TOOLS, _anything)
+    found.take("system", SYSTEM, is_text)
+    found.take("history", HISTORY, is_filled)
+    found.take("tools", TOOLS, is_filled)
 
 
-def _texts(column: Column) -> bool:
-    return column.is_mostly("text")
-
-
-def _calls(column: Column) -> bool:
-    return column.filled > 0 and all(calls_of(value) for value in column.values[:50])
-
-
-def _said(column: Column) -> bool:
-    """Text, or turns."""
-    return column.is_mostly("text", "turn", "turns")
-
-
-def _talk(column: Column) -> bool:
-    return column.is_mostly("turns") or (
-        column.is_mostly("text") and all(transcript(text) is not None for text in column.values[:50])
+def _called(column: Column) -> bool:
+    """Calls, or none where none is right."""
+    values = column.values[:50]
+    return any(calls_of(value) for value in values) and all(
+        calls_of(value) or value == [] for value in values
     )
 
 
-def _answers(column: Column) -> bool:
-    return column.is_mostly("text", "number", "bool", "texts", "turn")
-
-
-def _numbers(column: Column) -> bool:
-    return column.is_mostly("number", "bool")
-
-
-def _anything(column: Column) -> bool:
-    return column.filled > 0
-
-
 def _trajectories(found: _Found) -> Reading | None:
-    if not found.take("reward", REWARD, lambda c: _numbers(c) or _all_numeric(c)):
+    if not found.take("reward", REWARD, lambda c: are_numbers(c) or _all_numeric(c)):
         return None
-    if not found.take("messages", MESSAGES, _talk):
-        if not found.take("completion", COMPLETION, _said):
+    if not found.take("messages", MESSAGES, is_talk):
+        if not found.take("completion", COMPLETION, is_said):
             return None
-        found.take("prompt", PROMPT, _said)
+        found.take("prompt", PROMPT, is_said)
     weak = found.roles["reward"].lower() not in ("reward", "rewards")
     found.take("passed", PASSED, lambda c: c.is_binary)
-    found.take("group", GROUP, _anything)
-    found.take("trainable", TRAINABLE, _anything)
+    found.take("group", GROUP, is_filled)
+    found.take("trainable", TRAINABLE, is_filled)
     if weak and "prompt" not in found.roles and not {"passed", "group"} & set(found.roles):
         return None  # a conversation with a quality score beside it
-    found.take("answer", ANSWER, _answers)
+    found.take("answer", ANSWER, is_answer)
     note = f"`{found.roles['reward']}` is read as the reward." if weak else ""
     return found.reading("trajectories", "Each answer comes with its reward.", note)
 
@@ -190,18 +190,18 @@ def _all_numeric(column: Column) -> bool:
 
 def _preference(found: _Found) -> Reading | None:
     if found.take("ranked", ("completions", "responses", "candidates", "generations"), _scored):
-        if not found.take("prompt", PROMPT, _said):
+        if not found.take("prompt", PROMPT, is_said):
             return None
         note = "The best-scored answer is read as the preferred one, the worst-scored as the rejected one."
         said = found.roles["ranked"]
         return found.reading("preference", f"Each row has several scored answers (`{said}`).", note)
-    if not (found.take("chosen", CHOSEN, _said) and found.take("rejected", REJECTED, _said)):
+    if not (found.take("chosen", CHOSEN, is_said) and found.take("rejected", REJECTED, is_said)):
         return None
     pair = f"Each row has a preferred answer (`{found.roles['chosen']}`) and a worse one"
-    if found.take("prompt", (*PROMPT, *MESSAGES), _said):
-        found.take("system", SYSTEM, _texts)
-        found.take("input", INPUT, _texts)
-        found.take("answer", ANSWER, _answers)
+    if found.take("prompt", (*PROMPT, *MESSAGES), is_said):
+        found.take("system", SYSTEM, is_text)
+        found.take("input", INPUT, is_text)
+        found.take("answer", ANSWER, is_answer)
         return found.reading("preference", f"{pair} to the prompt in `{found.roles['prompt']}`.")
     note = "The prompt is implicit: what chosen and rejected both begin with is read as the prompt."
     return found.reading("preference", f"{pair}, without a prompt column.", note, implicit_prompt=True)
@@ -216,45 +216,43 @@ def _labelled(found: _Found) -> Reading | None:
     if not found.take("label", LABEL, lambda c: c.is_binary):
         return None
     label = found.columns[found.roles["label"]]
-    if found.take("messages", MESSAGES, _talk):
+    if found.take("messages", MESSAGES, is_talk):
         return found.reading(
             "labelled", f"Each conversation has a yes or no in `{label.name}` for its last answer."
         )
-    if not found.take("prompt", PROMPT, _said):
+    if not found.take("prompt", PROMPT, is_said):
         return None
     names = COMPLETION if label.is_mostly("bool") else tuple(n for n in COMPLETION if n != "text")
-    if not found.take("completion", (*names, *ANSWER), lambda c: _said(c) and not c.is_binary):
+    if not found.take("completion", (*names, *ANSWER), lambda c: is_said(c) and not c.is_binary):
         return None
-    found.take("input", INPUT, _texts)
-    found.take("system", SYSTEM, _texts)
+    found.take("input", INPUT, is_text)
+    found.take("system", SYSTEM, is_text)
     return found.reading("labelled", f"Each answer has a yes or no in `{label.name}`.")
 
 
 def _alpaca(found: _Found) -> Reading | None:
-    if not (found.take("prompt", ("instruction",), _texts) and found.take("completion", COMPLETION, _texts)):
+    if not (
+        found.take("prompt", ("instruction",), is_text) and found.take("completion", COMPLETION, is_text)
+    ):
         return None
     found.take("input", INPUT, lambda c: c.is_mostly("text") or c.filled == 0)
     _take_beside(found)
-    found.take("reasoning", REASONING, _texts)
+    found.take("reasoning", REASONING, is_text)
     columns = ", ".join(f"`{name}`" for name in found.roles.values())
     return found.reading("alpaca", f"Instructions with the answer to give ({columns}).")
 
 
 def _conversations(found: _Found) -> Reading | None:
-    if not found.take("messages", MESSAGES, _talk):
+    if not found.take("messages", MESSAGES, is_talk):
         return None
     column = found.columns[found.roles["messages"]]
-    found.take("system", SYSTEM, _texts)
-    found.take("tools", TOOLS, _anything)
+    found.take("system", SYSTEM, is_text)
+    found.take("tools", TOOLS, is_filled)
     prompts_only = all(_ends_open(value) for value in column.values)
     if prompts_only:
         found.roles["prompt"] = found.roles.pop("messages")
-        if _take_gold(found):
-            return found.reading(
-                "question-answer", f"Prompts in `{column.name}` with the answer beside them."
-            )
-        return None
-    if found.take("answer", tuple(n for n in ANSWER if n not in LONG_ANSWER), _answers):
+        return _by_its_answers(found) if _take_gold(found) else None
+    if found.take("answer", tuple(n for n in ANSWER if n not in LONG_ANSWER), _gold):
         return found.reading(
             "question-answer", f"Worked conversations with the answer in `{found.roles['answer']}`."
         )
@@ -274,28 +272,28 @@ def _ends_open(value: object) -> bool:
 
 def _take_gold(found: _Found) -> bool:
     """Give the role of the gold answer, or of the unit tests, to a column."""
-    choices = found.take("choices", CHOICES, _anything)
-    tests = "tests" in found.roles or found.take("tests", TESTS, _anything)
-    gold = found.take("answer", ANSWER, _answers)
+    choices = found.take("choices", CHOICES, is_filled)
+    tests = "tests" in found.roles or found.take("tests", TESTS, is_filled)
+    gold = found.take("answer", ANSWER, is_answer) or found.take("answer", (*ANSWER, *GOLD_COLUMNS), _called)
     if not gold:
         gold = found.take("answer", ("reward_model",), lambda c: c.is_mostly("object"))
-    return gold or tests or (choices and found.take("answer", ("label",), _answers))
+    return gold or tests or (choices and found.take("answer", ("label",), is_answer))
 
 
 def _question_answer(found: _Found) -> Reading | None:
-    has_tests = found.take("tests", TESTS, _anything)
-    if not found.take("prompt", (*PROMPT, "text") if has_tests else PROMPT, _said):
+    has_tests = found.take("tests", TESTS, is_filled)
+    if not found.take("prompt", (*PROMPT, "text") if has_tests else PROMPT, is_said):
         return None
-    found.take("input", ("context", "passage"), _texts)
+    found.take("input", ("context", "passage"), is_text)
     _take_beside(found)
     prompt = found.roles["prompt"]
-    if "tools" in found.roles and found.take("completion", ("answers", "answer", *COMPLETION), _calls):
+    if "tools" in found.roles and found.take("completion", ("answers", "answer", *COMPLETION), are_calls):
         said = found.roles["completion"]
         return found.reading("prompt-completion", f"Prompts (`{prompt}`) with the calls to make (`{said}`).")
     names = tuple(n for n in COMPLETION if n not in ANSWER)
-    if not has_tests and found.take("completion", (*names, *LONG_ANSWER), _said):
-        found.take("reasoning", REASONING, _texts)
-        if found.take("answer", tuple(n for n in ANSWER if n not in LONG_ANSWER), _answers):
+    if not has_tests and found.take("completion", (*names, *LONG_ANSWER), is_said):
+        found.take("reasoning", REASONING, is_text)
+        if found.take("answer", tuple(n for n in ANSWER if n not in LONG_ANSWER), _gold):
             return found.reading(
                 "question-answer",
                 f"Prompts (`{prompt}`) with a worked completion and the answer in `{found.roles['answer']}`.",
@@ -303,24 +301,22 @@ def _question_answer(found: _Found) -> Reading | None:
         if found.roles["completion"].lower() in names:
             return found.reading("prompt-completion", f"Prompts (`{prompt}`) with the completion to give.")
         del found.roles["completion"]  # only a `solution`: its form decides what it is
-    if not _take_gold(found):
-        return None
-    if "answer" not in found.roles:
-        return found.reading("question-answer", f"Tasks (`{prompt}`) with unit tests to check an answer by.")
-    return _by_its_answers(found)
+    return _by_its_answers(found) if _take_gold(found) else None
 
 
 def _by_its_answers(found: _Found) -> Reading:
     """Questions with answers: checkable ones make it verifiable, long prose makes it demonstrations."""
-    from cockpit.data.answer_formats import stated
-
-    prompt, answer = found.roles["prompt"], found.roles["answer"]
-    values = found.columns[answer].values
-    checkable = sum(not isinstance(v, str) or stated(v).is_checkable for v in values)
-    if "choices" in found.roles or "tests" in found.roles or checkable >= 0.8 * len(values):
+    prompt = found.roles["prompt"]
+    if "answer" not in found.roles:
+        return found.reading("question-answer", f"Tasks (`{prompt}`) with unit tests to check an answer by.")
+    answer = found.roles["answer"]
+    if {"choices", "tests"} & set(found.roles) or _checkable(found.columns[answer]):
         return found.reading(
             "question-answer", f"Questions (`{prompt}`) whose answer (`{answer}`) a program can check."
         )
+    if found.columns[answer].is_mostly("object"):  # no text to learn as it stands: a reference, for a judge
+        asked = found.reading("question-answer", f"Questions (`{prompt}`) with a reference (`{answer}`).")
+        return replace(asked, unchecked="answers are in prose")
     found.roles["completion"] = found.roles.pop("answer")
     return found.reading(
         "prompt-completion",
@@ -328,18 +324,32 @@ def _by_its_answers(found: _Found) -> Reading:
     )
 
 
+def _checkable(column: Column) -> bool:
+    """Whether the answers are of forms that a program can compare; an object of another program's always is."""
+    from cockpit.data.answer_formats import checkable
+
+    golds = [gold_of({"answer": value}) for value in column.values]
+    texts = [gold for gold in golds if gold is not None]
+    return checkable(texts) or len(texts) < 0.2 * len(golds)
+
+
+def _gold(column: Column) -> bool:
+    """Answers that stand beside worked ones, to check these by."""
+    return is_answer(column) and _checkable(column)
+
+
 def _classification(found: _Found) -> Reading | None:
     """`text` with `label`: each text's class is the answer."""
-    if not found.take("prompt", ("text", "sentence", "content", "review", "premise", "sentence1"), _texts):
+    if not found.take("prompt", ("text", "sentence", "content", "review", "premise", "sentence1"), is_text):
         return None
-    if not found.take("answer", ("label", "labels", "class", "category", "label_text"), _answers):
+    if not found.take("answer", ("label", "labels", "class", "category", "label_text"), is_answer):
         return None
     note = f"Classes in `{found.roles['answer']}` are read as the answer to `{found.roles['prompt']}`."
     return found.reading("question-answer", "Texts with a class, which a program can check.", note)
 
 
 def _prompts(found: _Found) -> Reading | None:
-    if not found.take("prompt", PROMPT, _said):
+    if not found.take("prompt", PROMPT, is_said):
         return None
     return found.reading(
         "prompts", f"Prompts in `{found.roles['prompt']}`, and nothing that says what is right."
@@ -347,7 +357,7 @@ def _prompts(found: _Found) -> Reading | None:
 
 
 def _plain(found: _Found) -> Reading | None:
-    if found.take("text", TEXT, _texts):
+    if found.take("text", TEXT, is_text):
         return found.reading("text", f"Text in `{found.roles['text']}`, without prompt or answer.")
     only = [column for column in found.columns.values() if column.is_mostly("text")]
     if len(found.columns) == 1 and only:

@@ -93,6 +93,20 @@ def spells_tools(chat: Sequence[Message]) -> bool:
     return any(sign in turn["content"] for turn in chat for sign in _SIGNS)
 
 
+def odd_calls(chat: Sequence[Message], tools: Sequence[Message]) -> list[str]:
+    """What is odd about the calls of a conversation: arguments that can't be read, a tool that the row doesn't list."""
+    listed = {tool["function"]["name"] for tool in tools if isinstance(tool.get("function"), Mapping)}
+    functions = [call["function"] for turn in chat for call in turn.get("tool_calls", ())]
+    found: list[str] = []
+    if any(
+        isinstance(function["arguments"], str) and function["arguments"].strip() for function in functions
+    ):
+        found.append("a call whose arguments are no JSON object")
+    if listed and any(function["name"] not in listed for function in functions):
+        found.append("a call of a tool that the row does not list")
+    return found
+
+
 def _calling(turn: Message) -> Message:
     said = str(turn["content"])
     bodies, rest = _between(said, "<tool_call>", "</tool_call>")

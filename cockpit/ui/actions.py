@@ -69,7 +69,7 @@ ACTIONS: tuple[Action, ...] = (
            frozenset({DASHBOARD}), "wizard"),
     Action("decide", "c", "c", "commit", "commit or discard the result, with the reason", _RUN, EXPERIMENT,
            "commit", 6, "scored"),
-    Action("score", "e", "e", "score", "the full held-out pass, now", _RUN, EXPERIMENT, "score", 0, "ended"),
+    Action("score", "e", "e", "score", "the full held-out pass, now", _RUN, EXPERIMENT, "score", 5, "unscored"),
     Action("mark", "space", "space", "select", "lay the experiment's curves over those of the selected one", _RUN,
            frozenset({DASHBOARD})),
     Action("pin", "p", "p", "pin", "keep charts and log on this experiment while the cursor moves", _RUN,

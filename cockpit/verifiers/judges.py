@@ -269,8 +269,6 @@ def _compiles(code: str) -> bool:
 class TestsJudge:
     """The answer passes the item's unit tests: HumanEval's (`test`, `entry_point`), MBPP's (`test_list`), `tests`."""
 
-    seconds: float = TEST_SECONDS
-
     @property
     def version(self) -> str:
         """The interpreter that runs them."""
@@ -286,7 +284,7 @@ class TestsJudge:
         call = f"\ncheck({entry})" if entry and "def check" in gold else ""
         above = f"{setup}\n{code}\n\n"
         tests_from = above.count("\n") + 1
-        passed, why = run_code(f"{above}{gold}{call}\n", seconds=self.seconds, tests_from=tests_from)
+        passed, why = run_code(f"{above}{gold}{call}\n", seconds=TEST_SECONDS, tests_from=tests_from)
         return Verdict(float(passed), True, found.answer, why, found.span)
 
     def gold(self, item: Mapping[str, Any]) -> str | None:

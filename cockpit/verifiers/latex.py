@@ -16,7 +16,8 @@ _DEGREES = re.compile(r"\^\s*(?:\\circ|\{\s*\\circ\s*\})")
 _ARGUMENT = r"(\{|\\[A-Za-z]+|[^\s{}\\])"
 _TAKES = re.compile(r"\\(frac|sqrt(?:\[[^\[\]]*\])?)(?![A-Za-z])\s*|([\^_])\s*")
 _NAMED = re.compile(r"([A-Za-z](?:_\{?\w\}?)?)\s*=\s*(?!=)(.+)", re.DOTALL)
-_BLANKS = re.compile(r"(\\[A-Za-z]+)\s+(?=[A-Za-z])|\s+")
+_BLANKS = re.compile(r"(\\[A-Za-z]+)\s+(?=[A-Za-z])|(?<=([A-Za-z]{2}))\s+(?=[A-Za-z]{2})|\s+")
+"""Blanks count after a command, and between two words; elsewhere TeX draws none."""
 
 
 def canonical(text: str) -> str:
@@ -25,7 +26,7 @@ def canonical(text: str) -> str:
         return text
     text = _TEXT.sub(lambda m: m[1], _FRAC.sub(r"\\frac", _DROPPED.sub("", text.strip().strip("$"))))
     text = _braced(_DEGREES.sub("", text))
-    return _BLANKS.sub(lambda m: f"{m[1]} " if m[1] else "", text).rstrip(".")
+    return _BLANKS.sub(lambda m: f"{m[1] or ''} " if m[1] or m[2] else "", text).rstrip(".")
 
 
 def unnamed(left: str, right: str) -> tuple[str, str]:

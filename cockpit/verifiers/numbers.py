@@ -28,9 +28,10 @@ _POWER = rf"(?: ?(?:\^|\*\*) ?[{{(]? ?[-+]?\d{{1,6}} ?[)}}]?|{_SUPERSCRIPT})"
 _TIMES_TEN = " ?(?:x|\u00d7|\\*|\u00b7|\\\\times|\\\\cdot) ?10"
 _SLASH = " ?[/\u2044\u2215] ?"
 _LATEX = r"\\[dt]?frac ?(?:\{[^{}\n]{1,64}\}|\d) ?(?:\{[^{}\n]{1,64}\}|\d)"
+# `_5` after a letter is an index, after a blank the beginning of Markdown's emphasis.
 # A minus after a letter, a digit or a closing bracket is a subtraction or a range, not a sign.
 _TOKEN = re.compile(
-    rf"(?=[-+.\d\\{_CURRENCY[1:-1]}{_VULGAR[1:-1]}])(?<![\^_])(?<![\^_]\{{)(?<![\w)\]}}]/)(?:(?!\d)|(?<!\d))"
+    rf"(?=[-+.\d\\{_CURRENCY[1:-1]}{_VULGAR[1:-1]}])(?<!\^)(?<![^\W_]_)(?<![)\]}}]_)(?<![\^_]\{{)(?<![\w)\]}}]/)(?:(?!\d)|(?<!\d))"
     rf"(?:(?<![\w)\]}}.,%])[-+])?(?:\\?{_CURRENCY}[ \u202f]?[-+]?)?"
     rf"(?:(?:\d{{1,9}}[ \u202f]?)?(?:{_LATEX}|{_VULGAR})"
     rf"|(?<![\d.,/])\d{{1,9}} \d{{1,9}}{_SLASH}\d{{1,9}}(?![\d/])"

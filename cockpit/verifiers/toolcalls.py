@@ -1,9 +1,9 @@
 """Tool calls as models write them, compared as JSON: names and arguments; the order of keys and of calls is free.
 
 Read: `<tool_call>{…}</tool_call>` (Hermes, Qwen), `<functioncall> {…}` (glaive, arguments also in single quotes),
-`[TOOL_CALLS][…]` (Mistral), OpenAI's `tool_calls` and `function_call`, and a plain call or list of calls. Arguments
-may be an object or JSON text. Words round the calls are free. Nothing is guessed: a call that can't be read whole
-makes the answer unreadable.
+`[TOOL_CALLS][…]` (Mistral), OpenAI's `tool_calls` and `function_call`, a plain call or list of calls, and what
+`call_spellings` knows. Arguments may be an object or JSON text. Words round the calls are free. Nothing is guessed: a
+call that can't be read whole makes the answer unreadable.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from cockpit.contract.errors import CockpitError
+from cockpit.verifiers.call_spellings import Spelt, spelt
 from cockpit.verifiers.verdict import Found, Verdict
 
 GOLD_COLUMNS = ("tool_calls", "answers", "function_call", "calls")
@@ -45,6 +46,8 @@ def read_calls(text: str) -> tuple[list[Call], tuple[int, int]] | None:
     """Read the calls in `text`, and where they stand; None where there are none. Raises Unreadable."""
     if len(text) > _MAX_CHARS:
         raise Unreadable(f"it is longer than {_MAX_CHARS:,} characters")
+    if (found := _spelt(text)) is not None:
+        return _calls(found.calls), found.span
     blocks = list(_BLOCK.finditer(text))
     if blocks:
         if any(not match[2] for match in blocks):
@@ -62,6 +65,13 @@ def read_calls(text: str) -> tuple[list[Call], tuple[int, int]] | None:
             calls += _calls(value)
         return calls, (marks[0].start(), end)
     return _plain(text)
+
+
+def _spelt(text: str) -> Spelt | None:
+    try:
+        return spelt(text)
+    except ValueError as error:
+        raise Unreadable(str(error)) from None
 
 
 def _plain(text: str) -> tuple[list[Call], tuple[int, int]] | None:
@@ -202,6 +212,8 @@ class CallsJudge:
         """Compare as multisets."""
         read = read_calls(found.answer)
         said, wanted = Counter(read[0] if read else []), Counter(_gold_calls(gold))
+        if said != wanted and (spelling := _spelt(found.answer)) is not None and spelling.untyped:
+            wanted = _like(said, wanted)
         if said == wanted:
             why = f"calls {_names(said)}, as wanted" if wanted else "calls nothing, as wanted"
             return Verdict(1.0, True, found.answer, why, found.span)
@@ -223,6 +235,23 @@ class CallsJudge:
     def perfect(self, item: Mapping[str, Any], gold: str) -> str | None:
         """The gold calls as Hermes writes them."""
         return CallsFormat().write(gold)
+
+
+def _like(said: Counter[Call], wanted: Counter[Call]) -> Counter[Call]:
+    """The wanted calls as what was said reads them, where they are the same as texts: between tags `5` may be "5"."""
+    texts = {call: _texts(call) for call in [*said, *wanted]}
+    same: Counter[Call] = Counter()
+    for call, times in wanted.items():
+        twin = next((other for other in said if texts[other] == texts[call]), call)
+        same[twin] += times
+    return same
+
+
+def _texts(call: Call) -> tuple[str, tuple[tuple[str, str], ...]]:
+    given = cast("dict[str, Any]", json.loads(call[1]))
+    return call[0], tuple(
+        sorted((key, value if isinstance(value, str) else json.dumps(value)) for key, value in given.items())
+    )
 
 
 def _difference(said: Counter[Call], wanted: Counter[Call]) -> str:

@@ -20,7 +20,7 @@ from cockpit.verifiers.toolcalls import CallsFormat, CallsJudge
 from cockpit.verifiers.verdict import Found, Verdict
 
 # Raise this whenever any verdict can change, so that scores of before and after are not compared.
-CODE_VERSION = 2
+CODE_VERSION = 3
 GOLD_KEY = "answer"
 _SHOWN = 60
 
@@ -70,6 +70,10 @@ class Verifier:
                 f"Name the column of the gold answers, or add {self.gold_key!r} to each item.",
             )
         value = item[self.gold_key]
+        if value is None or value != value:  # NaN: how a table says that nothing is there
+            raise CockpitError(
+                f"the gold answer in {self.gold_key!r} is empty", "Give each item one, or leave the item out."
+            )
         if isinstance(value, str) and not self.reads_thinking:
             thought = thinking.find(value, self._own_tag)
             value = value if thought.unfinished else thought.without(value)

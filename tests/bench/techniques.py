@@ -22,7 +22,7 @@ from typing import Any
 
 from cockpit.contract import atomic
 from cockpit.core.scores import Score
-from cockpit.services.experiments import lifecycle, setup
+from cockpit.services.experiments import lifecycle, scoring, setup
 from cockpit.services.system import environments
 from cockpit.services.system.paths import cache_dir
 from cockpit.services.workspace.workspace import Workspace
@@ -154,7 +154,7 @@ def _fly(ws: Workspace, technique: str, train: Path, asked: Mapping[str, Any], l
     lifecycle.launch(ws, view.id)
     view = lifecycle.wait(ws, view.id, lambda _: None)
     if view.score is None and view.status != "failed":
-        lifecycle.score(ws, view.id)
+        scoring.score(ws, view.id)
         lifecycle.wait(ws, view.id, lambda _: None)
     return view.id
 

@@ -33,6 +33,7 @@ def test_help_is_a_word_too(capsys: pytest.CaptureFixture[str]) -> None:
         (["show"], "the following arguments are required: EXP"),
         (["show", "exp_0001", "--frobnicate"], "unrecognized arguments: --frobnicate"),
         (["compare", "a", "b", "--x", "hours"], "invalid choice: 'hours'"),
+        (["frobnicate"], "there is no command 'frobnicate'"),
         (["env", "frobnicate"], "invalid choice: 'frobnicate'"),
     ],
 )

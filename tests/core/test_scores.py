@@ -212,3 +212,26 @@ def test_needed_items_fall_as_the_difference_grows() -> None:
     counts = [stats.items_for_pairs(d / 100, 0.2) for d in range(1, 20)]
     assert all(a is not None and b is not None and a > b for a, b in pairwise(counts))
     assert stats.items_for_pairs(0.0, 0.2) is None
+
+
+HOLM = [
+    # p, the others', and the p that counts
+    (0.01, [], 0.01),
+    (0.01, [0.5], 0.02),
+    (0.03, [0.0001, 0.0002], 0.03),  # the others are gains beyond doubt: nothing is taken off
+    (0.03, [0.6, 0.9], 0.09),
+    (0.03, [0.02], 0.04),  # never less than a smaller one counts
+    (0.4, [0.5, 0.6], 1.0),
+    (1.0, [0.01], 1.0),
+]
+
+
+@pytest.mark.parametrize(("p", "others", "wanted"), HOLM)
+def test_holm_is_stepwise(p: float, others: list[float], wanted: float) -> None:
+    assert stats.holm(p, others) == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize("looks", [2, 5, 25, 100])
+def test_the_luck_of_the_best_of_many_equal_ones(looks: int) -> None:
+    wanted = reference.norm.expect(lambda x: x * looks * reference.norm.cdf(x) ** (looks - 1))
+    assert stats.luck(looks) == pytest.approx(wanted, abs=0.03)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cockpit.contract import CockpitError, Recipe
-from cockpit.data.examples import Misfit, read_example
+from cockpit.data.examples import read_example
 from cockpit.data.messages import message_of
 from cockpit.data.shapes import recognise
 from trainers.data.demonstrations import sft_dataset
@@ -130,18 +130,6 @@ def test_weights_say_which_turns_are_learnt() -> None:
     assert [row["completion"][0]["content"] for row in sft({"messages": chat})] == ["10"]
     with pytest.raises(CockpitError, match=r"row 1: a message has the weight 0\.5"):
         sft({"messages": [*chat[:3], {**chat[3], "weight": 0.5}]})
-
-
-@pytest.mark.parametrize(
-    "row",
-    [
-        {"messages": [{"role": "user", "content": [{"type": "image_url"}]}, {"role": "assistant", "content": "cat"}]},
-        {"prompt": "<image> What is it?", "completion": "cat", "images": ["x.png"]},
-    ],
-)  # fmt: skip
-def test_pictures_are_refused(row: dict[str, Any]) -> None:
-    with pytest.raises(Misfit, match="these trainers learn text alone"):
-        read_example(row)
 
 
 def test_pairs_learn_text_alone() -> None:

@@ -25,6 +25,7 @@ RECOGNISED: Mapping[str, names.Names] = {
     "choices": names.CHOICES,
     "reasoning": names.REASONING,
     "tools": names.TOOLS,
+    "images": names.IMAGES,
     "text": names.TEXT,
 }
 # Names that mean other things as well. They are taken only where what the columns hold says so; `cockpit new` then

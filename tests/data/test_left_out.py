@@ -85,7 +85,7 @@ def test_runs_say_so_in_their_logs() -> None:
         ({"messages": [ASKED, SAID], "chat_template_kwargs": {"enable_thinking": False}}, "chat_template_kwargs"),
         ({"messages": [ASKED, SAID], "tools": "weather(city)"}, "holds no tools"),
         ({"messages": [ASKED, {"role": "assistant", "tool_calls": [{"id": "x"}]}]}, "tool_calls"),
-        ({"image": "a.png", "messages": [ASKED, SAID]}, "image"),
+        ({"audio": "a.wav", "messages": [ASKED, SAID]}, "audio"),
     ],
 )  # fmt: skip
 def test_what_would_change_the_meaning_is_refused(row: dict[str, Any], says: str) -> None:

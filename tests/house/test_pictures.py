@@ -17,6 +17,7 @@ pytestmark = pytest.mark.ui
 
 @pytest.fixture
 def make(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(ROOT / "screenshots")  # where the script itself finds its neighbours
     spec = importlib.util.spec_from_file_location("make", ROOT / "screenshots" / "make.py")
     assert spec is not None
     assert spec.loader is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import sys
 import textwrap
 import time
@@ -21,6 +22,9 @@ from cockpit.services.runs.observe import observe
 from cockpit.services.runs.record import read_facts
 from cockpit.services.system.processes import alive, belonging
 
+PATIENCE_S = 180.0
+"""How long a test waits for what must come: no measure of speed, since a machine may stand still for a minute."""
+
 PRELUDE = """
 import json, os, pathlib, signal, subprocess, sys, time
 root = pathlib.Path(os.environ["COCKPIT_ATTEMPT_DIR"])
@@ -31,18 +35,23 @@ def asked():
     return any(p.name.endswith("-stop.json") for p in (root / "control").glob("*"))
 def forever(until=lambda: False):
     # a trainer whose supervisor test failed is not to stay for ever
-    end = time.monotonic() + 60
+    end = time.monotonic() + 900
     while time.monotonic() < end and not until():
         time.sleep(0.01)
 """
 
 
-def until(what: Callable[[], Any], within_s: float = 15.0) -> Any:
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def until(what: Callable[[], Any], within_s: float = PATIENCE_S) -> Any:
     """Wait for a condition; its value, once it is true."""
     end = time.monotonic() + within_s
     while not (value := what()):
-        if time.monotonic() > end:
-            raise AssertionError(f"not within {within_s} s")
+        assert time.monotonic() < end, f"not within {within_s} s"
         time.sleep(0.01)
     return value
 

@@ -19,15 +19,18 @@ root = os.environ["COCKPIT_ATTEMPT_DIR"]
 out, layout = AttemptWriter(root), AttemptLayout(__import__("pathlib").Path(root))
 out.stage("training")
 steps = int(sys.argv[1])
+enough = __import__("pathlib").Path(sys.argv[0]).with_name("enough")  # where it exists, a long run is over
 for step in range(1, steps + 1):
     out.metrics(step, {"loss": 1 / step})
     if any(r.name == "stop" for r in control.pending(layout)):
         out.end("stopped", "asked to", step=step)
         sys.exit(0)
     if steps > 100:
+        if enough.exists():
+            break
         time.sleep(0.01)
 print("hello \\x1b]0;owned\\x07 from the loop", flush=True)
-out.end("finished", step=steps)
+out.end("finished", step=step)
 """
 
 

@@ -15,6 +15,8 @@ import time
 from pathlib import Path
 from types import TracebackType
 
+from tests.support.attempts import PATIENCE_S, free_port
+
 NEEDED = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol")
 
 CONFIG = """\
@@ -39,7 +41,8 @@ SchedulerType=sched/backfill
 SchedulerParameters=sched_interval=1,bf_interval=1,batch_sched_delay=0
 JobRequeue=1
 FirstJobId={job}
-KillWait=30
+KillWait=120
+MessageTimeout=30
 MailProg=/bin/true
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
@@ -77,7 +80,7 @@ class Cluster:
         key.write_bytes(os.urandom(1024))
         key.chmod(0o600)
         host = socket.gethostname().split(".")[0]
-        controller, first, second = _free_port(), _free_port(), _free_port()
+        controller, first, second = free_port(), free_port(), free_port()
         # A job's number makes the port where its nodes meet, and there may be two clusters on this machine.
         job = random.randrange(1, 11_000)
         text = CONFIG.format(
@@ -130,7 +133,7 @@ class Cluster:
     def __call__(self, *words: str) -> str:
         """One command of Slurm's; gives what it printed."""
         done = subprocess.run(
-            words, env=os.environ | self.env, capture_output=True, text=True, timeout=30, check=False
+            words, env=os.environ | self.env, capture_output=True, text=True, timeout=180, check=False
         )
         return done.stdout + done.stderr
 
@@ -144,7 +147,7 @@ class Cluster:
 
     def _until(self, condition: object, what: str) -> None:
         assert callable(condition)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE_S
         while not condition():
             if time.monotonic() > deadline:
                 told = "\n".join(path.read_text(errors="replace")[-1500:] for path in self.root.glob("*.out"))
@@ -154,9 +157,3 @@ class Cluster:
 
 def _path() -> str:
     return os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

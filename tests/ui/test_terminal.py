@@ -17,6 +17,7 @@ from rich.cells import cell_len
 
 from cockpit.core.safe_text import clean
 from cockpit.ui import actions
+from tests.support.attempts import PATIENCE_S
 from tests.support.ui.drive import LARGE, SMALL, Cockpit, opened
 from tests.support.ui.gallery import build
 from tests.support.ui.hostile import OWNED, hostile
@@ -162,7 +163,7 @@ def _on_a_pty(argv: list[str], marker: bytes, key: bytes | None) -> tuple[bytes,
         argv, stdin=follower, stdout=follower, stderr=follower, env=env, start_new_session=True
     )
     os.close(follower)
-    written, end = b"", time.monotonic() + 60
+    written, end = b"", time.monotonic() + PATIENCE_S
     try:
         while time.monotonic() < end:
             if select.select([leader], [], [], 0.2)[0]:

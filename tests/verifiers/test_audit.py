@@ -90,7 +90,7 @@ def test_functions_of_ones_own_that_can_be_outwitted_or_are_too_strict_are_told(
     assert told["false_accepts"] == sum(kind["wrong"] for kind in told["cases"].values())
     strict = audit(load(f"{lax}:to_the_letter"), NUMBERS[:3])
     assert (strict.false_accepts, {mistake.case.kind for mistake in strict.mistakes}) == (0, {"formatting"})
-    assert "rejects 3 right ones" in strict.sentence()
+    assert "rejects 3 right answers;" in strict.sentence()
     sound = audit(load(f"{lax}:last_word"), NUMBERS[:3])
     assert sound.false_rejects == 0
 
@@ -98,11 +98,22 @@ def test_functions_of_ones_own_that_can_be_outwitted_or_are_too_strict_are_told(
 def test_gold_answers_that_fail_or_can_t_be_written_are_counted_apart(lax: str) -> None:
     never = audit(load(f"{lax}:never"), NUMBERS[:2])
     assert (never.rejected, never.false_rejects, never.ok) == (2, 2, False)
+    assert "rejects 2 gold answers outright (first: the gold answer itself, item 1)" in never.sentence()
+    assert {shown.case.what for shown in never.examples()} == {"the gold answer itself"}
+    assert all(shown.why for shown in never.examples())
     unwritten = audit(load("regex:Answer: (\\d+)"), NUMBERS[:2])
     assert (unwritten.unchecked, unwritten.ok) == (2, False)
     assert "could not be audited" in unwritten.sentence()
     written = audit(load("regex:Answer: (\\d+)"), NUMBERS[:2], write=lambda answer: f"Answer: {answer}")
     assert written.ok
+
+
+def test_tests_without_a_solution_are_no_proof_that_right_ones_pass() -> None:
+    items = [{"prompt": "Add.", "tests": "assert add(1, 2) == 3", "entry_point": "add"}]
+    found = audit(load("tests"), items)
+    assert (found.unsolved, found.ok, found.false_accepts) == (1, True, 0)
+    assert found.sentence().startswith("The verifier tests rejects all")
+    assert "No right answer was tried: the data holds no solution." in found.sentence()
 
 
 def test_a_function_of_ones_own_is_asked_of_few_items_and_for_a_bounded_time(

@@ -58,6 +58,55 @@ def test_tool_calls(completion: str, gold: object, expected: str) -> None:
     assert verdict.why
 
 
+QWEN = (
+    "<function={0}>\n<parameter=city>\nRome\n</parameter>\n<parameter=days>\n{1}\n</parameter>\n</function>"
+)
+GLM = "".join(
+    ["<tool_call>weather\n"]
+    + [
+        f"<arg_key>{key}</arg_key>\n<arg_value>{value}</arg_value>\n"
+        for key, value in (("city", "Rome"), ("days", 2))
+    ]
+    + ["</tool_call>"]
+)
+WEATHER = QWEN.format("weather", "2")
+NOTE = {"name": "note", "arguments": {"text": "5", "keep": True}}
+TAGGED_NOTE = "<function=note><parameter=text>5</parameter><parameter=keep>True</parameter></function>"
+
+
+@pytest.mark.parametrize(
+    ("completion", "gold", "expected"),
+    [
+        (f"<tool_call>\n{WEATHER}\n</tool_call>", [A], PASS),
+        (f"Let me see.\n{WEATHER}", [A], PASS),
+        (f"<tool_call>{WEATHER}</tool_call>\n<tool_call><function=time>\n</function></tool_call>", [B, A], PASS),
+        (TAGGED_NOTE, [NOTE], PASS),  # between tags a text has no type
+        (TAGGED_NOTE.replace("5", "6"), [NOTE], FAIL),
+        (QWEN.format("weather", "3"), [A], FAIL),
+        (QWEN.format("time", "2"), [A], FAIL),
+        (WEATHER.removesuffix("</function>"), [A], UNPARSED),
+        (GLM, [A], PASS),
+        (f"{GLM}\n<tool_call>time\n</tool_call>", [A, B], PASS),
+        (GLM.removesuffix("</tool_call>"), [A], UNPARSED),
+        ('[weather(city="Rome", days=2)]', [A], PASS),
+        ('<|python_start|>[weather(city="Rome", days=2), time()]<|python_end|>', [B, A], PASS),
+        ('[weather(city="Rome", days="2")]', [A], FAIL),  # Python says which it is
+        ('[weather("Rome", 2)]', [A], UNPARSED),
+        ('[weather(city=open("x"), days=2)]', [A], UNPARSED),
+        ('I would say [weather(city="Rome", days=2)]', [A], UNPARSED),
+        ('[TOOL_CALLS]weather[ARGS]{"city": "Rome", "days": 2}', [A], PASS),
+        ('[TOOL_CALLS]weather{"city": "Rome", "days": 2}[TOOL_CALLS]time{}', [B, A], PASS),
+        ('[TOOL_CALLS]weather{"city": "Rome", "days"', [A], UNPARSED),
+        ("<function=f>" * 10_000, [A], UNPARSED),
+        ("<tool_call>f<arg_key>" * 9_000, [A], UNPARSED),
+        ("[f(" + "(" * 19_000 + ")]", [A], UNPARSED),
+    ],
+)  # fmt: skip
+def test_other_spellings_of_calls(completion: str, gold: object, expected: str) -> None:
+    verdict = load("tool-call")(completion, {"answer": gold})
+    assert (UNPARSED if not verdict.parsed else PASS if verdict.passed else FAIL) == expected, verdict.why
+
+
 def test_why_names_what_differs() -> None:
     verifier = load("tool-call")
     assert "wanted 'weather'" in verifier(json.dumps([B]), {"answer": [A]}).why

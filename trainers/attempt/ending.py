@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from cockpit.contract import CockpitError, Recipe
-from cockpit.contract.events import Outcome
+from cockpit.contract.events import Outcome, Part
 from trainers.attempt.signals import StopFlag, Stopped
+
+_PART = "cockpit_part"
 
 
 @dataclass(frozen=True)
@@ -19,23 +23,37 @@ class Ending:
     best_step: int | None = None
     best_score: float | None = None
     score_checkpoint: str | None = None
+    part: Part | None = None
+    """What a failure is about, where the stage in which it came up does not say it."""
 
     def fields(self) -> dict[str, object]:
-        return {"step": self.step, "best_step": self.best_step, "best_score": self.best_score}
+        kept = {"step": self.step, "best_step": self.best_step, "best_score": self.best_score}
+        return kept if self.part is None else {**kept, "part": self.part}
+
+
+@contextmanager
+def blame(part: Part) -> Iterator[None]:
+    """Leave on record that what breaks in this block (or function) breaks for its data, reward or settings."""
+    try:
+        yield
+    except Exception as error:
+        vars(error).setdefault(_PART, part)  # the innermost says it best
+        raise
 
 
 def explain(error: BaseException, stop: StopFlag, recipe: Recipe | None) -> Ending:
     """Return the ending that `error` makes: what a person reads instead of a traceback."""
     if isinstance(error, Stopped | KeyboardInterrupt):
         at_once = " at once, without a checkpoint" if isinstance(error, KeyboardInterrupt) else ""
-        return Ending("stopped", f"Stopped{at_once}: {stop.reason or 'interrupted'}.")
+        return Ending("stopped", f"{stop.reason or 'interrupted'}{at_once}")
+    part: Part | None = vars(error).get(_PART)
     if isinstance(error, CockpitError):
-        return Ending("failed", str(error))
+        return Ending("failed", str(error), part=part)
     if out_of_memory(error):
         return Ending("out_of_memory", advice(recipe))
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     sentence = f"{type(error).__name__}: {lines[0] if lines else 'no message'}"
-    return Ending("failed", f"{sentence[:400]} (the log has the traceback)")
+    return Ending("failed", f"{sentence[:400]} (the log has the traceback)", part=part)
 
 
 def out_of_memory(error: BaseException) -> bool:

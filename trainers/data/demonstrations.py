@@ -57,6 +57,8 @@ def sft_rows(
         attempt.notice(
             "Loss on the messages that `trainable` or `weight` names: each became a row of its own."
         )
+    elif survey.images:
+        attempt.notice(_seen(survey))
     elif survey.several and "{% generation" in (tokenizer.chat_template or ""):
         attempt.notice(
             "Loss on the assistant's tokens of every turn, by the chat template's generation markers."
@@ -80,7 +82,19 @@ def sft_rows(
         for example in chats
         for cut in learnt_turns(example)
     )
+    if survey.images:
+        from trainers.data.image_rows import in_text
+
+        return (in_text(tokenizer, pair) for pair in pairs), {}
     return pairs, {}
+
+
+def _seen(survey: Survey) -> str:
+    each = ", and each of the assistant's turns became a row of its own" if survey.several else ""
+    return (
+        f"{survey.images:,} of {survey.rows:,} rows have images: they reach the model through its processor{each}. "
+        "No row is cut (max_length), for a cut among an image's tokens would end the run."
+    )
 
 
 def _demonstrations(rows: Iterable[Row | Example], attempt: Attempt) -> Iterator[Example]:

@@ -60,7 +60,12 @@ def read_examples(rows: Iterable[Row], recipe: Recipe, attempt: Attempt | None =
 
 def read_example(row: Row, number: int, recipe: Recipe) -> Example:
     """Read one row; what it does not have is None. Raises CockpitError for what can't be trained as it says."""
-    return numbered_example(row, number, recipe.data.columns, file=recipe.data.train)
+    example = numbered_example(row, number, recipe.data.columns, file=recipe.data.train)
+    if example.images:
+        from trainers.data.image_rows import check_images
+
+        check_images(example.images, number, recipe, recipe.data.train)
+    return example
 
 
 def teaches(example: Example) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from cockpit.contract import CockpitError, Recipe
 from cockpit.data.examples import numbered_example
+from cockpit.data.images.seats import images_of
 from cockpit.data.left_out import LeftOut
 from cockpit.data.reading.files import load_rows
 from cockpit.data.rows import Prompt, Row, as_chat, checked_answer, value
@@ -30,6 +31,11 @@ class Item:
     row: Mapping[str, Any]
     tools: tuple[Row, ...] = field(default=())
 
+    @property
+    def images(self) -> list[str]:
+        """The images of its prompt, in order."""
+        return images_of(as_chat(self.prompt))
+
 
 def as_text(answer: object) -> str:
     """An answer as it is shown."""
@@ -46,6 +52,15 @@ def refuse_tools(items: Sequence[Item], recipe: Recipe, tokenizer: Any) -> None:
             "Leave out the column with the tools, or train with RFT or SFT.",
             file=recipe.data.train,
         )
+
+
+def refuse_unseen(items: Sequence[Item], recipe: Recipe, file: str | Path | None) -> None:
+    """Raise CockpitError for the first item with an image that this run would not see, or can't open."""
+    for number, item in enumerate(items, 1):
+        if item.images:
+            from trainers.data.image_rows import check_images
+
+            check_images(item.images, number, recipe, file)
 
 
 def eval_items(path: str | Path, columns: Mapping[str, str], *, name: str) -> list[Item]:

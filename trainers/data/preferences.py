@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,19 +117,39 @@ def text_alone(example: Example, what: str) -> str:
 
 
 def preference_rows(attempt: Attempt, pairs: Iterable[Pair], tokenizer: Any) -> Iterator[Row]:
-    """TRL rows with prompt, chosen and rejected, rendered as the scorer renders its prompts."""
+    """TRL rows with prompt, chosen and rejected, rendered as the scorer renders its prompts.
+
+    Where some of them have images, all are texts with a list of images beside them.
+    """
+    images = _with_images(attempt)
     for pair in pairs:
-        yield {
+        row = {
             "prompt": training_prompt(tokenizer, pair.prompt, attempt.recipe),
             "chosen": answer(tokenizer, pair.chosen),
             "rejected": answer(tokenizer, pair.rejected),
             **beside(pair.tools, attempt),
         }
+        yield images(tokenizer, row) if images else row
+
+
+def _with_images(attempt: Attempt) -> Callable[[Any, Row], Row] | None:
+    """What makes texts and images of a row, where the run has images; None where it has none."""
+    from cockpit.data.reading.with_images import first_with_image
+    from trainers.model.vision import model_sees
+
+    model, data = attempt.recipe.model, attempt.recipe.data
+    if not model_sees(model.name_or_path, model.trust_remote_code) or not first_with_image(
+        [data.train], data.columns
+    ):
+        return None
+    from trainers.data.image_rows import in_text
+
+    return in_text
 
 
 def label_rows(rows: Iterable[Row], attempt: Attempt, tokenizer: Any) -> Iterator[Row]:
     """TRL rows with prompt, completion and label. Raises CockpitError where no row says yes or no."""
-    recipe = attempt.recipe
+    recipe, images = attempt.recipe, _with_images(attempt)
     count, policies, labels = Count(), Counter[str | None](), Counter[bool]()
     for example in each_example(rows, recipe, attempt):
         count.rows += 1
@@ -148,7 +168,8 @@ def label_rows(rows: Iterable[Row], attempt: Attempt, tokenizer: Any) -> Iterato
         for text, good in said:
             labels[good] += 1
             row = {"prompt": prompt, "completion": answer(tokenizer, text), "label": good}
-            yield row | beside(example.tools, attempt)
+            row |= beside(example.tools, attempt)
+            yield images(tokenizer, row) if images else row
     flag_stale(policies, attempt)
     if not labels:
         raise no_use(recipe, count, "prompt, completion and a yes or no (label)")

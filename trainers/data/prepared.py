@@ -27,6 +27,7 @@ from cockpit.data.reading.files import Rows
 from cockpit.data.rows import Row
 from trainers.attempt import cache
 from trainers.attempt.attempt import Attempt
+from trainers.attempt.ending import blame
 from trainers.attempt.signals import Stopped
 from trainers.data.overlap import training_rows
 from trainers.data.prompts import template_switches
@@ -48,6 +49,7 @@ class _Told:
     extra_metrics: dict[str, float] = field(default_factory=dict)
 
 
+@blame("data")
 def prepared(attempt: Attempt, tokenizer: Any, make: Make) -> tuple[Any, dict[str, Any]]:
     """Return TRL's rows as a data set and the settings that they need; `make` makes both of the training file's rows,
     where no run did before.

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cockpit.contract import Recipe
+from cockpit.data.images.seats import split_at_places
 from cockpit.data.messages import Message
 from cockpit.data.rows import Prompt, Row, as_chat
 from cockpit.data.tools import lifted
@@ -44,12 +45,51 @@ def prompt_text(
         return plain(prompt, recipe)
     chat, tools, _ = tool_fields(tokenizer, as_chat(prompt), tools)
     return tokenizer.apply_chat_template(
-        with_system(chat, recipe),
+        as_template_takes(tokenizer, with_system(chat, recipe)),
         tools=list(tools) or None,
         add_generation_prompt=opens,
         tokenize=False,
         **template_switches(recipe),
     )
+
+
+def as_template_takes(tokenizer: Any, chat: Sequence[Message], *, parts: bool = False) -> list[Message]:
+    """Turns as the chat template reads them: where one has images (or with `parts`), all contents are lists of parts.
+
+    So they are, too, for a template that reads nothing else.
+    """
+    if not parts and not any("images" in turn for turn in chat) and not _wants_parts(tokenizer):
+        return list(chat)
+    return [
+        {key: held for key, held in turn.items() if key != "images"}
+        | {"content": [_part(*part) for part in split_at_places(turn)]}
+        if isinstance(turn["content"], str)
+        else turn
+        for turn in chat
+    ]
+
+
+def _part(kind: str, held: str) -> Message:
+    return {"type": "text", "text": held} if kind == "text" else {"type": "image"}
+
+
+def _wants_parts(tokenizer: Any) -> bool:
+    """Whether the template of a vision-language model leaves out, or refuses, content that is plain text."""
+    template = str(tokenizer.chat_template or "")
+    return "image" in template and not _renders_text(template, tokenizer)
+
+
+def _renders_text(template: str, tokenizer: Any) -> bool:
+    known: dict[str, bool] = tokenizer.__dict__.setdefault("_renders_text", {})
+    if template not in known:
+        import jinja2
+
+        try:
+            turns = [{"role": "user", "content": "zqxj"}]
+            known[template] = "zqxj" in tokenizer.apply_chat_template(turns, tokenize=False)
+        except (jinja2.TemplateError, TypeError, ValueError, KeyError):
+            known[template] = False
+    return known[template]
 
 
 def tool_fields(

@@ -31,9 +31,12 @@ def check_tokens(trainer: Any, examples: Iterable[Row], attempt: Attempt, tokeni
         return
     checked = 0
     for number, example in enumerate(islice(examples, ROWS), 1):
-        scored = _scored(example, attempt, tokenizer)
         try:
-            trained = _trained(trainer, number - 1, example)
+            if "images" in example:
+                scored, trained = _with_images(trainer, number - 1, example, attempt, tokenizer)
+            else:
+                scored = _scored(example, attempt, tokenizer)
+                trained = _trained(trainer, number - 1, example)
         except (AttributeError, KeyError, IndexError, TypeError) as error:  # TRL's insides, not its interface
             attempt.notice(f"Token ids of training and scoring could not be compared: {error}.", "warning")
             return
@@ -63,6 +66,24 @@ def _scored(example: Row, attempt: Attempt, tokenizer: Any) -> list[int] | None:
         else prompt_text(tokenizer, prompt, attempt.recipe, json.loads(example.get("tools") or "[]"))
     )
     return tokenizer(text, add_special_tokens=tokenizer.chat_template is None)["input_ids"]
+
+
+def _with_images(
+    trainer: Any, index: int, example: Row, attempt: Attempt, tokenizer: Any
+) -> tuple[list[int], list[int]]:
+    """The same of a row with images: through the processor at both ends, so that an image's tokens are among them."""
+    row, processor = trainer.train_dataset[index], trainer.processing_class
+    images = {"images": [row["images"]]} if row["images"] else {}
+    text = example.get("asked") or prompt_text(tokenizer, example["prompt"], attempt.recipe)
+    made = processor(text=[text], add_special_tokens=False, **images)["input_ids"]
+    if hasattr(trainer, "_tokenize_prompts"):
+        from trl.data_utils import prepare_multimodal_messages
+
+        turns = prepare_multimodal_messages(row["prompt"], images=row["images"])
+        trained = trainer._tokenize_prompts([turns])[0][0]
+    else:
+        trained = trainer.data_collator([row])["input_ids"][0].tolist()
+    return list(made[0]), list(trained)
 
 
 def _trained(trainer: Any, index: int, example: Row) -> list[int] | None:

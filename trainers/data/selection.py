@@ -24,7 +24,7 @@ class Survey:
     `several`: more than one answer in a row; `masked`: a mask says which messages train; `tools`, `calls`, `reasoning`
     (rows that have it), `fields` (rows in which a message has one): only a chat template that knows these renders them.
     `thinks_early`: rows with thinking before their last answer, which many a template strips. `tool_text`: some turns
-    spell tools or calls out in their text.
+    spell tools or calls out in their text. `images`: rows that have some.
     """
 
     rows: int = 0
@@ -37,6 +37,7 @@ class Survey:
     reasoning: int = 0
     thinks_early: int = 0
     tool_text: bool = False
+    images: int = 0
     fields: Counter[str] = field(default_factory=Counter[str])
 
     @classmethod
@@ -60,6 +61,7 @@ class Survey:
         self.thinks_early += any(
             turn["role"] == "assistant" and thought_of(turn) != "" for turn in example.chat[:-1]
         )
+        self.images += bool(example.images)
         self.tool_text = self.tool_text or spells_tools(example.chat)
         self.fields.update({key for turn in example.chat if len(turn) > 2 for key in turn if key in FIELDS})
         self.fields["tool"] += any(turn["role"] == "tool" for turn in example.chat)

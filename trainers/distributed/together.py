@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +23,8 @@ from trainers.attempt.signals import StopFlag
 from trainers.distributed import sharded
 
 Value = TypeVar("Value")
+LONGEST_WAIT = timedelta(days=7)
+"""For a word of another process: it may read a million rows first. One that ends breaks the wait at once."""
 
 # What torch's launcher tells a process about its companions.
 OF_THE_GROUP = (
@@ -40,6 +43,7 @@ class Together(OneProcess):
 
     def __init__(self, rank: int, world: int) -> None:
         self.rank, self.world = rank, world
+        self._words: Any = None
 
     def agree(self, *flags: bool) -> list[bool]:
         if self.world == 1:
@@ -47,9 +51,8 @@ class Together(OneProcess):
         import torch
         import torch.distributed as dist
 
-        on = f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if dist.get_backend() == "nccl" else "cpu"
-        agreed = torch.tensor([int(flag) for flag in flags], device=on)
-        dist.all_reduce(agreed, op=dist.ReduceOp.MAX)
+        agreed = torch.tensor([int(flag) for flag in flags])
+        dist.all_reduce(agreed, op=dist.ReduceOp.MAX, group=self._group())
         return [bool(flag) for flag in agreed.tolist()]
 
     def from_first(self, value: Value) -> Value:
@@ -58,7 +61,7 @@ class Together(OneProcess):
         import torch.distributed as dist
 
         sent = [value]
-        dist.broadcast_object_list(sent, src=0)
+        dist.broadcast_object_list(sent, src=0, group=self._group())
         return value if self.first else sent[0]
 
     def gather(self, value: Value) -> list[Value]:
@@ -67,8 +70,19 @@ class Together(OneProcess):
         import torch.distributed as dist
 
         gathered: list[Any] = [None] * self.world
-        dist.all_gather_object(gathered, value)
+        dist.all_gather_object(gathered, value, group=self._group())
         return gathered
+
+    def _group(self) -> Any:
+        """The group for words among the processes: while one reads a million rows or scores, the others wait in it.
+
+        The trainer's own group is for gradients, and gives up after `ddp_timeout` (30 minutes).
+        """
+        import torch.distributed as dist
+
+        if self._words is None:
+            self._words = dist.new_group(backend="gloo", timeout=LONGEST_WAIT)
+        return self._words
 
     def leave(self) -> None:
         if self.world == 1:
@@ -76,7 +90,7 @@ class Together(OneProcess):
         import torch.distributed as dist
 
         if dist.is_initialized():
-            dist.barrier()
+            dist.barrier(group=self._words)
             dist.destroy_process_group()
 
     def environment_alone(self) -> dict[str, str]:
@@ -91,7 +105,7 @@ class Together(OneProcess):
             self._confess(layout, ending.reason)
             return ending
         other = self._whose_fault(layout, since)
-        return replace(ending, reason=other) if other else ending
+        return replace(ending, reason=other, part=None) if other else ending
 
     def _confess(self, layout: AttemptLayout, reason: str) -> None:
         """Leave word why this process failed, for rank 0 will only see it vanish."""

@@ -53,7 +53,10 @@ class MidEval(Progress, TrainerCallback):
                 self.attempt.out.publish_best(step)
             self.state = self.processes.from_first(self.state)
         stop = self.attempt.told_to_stop()
-        return checkpoints.finished(start) or self.state.early_stopped or stop
+        over = checkpoints.finished(start) or self.state.early_stopped or stop
+        if self.processes.first and not over:
+            self.attempt.out.stage("training", f"from {start.name}")  # what was due is done
+        return over
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         batches = len(kwargs["train_dataloader"])

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from cockpit.contract import CockpitError, Recipe
 from cockpit.contract.setting_names import DECIDED, GONE, recipe_name
 from trainers.attempt.attempt import Attempt
+from trainers.attempt.ending import blame
 
 Config = TypeVar("Config")
 
@@ -24,6 +25,7 @@ ON_CPU = {
 """TRL's defaults are for GPUs: bf16 on a CPU is 2.6 times slower, and without `use_cpu` it raises."""
 
 
+@blame("settings")
 def build(config_class: type[Config], attempt: Attempt, **fixed: Any) -> Config:
     """Return TRL's config for this attempt; `fixed` is what the technique itself needs.
 

@@ -52,8 +52,9 @@ def ending(attempt: Attempt, state: EvalState, step: int) -> Ending:
     """Return outcome and reason; and whether the full held-out pass is worth running (mid-eval >= baseline)."""
     facts: dict[str, Any] = {"step": step, "best_step": state.best_step, "best_score": state.best_score}
     if attempt.stop and not state.early_stopped:
-        reason = f"Stopped at step {step}: {attempt.stop.reason}. It can be resumed."
-        return Ending("stopped", reason, **facts, score_checkpoint=_answer_to_a_stop(attempt, state))
+        return Ending(
+            "stopped", attempt.stop.reason or "", **facts, score_checkpoint=_answer_to_a_stop(attempt, state)
+        )
     outcome, reason = "finished", f"All {step} steps are done."
     if state.early_stopped:
         outcome, reason = "early_stopped", state.stop_reason

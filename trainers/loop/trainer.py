@@ -17,6 +17,18 @@ from trainers.attempt.attempt import Attempt
 from trainers.model import new_tokens
 
 
+def _show_images(named: dict[str, Any], attempt: Attempt) -> None:
+    """Have TRL's trainer see the rows' images: through the model's processor, opened when a batch is made."""
+    from trainers.data.image_rows import NEEDED, with_open_images
+    from trainers.model.vision import load_processor
+
+    named["processing_class"] = load_processor(attempt.recipe, named["processing_class"])
+    named["train_dataset"] = with_open_images(named["train_dataset"])
+    for name, value in NEEDED.items():
+        if hasattr(named["args"], name):
+            setattr(named["args"], name, value)
+
+
 class CockpitTrainer:
     """Stands before a trainer of TRL's among a class's bases. `save_error`: why the last checkpoint is not whole."""
 
@@ -24,6 +36,8 @@ class CockpitTrainer:
         self.attempt = attempt
         self.save_error: str | None = None
         new_tokens.prepare(named["model"], named["processing_class"], named["train_dataset"], attempt)
+        if "images" in named["train_dataset"].column_names:
+            _show_images(named, attempt)
         super().__init__(*args, **named)
         self.remove_callback(PrinterCallback)  # type: ignore[attr-defined]
         attempt.processes.prepare(self, attempt)

@@ -30,21 +30,48 @@ def generate(
     synced: bool = False,
     stop: StopFlag | None = None,
     progress: Callable[[int, int], None] | None = None,
+    eye: Eye | None = None,
 ) -> list[Completion]:
     """Continue each rendered prompt. Leaves the model's mode, its cache switch and every RNG as they were.
 
     Sampled settings are seeded, so that the same model gives the same answers. `synced`: the model is spread over
-    processes, which ask it all at once and go on until the last one is done. Raises Stopped between batches.
+    processes, which ask it all at once and go on until the last one is done. `eye` shows the prompts' images, where
+    they have some. Raises Stopped between batches.
     """
-    done: list[Completion] = []
+    done: dict[int, Completion] = {}
     with _scoring(model, seed, synced):
-        for start in range(0, len(prompts), settings.batch_size):
+        for places in _batches(len(prompts), settings.batch_size, eye):
             if stop:
                 raise Stopped
-            done += _batch(model, tokenizer, prompts[start : start + settings.batch_size], settings, synced)
+            texts = [prompts[place] for place in places]
+            inputs = _encoded(tokenizer, texts) if eye is None else eye.encoded(texts, places)
+            done.update(zip(places, _batch(model, tokenizer, inputs, settings, synced), strict=True))
             if progress is not None:
                 progress(len(done), len(prompts))
-    return done
+    return [done[place] for place in range(len(prompts))]
+
+
+@dataclass(frozen=True)
+class Eye:
+    """What shows a vision-language model the images of its prompts: its processor, and a list of images a prompt."""
+
+    processor: Any
+    images: list[list[str]]
+
+    def encoded(self, texts: list[str], places: list[int]) -> Any:
+        """Rendered prompts and their images as tensors; all of these prompts have images, or none has."""
+        from trainers.model.vision import encode
+
+        return encode(self.processor, texts, [self.images[place] for place in places])
+
+
+def _batches(count: int, size: int, eye: Eye | None) -> list[list[int]]:
+    """The places of the prompts that are answered together: with images and without them apart."""
+    order = list(range(count))
+    groups = [order]
+    if eye is not None:
+        groups = [[at for at in order if bool(eye.images[at]) is seen] for seen in (True, False)]
+    return [group[start : start + size] for group in groups for start in range(0, len(group), size)]
 
 
 @contextlib.contextmanager
@@ -65,20 +92,25 @@ def _scoring(model: Any, seed: int, synced: bool) -> Iterator[None]:
         model.train(was_training)
 
 
-def _batch(
-    model: Any, tokenizer: Any, prompts: list[str], settings: GenerationSettings, synced: bool
-) -> list[Completion]:
-    import torch
-
+def _encoded(tokenizer: Any, prompts: list[str]) -> Any:
     side, tokenizer.padding_side = tokenizer.padding_side, "left"
     try:
         # A chat template writes its own special tokens; only bare text gets the tokenizer's.
-        inputs = tokenizer(
+        made = tokenizer(
             prompts, return_tensors="pt", padding=True, add_special_tokens=tokenizer.chat_template is None
         )
+        return {name: made[name] for name in ("input_ids", "attention_mask")}
     finally:
         tokenizer.padding_side = side
-    ids = inputs["input_ids"].to(model.device)
+
+
+def _batch(
+    model: Any, tokenizer: Any, inputs: Any, settings: GenerationSettings, synced: bool
+) -> list[Completion]:
+    import torch
+
+    given = {name: held.to(model.device) for name, held in inputs.items()}
+    ids = given["input_ids"]
     sampling: dict[str, Any] = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
     if settings.temperature > 0:
         sampling = {
@@ -88,8 +120,7 @@ def _batch(
             "top_k": 0,
         }
     output = model.generate(
-        input_ids=ids,
-        attention_mask=inputs["attention_mask"].to(model.device),
+        **given,
         max_new_tokens=settings.max_new_tokens,
         pad_token_id=tokenizer.pad_token_id,
         eos_token_id=sorted(end_tokens(model.generation_config, tokenizer)),

@@ -64,9 +64,9 @@ def load_tokenizer(recipe: Recipe, folder: str | None = None) -> PreTrainedToken
     if not _has_tokenizer(place):
         place = locate(recipe.model.name_or_path)
     try:
-        tokenizer: Any = AutoTokenizer.from_pretrained(place, **_hub(recipe, place))
+        tokenizer: Any = AutoTokenizer.from_pretrained(place, **hub_options(recipe, place))
     except (OSError, ValueError, KeyError) as error:
-        raise _cannot_load("tokenizer", place, error) from error
+        raise cannot_load("tokenizer", place, error) from error
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
@@ -165,7 +165,7 @@ def merged_base(adapter: str, recipe: Recipe) -> str:
             )  # fmt: skip
         os.replace(fresh, target)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise _cannot_load("adapter", adapter, error) from error
+        raise cannot_load("adapter", adapter, error) from error
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     return str(target)
@@ -239,9 +239,12 @@ def lora(recipe: Recipe, model: object, *, task: str = "CAUSAL_LM") -> Any | Non
 
 def _load(place: str, recipe: Recipe, *, training: bool, kind: Any = None, **more: Any) -> Any:
     import torch
-    from transformers import AutoModelForCausalLM
 
-    options: dict[str, Any] = {"dtype": _dtype(recipe, training=training), **_hub(recipe, place), **more}
+    options: dict[str, Any] = {
+        "dtype": _dtype(recipe, training=training),
+        **hub_options(recipe, place),
+        **more,
+    }
     if torch.cuda.is_available():
         options["device_map"] = {"": device()}
     if recipe.model.load_in_4bit:
@@ -251,14 +254,30 @@ def _load(place: str, recipe: Recipe, *, training: bool, kind: Any = None, **mor
             load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16
         )
     try:
-        return (kind or AutoModelForCausalLM).from_pretrained(place, **options)
+        return (kind or _kind_of(place, recipe)).from_pretrained(place, **options)
     except (OSError, ValueError, KeyError, ImportError) as error:
-        raise _cannot_load("model", place, error) from error
+        raise cannot_load("model", place, error) from error
     except Exception as error:
         # safetensors has an exception of its own for a damaged file, which derives from nothing else.
         if type(error).__name__ != "SafetensorError":
             raise
-        raise _cannot_load("model", place, error) from error
+        raise cannot_load("model", place, error) from error
+
+
+def _kind_of(place: str, recipe: Recipe) -> Any:
+    """The class for a model that writes text: with an eye where the run has images, or where it knows no other."""
+    import transformers
+    from transformers.models.auto import modeling_auto as known
+
+    config: Any = transformers.AutoConfig.from_pretrained(place, **hub_options(recipe, place))
+    if config.model_type in known.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES:
+        from cockpit.data.reading.with_images import first_with_image
+
+        data = recipe.data
+        only = config.model_type not in known.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+        if only or first_with_image((data.train, data.held_out, data.mini_eval), data.columns):
+            return transformers.AutoModelForImageTextToText
+    return transformers.AutoModelForCausalLM
 
 
 def _adapted(base: Any, place: str, recipe: Recipe, *, training: bool) -> Any:
@@ -269,7 +288,7 @@ def _adapted(base: Any, place: str, recipe: Recipe, *, training: bool) -> Any:
         new_tokens.grow(base, place, lambda folder: load_tokenizer(recipe, folder))
         model: Any = PeftModel.from_pretrained(base, place, is_trainable=training and not merge)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise _cannot_load("adapter", place, error) from error
+        raise cannot_load("adapter", place, error) from error
     if not merge:
         return model
     # peft froze the base when it put the adapter on; what comes out of the merge is to be trained whole.
@@ -288,7 +307,7 @@ def _dtype(recipe: Recipe, *, training: bool) -> Any:
     return torch.bfloat16
 
 
-def _hub(recipe: Recipe, place: str) -> dict[str, Any]:
+def hub_options(recipe: Recipe, place: str) -> dict[str, Any]:
     options: dict[str, Any] = {"trust_remote_code": recipe.model.trust_remote_code}
     if not os.path.isdir(place) and recipe.model.revision:
         options["revision"] = recipe.model.revision
@@ -299,7 +318,7 @@ def _has_tokenizer(place: str) -> bool:
     return not os.path.isdir(place) or (Path(place) / "tokenizer_config.json").is_file()
 
 
-def _cannot_load(what: str, place: str, error: Exception) -> CockpitError:
+def cannot_load(what: str, place: str, error: Exception) -> CockpitError:
     first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
     if os.path.isdir(place):
         fix = "Look at the folder: a file may be missing or cut off."

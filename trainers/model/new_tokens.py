@@ -41,6 +41,7 @@ def prepare(model: Any, tokenizer: Any, data: Iterable[Mapping[str, Any]], attem
 
     Raises CockpitError where one has no row in the embedding and would get none.
     """
+    tokenizer = getattr(tokenizer, "tokenizer", tokenizer)  # of a processor
     if hasattr(model, "peft_config"):
         return  # an adapter that goes on: the run that made it looked
     recipe, weights = attempt.recipe, model.get_input_embeddings().weight

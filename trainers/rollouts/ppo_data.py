@@ -12,6 +12,7 @@ from cockpit.data.rows import Row, checked_answer, prompt_of
 from cockpit.data.rows import value as column
 from cockpit.data.tools import tools_of
 from trainers.attempt.attempt import Attempt
+from trainers.attempt.ending import blame
 from trainers.data.freshness import policy_id
 from trainers.data.items import Item, as_text, refuse_tools
 from trainers.data.overlap import training_rows
@@ -33,6 +34,7 @@ def needs_old_trl() -> None:
         )
 
 
+@blame("reward")
 def reward_model_path(attempt: Attempt) -> str:
     """The folder of the reward model. Raises CockpitError; says that a learnt reward gets hacked."""
     given = attempt.recipe.trainer.get("reward_model_path")
@@ -45,6 +47,7 @@ def reward_model_path(attempt: Attempt) -> str:
     return given
 
 
+@blame("data")
 def ppo_dataset(attempt: Attempt, tokenizer: Any) -> tuple[list[Row], list[Item]]:
     """Prompts as token ids, after the guardrail; items whose gold answer is unknown have an empty one."""
     recipe, items = attempt.recipe, list[Item]()

@@ -17,6 +17,7 @@ from cockpit.contract import CockpitError
 from cockpit.data.rows import Prompt, Row, checked_answer
 from cockpit.data.rows import value as column
 from trainers.attempt.attempt import Attempt
+from trainers.attempt.ending import blame
 from trainers.data.examples import Count, Example, no_use, read_examples
 from trainers.data.freshness import behind, flag_stale, starting_ids
 from trainers.data.items import Item, as_text
@@ -50,6 +51,7 @@ def is_given(rows: Sequence[Row], attempt: Attempt) -> bool:
     return any(column(row, name, columns) is not None for row in rows for name in ("reward", "passed"))
 
 
+@blame("data")
 def given_round(rows: list[Row], attempt: Attempt, tokenizer: Any, config: RftConfig) -> Given:
     """Read the trajectories. Raises CockpitError where none can be used."""
     recipe = attempt.recipe
@@ -72,6 +74,7 @@ def given_round(rows: list[Row], attempt: Attempt, tokenizer: Any, config: RftCo
     return Given(answers, made, max((row["age"] or 0 for row in made), default=0))
 
 
+@blame("data")
 def items_of(rows: Sequence[Row], attempt: Attempt) -> list[Item]:
     """The prompts to sample in later rounds: each once, of the rows that carry a gold answer beside what was said."""
     columns, found = attempt.recipe.data.columns, dict[str, Item]()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from trainers.attempt.attempt import Attempt
-from trainers.model.generate import Completion, generate
+from trainers.model.generate import Completion, Eye, generate
 
 Load = Callable[[], Any]
 Progress = Callable[[int, int], None]
@@ -29,10 +29,11 @@ class Engine:
         weights: Path | None,
         step: int,
         progress: Progress | None = None,
+        eye: Eye | None = None,
     ) -> list[Completion]:
         """Continue each rendered prompt with the weights of the folder `weights` (None: the base). Raises Stopped.
 
-        `load` gives the model that holds the same weights.
+        `load` gives the model that holds the same weights, `eye` the prompts' images where they have some.
         """
         model, recipe, processes = load(), self.attempt.recipe, self.attempt.processes
         self.last = "transformers"
@@ -45,4 +46,5 @@ class Engine:
             synced=processes.holds_part(model),
             stop=processes.stop_of(model, self.attempt.stop),
             progress=progress,
+            eye=eye,
         )

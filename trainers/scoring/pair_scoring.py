@@ -16,6 +16,7 @@ from cockpit.contract import CockpitError, Recipe
 from cockpit.data.reading.files import load_rows
 from cockpit.data.rows import Row
 from trainers.attempt.attempt import Attempt
+from trainers.attempt.ending import blame
 from trainers.attempt.signals import StopFlag, Stopped
 from trainers.data.examples import Count, each_example, read_examples
 from trainers.data.overlap import training_file
@@ -44,6 +45,7 @@ class Slices:
     groups: frozenset[bytes] = frozenset()
 
 
+@blame("data")
 def slices(attempt: Attempt) -> Slices:
     """Set pairs apart; no prompt is in two slices. Raises CockpitError where there are too few to hold any out."""
     recipe = attempt.recipe

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cockpit import verifiers
+from cockpit.data.images.refs import name_of
 from cockpit.verifiers import Verdict
 from trainers.attempt.attempt import Attempt
+from trainers.attempt.ending import blame
 from trainers.attempt.signals import StopFlag
-from trainers.data.items import Item, eval_items
+from trainers.data.items import Item, eval_items, refuse_unseen
 from trainers.data.prompts import prompt_text
-from trainers.model.generate import generate
+from trainers.model.generate import Eye, generate
 from trainers.scoring.engine import Engine, Load, Progress
 
 Slice = Literal["mini_eval", "held_out"]
@@ -33,6 +35,7 @@ class Scored:
     engine: str = "transformers"
 
 
+@blame("data")
 def load_slice(attempt: Attempt, which: Slice) -> tuple[list[Item], Any]:
     """Return the items of a slice and their verifier. Raises CockpitError."""
     data = attempt.recipe.data
@@ -40,7 +43,9 @@ def load_slice(attempt: Attempt, which: Slice) -> tuple[list[Item], Any]:
         "mini_eval": (data.mini_eval, "mini-eval"),
         "held_out": (data.held_out, "held-out set"),
     }[which]
-    return eval_items(path, data.columns, name=name), verifiers.load(attempt.recipe.verifier)
+    items = eval_items(path, data.columns, name=name)
+    refuse_unseen(items, attempt.recipe, path)
+    return items, verifiers.load(attempt.recipe.verifier)
 
 
 def engine_of(attempt: Attempt) -> Engine:
@@ -69,6 +74,9 @@ class Scorer:
         self.items = items
         self.verifier = verifier
         self.engine = engine
+        self.eye: Eye | None = None
+        if any(item.images for item in items):
+            self.eye = eye_of(attempt, tokenizer, [item.images for item in items])
 
     @property
     def n(self) -> int:
@@ -89,7 +97,7 @@ class Scorer:
         """
         prompts = self._prompts()
         completions = self.engine.answer(
-            load, self.tokenizer, prompts, weights=weights, step=step, progress=progress
+            load, self.tokenizer, prompts, weights=weights, step=step, progress=progress, eye=self.eye
         )
         verdicts = self.verifier.after(prompts[0] if prompts else "").many(
             [(c.text, item.row) for c, item in zip(completions, self.items, strict=True)]
@@ -98,6 +106,7 @@ class Scorer:
             {"item": item.id, "split": split, "step": step, "prompt": prompt}
             | judged(self.verifier, item, completion.text, verdict)
             | {"tokens": completion.tokens, "truncated": completion.truncated}
+            | ({"images": [name_of(ref) for ref in item.images]} if item.images else {})
             for item, prompt, completion, verdict in zip(
                 self.items, prompts, completions, verdicts, strict=True
             )
@@ -115,11 +124,19 @@ class Scorer:
             seed=recipe.seed,
             synced=True,
             stop=stop,
+            eye=self.eye,
         )
 
     def _prompts(self) -> list[str]:
         recipe = self.attempt.recipe
         return [prompt_text(self.tokenizer, item.prompt, recipe, item.tools) for item in self.items]
+
+
+def eye_of(attempt: Attempt, tokenizer: Any, images: list[list[str]]) -> Eye:
+    """What shows the model these images, one list a prompt."""
+    from trainers.model.vision import load_processor
+
+    return Eye(load_processor(attempt.recipe, tokenizer), images)
 
 
 def judged(verifier: Any, item: Item, completion: str, known: Verdict | None = None) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 from cockpit.contract import CockpitError
 from cockpit.contract.serving import BASE, FOLDER_VARIABLE, why_not
 from trainers.attempt.attempt import Attempt
-from trainers.model.generate import Completion, end_tokens, input_ids
+from trainers.model.generate import Completion, Eye, end_tokens, input_ids
 from trainers.model.loading import ADAPTER, base_of, locate
 from trainers.scoring.engine import Engine, Load, Progress
 from trainers.scoring.served import Server, Unserved, check_base
@@ -38,8 +38,11 @@ class ServedEngine(Engine):
         weights: Path | None,
         step: int,
         progress: Progress | None = None,
+        eye: Eye | None = None,
     ) -> list[Completion]:
-        if self._server is not None:
+        if eye is not None:
+            self._say("the items have images")
+        elif self._server is not None:
             try:
                 answers = self._served(self._server, tokenizer, prompts, weights, step, progress)
             except Unserved as error:
@@ -47,7 +50,9 @@ class ServedEngine(Engine):
             else:
                 self._say("")
                 return answers
-        return super().answer(load, tokenizer, prompts, weights=weights, step=step, progress=progress)
+        return super().answer(
+            load, tokenizer, prompts, weights=weights, step=step, progress=progress, eye=eye
+        )
 
     def _find(self) -> Server | None:
         folder = os.environ.get(FOLDER_VARIABLE)

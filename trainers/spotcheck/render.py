@@ -17,14 +17,15 @@ from typing import Any
 
 from cockpit.contract import CockpitError, Recipe
 from cockpit.contract.techniques import REWARDED
+from cockpit.data.images.seats import images_of
 from cockpit.data.messages import spoken
 from cockpit.data.reading.files import load_rows
-from cockpit.data.rows import value
+from cockpit.data.rows import as_chat, value
 from trainers.attempt import imports
 from trainers.attempt.environment import quiet_environment
 from trainers.data.examples import read_example
 from trainers.data.items import Item, eval_items
-from trainers.data.prompts import prompt_text, with_system
+from trainers.data.prompts import as_template_takes, prompt_text, with_system
 from trainers.spotcheck.rows import Trained, training_examples
 from trainers.spotcheck.tokens import Encoded, Tokens, contexts_differ, leading, split_common
 from trainers.spotcheck.turns import Markers
@@ -173,10 +174,16 @@ class Facts:
             question, tools = trained.turns[:-1], ()
         if not question:
             return
-        asked = prompt_text(self.tokens.tokenizer, question, self.recipe, tools)
-        closed = prompt_text(self.tokens.tokenizer, question, self.recipe, tools, opens=False)
-        begun = len(closed) if len(asked) > len(closed) and asked.startswith(closed) else len(asked) + 1
-        difference = contexts_differ(trained, self.tokens.eval_prompt(asked), self.tokens, begun)
+        images = images_of(as_chat(question))
+        asked, closed = (
+            self.tokens.eval_prompt(
+                prompt_text(self.tokens.tokenizer, question, self.recipe, tools, opens=opens), images
+            )
+            for opens in (True, False)
+        )
+        opened = len(asked.text) > len(closed.text) and asked.text.startswith(closed.text)
+        begun = len(closed.text if opened else asked.text) + (not opened)
+        difference = contexts_differ(trained, asked, self.tokens, begun)
         if difference is None:
             return
         key = (difference["train"], difference["eval"], difference["between"], difference["ids_only"])
@@ -217,9 +224,14 @@ def _items_wanted(request: dict[str, Any], items: list[Item]) -> list[int]:
     return [i for i in (range(len(items)) if wanted is None else wanted) if i < len(items)]
 
 
+def _asked(tokens: Tokens, recipe: Recipe, item: Item) -> Encoded:
+    text = prompt_text(tokens.tokenizer, item.prompt, recipe, item.tools)
+    return tokens.eval_prompt(text, item.images)
+
+
 def _item_facts(tokens: Tokens, recipe: Recipe, item: Item, index: int) -> dict[str, Any]:
     try:
-        encoded = tokens.eval_prompt(prompt_text(tokens.tokenizer, item.prompt, recipe, item.tools))
+        encoded = _asked(tokens, recipe, item)
     except tokens.template_errors:
         return {"row": index + 1, "tokens": 0, "bos": 0}
     return {
@@ -231,7 +243,7 @@ def _item_facts(tokens: Tokens, recipe: Recipe, item: Item, index: int) -> dict[
 
 def _shown_item(tokens: Tokens, recipe: Recipe, item: Item, index: int) -> dict[str, Any]:
     try:
-        encoded: Encoded = tokens.eval_prompt(prompt_text(tokens.tokenizer, item.prompt, recipe, item.tools))
+        encoded = _asked(tokens, recipe, item)
     except tokens.template_errors as error:
         return {
             "row": index + 1,
@@ -294,7 +306,8 @@ def _served(
         else:
             # A server knows the messages, not the recipe's switches.
             served = other.apply_chat_template(
-                with_system(prompt, recipe), tools=list(tools) or None, add_generation_prompt=True, tokenize=False,
+                as_template_takes(other, with_system(prompt, recipe)), tools=list(tools) or None,
+                add_generation_prompt=True, tokenize=False,
             )  # fmt: skip
         if served != scored:
             before, left, right = split_common(served, scored)

@@ -16,6 +16,7 @@ from typing import Any
 from cockpit.contract import Recipe
 from cockpit.contract.techniques import REWARDED
 from cockpit.data.examples import Example
+from cockpit.data.images.seats import split_at_places
 from cockpit.data.messages import Message
 from cockpit.data.rows import Row
 from trainers.data.demonstrations import learnt_turns, sft_dataset, with_fields
@@ -81,7 +82,9 @@ class Trained:
         self.tokens = tokens
         self.settings = Settings.of(recipe, example)
         self.example = example
-        if "prompt" in example:
+        if "images" in example:
+            self.encoded, self.mask, self.prompt_tokens = self._with_images()
+        elif "prompt" in example:
             self.encoded, self.mask, self.prompt_tokens = self._pair()
         else:
             self.encoded, self.mask, self.prompt_tokens = self._whole()
@@ -186,11 +189,22 @@ class Trained:
         turns: list[Message] = []
         for role, said in (("user", example["prompt"]), ("assistant", example.get("completion"))):
             turns += [{"role": role, "content": said}] if isinstance(said, str) else said or []
-        return turns
+        return [_longest_text(turn) if "images" in turn else turn for turn in turns]
 
     def _learnt_turns(self) -> list[Message]:
         said = self.example.get("completion")
         return said if isinstance(said, list) else self.example.get("messages") or []
+
+    def _with_images(self) -> tuple[Encoded, list[bool], int]:
+        """Texts that were rendered by us, with images: nothing is added to them, and nothing cut off."""
+        prompt, said, images = (self.example[name] for name in ("prompt", "completion", "images"))
+        head, full = (self.tokens.seen(text, images) for text in (prompt, prompt + said))
+        ends = [place for e in self.tokens.end_ids if (place := said.find(self.tokens.decode([e]))) >= 0]
+        self.example = {**self.example, "prompt": head.text, "completion": said[: min(ends, default=None)]}
+        self.settings = replace(self.settings, max_length=None)
+        begin = _common(head.ids, full.ids)
+        only = self.settings.completion_only
+        return full, [not only or i >= begin for i in range(len(full.ids))], begin
 
     def _pair(self) -> tuple[Encoded, list[bool], int]:
         tokens, example = self.tokens, self.example
@@ -251,6 +265,12 @@ class Trained:
         if self.settings.keep_end:
             return max(0, self.end - self.start) if self.encoded.spans[self.cut_first][0] <= self.start else 0
         return max(0, min(self.end, self.encoded.spans[self.cut_last - 1][1]) - self.start)
+
+
+def _longest_text(turn: Message) -> Message:
+    """A turn with images as the text beside them that is longest: where an image stands, its name is shown."""
+    texts = [held for kind, held in split_at_places(turn) if kind == "text"]
+    return turn | {"content": max(texts, key=len, default="")}
 
 
 def _template_arguments(example: Row) -> Row:

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from cockpit.contract import Recipe
+from cockpit.data.images.seats import images_of
+from trainers.data.prompts import as_template_takes
 from trainers.model import new_tokens
 from trainers.model.loading import locate as locate_model
+from trainers.spotcheck.pictures import Pictures
 from trainers.spotcheck.settings import max_length, template_of
 
 SPECIAL, TRAINED, CUT = 1, 2, 4
@@ -44,6 +47,7 @@ class Tokens:
         """Rows of the model's embedding, as its configuration has it."""
         self.end_ids, self.max_positions = self._model_facts()
         self._training_template: str | None = None
+        self.pictures = Pictures(tokenizer, recipe)
 
     def facts(self) -> dict[str, Any]:
         tokenizer = self.tokenizer
@@ -63,17 +67,23 @@ class Tokens:
         """Bare text, as TRL tokenizes it: with what the tokenizer adds."""
         return self._encode(text, special=True)
 
-    def eval_prompt(self, text: str) -> Encoded:
+    def eval_prompt(self, text: str, images: list[str]) -> Encoded:
         """A rendered prompt as the scorer tokenizes it (trainers/model/generate.py)."""
-        return self._encode(text, special=self.tokenizer.chat_template is None)
+        return self.seen(text, images, special=self.tokenizer.chat_template is None)
+
+    def seen(self, text: str, images: list[str], *, special: bool = False) -> Encoded:
+        """A rendered text with its images, each by its name in the text and with all of its tokens."""
+        bare = self._encode(text, special=special)
+        return Encoded(*self.pictures.spread(text, bare.ids, bare.spans, images)) if images else bare
 
     def chat(
         self, messages: list[Any], mask: bool = False, **kwargs: Any
     ) -> tuple[Encoded, list[int] | None]:
         """Messages by the chat template, with the assistant's mask where it is asked for."""
         if not mask:
-            text = self.tokenizer.apply_chat_template(messages, tokenize=False, **kwargs)
-            return self._encode(text, special=False), None
+            turns = as_template_takes(self.tokenizer, messages)
+            text = self.tokenizer.apply_chat_template(turns, tokenize=False, **kwargs)
+            return self.seen(text, images_of(messages)), None
         template = self._template_with_markers()
         text = self.tokenizer.apply_chat_template(messages, tokenize=False, chat_template=template, **kwargs)
         made = self.tokenizer.apply_chat_template(

@@ -66,14 +66,19 @@ def as_text(found: Audit) -> str:
     for mistake in found.examples():
         wrong = "rejected, though right" if mistake.case.passes else "accepted, though wrong"
         lines += [
-            "", f"item {mistake.item}: {wrong}: {mistake.case.what} ({mistake.case.kind})",
+            "",
+            f"item {mistake.item}: {wrong}: {mistake.case.what}{_kind(mistake.case.kind)}",
             f"  gold        {clip(mistake.gold, 100)}",
             f"  completion  {clip(clean(mistake.case.completion, newlines='show'), 200) or '(nothing)'}",
             f"  it says     {clip(mistake.why, 160)}",
-        ]  # fmt: skip
+        ]
     if found.mistakes or found.rejected:
         lines += [
             "",
             "RL finds each of these within hours: mend the verifier, or choose another, before it trains.",
         ]
     return "\n".join(lines)
+
+
+def _kind(kind: str) -> str:
+    return "" if kind == "gold" else f" ({kind})"

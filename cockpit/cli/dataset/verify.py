@@ -12,7 +12,7 @@ from cockpit.contract.errors import CockpitError
 from cockpit.verifiers.catalogue import LISTED
 
 if TYPE_CHECKING:
-    from cockpit.services.dataset.verifying import Scored
+    from cockpit.services.dataset.verifying import Scored, Unscored
     from cockpit.verifiers import Verifier
 
 SHOWN = 200
@@ -64,9 +64,9 @@ def run(options: argparse.Namespace) -> int:
             say(f"{_word(verdict.score, verdict.parsed, verifier)}: {verdict.why}")
         return OK
     columns = named_columns(options.column)
-    scored = verifying.score_file(verifier, options.file, answer=options.answer, columns=columns)
+    scored, lacking = verifying.score_file(verifier, options.file, answer=options.answer, columns=columns)
     counts = {
-        "n": len(scored), "passed": sum(row.verdict.passed for row in scored),
+        "n": len(scored), "unscored": len(lacking), "passed": sum(row.verdict.passed for row in scored),
         "parsed": sum(row.verdict.parsed for row in scored),
         "score": sum(row.verdict.score for row in scored) / len(scored),
     }  # fmt: skip
@@ -75,9 +75,10 @@ def run(options: argparse.Namespace) -> int:
             {"row": row.line, "gold": row.gold, **verifying.scored_dict(row.completion, row.verdict)}
             for row in scored
         ]
-        print_json({"verifier": verifier.spec, **counts, "rows": rows})
+        without = [{"row": row.line, "why": row.why} for row in lacking]
+        print_json({"verifier": verifier.spec, **counts, "rows": rows, "unscored_rows": without})
     else:
-        say(_as_text(verifier, scored, counts))
+        say(_as_text(verifier, scored, lacking, counts))
     return OK
 
 
@@ -122,7 +123,9 @@ def _word(score: float, parsed: bool, verifier: Verifier) -> str:
     return "pass" if score >= 1 else "fail"
 
 
-def _as_text(verifier: Verifier, scored: list[Scored], counts: dict[str, Any]) -> str:
+def _as_text(
+    verifier: Verifier, scored: list[Scored], lacking: list[Unscored], counts: dict[str, Any]
+) -> str:
     from cockpit.core.safe_text import clip
 
     rows = [
@@ -135,8 +138,12 @@ def _as_text(verifier: Verifier, scored: list[Scored], counts: dict[str, Any]) -
         for row in scored[:SHOWN]
     ]
     more = f"\n… and {len(scored) - SHOWN:,} more (--json gives all)." if len(scored) > SHOWN else ""
-    return (
+    said = (
         f"{table(('row', 'verdict', 'gold', 'why'), rows)}{more}\n\n{verifier.spec}: mean score {counts['score']:.3f} "
         f"of {counts['n']:,}; {counts['passed']:,} with the full score, {counts['n'] - counts['parsed']:,} without an "
         "answer."
     )
+    if not lacking:
+        return said
+    one = "1 row was" if len(lacking) == 1 else f"{len(lacking):,} rows were"
+    return f"{said}\n{one} not scored (row {lacking[0].line}: {clip(lacking[0].why, 200)})."

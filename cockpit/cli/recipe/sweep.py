@@ -51,8 +51,8 @@ def run(options: argparse.Namespace) -> int:
         say(f"{note}.")
     say(table(("experiment", "technique", "setting"), [[v.id, v.technique, v.hypothesis] for v in views]))
     say(
-        f"{len(views)} settings are tried on one held-out set, so each must clear p < {0.05 / len(views):.2g} "
-        "before it counts as a gain."
+        f"{len(views)} settings are tried on one held-out set, so the best must clear p < {0.05 / len(views):.2g} "
+        "before it counts as a gain (Holm)."
     )
     if not options.queue:
         say(f"Start them with `cockpit launch {views[0].id} --queue`, and so on.")

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from cockpit.cli import FAILED, OK
 from cockpit.cli.output import print_json, say
 from cockpit.cli.place import workspace
-from cockpit.cli.tree.look import as_dict, experiments_table
-from cockpit.services.experiments import lifecycle
+from cockpit.cli.tree.look import as_dict, experiments_table, how_to_score
+from cockpit.services.experiments import lifecycle, scoring
 from cockpit.services.workspace.workspace import ExperimentView, Workspace
 
 Move = Callable[[Workspace, str, argparse.Namespace], object]
@@ -34,7 +34,11 @@ def resume(parser: argparse.ArgumentParser) -> None:
 
 
 def score(parser: argparse.ArgumentParser) -> None:
-    _arguments(parser, lambda ws, id_, _: lifecycle.score(ws, id_))
+    _arguments(parser, _score)
+    parser.add_argument(
+        "--samples", type=int, default=1, metavar="K", help="K sampled answers an item, for pass@k"
+    )
+    parser.add_argument("--temperature", type=float, metavar="T", help="how they are sampled (0.8, say)")
 
 
 def _arguments(parser: argparse.ArgumentParser, move: Move) -> None:
@@ -52,6 +56,10 @@ def _launch(ws: Workspace, experiment_id: str, options: argparse.Namespace) -> N
         lifecycle.launch(ws, experiment_id, reason=options.reason)
 
 
+def _score(ws: Workspace, experiment_id: str, options: argparse.Namespace) -> None:
+    scoring.score(ws, experiment_id, samples=options.samples, temperature=options.temperature)
+
+
 def _run(options: argparse.Namespace) -> int:
     ws = workspace(options)
     experiment_id = ws.experiment(options.experiment).id
@@ -63,9 +71,16 @@ def _run(options: argparse.Namespace) -> int:
         print_json(as_dict(view))
     elif options.wait:
         say(experiments_table([view]))
+        say(told(view))
     else:
-        say(f"{view.id}: {view.attempt.sentence if view.attempt else view.status}")
+        say(told(view))
     return FAILED if options.wait and view.status == "failed" else OK
+
+
+def told(view: ExperimentView) -> str:
+    """How it stands, and how to have the full held-out pass where none was made."""
+    sentence = view.attempt.sentence if view.attempt else f"{view.status}."
+    return " ".join(text for text in (f"{view.id}: {sentence}", how_to_score(view)) if text)
 
 
 class _Teller:

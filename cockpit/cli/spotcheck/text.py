@@ -89,9 +89,9 @@ def example_lines(example: Example) -> list[str]:
         if example.look is not None and example.look.refused:
             lines.append(f"  it can't be rendered: {example.look.refused}")
         for turn in example.turns:
-            lines += [f"  | {turn.role}: {line}" for line in _middle(turn.text).split("\n")]
+            lines += [f"  | {turn.role}: {line}" for line in _middle(turn.shown).split("\n")]
         if example.target is not None and example.side == "train":
-            lines += [f"  | assistant: {line}" for line in _middle(example.target.text).split("\n")]
+            lines += [f"  | assistant: {line}" for line in _middle(example.learnt).split("\n")]
     if example.side == "train":
         lines += _verdict("target", example.target)
     else:
@@ -137,8 +137,7 @@ def _verdict(name: str, judged: Judged | None, *, show: bool = False) -> list[st
     where = ""
     if judged.span is not None:
         where = f" (looked at {judged.text[judged.span[0] : judged.span[1]][:60]!r})"
-    why = f": {judged.why}" if judged.why and judged.state != "passes" else ""
-    return [f"  {name}{text}: {WORDS[judged.state]}{why}{where}"]
+    return [f"  {name}{text}: {WORDS[judged.state]}{judged.told}{where}"]
 
 
 def _middle(text: str, most: int = SHOWN) -> str:

@@ -1,4 +1,7 @@
-"""`cockpit compare EXP EXP …`: scores with intervals, only the settings that differ, items won and lost."""
+"""`cockpit compare EXP EXP …`: scores with intervals, only the settings that differ, items won and lost.
+
+`cockpit compare LOG LOG` does the same for two evaluation logs from elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import TYPE_CHECKING
 from cockpit.cli import OK
 from cockpit.cli.output import print_json, say, table
 from cockpit.cli.place import workspace
+from cockpit.contract.errors import CockpitError
 
 if TYPE_CHECKING:
     from cockpit.core.tree.comparing import Comparison, Pair, Side
@@ -15,8 +19,14 @@ if TYPE_CHECKING:
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "experiments", metavar="EXP", nargs="+", help="two to six; the first is the reference"
+        "experiments",
+        metavar="EXP",
+        nargs="+",
+        help="two to six, the first is the reference; or two evaluation logs: Inspect's .eval or .json, lm-eval's "
+        "samples_*.jsonl, a JSONL of items",
     )
+    parser.add_argument("--metric", metavar="NAME", help="of two logs: which of their scores")
+    parser.add_argument("--cluster", metavar="COLUMN", help="of two logs: the column that groups their items")
     parser.add_argument(
         "--x", choices=("step", "tokens", "time"), default="step", help="what the curves run over"
     )
@@ -30,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
     from cockpit.core.tree.comparing import as_csv, as_markdown
     from cockpit.services.workspace import comparing
 
-    whole = comparing.of(workspace(options), options.experiments, options.x)
+    whole = _logs(options) or comparing.of(workspace(options), options.experiments, options.x)
     if options.json:
         print_json(whole.as_dict())
     elif options.markdown:
@@ -40,6 +50,25 @@ def run(options: argparse.Namespace) -> int:
     else:
         say(as_text(whole, max(0, options.items)))
     return OK
+
+
+def _logs(options: argparse.Namespace) -> Comparison | None:
+    """The comparison of two files; None where experiments are named. Raises CockpitError for one of each."""
+    from cockpit.services.foreign import eval_logs
+
+    files = [word for word in options.experiments if eval_logs.is_log(word)]
+    if not files:
+        if options.metric is None and options.cluster is None:
+            return None
+        raise CockpitError("--metric and --cluster are for two evaluation logs", "Name two files.")
+    if len(files) != len(options.experiments):
+        raise CockpitError(
+            "an experiment is not compared with a file",
+            "Name two files: an experiment's own items are in its attempt's held_out/items.jsonl.",
+        )
+    from cockpit.services.foreign import eval_pairs
+
+    return eval_pairs.of(files, options.metric, options.cluster)
 
 
 def as_text(whole: Comparison, items: int) -> str:
@@ -53,10 +82,12 @@ def as_text(whole: Comparison, items: int) -> str:
         said = pair.delta.sentence if pair and pair.delta else "the reference" if pair is None else "-"
         rows.append([side.id, side.technique, side.status, score_text(side.score), said])
     ids = [side.id for side in whole.sides]
-    lines = [table(["id", "technique", "status", "held-out", f"against {ids[0]}"], rows), ""]
+    sampled = [f"{pair.other}: {pair.passes.sentence()}" for pair in whole.pairs if pair.passes]
+    lines = [table(["id", "technique", "status", "held-out", f"against {ids[0]}"], rows), *sampled, ""]
+    lines += list(whole.notes)
     if whole.settings:
         lines.append(table(["setting", *ids], [[name, *values] for name, values in whole.settings.items()]))
-    else:
+    elif any(side.recipe for side in whole.sides):
         lines.append("No setting differs.")
     by_id = {side.id: side for side in whole.sides}
     shown = False

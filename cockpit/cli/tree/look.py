@@ -69,6 +69,7 @@ def as_dict(view: ExperimentView) -> dict[str, Any]:
         "delta": view.delta.value if view.delta else None,
         "delta_kind": view.delta.kind if view.delta else None,
         "delta_sentence": view.delta.sentence if view.delta else None,
+        "pass_at": view.passes.as_dict() if view.passes else None,
         "mini_eval": {"best": view.mini_best, "last": view.mini_last, "baseline": view.mini_baseline},
         "best_step": view.best_step,
         "decision": {"status": view.decision.status, "reason": view.decision.reason}
@@ -115,6 +116,15 @@ def _why(view: ExperimentView) -> str:
     return view.note or view.hypothesis
 
 
+def how_to_score(*views: ExperimentView) -> str:
+    """Say of which of them the full held-out pass can still be made, and how; empty where of none."""
+    unscored = [view.id for view in views if view.unscored and view.decision is None]
+    if not unscored:
+        return ""
+    each = f"`cockpit score {unscored[0]}` makes it" + (", and so on" if len(unscored) > 1 else "")
+    return f"Without a full held-out pass: {', '.join(unscored)}; {each}."
+
+
 def standing_text(standing: Leaderboard) -> str:
     """What to beat, how it came about, where a next move can start."""
     if standing.best is None:
@@ -139,6 +149,8 @@ def _ls(options: argparse.Namespace) -> int:
     else:
         say(experiments_table(views))
         say(standing_text(leaderboard(everything)))
+        if how := how_to_score(*views):
+            say(how)
     return OK
 
 

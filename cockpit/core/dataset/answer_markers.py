@@ -14,8 +14,9 @@ from functools import partial
 from typing import cast
 
 from cockpit.data.answer_formats import SHORT_CHARS, SHORT_WORDS
-from cockpit.verifiers import numbers
+from cockpit.verifiers import latex, numbers
 from cockpit.verifiers.formats import BoxedFormat, HashesFormat, TaggedFormat
+from cockpit.verifiers.toolcalls import Unreadable, read_calls
 from cockpit.verifiers.verdict import Span
 
 BARE, LETTER, LAST_LINE = "a bare answer", "a bare letter", "a bare last line"
@@ -50,6 +51,9 @@ _STRUCTURE = frozenset(
         "table",
         "tr",
         "td",
+        "tool_call",
+        "function",
+        "parameter",
     ]
 )
 # `ANSWER: 18`, `**Final answer:** 18`, `答案：18`. The label is kept as it is written: a pattern may care.
@@ -72,7 +76,7 @@ _TAIL = 4_000  # the answer stands near the end; nobody states it and then goes 
 class Stated:
     """An answer in a text: its form and label, the answer itself, and where both stand.
 
-    `form`: boxed, hashes, tagged, json, line, sentence, equation, bare, last-line. `label`: how it is shown and
+    `form`: calls, boxed, hashes, tagged, json, line, sentence, equation, bare, last-line. `label`: how it is shown and
     compared (`\\boxed{…}`, `ANSWER: …`). `span`: the answer alone; `whole`: with its marker. Offsets in characters.
     """
 
@@ -97,6 +101,17 @@ def stated(text: str) -> Stated | None:
         # `Answer: \boxed{18}` is a box: the innermost form holds the answer, and the first finders are the explicit ones.
         return next(hit for hit in found if hit.span[1] == last or _holds(found, hit, last))
     return _json(text, start) or _bare(text, start)
+
+
+def states(text: str, answer: str) -> bool:
+    """Whether the answer that `text` states last, in whatever form, is this one: the same number, or the same words."""
+    found = stated(text)
+    if found is None:
+        return False
+    said, wanted = numbers.parse(found.answer), numbers.parse(answer)
+    if said is not None and wanted is not None:
+        return numbers.same_number(said, wanted)
+    return latex.canonical(found.answer).casefold() == latex.canonical(answer).casefold() != ""
 
 
 def after_thought(text: str) -> int:
@@ -169,6 +184,20 @@ def _tagged(text: str, start: int) -> Stated | None:
     span = (found.span[0] + start, found.span[1] + start)
     head = text.rfind(f"<{tag}>", start, span[0] + 1)
     return Stated("tagged", f"<{tag}>…</{tag}>", found.answer, span, (head, last.end()))
+
+
+def _calls(text: str, start: int) -> Stated | None:
+    """Tool calls are an answer whole: their marks are the model's own, and no verifier wants the JSON apart."""
+    if not any(mark in text[start:] for mark in ("</tool_call>", "</function>")):
+        return None
+    try:
+        read = read_calls(text[start:])
+    except Unreadable:
+        return None
+    if not read or not read[0]:
+        return None
+    span = (read[1][0] + start, read[1][1] + start)
+    return Stated("calls", "<tool_call>…</tool_call>", text[span[0] : span[1]], span, span)
 
 
 def _labelled(pattern: re.Pattern[str], form: str, shown: str, text: str, start: int) -> Stated | None:
@@ -249,6 +278,7 @@ def _one_line(body: str, begin: int) -> Stated | None:
 
 _Finder = Callable[[str, int], "Stated | None"]
 _FINDERS: tuple[_Finder, ...] = (
+    _calls,
     _boxed,
     _hashes,
     _tagged,

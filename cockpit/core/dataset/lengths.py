@@ -54,7 +54,10 @@ class Lengths:
         return next((m for m in MAXIMA if m >= wanted), 1 << max(0, wanted - 1).bit_length())
 
     def bins(self, count: int = 12) -> list[tuple[int, int, int]]:
-        """Equal-width bins as (from, below, texts), up to the 99th percentile; the last one holds all longer ones."""
+        """Equal-width bins as (from, below, texts): from the shortest text's up to the 99th percentile.
+
+        The last one holds all longer ones.
+        """
         if not self.counts:
             return []
         top = max(1, self.quantile(0.99))
@@ -64,7 +67,8 @@ class Lengths:
             totals[min(length // width, len(totals) - 1)] += n
         ends = [(i + 1) * width for i in range(len(totals))]
         ends[-1] = max(ends[-1], self.longest + 1)
-        return [(i * width, ends[i], n) for i, n in enumerate(totals)]
+        first = min(min(self.counts) // width, len(totals) - 1)
+        return [(i * width, ends[i], n) for i, n in enumerate(totals) if i >= first]
 
     def summary(self) -> dict[str, int | str]:
         """Unit, count, median, 90th, 95th and 99th percentile, and the longest with its line."""
@@ -89,13 +93,18 @@ def _round_up(width: int) -> int:
 
 
 def bars(bins: Sequence[tuple[int, int, int]]) -> list[str]:
-    """The bins as lines of text with bars of at most 30 cells: `  0-49  ████  12`."""
+    """The bins as lines of text with bars of at most 30 cells: `  0-49  ████  12`; several empty ones are one line."""
     if not bins:
         return []
     most = max(n for _, _, n in bins) or 1
-    labels = [f"{low}-{below - 1}" for low, below, _ in bins]
+    whole: list[tuple[int, int, int]] = []
+    for low, below, n in bins:
+        if not n and whole and not whole[-1][2]:
+            low = whole.pop()[0]
+        whole.append((low, below, n))
+    labels = [f"{low}-{below - 1}" for low, below, _ in whole]
     room = max(len(label) for label in labels)
     return [
         f"{label:>{room}}  {'█' * (max(1, round(n / most * 30)) if n else 0):<30}  {n}"
-        for label, (_, _, n) in zip(labels, bins, strict=True)
+        for label, (_, _, n) in zip(labels, whole, strict=True)
     ]

@@ -16,8 +16,10 @@ from cockpit.data.examples import Example, Misfit, example_of
 from cockpit.data.left_out import LeftOut
 from cockpit.data.messages import odd_order
 from cockpit.data.shapes import Reading
+from cockpit.data.tools import odd_calls
 
 _DIGESTS = 500_000  # kept at most per set; about 60 MB
+_FEW = 20_000  # where an estimate does
 
 
 @dataclass(slots=True)
@@ -113,7 +115,14 @@ class Profile:
     odd: Tally = field(default_factory=Tally)
     left_out: LeftOut = field(init=False)
     forms: Tally = field(default_factory=Tally)
+    said: Seen = field(default_factory=lambda: Seen(limit=_FEW))
+    """The answers, as often as they are given again."""
     thinking: int = 0
+    """Rows whose answer thinks in tags."""
+    reasoning: int = 0
+    """Rows with thinking in a field of its own."""
+    tools: int = 0
+    """Rows that list tools."""
     gold: int = 0
     targets: int = 0
     labels: Counter[bool] = field(default_factory=Counter[bool])
@@ -158,6 +167,8 @@ class Profile:
         for turn in example.whole:
             if not turn.text.strip() and not turn.calls:
                 self.empty.add(turn.role[:20], line)
+        for oddity in odd_calls(example.chat, example.tools):
+            self.odd.add(oddity, line)
         if example.rejected is not None and not example.rejected.strip():
             self.empty.add("rejected", line)
         if self.reading.shape == "text":
@@ -174,9 +185,12 @@ class Profile:
         if example.target is None:
             return
         self.targets += 1
+        self.reasoning += bool(example.thought)
+        self.tools += bool(example.tools)
         stating = example.target if self.reading.shape != "text" else ""
         if stating.strip():
             self.forms.add(answer_formats.stated(stating).name, line)
+            self.said.add(stating.strip(), line)
             self.thinking += answer_formats.thinks(stating)
 
     def _signals(self, example: Example, line: int) -> None:
@@ -185,7 +199,7 @@ class Profile:
             side = self.good_prompts if example.label else self.bad_prompts
             side.add(example.prompt_text, line)
         if example.rejected is not None and example.rejected.strip() == (example.target or "").strip():
-            self.identical_pairs.add("identical", line)
+            self.identical_pairs.add("both sides are the same", line)
         if example.reward is not None:
             self.rewards[round(example.reward, 2 if len(self.rewards) < 1000 else 0)] += 1
             self.passed[example.passed if example.passed is not None else example.reward >= 1.0] += 1
@@ -193,7 +207,7 @@ class Profile:
     @property
     def answer_form(self) -> str | None:
         """The checkable form that most targets state their answer in (`hashes`, `tagged:answer`), or None."""
-        return answer_formats.common(self.forms.counts.items(), self.forms.total)
+        return answer_formats.common(self.forms.counts.items(), self.forms.total, repeats=self.said.share)
 
     @property
     def good_share(self) -> float | None:

@@ -246,7 +246,7 @@ def _check_trainer(name: str, value: Any, technique: str) -> None:
     problem = setting.problem(value)
     if problem and not (value is None and name == "max_length"):
         raise CockpitError(
-            f"{shown_as} {problem}: allowed is {setting.allowed()}", f"It sets the {setting.description}."
+            f"{shown_as} {problem}: allowed is {setting.allowed()}", f"{name}: {setting.description}."
         )
     if name == "max_steps" and value == 0:
         raise CockpitError(
@@ -269,7 +269,7 @@ def _finish(raw: dict[str, Any], technique: str, asked: Mapping[str, Any]) -> No
     trainer = raw["trainer"]
     _refuse_inference(trainer, peft is not None)
     if technique in GROUPED:
-        _check_groups(trainer, technique, {*asked, *(name.partition(".")[2] for name in asked)})
+        _check_groups(raw, technique, {*asked, *(name.partition(".")[2] for name in asked)})
 
 
 def _refuse_inference(trainer: Mapping[str, Any], lora: bool) -> None:
@@ -288,9 +288,10 @@ def _refuse_inference(trainer: Mapping[str, Any], lora: bool) -> None:
         raise CockpitError("model_init_kwargs.use_cache=true is for inference", "Leave it out.")
 
 
-def _check_groups(trainer: dict[str, Any], technique: str, asked: set[str]) -> None:
+def _check_groups(raw: dict[str, Any], technique: str, asked: set[str]) -> None:
     """Whole groups in every batch: (batch x accumulation) must divide by num_generations (TRL)."""
-    group = trainer["num_generations"]
+    trainer = raw["trainer"]
+    group, before = trainer["num_generations"], trainer["per_device_train_batch_size"]
     if trainer.get("generation_batch_size") is not None:
         batch, named = trainer["generation_batch_size"], "generation_batch_size"
     else:
@@ -301,6 +302,10 @@ def _check_groups(trainer: dict[str, Any], technique: str, asked: set[str]) -> N
     if not asked & {"per_device_train_batch_size", "gradient_accumulation_steps", "steps_per_generation"} \
             and trainer.get("generation_batch_size") is None:  # fmt: skip
         trainer["per_device_train_batch_size"] = group  # only the group was chosen: the batch follows
+        raw["reasons"] = {
+            "trainer.per_device_train_batch_size": f"follows num_generations={group}, as a batch holds whole groups: "
+            f"{group} in place of {before}"
+        }
         return
     raise CockpitError(
         f"{named} is {batch}, which does not divide by num_generations={group}: {technique.upper()} needs whole groups",
@@ -308,11 +313,16 @@ def _check_groups(trainer: dict[str, Any], technique: str, asked: set[str]) -> N
     )
 
 
+def _rank(name: str) -> int:
+    """Where a setting stands among those of a recipe: first what changes a run most."""
+    return settings.FIRST.index(name) if name in settings.FIRST else len(settings.FIRST)
+
+
 def choices(recipe: Recipe) -> list[Choice]:
     """Return the settings that matter with their reasons, the chosen ones told from the defaults."""
     known = defaults(recipe.technique, lora=recipe.peft is not None)
     made: list[Choice] = []
-    for name, value in recipe.trainer.items():
+    for name, value in sorted(recipe.trainer.items(), key=lambda entry: _rank(entry[0])):
         setting, default = SETTINGS.get(name), known.get(name)
         same = default is not None and default.value == value
         source = default.source if default is not None and same else "chosen"
@@ -332,6 +342,7 @@ def choices(recipe: Recipe) -> list[Choice]:
                 settings.LORA_RANK,
             )
         )
+        made.sort(key=lambda choice: _rank(choice.field.removeprefix("trainer.")))
     given = recipe.data.chat_template_kwargs
     for name in dict.fromkeys(("enable_thinking", *given)):
         made.append(Choice(f"data.chat_template_kwargs.{name}", given.get(name),

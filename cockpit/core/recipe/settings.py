@@ -74,39 +74,46 @@ SETTINGS: Mapping[str, Setting] = {
     "per_device_train_batch_size": Setting("int", 1, 65_536, "rows", "rows a forward pass on each device"),
     "gradient_accumulation_steps": Setting("int", 1, 65_536, "passes", "forward passes an optimizer step"),
     "num_train_epochs": Setting("float", 1e-3, 10_000, "epochs", "passes over the training data"),
-    "max_steps": Setting("int", -1, 100_000_000, "optimizer steps", "overrides the epochs; -1 leaves it to them"),
-    "warmup_steps": Setting("float", 0, 10_000_000, "steps, or a share below 1", "until the learning rate is full"),
+    "max_steps": Setting("int", -1, 100_000_000, "optimizer steps", "where it ends; -1 leaves that to the epochs"),
+    "warmup_steps": Setting("float", 0, 10_000_000, "steps, or a share below 1", "rise to the full learning rate"),
     "lr_scheduler_type": Setting("choice", None, None, "", "how the learning rate falls", _SCHEDULES),
     "weight_decay": Setting("float", 0, 1, "a step", "pull of the weights towards zero"),
     "max_grad_norm": Setting("float", 0, 10_000, "", "gradients are clipped to this norm"),
     "label_smoothing_factor": Setting("float", 0, 0.9, "", "share of the target spread over all tokens"),
     "neftune_noise_alpha": Setting("float", 0, 100, "", "noise on the embeddings"),
-    "max_length": Setting("int", 8, 10_000_000, "tokens", "longer rows are cut", only=OFFLINE),
+    "max_length": Setting("int", 8, 10_000_000, "tokens", "where rows are cut", only=OFFLINE),
     "packing": Setting("bool", None, None, "", "several rows in one sequence", only=("sft", "rft")),
     "assistant_only_loss": Setting("bool", None, None, "", "learn only the assistant's turns", only=("sft", "rft")),
     "completion_only_loss": Setting("bool", None, None, "", "learn the completion alone", only=("sft", "rft")),
     "beta": Setting("float", 0, 10, "", "pull towards the reference model (KL)", only=(*GROUPED, *PAIRED)),
     "kl_coef": Setting("float", 0, 10, "", "pull towards the reference model (KL)", only=("ppo",)),
-    "response_length": Setting("int", 1, 1_000_000, "tokens", "longer answers are cut", only=("ppo",)),
+    "response_length": Setting("int", 1, 1_000_000, "tokens", "where answers are cut", only=("ppo",)),
     "num_ppo_epochs": Setting("int", 1, 64, "", "passes over one batch of rollouts", only=("ppo",)),
     "num_mini_batches": Setting("int", 1, 4096, "", "updates a pass over the rollouts", only=("ppo",)),
-    "missing_eos_penalty": Setting("float", 0, 1000, "", "off the reward of an answer without an end", only=("ppo",)),
-    "num_generations": Setting("int", 2, 4096, "completions", "a prompt", only=SAMPLED),
+    "missing_eos_penalty": Setting("float", 0, 1000, "", "taken off where an answer has no end", only=("ppo",)),
+    "num_generations": Setting("int", 2, 4096, "completions", "how many are sampled for each prompt", only=SAMPLED),
     "num_iterations": Setting("int", 1, 64, "", "updates on one batch; 1 is on-policy", only=GROUPED),
-    "max_completion_length": Setting("int", 1, 1_000_000, "tokens", "longer completions are cut", only=SAMPLED),
-    "temperature": Setting("float", 1e-3, 10, "", "of sampling in training", only=(*SAMPLED, "ppo")),
-    "top_p": Setting("float", 1e-6, 1, "", "of sampling in training", only=SAMPLED),
+    "max_completion_length": Setting("int", 1, 1_000_000, "tokens", "where completions are cut", only=SAMPLED),
+    "temperature": Setting("float", 1e-3, 10, "", "how freely training samples", only=(*SAMPLED, "ppo")),
+    "top_p": Setting("float", 1e-6, 1, "", "share of the likeliest tokens to sample from", only=SAMPLED),
     "epsilon": Setting("float", 1e-6, 10, "", "clip range of the policy ratio", only=GROUPED),
     "mask_truncated_completions": Setting("bool", None, None, "", "leave cut completions out of the loss",
                                           only=GROUPED),
     "rounds": Setting("int", 1, 100, "", "times that the current policy is sampled anew", only=("rft",)),
     "min_reward": Setting("float", -1e6, 1e6, "", "a sample survives from this reward on", only=("rft",)),
     "keep_per_prompt": Setting("int", 1, 4096, "samples", "survivors a prompt at the most", only=("rft",)),
-    "max_age": Setting("int", -1, 1_000_000_000, "steps", "of scored trajectories in the training file: how far their "
-                       "policy may be away; -1 takes and flags all", only=("rft",)),
+    "max_age": Setting("int", -1, 1_000_000_000, "steps", "how far the policy may be away that sampled the scored "
+                       "trajectories in the training file; -1 takes and flags all", only=("rft",)),
     "desirable_weight": Setting("float", 0, 1000, "", "weight of rows labelled true", only=("kto",)),
     "undesirable_weight": Setting("float", 0, 1000, "", "weight of rows labelled false", only=("kto",)),
 }  # fmt: skip
+
+
+FIRST = (
+    "learning_rate", "num_train_epochs", "max_steps", "num_generations", "beta", "kl_coef", "max_completion_length",
+    "response_length", "max_length", "peft.r", "per_device_train_batch_size", "gradient_accumulation_steps",
+)  # fmt: skip
+"""Settings that change a run most, and are shown before the others."""
 
 
 @dataclass(frozen=True, slots=True)

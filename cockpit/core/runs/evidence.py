@@ -15,6 +15,8 @@ from cockpit.contract.values import number, whole
 from cockpit.core.safe_text import clip
 
 REASON_WIDTH = 240  # characters of a foreign reason that a sentence carries
+_SILENT = ("loading", "tokenizing", "evaluating", "saving")
+"""Stages in which no optimizer step is made."""
 _CLOCK_SLACK_S = 1.0  # event times are rounded, and process.json is written a moment after the start
 
 
@@ -52,6 +54,8 @@ class ProcessFacts:
     stop_reason: str | None = None
     """user, time_budget, signal or deleted: who asked it to stop."""
     stop_requested: float | None = None
+    stop_now: bool = False
+    """Whether its user wanted it to end at once, without a checkpoint."""
     forced: bool = False
     """Whether it had to be killed after it was asked."""
 
@@ -82,6 +86,7 @@ class ProcessFacts:
             time_budget_s=number(row.get("time_budget_s")),
             stop_reason=_text(row.get("stop_reason")) or None,
             stop_requested=number(row.get("stop_requested")),
+            stop_now=row.get("stop_now") is True,
             forced=row.get("forced") is True,
         )
 
@@ -107,6 +112,8 @@ class Signs:
     end_time: float | None = None
     end_step: int | None = None
     best_step: int | None = None
+    saved: bool = False
+    """Whether a checkpoint was written."""
     error: str = ""
     stop_requested: float | None = None
 
@@ -159,6 +166,8 @@ def _fold(signs: Signs, row: Mapping[str, object]) -> Signs:
         detail = clip(_text(row.get("detail")), 120)
         went_on = signs.end_time is not None and name != "done"
         signs = replace(signs, stage=name, stage_detail=detail, stage_since=time, went_on=went_on)
+    elif kind == "checkpoint":
+        signs = replace(signs, saved=True)
     elif kind == "mid_eval":
         best = whole(row.get("best_step"))
         signs = signs if best is None else replace(signs, best_step=best)
@@ -187,6 +196,7 @@ def _with_metrics(signs: Signs, metrics: Sequence[Mapping[str, object]]) -> Sign
     if not points:
         return signs
     step, time = points[-1]
+    signs = _training_again(signs, points)
     # Rows of one time were read at once, from a file that is written now and then: they tell no pace.
     gaps = [(s2 - s1, t2 - t1) for (s1, t1), (s2, t2) in pairwise(points) if s2 > s1 and t2 > t1]
     return replace(
@@ -196,6 +206,16 @@ def _with_metrics(signs: Signs, metrics: Sequence[Mapping[str, object]]) -> Sign
         step_time=median(t / s for s, t in gaps) if gaps else None,
         row_time=median(t for _, t in gaps) if gaps else None,
     )
+
+
+def _training_again(signs: Signs, points: Sequence[tuple[int, float]]) -> Signs:
+    """While steps are logged it trains, whatever stage it was in before: not every trainer says that it goes on."""
+    if signs.stage not in _SILENT or signs.stage_since is None:
+        return signs
+    since = [point for point in points if point[1] > signs.stage_since]
+    if len({step for step, _ in since}) < 2:  # one row may be what the evaluation itself found
+        return signs
+    return replace(signs, stage="training", stage_detail="", stage_since=since[0][1])
 
 
 def _pid(value: object) -> Pid | None:

@@ -161,7 +161,7 @@ def _by_end_event(process: ProcessFacts | None, signs: Signs, alive: Liveness) -
     at = _at(signs)
     budget = process is not None and process.outcome == "time_budget"
     best = "" if signs.best_step is None else f" The best checkpoint is step {signs.best_step}."
-    resume = " Resume goes on from its checkpoint."
+    resume = " Resume goes on from its checkpoint." if signs.saved else ""
     # Our trainers say what to change, with the recipe's own numbers; one that gives no reason gets the usual advice.
     advice = signs.end_reason or "Try a smaller batch or shorter texts"
     table: dict[str, tuple[State, str]] = {
@@ -205,6 +205,9 @@ def _recorded(process: ProcessFacts, signs: Signs) -> tuple[State, str]:
             return _signaled(process, signs)
         case _ if process.exit_code == 0 and process.stop_reason:
             return "stopped", f"Stopped{_at(signs)} on request."
+        case _ if process.stop_reason == "user":
+            code = "" if process.exit_code is None else f" It ended with exit code {process.exit_code}{why}."
+            return "stopped", f"Stopped{_at(signs)} on request.{code}"
         case _ if process.exit_code == 0:
             return "finished", f"Finished{_at(signs)}."
         case _ if process.exit_code is None:
@@ -215,6 +218,11 @@ def _recorded(process: ProcessFacts, signs: Signs) -> tuple[State, str]:
 
 def _signaled(process: ProcessFacts, signs: Signs) -> tuple[State, str]:
     name = process.signal or "a signal"
+    if process.stop_now:
+        return (
+            "stopped",
+            f"Stopped{_at(signs)} at once, as asked: what came after its last checkpoint is lost.",
+        )
     if process.stop_reason and process.forced:
         lost = "what came after its last checkpoint is lost"
         return "killed", f"Killed{_at(signs)}, as it did not stop in time: {lost}."

@@ -22,6 +22,14 @@ _DTYPE = re.compile(
 _NO_ROWS = re.compile(r"num_samples should be a positive integer|num_samples=0|dataset is empty|0 examples")
 
 
+_MISSING = re.compile(r"No module named|cannot import name|ModuleNotFoundError|ImportError")
+
+
+def is_missing_package(text: str) -> bool:
+    """Whether this error says that a package, or a part of one, is not there."""
+    return _MISSING.search(text) is not None
+
+
 def is_no_rows(text: str) -> bool:
     """Whether this error says that no row was left to train on."""
     return _NO_ROWS.search(text) is not None

@@ -61,6 +61,8 @@ class SmokeFacts:
     sentence: str = ""
     stage: str = ""
     error: str = ""
+    part: str = ""
+    """What the trainer says that its failure is about: data, reward, settings."""
     steps: int = 0
     losses: tuple[float, ...] = ()
     rewards: tuple[float, ...] = ()

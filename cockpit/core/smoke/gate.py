@@ -6,13 +6,17 @@ a non-zero eval on a held-out item. If not, the recipe is broken: fix it, don't 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from cockpit.contract.techniques import REWARDED, SAMPLING
 from cockpit.core.smoke import errors, wording
 from cockpit.core.smoke.facts import SmokeFacts
 from cockpit.core.smoke.verdict import STAGE_OF, Cause, SmokeVerdict
 
+_BROKEN: Mapping[str, Cause] = {
+    "data": "rows_break", "reward": "reward_breaks", "settings": "setting_refused",
+}  # fmt: skip
+"""By what the trainer says that it broke for."""
 CUT_SHARE = 0.8  # of the answers: so many that reach the length limit are why none can be read
 
 
@@ -48,6 +52,10 @@ def _failed(facts: SmokeFacts) -> Cause | None:
         return "ended_outside"
     if errors.is_no_rows(said):
         return "no_rows"
+    if facts.part in _BROKEN:
+        return _BROKEN[facts.part]
+    if errors.is_missing_package(said):
+        return "package_missing"
     if facts.stage in ("", "importing", "loading"):
         return "model_breaks"
     if facts.stage == "tokenizing":

@@ -9,12 +9,14 @@ from typing import Any, Literal, cast
 SOURCE = 'source text, "Before committing the budget: smoke-run"'
 
 Stage = Literal[
-    "load", "data", "template", "verifier", "dtype", "nan", "oom", "training", "time", "checkpoint", "scorer",
-    "unparseable", "zero score", "no signal", "",
+    "packages", "data", "reward", "load", "template", "verifier", "dtype", "nan", "oom", "training", "time",
+    "checkpoint", "scorer", "unparseable", "zero score", "no signal", "",
 ]  # fmt: skip
 STAGES: tuple[tuple[Stage, str], ...] = (
-    ("load", "the model and its tokenizer load"),
+    ("packages", "the packages that it needs are there"),
     ("data", "the rows become training examples"),
+    ("reward", "the rewards load and score (RL)"),
+    ("load", "the model and its tokenizer load"),
     ("template", "training shows the model the prompt that it is scored with"),
     ("verifier", "the verifier lets no made-up wrong answer pass (RL)"),
     ("dtype", "number formats agree"),
@@ -31,9 +33,10 @@ STAGES: tuple[tuple[Stage, str], ...] = (
 """The gate's stages in the order in which they are met, each with what it proves."""
 
 Cause = Literal[
-    "memory", "no_step", "dtype", "ended_outside", "no_rows", "model_breaks", "rows_break", "scorer_breaks",
-    "training_breaks", "template_refuses", "prompts_differ", "accepts_wrong", "not_finite", "no_checkpoint",
-    "not_scored", "none_pass", "all_pass", "none_differ", "cut_off", "unreadable", "all_zero", "",
+    "memory", "no_step", "dtype", "ended_outside", "no_rows", "package_missing", "reward_breaks", "model_breaks",
+    "rows_break", "setting_refused", "scorer_breaks", "training_breaks", "template_refuses", "prompts_differ",
+    "accepts_wrong", "not_finite", "no_checkpoint", "not_scored", "none_pass", "all_pass", "none_differ", "cut_off",
+    "unreadable", "all_zero", "",
 ]  # fmt: skip
 STAGE_OF: dict[Cause, Stage] = {
     "memory": "oom",
@@ -41,8 +44,11 @@ STAGE_OF: dict[Cause, Stage] = {
     "dtype": "dtype",
     "ended_outside": "training",
     "no_rows": "data",
+    "package_missing": "packages",
+    "reward_breaks": "reward",
     "model_breaks": "load",
     "rows_break": "data",
+    "setting_refused": "training",
     "scorer_breaks": "scorer",
     "training_breaks": "training",
     "template_refuses": "template",

@@ -146,13 +146,25 @@ _WORDS: dict[Cause, Callable[[SmokeFacts], Words]] = {
         "Start the smoke run again.",
     ),
     "no_rows": lambda facts: ("Nothing was left to train on", _NOTHING_LEFT),
+    "package_missing": lambda facts: (
+        f"A package that training needs is missing or broken: {_said(facts)}",
+        "Install it in the environment that trains: `cockpit doctor` says which one that is, and what it lacks.",
+    ),
+    "reward_breaks": lambda facts: (
+        f"The reward can't be used: {_said(facts)}",
+        "Correct the function that it names, or leave it out of `rewards`.",
+    ),
     "model_breaks": lambda facts: (
         f"The model does not load: {_said(facts)}",
-        "Correct the model, or install what is missing.",
+        "Correct the model's path or id, or the file that it names.",
     ),
     "rows_break": lambda facts: (
         f"The rows can't be used: {_said(facts)}",
         "Mend the rows or name their columns (data.columns).",
+    ),
+    "setting_refused": lambda facts: (
+        f"A setting can't be used: {_said(facts)}",
+        "Correct it, or leave it out.",
     ),
     "scorer_breaks": lambda facts: (
         f"The scorer can't use the checkpoint: {_said(facts)}",

@@ -62,7 +62,17 @@ def target_of(
     text = text if text is not None else raw or ""
     found = stated(text)
     own = gold if gold is not None and gold != text else None
-    made = Target(number, turns, text, own, raw, found, style(text, found), masked=example.trainable)
+    made = Target(
+        number,
+        turns,
+        text,
+        own,
+        raw,
+        found,
+        style(text, found),
+        masked=example.trainable,
+        thought=example.thought,
+    )
     return made if verifier is None else judged(made, row, verifier)
 
 
@@ -71,7 +81,7 @@ def judged(target: Target, row: Row, verifier: Verifier) -> Target:
 
     Right is the row's own gold answer; where it has none, the answer that the target marks, whatever its form.
     """
-    text = target.text or ""
+    text = _calling(target) if isinstance(verifier.format, CallsFormat) else target.text or ""
     truth = target.gold
     if truth is None:
         marked = target.stated if not isinstance(verifier.format, CallsFormat) else None
@@ -80,6 +90,8 @@ def judged(target: Target, row: Row, verifier: Verifier) -> Target:
         return replace(target, verdict=Verdict(0.0, False, None, f"no answer that is {verifier.wanted}"))
     item = {**row, verifier.gold_key: truth}
     verdict = verifier(text, item)
+    if text != (target.text or ""):
+        verdict = replace(verdict, span=None)  # a place in another turn is none in the target
     stripped = False
     if not verdict.passed and target.stated is not None:
         begin, end = target.stated.whole
@@ -166,6 +178,14 @@ def _answer_in(raw: str) -> str | None:
     """The answer within a text that was rendered already; None for text without turns, which is learned whole."""
     place = rendered_answer(raw)
     return None if place is None else raw[place[0] : place[1]].strip()
+
+
+def _calling(target: Target) -> str:
+    """What is judged by its calls: the last turn that makes any, for an answer in words may follow the results."""
+    text = target.text or ""
+    if "<tool_call>" in text:
+        return text
+    return next((turn.shown for turn in reversed(target.turns) if turn.calls), text)
 
 
 def _found(verifier: Verifier, text: str) -> str | None:

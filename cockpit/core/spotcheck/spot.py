@@ -42,6 +42,11 @@ class Judged:
             text, state_of(verdict), verdict.why if verdict else "", verdict.span if verdict else None
         )
 
+    @property
+    def told(self) -> str:
+        """`: ` and why, where neither the state nor a place in the text says it."""
+        return f": {self.why}" if self.why and (self.state != "passes" or self.span is None) else ""
+
     def as_dict(self) -> dict[str, Any]:
         """The shape of `--json`."""
         return {"text": self.text, "verdict": self.state or None, "why": self.why,
@@ -95,6 +100,8 @@ class Example:
     said: tuple[Said, ...] = ()
     raw: bool = False
     """Plain text, trained on as a whole."""
+    thought: str = ""
+    """The target's thinking, where the row has it in a field of its own."""
     index: int = 0
     """Its position in the side, from 0; of a thinned file not its row's number."""
 
@@ -103,11 +110,18 @@ class Example:
         """What is asked, system prompt included."""
         return "\n".join(turn.text for turn in self.turns)
 
+    @property
+    def learnt(self) -> str:
+        """The target as the row has it: its thinking, then its text."""
+        said = self.target.text if self.target else ""
+        return f"<think>\n{self.thought}\n</think>\n\n{said}" if self.thought else said
+
     def as_dict(self) -> dict[str, Any]:
         """The shape of `--json`."""
         return {
             "side": self.side, "row": self.row, "id": self.id,
-            "turns": [{"role": turn.role, "content": turn.text} for turn in self.turns],
+            "turns": [{"role": turn.role, "content": turn.shown} for turn in self.turns],
+            "thinking": self.thought or None,
             "target" if self.side == "train" else "gold_in_training_format": self.target and self.target.as_dict(),
             "gold": self.gold, "rendered": self.look and self.look.as_dict(),
             "model_answers": [{"by": said.who, **said.answer.as_dict()} for said in self.said],
@@ -194,10 +208,13 @@ def headline(check: SpotCheck) -> str:
     passing = (
         f"{shares.passed:,} of {shares.judged:,} training targets pass the verifier" if shares.judged else ""
     )
+    small = ", ".join(f"{m.kind} ({m.share:.1%})" for m in check.mismatches if not m.is_serious)
     if serious:
-        return f"Mismatched: {', '.join(m.kind for m in serious)}." + (f" {passing}." if passing else "")
+        also = f" Also: {small}." if small else ""
+        return f"Mismatched: {', '.join(m.kind for m in serious)}.{also}" + (
+            f" {passing}." if passing else ""
+        )
     if check.mismatches:
-        small = ", ".join(f"{m.kind} ({m.share:.1%})" for m in check.mismatches)
         return f"Matched, with remarks: {small}." + (f" {passing}." if passing else "")
     return "Matched: no difference found." + (f" {passing}." if passing else "")
 

@@ -68,6 +68,8 @@ class Target:
     """Whether its marked answer alone would pass, without the reasoning around it."""
     masked: tuple[bool, ...] | None = None
     """Which turns the row itself says are trained on (evo's `trainable`), the target's among them."""
+    thought: str = ""
+    """The target's thinking, where it has a field of its own."""
 
     @property
     def prompt(self) -> str:

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
-from cockpit.core.safe_text import clip
+from cockpit.core.pass_at import Passes, Sampled, passes
+from cockpit.core.safe_text import clean, clip
 from cockpit.core.scores import Delta, Score, compare
 
 FEWEST, MOST = 2, 6
@@ -57,6 +58,7 @@ class Side:
     status: str
     hypothesis: str = ""
     score: Score | None = None
+    sampled: Sampled | None = None
     recipe: Mapping[str, Any] = field(default_factory=dict[str, Any])
     answers: Mapping[str, Answer] = field(default_factory=dict[str, Answer])
     curves: Mapping[str, Sequence[tuple[float, float]]] = field(
@@ -75,6 +77,8 @@ class Pair:
     lost: tuple[str, ...]
     graded: bool = False
     """Whether scores lie between 0 and 1: then items are better and worse, not right and wrong."""
+    passes: Passes | None = None
+    """pass@k of the other against the first, where both were sampled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,8 @@ class Comparison:
     settings: Mapping[str, tuple[str, ...]]
     pairs: tuple[Pair, ...]
     axis: Axis = "step"
+    notes: tuple[str, ...] = ()
+    """What was left out of it, in sentences."""
 
     def as_dict(self) -> dict[str, object]:
         """The shape of `cockpit compare --json`."""
@@ -101,6 +107,7 @@ class Comparison:
                          if metric in side.curves}
                 for metric in self.metrics()
             },
+            "notes": list(self.notes),
             "caution": HELD_OUT_CAUTION,
         }  # fmt: skip
 
@@ -130,7 +137,8 @@ def _against(first: Side, other: Side) -> Pair:
     won = tuple(i for i in shared if other.answers[i].score > first.answers[i].score)
     lost = tuple(i for i in shared if other.answers[i].score < first.answers[i].score)
     graded = any(0 < side.answers[item].score < 1 for side in (first, other) for item in shared)
-    return Pair(first.id, other.id, delta, won, lost, graded)
+    both = passes(other.sampled, first.sampled, first.id) if other.sampled and first.sampled else None
+    return Pair(first.id, other.id, delta, won, lost, graded, both)
 
 
 def differing(recipes: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
@@ -182,6 +190,7 @@ def _pair(pair: Pair, whole: Comparison) -> dict[str, object]:
         "first": pair.first, "other": pair.other, "delta": delta.value if delta else None,
         "kind": delta.kind if delta else None, "p": delta.p if delta else None,
         "sentence": delta.sentence if delta else "Not compared: one of the two has no held-out score.",
+        "pass_at": pair.passes.as_dict() if pair.passes else None,
         "won": [_item(item, by_id[pair.first], by_id[pair.other]) for item in pair.won],
         "lost": [_item(item, by_id[pair.first], by_id[pair.other]) for item in pair.lost],
     }  # fmt: skip
@@ -194,7 +203,7 @@ def _item(item: str, first: Side, other: Side) -> dict[str, object]:
 
 def score_text(score: Score | None) -> str:
     """`0.805 [0.744, 0.854] on 200 items`, or a dash."""
-    return f"{score.text(3)} on {score.n:,} items" if score else "-"
+    return f"{score.text(3)} on {score.over()}" if score else "-"
 
 
 def as_markdown(whole: Comparison, *, items: int = 10) -> str:
@@ -207,6 +216,8 @@ def as_markdown(whole: Comparison, *, items: int = 10) -> str:
         pair = against.get(side.id)
         said = pair.delta.sentence if pair and pair.delta else "-"
         lines.append(_row(side.id, side.technique, side.status, score_text(side.score), said))
+    lines += [f"\n{pair.other}: {pair.passes.sentence()}" for pair in whole.pairs if pair.passes]
+    lines += [f"\n{clean(note)}" for note in whole.notes]
     lines += ["", "## Settings that differ", "", _row("setting", *ids), "|---" * (len(ids) + 1) + "|"]
     lines += [_row(name, *values) for name, values in whole.settings.items()] or [
         _row("none", *["" for _ in ids])

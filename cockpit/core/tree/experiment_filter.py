@@ -7,6 +7,7 @@ Every condition must hold. What has no value in a compared field does not match;
 
 from __future__ import annotations
 
+import difflib
 import operator
 import re
 import shlex
@@ -88,8 +89,10 @@ def _split(text: str) -> list[str]:
 def _field(name: str, word: str) -> str:
     name = _ALIASES.get(name, name)
     if name not in (*TEXTS, *NUMBERS):
+        near = difflib.get_close_matches(name, [*TEXTS, *NUMBERS, *_ALIASES], n=1, cutoff=0.6)
+        meant = f"Did you mean {near[0]}? " if near else ""
         raise CockpitError(
-            f"{word!r}: there is no field {name!r}", f"There are {', '.join((*TEXTS, *NUMBERS))}."
+            f"{word!r}: there is no field {name!r}", f"{meant}There are {', '.join((*TEXTS, *NUMBERS))}."
         )
     return name
 

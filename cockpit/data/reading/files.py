@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from cockpit.contract.errors import CockpitError
+from cockpit.data.images.refs import placed
 from cockpit.data.reading import arrow_rows, json_rows
 from cockpit.data.reading.watched import told
 from cockpit.data.rows import Row
@@ -126,7 +127,12 @@ def iter_rows(path: str | Path) -> Numbered:
 def reader(path: Path) -> tuple[str, Numbered]:
     """Return the kind of a file and its rows. Raises CockpitError for what holds no rows."""
     kind, rows = _reader(path)
-    return kind, told(path, rows)
+    return kind, told(path, _placed(path, rows))
+
+
+def _placed(path: Path, rows: Numbered) -> Numbered:
+    """The rows with paths of images that lead from here to the file, whichever folder they are read for."""
+    return ((number, placed(row, path.parent)) for number, row in rows)
 
 
 def _reader(path: Path) -> tuple[str, Numbered]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,7 @@ from cockpit.data import answer_formats
 from cockpit.data.examples import Example
 from cockpit.data.shapes import Reading, recognise
 from cockpit.services.dataset.measure import Measure, characters, tokens
+from cockpit.services.dataset.pictures import Pictures
 from cockpit.services.dataset.sources import Source, open_source
 from cockpit.verifiers import SelfCheck, Verifier, selfcheck
 
@@ -36,6 +38,7 @@ class Inspection:
     complete: bool
     examples: list[Example] = field(default_factory=list[Example])
     check: SelfCheck | None = None
+    pictures: Pictures = field(default_factory=Pictures)
 
     @property
     def truncated(self) -> float | None:
@@ -87,6 +90,8 @@ def inspect(
         if example is None:
             continue
         gauge.add(line, example)
+        if example.images:
+            seen.pictures.add(line, example.images)
         if len(seen.examples) < _KEPT_EXAMPLES:
             seen.examples.append(example)
     gauge.flush()
@@ -112,8 +117,9 @@ class _Gauge:
         if self.seen % self.stride:
             return
         # Of a pair the longer side decides what is cut.
-        said = max(example.target or "", example.rejected or "", key=len)
-        self.waiting.append((line, example.prompt_text, said))
+        said = max(f"{example.thought}{example.target or ''}", example.rejected or "", key=len)
+        listed = json.dumps(example.tools, ensure_ascii=False, default=str) if example.tools else ""
+        self.waiting.append((line, f"{listed}{example.prompt_text}", said))
         if len(self.waiting) >= _BATCH:
             self.flush()
 
@@ -150,6 +156,7 @@ def as_dict(seen: Inspection) -> dict[str, Any]:
         "implicit_prompt": reading.implicit_prompt,
         "why": reading.why,
         "notes": [*seen.source.notes, *reading.notes],
+        "images": seen.pictures.as_dict(),
         "lengths": {
             **p.lengths.summary(),
             "measured_with": seen.measured.description,
@@ -178,6 +185,8 @@ def as_dict(seen: Inspection) -> dict[str, Any]:
         "verifier": answer_formats.verifier_for(form),
         "gold_answers": p.gold,
         "thinking_share": p.thinking / p.targets if p.targets else 0.0,
+        "reasoning_rows": p.reasoning,
+        "tool_rows": p.tools,
         "labels": {"good": p.labels[True], "bad": p.labels[False]} if p.labels else None,
         "pass_share": p.pass_share,
         "identical_pairs": p.identical_pairs.total,

@@ -21,6 +21,7 @@ def as_text(seen: Inspection) -> str:
     if left := profile.left_out.listed():
         lines.append(f"  left out   {', '.join(left)}")
     lines += [f"  {note}" for note in (*reading.notes, *seen.source.notes)]
+    lines += [f"  {said}" for said in seen.pictures.sentences()]
     lines += _signals(seen) + _answers(seen) + _lengths(seen) + _oddities(seen)
     return "\n".join(lines)
 
@@ -33,8 +34,6 @@ def _signals(seen: Inspection) -> list[str]:
     if p.rewards:
         share = "" if p.pass_share is None else f"; {p.pass_share:.0%} passed"
         lines.append(f"Rewards: {min(p.rewards):g} to {max(p.rewards):g}{share}.")
-    if p.identical_pairs.total:
-        lines.append(f"Pairs with two equal sides: {p.identical_pairs.total:,}.")
     return lines
 
 
@@ -53,6 +52,12 @@ def _answers(seen: Inspection) -> list[str]:
         lines.append(f"  {n / forms.total:>6.1%}  {f'<{tag}>' if tag else shown}{by}")
     if seen.profile.thinking:
         lines.append(f"  {seen.profile.thinking:,} texts think aloud in tags (<think> …).")
+    if seen.profile.reasoning:
+        lines.append(
+            f"  {seen.profile.reasoning:,} have their thinking in a field of its own, counted below."
+        )
+    if seen.profile.tools:
+        lines.append(f"  {seen.profile.tools:,} list tools, counted below as a part of the prompt.")
     return lines
 
 
@@ -90,7 +95,10 @@ def _oddities(seen: Inspection) -> list[str]:
             first = f"; first row {repeats.first[0]:,}, as {repeats.first[1]:,}" if repeats.first else ""
             lines.append(f"  {about}{repeats.share:.1%} of the {what}{first}")
     lines += (
-        _tally("empty turn or answer", p.empty) + _tally("roles", p.odd) + _tally("does not fit", p.misfits)
+        _tally("empty turn or answer", p.empty)
+        + _tally("preference pair", p.identical_pairs)
+        + _tally("turns", p.odd)
+        + _tally("does not fit", p.misfits)
     )
     return ["Look at:", *lines] if lines else ["Nothing odd: no repeats, no empty turns, roles in order."]
 

@@ -21,6 +21,8 @@ from cockpit.core.overlap.scan import BATCH, Asked, Scan, Seen, Text
 from cockpit.core.overlap.summary import Overlap
 from cockpit.core.overlap.text import numbers_in
 from cockpit.data import rows as meaning
+from cockpit.data.images.refs import refs_in
+from cockpit.data.keys import row_keys
 from cockpit.data.messages import messages_in
 from cockpit.services.dataset import sources
 
@@ -93,7 +95,7 @@ def _items(held_out: str, columns: Mapping[str, str] | None) -> list[Asked]:
     items = [
         Asked(line, asked, _said(row, columns), _gold(row, columns))
         for line, row in _rows(held_out, None)
-        if (asked := _asked(row, columns) or _plain(row, columns))
+        if (asked := _seen(row, columns) or _asked(row, columns) or _plain(row, columns))
     ]
     if not items:
         raise CockpitError(
@@ -120,6 +122,8 @@ def asked_of(name: str, columns: Mapping[str, str] | None) -> Iterator[tuple[int
     Raises CockpitError naming file and line.
     """
     for line, row in _rows(name, None):
+        if refs_in(row):
+            continue  # of two images, a question's meaning tells nothing
         asked = "\n".join(_asked(row, columns) or _plain(row, columns))
         if len(asked) < SHORT and (said := _said(row, columns)) and len(said) > SHORT:
             asked = f"{asked}\n{said}"
@@ -133,11 +137,18 @@ def _rows(name: str, limit: int | None) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def text_of(line: int, row: Mapping[str, Any], columns: Mapping[str, str] | None = None) -> Text:
     """What a row asks and what else is trained on; a row of plain text is all asked."""
+    if seen := _seen(row, columns):
+        return Text(line, [""], _said(row, columns), seen)
     asked = _asked(row, columns)
     if not asked:
         plain = _plain(row, columns)
         return Text(line, plain, "", [*plain, *(part for text in plain for part in text.splitlines())])
     return Text(line, asked, _said(row, columns))
+
+
+def _seen(row: Mapping[str, Any], columns: Mapping[str, str] | None) -> list[str]:
+    """What a row with images asks, the images among it: equal or not, for alike are all questions about images."""
+    return list(row_keys(row, columns).whole) if refs_in(row) else []
 
 
 def _asked(row: Mapping[str, Any], columns: Mapping[str, str] | None) -> list[str]:

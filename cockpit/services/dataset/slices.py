@@ -41,14 +41,11 @@ def make(
 
     `mini_items`: how many the mini-eval has, where there are rows enough.
     """
-    rows = Rows(train)
-    reading = recognise(rows.first(_SAMPLE))
+    rows, reading = _looked_at(train)
     made = Slices(rows, {})
     for name, path in (("held_out", held_out), ("mini_eval", mini_eval)):
         if path is not None:
-            made.items[name] = load_rows(path)
-            datasets.read_as(path, "items")
-            _refuse_overlap(rows, made.items[name], train, path, name)
+            made.items[name] = own_items(rows, train, path, name)
     wanted = [name for name in ("held_out", "mini_eval") if name not in made.items]
     if wanted:
         sizes = _sizes(rows, reading, wanted, mini_items)
@@ -65,6 +62,39 @@ def make(
                                    f"Give a file of your own: --{shown}.", file=train)  # fmt: skip
             made.messages.append(f"Set {n} items of {train.name} apart as {shown} (seed {seed}).")
     return made
+
+
+def refuse_unreadable(train: Path) -> None:
+    """Raise CockpitError for a file of rows that nothing here could train on, whatever is answered later."""
+    _, reading = _looked_at(train)
+    if reading.shape == "unknown":
+        raise CockpitError(reading.why.rstrip("."), " ".join(reading.notes), file=train)
+
+
+def refuse_inseparable(train: Path, held_out: Path | None) -> None:
+    """Raise CockpitError where `make` would: no held-out set (or, beside one, no mini-eval) comes of this file."""
+    rows, reading = _looked_at(train)
+    if held_out is not None:
+        own_items(rows, train, held_out, "held_out")
+    _sizes(rows, reading, ["held_out", "mini_eval"], FEWEST_ITEMS)
+    _check_splittable(train, reading)
+    if not _as_items(rows.first(2000), reading, "sample"):
+        raise CockpitError(
+            "none of its rows could become an item to be scored", "Give other data.", file=train
+        )
+
+
+def _looked_at(train: Path) -> tuple[Rows, Reading]:
+    rows = Rows(train)
+    return rows, recognise(rows.first(_SAMPLE))
+
+
+def own_items(rows: Rows, train: Path, path: Path, name: str) -> list[Row]:
+    """The items of a user's own slice. Raises CockpitError where they are none, or are trained on."""
+    items = load_rows(path)
+    datasets.read_as(path, "items")
+    _refuse_overlap(rows, items, train, path, name)
+    return items
 
 
 def _check_splittable(train: Path, reading: Reading) -> None:

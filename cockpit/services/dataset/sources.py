@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from cockpit.contract.errors import CockpitError
+from cockpit.data.images.refs import placed
 from cockpit.data.reading.arrow_rows import arrow
 from cockpit.data.reading.files import reader
 from cockpit.services.dataset import hub_rows
@@ -71,7 +72,8 @@ def _folder(path: Path, split: str | None) -> Source:
     if (path / "state.json").is_file():
         files = cast("list[dict[str, object]]", _listed(path / "state.json", "_data_files"))
         arrows = [path / str(entry["filename"]) for entry in files]
-        return Source(str(path), "datasets folder", arrow(arrows), _size(arrows))
+        rows = ((place, placed(row, path)) for place, row in arrow(arrows))
+        return Source(str(path), "datasets folder", rows, _size(arrows))
     return _loose_files(path, split)
 
 

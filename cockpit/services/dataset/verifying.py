@@ -39,6 +39,14 @@ class Scored:
     verdict: Verdict
 
 
+@dataclass(frozen=True, slots=True)
+class Unscored:
+    """A row that can't be scored, and what it lacks."""
+
+    line: int
+    why: str
+
+
 def scored_dict(completion: str, verdict: Verdict) -> dict[str, Any]:
     """Return a verdict in the shape of `--json`."""
     return {
@@ -49,26 +57,53 @@ def scored_dict(completion: str, verdict: Verdict) -> dict[str, Any]:
 
 def score_file(
     verifier: Verifier, file: str, *, answer: str | None = None, columns: Mapping[str, str] | None = None
-) -> list[Scored]:
-    """Score the completion of every row against its own gold answer (or `answer`). Raises CockpitError by row."""
-    rows = list(open_source(file).rows)
-    if not rows:
-        raise CockpitError("the file holds no completions", "Give one row a completion.", file=file)
-    pairs: list[tuple[str, Row]] = []
+) -> tuple[list[Scored], list[Unscored]]:
+    """Score the completion of every row against its own gold answer (or `answer`); rows that lack one come apart.
+
+    Raises CockpitError where no row can be scored, with what the first one lacks.
+    """
+    rows = _rows(file, columns)
+    lacking: list[Unscored] = []
+    pairs: list[tuple[int, str, Row]] = []
+    first: CockpitError | None = None
     for number, row in rows:
-        said = completion_of(row, columns)
-        if said is None:
-            raise CockpitError(
-                f"row {number} has no completion: its columns are {', '.join(map(str, row))}",
-                f"Call the column completion, or say which it is: --column {next(iter(row), 'name')}=completion.",
-                file=file,
-            )
-        pairs.append((said, item_of(verifier, row, answer, columns)))
-    verdicts = verifier.many(pairs)
-    return [
+        try:
+            said, item = completion_of(row, columns), item_of(verifier, row, answer, columns)
+            if said is None:
+                raise _no_completion(row)
+            verifier.gold(item)
+        except CockpitError as error:
+            first = first or CockpitError(f"row {number}: {error.title}", error.fix, file=file)
+            lacking.append(Unscored(number, error.title))
+        else:
+            pairs.append((number, said, item))
+    if not pairs:
+        raise first or CockpitError("the file holds no completions", "Give one row a completion.", file=file)
+    verdicts = verifier.many([(said, item) for _, said, item in pairs])
+    scored = [
         Scored(number, said, verifier.gold(item), verdict)
-        for (number, _), (said, item), verdict in zip(rows, pairs, verdicts, strict=True)
+        for (number, said, item), verdict in zip(pairs, verdicts, strict=True)
     ]
+    return scored, lacking
+
+
+def _rows(file: str, columns: Mapping[str, str] | None, most: int | None = None) -> list[tuple[int, Row]]:
+    """The file's rows. Raises CockpitError where a column that was named is in none of them."""
+    rows = list(islice(open_source(file).rows, most))
+    there = list(dict.fromkeys(str(name) for _, row in rows[:100] for name in row))
+    for theirs in columns or {}:
+        if rows and not any(theirs in row for _, row in rows):
+            raise CockpitError(
+                f"no row has a column {theirs}", f"Name one of {', '.join(there[:20])}.", file=file
+            )
+    return rows
+
+
+def _no_completion(row: Row) -> CockpitError:
+    return CockpitError(
+        f"there is no completion; its columns are {', '.join(map(str, row))}",
+        f"Call the column completion, or say which it is: --column {next(iter(row), 'name')}=completion.",
+    )
 
 
 def completion_of(row: Row, columns: Mapping[str, str] | None = None) -> str | None:
@@ -104,18 +139,28 @@ def item_of(
 def audit_file(
     verifier: Verifier, file: str, *, most: int | None = None, columns: Mapping[str, str] | None = None
 ) -> Audit:
-    """Audit a verifier with the gold answers of a file's first rows. Raises CockpitError naming the row."""
+    """Audit a verifier with the gold answers of a file's first rows; rows without one are counted.
+
+    Raises CockpitError where no row has a gold answer, with what the first one lacks.
+    """
     items: list[Row] = []
-    for number, row in islice(open_source(file).rows, AUDITED_ROWS):
-        item = item_of(verifier, row, None, columns)
+    first: CockpitError | None = None
+    rows = _rows(file, columns, AUDITED_ROWS)
+    for number, row in rows:
         try:
+            item = item_of(verifier, row, None, columns)
             verifier.gold(item)
         except CockpitError as error:
-            raise CockpitError(f"row {number}: {error.title}", error.fix, file=file) from None
-        items.append(item)
+            first = first or CockpitError(f"row {number}: {error.title}", error.fix, file=file)
+        else:
+            items.append(item)
     if not items:
-        raise CockpitError("the file holds no rows to audit with", "Give one with gold answers.", file=file)
-    return audit(verifier, items, most=most, write=lambda answer: write_answer(verifier, answer))
+        raise first or CockpitError(
+            "the file holds no rows to audit with", "Give one with gold answers.", file=file
+        )
+    found = audit(verifier, items, most=most, write=lambda answer: write_answer(verifier, answer))
+    found.without_gold = len(rows) - len(items)
+    return found
 
 
 def _renamed(columns: Mapping[str, str] | None, ours: str) -> str | None:

@@ -155,9 +155,12 @@ def _verdict(view: ExperimentView) -> Entry:
     if view.score is not None:
         score = view.score
         what = "baseline" if view.id == BASELINE_ID else f"{view.technique} {view.attempt.sentence}"
-        text = f"{what} held-out {score.text(3)} on {score.n} items"
+        text = f"{what} held-out {score.text(3)} on {score.over()}"
         text += f". {view.delta.sentence}" if view.delta else ""
         tail = f"{score.value:.4f}-{score.n}"
+        if view.passes:
+            text += f" {view.passes.sentence()}"
+            tail += f"-{view.passes.samples}x{view.passes.at[0].score.value:.4f}"
     else:
         text = f"{view.technique} {view.attempt.sentence} {view.note}"
         tail = f"{view.attempt.state}-{view.attempt.step}"

@@ -21,7 +21,7 @@ from typing import Any
 from cockpit.contract import atomic, lock
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import BASELINE_ID, WorkspaceLayout
-from cockpit.services.experiments import lifecycle, setup
+from cockpit.services.experiments import lifecycle, scoring, setup
 from cockpit.services.system import processes
 from cockpit.services.system.paths import cache_dir
 from cockpit.services.workspace.workspace import ExperimentView, Workspace
@@ -134,7 +134,7 @@ def _move(ws: Workspace, move: Move, facts: Mapping[str, Any], say: Say, tick: T
     view = _flown(ws, view.id, say, tick)
     if view.score is None and view.status == "evaluated":
         say(f"{view.id}: {view.note} Scoring it all the same, so that the table is complete.")
-        lifecycle.score(ws, view.id)
+        scoring.score(ws, view.id)
         view = lifecycle.wait(ws, view.id, tick)
     lifecycle.judge(ws, view.id)
     view = ws.experiment(view.id)
@@ -188,7 +188,7 @@ def _again(ws: Workspace, view: ExperimentView, say: Say) -> None:
         say(f"{view.id} was cut short; it goes on from its newest checkpoint.")
         lifecycle.resume(ws, view.id)
     elif view.technique == "baseline":
-        lifecycle.score(ws, view.id)
+        scoring.score(ws, view.id)
     else:
         lifecycle.launch(ws, view.id)
 

@@ -75,6 +75,16 @@ def note_untried(ws: Workspace, view: ExperimentView) -> None:
         methodlog_writer.record(ws, [Entry("smoke", f"launched {what}", experiment=view.id, key=key)])
 
 
+def note_skipped(ws: Workspace, experiment_id: str) -> None:
+    """Who goes on without a smoke run of these settings decides something: it is written down at once."""
+    last = smoke_verdict.last(ws, experiment_id)
+    if last is None or not last.current:
+        entry = Entry(
+            "smoke", "skipped in the wizard", experiment=experiment_id, key=f"smoke/{experiment_id}/skipped"
+        )
+        methodlog_writer.record(ws, [entry])
+
+
 def _held_back(ws: Workspace) -> list[Gate]:
     """The fourth diagnostic: no further technique before the spot check."""
     from cockpit.services.rules import workspace_findings

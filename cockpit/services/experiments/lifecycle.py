@@ -20,7 +20,7 @@ from cockpit.contract.layout import BASELINE_ID, AttemptLayout
 from cockpit.core.methodlog import Entry
 from cockpit.core.runs.gpu_placement import Need
 from cockpit.services.experiments import catch_up, gates
-from cockpit.services.recipe import attempt_limit, drafts
+from cockpit.services.recipe import attempt_limit, drafts, reward_check
 from cockpit.services.recipe.warm_start import check_there, choose
 from cockpit.services.runs import attempts, gpu_leases, launcher, observe, slurm
 from cockpit.services.workspace import methodlog_writer
@@ -65,6 +65,7 @@ def new(
         command=command,
     )
     recipe = drafts.resolve(ws, request)
+    reward_check.refuse_unloadable(ws.root, recipe)
     catch_up.of_data(ws, recipe)  # compared here, and remembered: others wait while the log is held
     with methodlog_writer.held(ws) as add, drafts.written(ws, recipe, now=ws.clock()) as recipe:
         add([*draft_entries(recipe), *catch_up.of_data(ws, recipe)])
@@ -141,8 +142,8 @@ def resume(ws: Workspace, experiment_id: str) -> ExperimentView:
             f"{view.id} came to its own end ({view.attempt.state}): there is nothing to go on with",
             "Make a new experiment, with a hypothesis of its own.",
         )
-    attempt = _settled(ws, experiment_id)
-    _again(ws, experiment_id, attempt, resume=True)
+    attempt = settled(ws, experiment_id)
+    again(ws, experiment_id, attempt, resume=True)
     return ws.experiment(experiment_id)
 
 
@@ -156,20 +157,6 @@ def stop(ws: Workspace, experiment_id: str, *, now: bool = False) -> str:
     return told
 
 
-def score(ws: Workspace, experiment_id: str) -> ExperimentView:
-    """The full held-out pass on the best checkpoint, as a process of its own. Raises CockpitError."""
-    ws.refuse_moves()
-    view = ws.experiment(experiment_id)
-    if view.id == BASELINE_ID and view.attempt is None:
-        return launch(ws, view.id)
-    catch_up.before_move(ws)
-    attempt = _settled(ws, experiment_id)
-    if view.technique != "baseline" and not attempt.best.exists():
-        raise CockpitError(f"{view.id} has no checkpoint to score", f"`cockpit logs {view.id}` may say why.")
-    _again(ws, view.id, attempt, module="trainers.evaluate")
-    return ws.experiment(view.id)
-
-
 def wait(ws: Workspace, experiment_id: str, tick: Tick, *, every_s: float = 0.5) -> ExperimentView:
     """Wait until the run has ended; `tick` gets the view each time. The verdict is in the log when it returns."""
     while True:
@@ -179,7 +166,7 @@ def wait(ws: Workspace, experiment_id: str, tick: Tick, *, every_s: float = 0.5)
             break
         time.sleep(every_s)
     if view.attempt is not None:
-        _settled(ws, experiment_id)
+        settled(ws, experiment_id)
     catch_up.catch_up(ws)
     return ws.experiment(experiment_id)
 
@@ -221,7 +208,8 @@ def decide(
         _refuse_to_orphan(ws, experiment_id)
     with methodlog_writer.held(ws) as add, _decided(ws, experiment_id, status, reason) as view:
         text = f"{status}{_worth(view)}: {reason}"
-        text += f" (although {'; '.join(against)}: {although})" if against else ""
+        why = "" if although == reason else f": {although}"
+        text += f" (although {'; '.join(against)}{why})" if against else ""
         # The moment and the words: two decisions within one second are two lines.
         moment = f"{view.decision.time if view.decision else 0:.6f}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
         add([Entry("decision", text, experiment=view.id, key=f"decision/{view.id}/{status}/{moment}")])
@@ -308,7 +296,7 @@ def _attempt(ws: Workspace, experiment_id: str) -> AttemptLayout:
     return attempt
 
 
-def _settled(ws: Workspace, experiment_id: str) -> AttemptLayout:
+def settled(ws: Workspace, experiment_id: str) -> AttemptLayout:
     """The attempt, once a process that has reported its end has really gone: seconds, while it frees its memory."""
     attempt = _attempt(ws, experiment_id)
     if not attempts.is_live(observe.observe(attempt)) and attempt.process.exists():
@@ -316,20 +304,21 @@ def _settled(ws: Workspace, experiment_id: str) -> AttemptLayout:
     return attempt
 
 
-def _again(
+def again(
     ws: Workspace,
     experiment_id: str,
     attempt: AttemptLayout,
     *,
     resume: bool = False,
     module: str | None = None,
+    arguments: Sequence[str] = (),
 ) -> None:
     """Start another process of an attempt that has its recipe (and so its GPUs) already."""
     from cockpit.contract.recipe import Recipe
 
     recipe = Recipe.load(attempt.recipe)
     with _room(recipe) as held:
-        _start(attempt, recipe, resume=resume, module=module)
+        _start(attempt, recipe, resume=resume, module=module, arguments=arguments)
         held.record(attempt.root, f"{experiment_id} of {ws.root.name}")
 
 
@@ -342,12 +331,17 @@ def _room(recipe: Recipe, *, queued: bool = False) -> AbstractContextManager[gpu
 
 
 def _start(
-    attempt: AttemptLayout, recipe: Recipe, *, resume: bool = False, module: str | None = None
+    attempt: AttemptLayout,
+    recipe: Recipe,
+    *,
+    resume: bool = False,
+    module: str | None = None,
+    arguments: Sequence[str] = (),
 ) -> None:
     if recipe.launcher == "slurm":
-        slurm.submit(attempt, recipe, resume=resume, module=module)
+        slurm.submit(attempt, recipe, resume=resume, module=module, arguments=arguments)
     else:
-        launcher.launch(attempt, resume=resume, module=module)
+        launcher.launch(attempt, resume=resume, module=module, arguments=arguments)
 
 
 def _baseline_attempt(ws: Workspace) -> AttemptLayout:

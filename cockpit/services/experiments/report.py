@@ -64,7 +64,9 @@ def as_text(view: ExperimentView, facts: Mapping[str, Any]) -> str:
         lines.append(f"  run         {view.attempt.sentence}")
     if view.score:
         score = view.score
-        lines.append(f"  held-out    {score.text(3)} on {score.n} items, {score.parsed} parsed")
+        lines.append(f"  held-out    {score.text(3)} on {score.over()}, {score.parsed} parsed")
+    if view.passes:
+        lines.append(f"  sampled     {view.passes.sentence()}")
     if view.note:
         lines.append(f"  note        {view.note}")
     if view.delta:

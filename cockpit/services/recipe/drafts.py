@@ -19,10 +19,11 @@ from cockpit.contract.techniques import GROUPED, SAMPLING, rewards_by_verifier
 from cockpit.core import group_signal
 from cockpit.core.recipe import batches
 from cockpit.core.recipe.recipes import asked_for
+from cockpit.data.images.refs import refs_in
 from cockpit.data.reading.files import iter_rows, load_rows
 from cockpit.data.rows import Row, value
 from cockpit.services.dataset import datasets, gold
-from cockpit.services.recipe import warm_start
+from cockpit.services.recipe import seeing, template_switches, warm_start
 from cockpit.services.system import stack
 from cockpit.services.workspace import smoke_verdict
 from cockpit.services.workspace.workspace import Workspace
@@ -89,7 +90,7 @@ def resolve(ws: Workspace, request: DraftRequest) -> Recipe:
         recipe = resolved(overrides) if larger else recipe
         reasons = {**recipe.reasons, f"trainer.{group_signal.SETTING}": why} if why else recipe.reasons
         recipe = recipe.model_copy(update={"reasons": reasons})
-    recipe = with_environment([ws.root], _with_reward_model(ws, recipe))
+    recipe = with_environment([ws.root], template_switches.noted(_with_reward_model(ws, recipe)))
     if training and recipe.data.train:
         rows, items = _refuse_leak(recipe)
         refuse_leaks(ws, recipe)
@@ -235,19 +236,24 @@ def tracker(environment: Mapping[str, str]) -> str:
 
 
 def _refuse_leak(recipe: Recipe) -> tuple[int, int]:
-    """The firm guardrail: no held-out or mini-eval item is ever trained on. Gives the numbers of rows and items."""
+    """The firm guardrail: no held-out or mini-eval item is ever trained on, and no image that nothing would see.
+
+    Gives the numbers of rows and items.
+    """
     assert recipe.data.train is not None
     columns, train = recipe.data.columns, recipe.data.train
     rows, items = 0, load_rows(recipe.data.mini_eval)
+    held_out, seen = load_rows(recipe.data.held_out), 0
 
     def counted() -> Generator[Row]:
-        nonlocal rows
+        nonlocal rows, seen
         rows = 0
         for _, row in iter_rows(train):
             rows += 1
+            seen = seen or (rows if refs_in(row) else 0)
             yield row
 
-    for name, held in (("held-out", load_rows(recipe.data.held_out)), ("mini-eval", items)):
+    for name, held in (("held-out", held_out), ("mini-eval", items)):
         met = datasets.overlap_exact(counted(), held, train_columns=columns)
         if met:
             first = met[0]
@@ -257,6 +263,10 @@ def _refuse_leak(recipe: Recipe) -> tuple[int, int]:
                 "Take them out: a score on items that were trained on says nothing.",
                 file=train,
             )
+    sides = ((train, seen), (recipe.data.held_out, seeing.first_with_images(held_out)))
+    for file, number in sides:
+        if number:
+            seeing.refuse_blind_run(recipe, file, number)
     return rows, len(items)
 
 

@@ -186,6 +186,8 @@ def _data(recipe: Recipe, notes: list[str]) -> tuple[int | None, int]:
     if seen.measured.unit != "tokens":
         longest = -(-longest // CHARACTERS_A_TOKEN)
         notes.append("Lengths are estimated from characters: no tokenizer is at hand.")
+    if seen.pictures.images:
+        notes.append("Images are not counted: their tokens, and the part that sees them, come on top.")
     rows = seen.profile.rows if seen.complete else _count(recipe.data.train)
     return longest + 24 or None, rows  # a chat template adds a few tokens a turn
 

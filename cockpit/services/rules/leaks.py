@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from cockpit.contract import atomic
+from cockpit.contract.errors import CockpitError
 from cockpit.core.findings import Finding
 from cockpit.core.overlap.match import SHORTEST
 from cockpit.core.overlap.text import words
+from cockpit.services.dataset import datasets
 from cockpit.services.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 VERSION = 4  # raise it when the comparison finds more or less than before
 MEANING_S = 120.0  # seconds that the reading may take, beside the loading of the model
-SLICES = (("held_out", "held-out"), ("mini_eval", "mini-eval"))
+SLICES = (("held_out", "held-out"), ("mini_eval", "mini-eval"), ("sealed", "sealed"))
 
 
 def of_recipe(ws: Workspace, recipe: Recipe) -> list[Finding]:
@@ -36,6 +38,7 @@ def of_data(
     train, digest = data.get("train"), data.get("train_hash")
     if not train:
         return []
+    data = {**data, **_sealed(ws)}
     found: list[Finding] = []
     for name, shown in SLICES:
         path, other = data.get(name), data.get(f"{name}_hash")
@@ -107,6 +110,17 @@ def _place(ws: Workspace, what: list[object]) -> Path:
     """Where the outcome of a comparison of these contents is kept."""
     name = hashlib.sha256(json.dumps(what, default=str).encode()).hexdigest()[:32]
     return ws.layout.cache / "overlap" / f"{name}.json"
+
+
+def _sealed(ws: Workspace) -> dict[str, str]:
+    """The sealed held-out set, which no recipe names; empty where there is none (or none to be read)."""
+    if ws.read_only:
+        return {}
+    try:
+        path = ws.config.sealed
+        return {"sealed": str(path), "sealed_hash": datasets.content_hash(path)} if path else {}
+    except CockpitError:
+        return {}  # said by whatever opens the file or the settings
 
 
 def _compared(

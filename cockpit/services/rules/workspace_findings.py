@@ -152,7 +152,7 @@ def _move(ws: Workspace, view: ExperimentView, verifier: Mapping[str, Any]) -> M
         verifiable=not is_graded(view.verifier),  # shares of words are no verdict
         # Where nobody said: a choice among given answers asks for knowledge.
         knowledge_heavy=heavy if isinstance(heavy, bool) else name_of(view.verifier) == "choice",
-        slices=item_slices.scores_of(ws, view),
+        slices={} if ws.read_only else item_slices.scores_of(view, ws.recipe_of(view)),
         spot_check=spot_check_of(record),
         spot_said=_spot_said(record),
         smoke=_smoke_of(ws, view),

@@ -12,6 +12,7 @@ from cockpit.contract import atomic
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import last_event, read_rows
 from cockpit.contract.values import number
+from cockpit.core.pass_at import Sampled, from_rows
 from cockpit.core.runs.status import AttemptStatus
 from cockpit.core.scores import Score
 from cockpit.services.runs.observe import observe
@@ -31,6 +32,7 @@ class AttemptFacts:
     mini_baseline: float | None
     best_step: int | None
     note: str
+    sampled: Sampled | None = None
 
 
 def read(attempt: AttemptLayout, now: float) -> AttemptFacts:
@@ -46,27 +48,39 @@ def read(attempt: AttemptLayout, now: float) -> AttemptFacts:
         mini_baseline=number(mid.get("baseline")),
         best_step=cast("int | None", mid.get("best_step")),
         note=_note(attempt, status, score),
+        sampled=read_sampled(attempt),
     )
 
 
 def read_score(attempt: AttemptLayout, part: str = "held_out") -> Score | None:
-    """The full pass's score (or the mini-eval's of a baseline) with its items, or None where it wasn't made."""
-    folder = attempt.held_out if part == "held_out" else attempt.mini_eval
+    """The score of the full pass (or of the mini-eval, or the sealed set) with its items; None where it wasn't made."""
+    folder = {"mini_eval": attempt.mini_eval, "sealed": attempt.sealed}.get(part, attempt.held_out)
     fields = atomic.read_object(folder / "score.json")
     return None if fields is None else Score.from_json(fields, _items(folder / "items.jsonl"))
 
 
+def read_sampled(attempt: AttemptLayout) -> Sampled | None:
+    """Several sampled answers an item, or None where they weren't asked for (or are not whole)."""
+    fields = atomic.read_object(attempt.sampled / "score.json")
+    return None if fields is None else from_rows(fields, _rows(attempt.sampled / "items.jsonl"))
+
+
 def _items(path: Path) -> dict[str, float]:
-    """Each item's score. A file that is whole is read at once, any other a line at a time: a tree reads hundreds."""
+    """Each item's score."""
+    return dict(_rows(path))
+
+
+def _rows(path: Path) -> list[tuple[str, float]]:
+    """Each row's item and score. A file that is whole is read at once, any other by the line: a tree reads hundreds."""
     import msgspec
 
     try:
         if path.stat().st_size <= _AT_ONCE:
             rows = msgspec.json.Decoder(_item()).decode_lines(path.read_bytes())
-            return {str(row.item): row.score for row in rows}
+            return [(str(row.item), row.score) for row in rows]
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         pass  # missing, half a line, NaN: the slow way takes what can be taken
-    return {str(row["item"]): float(row["score"]) for row in read_rows(path) if _scored(row)}
+    return [(str(row["item"]), float(row["score"])) for row in read_rows(path) if _scored(row)]
 
 
 @cache

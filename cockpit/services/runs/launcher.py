@@ -31,7 +31,7 @@ from cockpit.services.runs.supervision import GRACE_FILE
 from cockpit.services.system import spawn
 from cockpit.services.system.processes import belonging, liveness, send
 
-START_S = 20.0  # until the supervisor says that the trainer was started: a cold disk may take its time
+START_S = 60.0  # until the supervisor says that the trainer was started: a cold disk may take its time
 CONFIRM_S = 0.5  # a trainer that is broken from the start mostly ends sooner
 
 ProcessRecord = ProcessFacts
@@ -43,13 +43,13 @@ def launch(
     resume: bool = False,
     module: str | None = None,
     arguments: Sequence[str] = (),
-    confirm_s: float = CONFIRM_S,
+    confirm_s: float | None = None,
 ) -> ProcessRecord:
     """Start the attempt's trainer under a supervisor of its own, and see that it really started.
 
     `module` (with `arguments`) runs another of our modules in this attempt, such as `trainers.evaluate`. Takes
-    well under two seconds. Raises CockpitError: nothing to run, runs already, ran already, could not be
-    started, or ended at once with an error.
+    well under two seconds, `confirm_s` (CONFIRM_S) of which are for a trainer that ends at once. Raises
+    CockpitError: nothing to run, runs already, ran already, could not be started, or ended at once with an error.
     """
     attempt = _layout(attempt_dir)
     _check_recipe(attempt)
@@ -65,11 +65,12 @@ def launch(
             *(["--resume"] if resume else []),
             *(["--module", module] if module else []),
         ]
+        confirm_s = CONFIRM_S if confirm_s is None else confirm_s
         answers = _supervise(attempt, options, arguments, confirm_s=confirm_s)
     return _judge_start(attempt, answers)
 
 
-def resume(attempt_dir: Path | AttemptLayout, *, confirm_s: float = CONFIRM_S) -> ProcessRecord:
+def resume(attempt_dir: Path | AttemptLayout, *, confirm_s: float | None = None) -> ProcessRecord:
     """Go on from the newest checkpoint. Raises CockpitError as `launch` does."""
     return launch(attempt_dir, resume=True, confirm_s=confirm_s)
 

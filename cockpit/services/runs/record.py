@@ -55,6 +55,7 @@ class ProcessFile:
             "time_budget_s": None,
             "stop_reason": None,
             "stop_requested": None,
+            "stop_now": False,
             "forced": False,
             "swept": [],
             "earlier": earlier[-_KEPT:],

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 RECORD = "slurm.json"
 ASK_EVERY_S = 5.0
 _TIMEOUT_S = 10.0
+_TELL_S = 60.0  # a stop must arrive, also where the controller is busy
 
 
 def available() -> bool:
@@ -40,7 +41,14 @@ def partitions() -> str:
     return _run(["sinfo", "-h", "-o", "%P|%a|%l|%D"])
 
 
-def submit(attempt: AttemptLayout, recipe: Recipe, *, resume: bool = False, module: str | None = None) -> str:
+def submit(
+    attempt: AttemptLayout,
+    recipe: Recipe,
+    *,
+    resume: bool = False,
+    module: str | None = None,
+    arguments: Sequence[str] = (),
+) -> str:
     """Hand the attempt to Slurm; gives the job's id. Raises CockpitError, with sbatch's refusal among others."""
     if not available():
         raise CockpitError(
@@ -56,7 +64,10 @@ def submit(attempt: AttemptLayout, recipe: Recipe, *, resume: bool = False, modu
     settings = recipe.slurm.model_dump()
     control.clear(attempt)
     (attempt.control / USER_STOP).unlink(missing_ok=True)
-    job = TrainingJob(str(attempt.root.resolve()), uuid.uuid4().hex[:16], resume=resume, module=module)
+    token = uuid.uuid4().hex[:16]
+    job = TrainingJob(
+        str(attempt.root.resolve()), token, resume=resume, module=module, arguments=tuple(arguments)
+    )
     try:
         executor.update_parameters(**rules.options(settings, name=recipe.experiment_id))
         submitted: Any = executor.submit(job)
@@ -178,7 +189,7 @@ def _run(words: Sequence[str]) -> str:
 def _tell(words: Sequence[str]) -> None:
     try:
         done = subprocess.run(
-            words, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False, env=_plain()
+            words, capture_output=True, text=True, timeout=_TELL_S, check=False, env=_plain()
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise CockpitError(

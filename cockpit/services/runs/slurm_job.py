@@ -31,8 +31,19 @@ RESTARTS = "SLURM_RESTART_COUNT"
 class TrainingJob:
     """One attempt's process. `module` runs another of our modules in it, `resume` goes on from a checkpoint."""
 
-    def __init__(self, attempt: str, launch: str, *, resume: bool = False, module: str | None = None) -> None:
+    arguments: tuple[str, ...] = ()  # of the class: a job that an older version submitted has none of its own
+
+    def __init__(
+        self,
+        attempt: str,
+        launch: str,
+        *,
+        resume: bool = False,
+        module: str | None = None,
+        arguments: tuple[str, ...] = (),
+    ) -> None:
         self.attempt, self.launch, self.resume, self.module = attempt, launch, resume, module
+        self.arguments = arguments
         self._supervisor: subprocess.Popen[bytes] | None = None
         self._terminated = False
 
@@ -68,7 +79,7 @@ class TrainingJob:
             self.launch,
         ]
         self._supervisor = subprocess.Popen(
-            [*argv, *words, "--", self.attempt],
+            [*argv, *words, "--", self.attempt, *self.arguments],
             stdin=subprocess.DEVNULL,
             start_new_session=True,
             preexec_fn=_deaf_to_usr2,

@@ -62,6 +62,8 @@ class Watch:
         self.beside = beside
         self.stop: Stop | None = None
         self.forced = False
+        self.now = False
+        """Whether the user wants no checkpoint."""
         self._grace_s = GRACE_S if grace_s is None else grace_s
         self._folder = _open_folder(layout.root)
         self._old_stops = control.carried_out(layout, "stop")
@@ -98,7 +100,7 @@ class Watch:
     def write_stop(self) -> None:
         """Put into the record who asked for the stop and how hard it went; not yet on the disk."""
         if self.stop is not None:
-            self.record.update(stop_reason=self.stop.reason, forced=self.forced)
+            self.record.update(stop_reason=self.stop.reason, stop_now=self.now, forced=self.forced)
 
     def told_to_leave(self) -> bool:
         """Return True if this process was asked to end since it last looked: under Slurm its node is taken away."""
@@ -156,6 +158,7 @@ class Watch:
         self._note()
 
     def _stop_now(self, trainer: Pid, reason: str) -> None:
+        self.now = True
         if self.stop is None or self.stop.phase == "asked":
             reason = self.stop.reason if self.stop else reason
             self.stop = Stop(reason, "asked", NOW_GRACE_S, 0.0, patient=False)

@@ -125,12 +125,12 @@ def run(layout: AttemptLayout, options: argparse.Namespace, ready: Ready, lock: 
     ready.tell(exit_code=record.values["exit_code"], signal=record.values["signal"])
     watch.sweep(trainer)
     _insist(record)
-    trackers.close_left(layout)
     lock.release()  # the record is whole: whoever resumes or scores the run need not wait for what comes now
     if not (
         options.foreground and watch.reason == "signal"
     ):  # Slurm takes the node away, and may requeue the job
         aftermath.write_down(layout, say, leave=leave)
+    trackers.close_left(layout)  # last: a tracker that is out of reach takes minutes
     return 0
 
 
@@ -173,9 +173,9 @@ def adopt(layout: AttemptLayout, ready: Ready, lock: Lock) -> int:
     record.update(ended=round(time.time(), 3))
     watch.sweep(facts.trainer)
     _insist(record)
-    trackers.close_left(layout)
     lock.release()
     aftermath.write_down(layout, say)
+    trackers.close_left(layout)
     return 0
 
 

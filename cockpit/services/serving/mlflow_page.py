@@ -16,7 +16,7 @@ from cockpit.contract.errors import CockpitError
 from cockpit.services.workspace.workspace import Workspace
 
 HOST = "127.0.0.1"
-START_S = 120.0  # a new database is migrated first
+START_S = 300.0  # a new database is migrated first: two minutes on a busy machine
 MODULE = "mlflow"
 
 
@@ -96,7 +96,7 @@ def _free(port: int | None) -> int:
 
 def _answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{url}/health", timeout=1) as answer:
+        with urllib.request.urlopen(f"{url}/health", timeout=5) as answer:
             return answer.status == 200
     except OSError:
         return False

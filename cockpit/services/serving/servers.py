@@ -26,7 +26,7 @@ from cockpit.services.system.processes import Row, belonging, end_all, table
 from cockpit.services.workspace.workspace import Workspace
 
 KEEPER = "cockpit.services.serving.keeper"
-TAKE_OVER_S = 15.0  # until a new keeper has its lock and has written its first record
+TAKE_OVER_S = 60.0  # until a new keeper has its lock and has written its first record
 _ABOVE_0 = ("max_model_len", "max_lora_rank", "max_loras")
 STOP_S = 40.0  # vLLM's own end, then what is left of it
 

@@ -41,6 +41,7 @@ def facts(attempt: AttemptLayout) -> SmokeFacts:
         state="out_of_memory" if memory else status.state,
         sentence=status.sentence,
         stage=_stage(events),
+        part=str(end.get("part") or ""),
         error=clip(_error(attempt, reason) if trouble else "", 400),
         steps=max((int(row["step"]) for row in rows if isinstance(row.get("step"), int)), default=0),
         losses=_series(rows, "loss"),

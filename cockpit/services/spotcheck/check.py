@@ -234,7 +234,8 @@ class Bench:
         row = self.sides.train[index]
         return Example(
             "train", row.row, f"row {row.row}", row.turns, Judged.of(row.text, row.verdict), row.gold,
-            look_of(self._looks.get(("train", index)), self.sides.rendered), raw=row.raw is not None, index=index,
+            look_of(self._looks.get(("train", index)), self.sides.rendered), raw=row.raw is not None,
+            thought=row.thought, index=index,
         )  # fmt: skip
 
     def _eval(self, index: int) -> Example:

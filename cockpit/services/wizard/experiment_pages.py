@@ -190,11 +190,13 @@ def smoke_page(session: WizardSession) -> Page:
 
 
 def take_smoke(session: WizardSession, value: str, reason: str) -> bool:
+    from cockpit.services.experiments import gates
     from cockpit.services.smoke import run
 
     if value == "run":
         run.run(session.ws, session.state.experiment, tell=session.tell)
         return False
+    gates.note_skipped(session.ws, session.state.experiment)
     return True
 
 

@@ -44,6 +44,10 @@ class Page:
     """Values whose answer runs for a minute or so: the front says so, and shows what happens meanwhile."""
     picks: tuple[Pick, ...] = ()
     """Settings among the lines; each is answered with `NAME=VALUE`, an empty value goes back to the default."""
+    confirmed: tuple[str, ...] = ()
+    """What the answer before this page changed; the wizard puts it there."""
+    path: bool = False
+    """Whether it wants the name of a file or folder, which a front may complete (see `paths`)."""
     title: str = ""
     """That of the step; the wizard puts it there."""
 

@@ -129,7 +129,7 @@ def take_recipe(session: WizardSession, value: str, reason: str) -> bool:
     if not value or value == "go":
         recipe_of(session)
         return True
-    before = list(session.state.settings)
+    before, was = list(session.state.settings), recipe_of(session)
     if value == "suggested":
         value = shlex.join(text for text, _ in suggestions(session, recipe_of(session)))
         if not value:
@@ -138,10 +138,16 @@ def take_recipe(session: WizardSession, value: str, reason: str) -> bool:
     recipes.named_overrides([text for text in given if not text.endswith("=")], technique)
     session.state.settings = before[:-1] if value == "undo" else aliases.changed(before, given, technique)
     try:
-        recipe_of(session)
+        now = recipe_of(session)
     except CockpitError:
         session.state.settings = before
         raise
-    for note in aliases.notes_on(given, technique):
-        session.tell(f"{note}.")
+    changes = _changes(flat(was), flat(now)) or ["Nothing changed: that is what it was."]
+    session.confirmed = [*(f"{note}." for note in aliases.notes_on(given, technique)), *changes]
     return False
+
+
+def _changes(before: dict[str, str], after: dict[str, str]) -> list[str]:
+    """Each setting that became another, with what follows from it."""
+    names = [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
+    return [f"{name}: {before.get(name, 'unset')} -> {after.get(name, 'unset')}" for name in names]

@@ -27,6 +27,8 @@ class WizardSession:
         """Is given a line of what is going on while an answer takes long."""
         self.notes: list[str] = []
         """What the last answer made of earlier ones: the next page shows it first."""
+        self.confirmed: list[str] = []
+        """What the last answer changed on the page that is still shown."""
         self.width = 56
         """Cells that a page's lines may take; a front sets its own."""
         self.state = WizardState.load(root)

@@ -21,13 +21,14 @@ _TESTS = frozenset(("tests", "test_list", "unit_tests"))
 def data_page(session: WizardSession) -> Page:
     return Page(
         (
-            "JSONL, JSON, CSV, Parquet, a `datasets` folder, or a hub id where there is a network.",
+            "JSONL, JSON, CSV or Parquet.",
             "Any of the field's shapes: messages, prompt and completion, Alpaca, ShareGPT, chosen and rejected, "
             "answers with a yes or no, question and answer, scored trajectories, plain text.",
             "What it is decides the technique: the reward first, the technique second.",
         ),
         "Data file",
         default=session.state.data,
+        path=True,
         cli_equivalent="cockpit inspect FILE",
     )
 
@@ -35,8 +36,11 @@ def data_page(session: WizardSession) -> Page:
 def take_data(session: WizardSession, value: str, reason: str) -> bool:
     if not value:
         raise CockpitError("there is no data yet", "Give a file.")
+    from cockpit.services.dataset import slices
+
     path = Path(value).expanduser()
-    session.state.data = str(path.resolve()) if path.exists() else value
+    slices.refuse_unreadable(path)
+    session.state.data = str(path.resolve())
     session.inspection()
     return True
 
@@ -63,16 +67,16 @@ def held_out_page(session: WizardSession) -> Page:
         ),
         "Held-out file (may be empty)",
         default=session.state.held_out,
+        path=True,
         optional=True,
     )
 
 
 def take_held_out(session: WizardSession, value: str, reason: str) -> bool:
-    from cockpit.services.dataset import datasets
+    from cockpit.services.dataset import slices
 
     path = Path(value).expanduser()
-    if value:
-        datasets.read_as(path, "items")
+    slices.refuse_inseparable(Path(session.state.data), path if value else None)
     session.state.held_out = str(path.resolve()) if value else ""
     return True
 
@@ -85,6 +89,7 @@ def model_page(session: WizardSession) -> Page:
         ),
         "Base model",
         default=session.state.model,
+        path=True,
     )
 
 
@@ -107,20 +112,28 @@ def suggested_verifier(session: WizardSession) -> str:
     if any("tool_calls" in turn for example in seen.examples for turn in example.chat[-1:]):
         return "tool-call"
     form = profile.answer_form
-    if form is None and profile.reading.shape == "question-answer":
+    if form is None and profile.reading.shape == "question-answer" and not profile.reading.unchecked:
         return "exact"
     return answer_formats.verifier_for(form) or "f1"
 
 
 def verifier_page(session: WizardSession) -> Page:
     seen = session.inspection()
-    form = seen.profile.answer_form or "prose"
+    form = seen.profile.answer_form
     suggestion = suggested_verifier(session)
+    reads = f"The answers in your data can be checked: {suggestion} reads them."
+    if form is not None:
+        reads = f"Most answers in your data are of the form {form}: {suggestion} reads that."
+    if suggestion == "f1":
+        reads = (
+            "The answers in your data are free prose, which no program can check: f1 counts the words in common "
+            "with yours. That compares two models; it is no reward to train on."
+        )
     lines = [
         "A verifier scores one answer against one item. It is the score of the held-out set, and the reward of RL "
         "as it stands, format included. A reward you trust comes before everything else.",
         "",
-        f"Most answers in your data are of the form {form}: {suggestion} reads that.",
+        reads,
         "",
         *(f"  {kind.spec:<16} {kind.wants.replace('`', '')}" for kind in KINDS),
     ]

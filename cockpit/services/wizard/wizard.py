@@ -66,7 +66,7 @@ class Wizard(WizardSession):
     def page(self) -> Page:
         """The page of the step where the wizard is. May look at the data or walk the tree."""
         step = BY_NAME[self.step]
-        page = replace(step.page(self), title=step.title)
+        page = replace(step.page(self), title=step.title, confirmed=tuple(self.confirmed))
         if not self.notes:
             return page
         picks = tuple(replace(pick, line=pick.line + len(self.notes) + 1) for pick in page.picks)
@@ -77,7 +77,7 @@ class Wizard(WizardSession):
 
         An answer that changes what was said before makes every step after it stale: they are asked again.
         """
-        before, self.notes = self.state.answered, []
+        before, self.notes, self.confirmed = self.state.answered, [], []
         passed = BY_NAME[self.step].take(self, value.strip(), reason.strip())
         if self.state.answered != before:
             self._outdate()
@@ -87,7 +87,7 @@ class Wizard(WizardSession):
 
     def back(self) -> bool:
         """Go to the question before; False at the first one. What was made stays made, what was answered stays too."""
-        self.notes = []
+        self.notes, self.confirmed = [], []
         if BY_NAME[self.step].undo(self):
             self._outdate()
             self.save()

@@ -70,6 +70,7 @@ def side(ws: Workspace, view: ExperimentView, axis: Axis = "step") -> Side:
         status=view.status,
         hypothesis=view.hypothesis,
         score=view.score,
+        sampled=view.sampled,
         recipe=ws.recipe_of(view),
         answers=answers(attempt) if attempt else {},
         curves=curves(attempt, axis) if attempt else {},

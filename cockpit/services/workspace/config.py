@@ -13,7 +13,16 @@ from cockpit.contract.errors import CockpitError
 
 _SECTIONS: dict[str, tuple[str, ...]] = {
     "model": ("name_or_path", "revision", "dtype", "load_in_4bit", "trust_remote_code"),
-    "data": ("train", "mini_eval", "held_out", "system_prompt", "columns", "chat_template_kwargs"),
+    "data": (
+        "train",
+        "mini_eval",
+        "held_out",
+        "system_prompt",
+        "columns",
+        "chat_template_kwargs",
+        "cluster",
+        "sealed",
+    ),
     "verifier": ("spec", "random_score", "knowledge_heavy"),
     "generation": ("max_new_tokens", "temperature", "top_p", "batch_size", "enable_thinking"),
     "mid_eval": (
@@ -68,6 +77,8 @@ _REQUIRED = (
     ("data", "mini_eval"),
     ("verifier", "spec"),
 )
+_OF_TARGET = {("data", "cluster"), ("data", "sealed")}
+"""Keys that say how the target is judged: no recipe has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +96,10 @@ class WorkspaceConfig:
     sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     recipes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     constraints: tuple[str, ...] = ()
+    cluster: str | None = None
+    """The held-out set's column whose values group items that share something; empty for none, None to look for one."""
+    sealed: Path | None = None
+    """A second held-out set, which no score is made on until it is opened, once."""
 
     def resolve(self, path: str) -> Path:
         """A path of the file, against the workspace's folder."""
@@ -124,12 +139,28 @@ def _checked(raw: dict[str, Any], path: Path) -> WorkspaceConfig:
         for key in section:
             if key not in keys:
                 raise CockpitError(f"[{name}] has no key {key!r}", f"It has: {', '.join(keys)}.", file=path)
-        sections[name] = section
+        sections[name] = {key: value for key, value in section.items() if (name, key) not in _OF_TARGET}
     for section_name, key in _REQUIRED:
         if not isinstance(sections[section_name].get(key), str):
             raise CockpitError(f"[{section_name}] {key} is missing", "Add it, as a string.", file=path)
     root = path.parent.resolve()
     data = sections["data"]
+    given = cast("dict[str, Any]", raw.get("data", {}))
+    cluster, sealed = given.get("cluster"), given.get("sealed")
+    if sealed is not None and (not isinstance(sealed, str) or not sealed):
+        raise CockpitError(
+            "[data] sealed must be a file's name", 'Write `sealed = "sealed.jsonl"`.', file=path
+        )
+    if cluster is not None and not isinstance(cluster, str):
+        raise CockpitError(
+            "[data] cluster must be a column's name",
+            'Write `cluster = "source"`, or `cluster = ""` for none.',
+            file=path,
+        )
+    if sealed is not None and sealed in (data["held_out"], data["mini_eval"]):
+        raise CockpitError(
+            "[data] sealed is a set that every experiment is scored on", "Name another file.", file=path
+        )
 
     def file(key: str) -> Path:
         return (root / Path(str(data[key])).expanduser()).resolve()
@@ -147,6 +178,8 @@ def _checked(raw: dict[str, Any], path: Path) -> WorkspaceConfig:
         sections=sections,
         recipes=cast("dict[str, dict[str, Any]]", raw.get("recipes", {})),
         constraints=tuple(str(line) for line in cast("list[object]", raw.get("constraints", []))),
+        cluster=cluster,
+        sealed=(root / Path(sealed).expanduser()).resolve() if sealed else None,
     )
 
 

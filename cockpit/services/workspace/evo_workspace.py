@@ -19,7 +19,7 @@ from cockpit.core import methodlog
 from cockpit.core.runs.status import AttemptStatus, State
 from cockpit.core.scores import Score
 from cockpit.services.runs import attempts
-from cockpit.services.workspace import config, evo
+from cockpit.services.workspace import config, evo, item_slices
 from cockpit.services.workspace.evo import EvoAttempt, Node
 from cockpit.services.workspace.tree import arrange
 from cockpit.services.workspace.view import Decision, ExperimentView
@@ -130,6 +130,7 @@ class EvoWorkspace(Workspace):
         seam = attempt.seam if attempt else None
         facts = self._read(id_, seam) if seam else None
         recipe = (atomic.read_object(seam.recipe) or {}) if seam else {}
+        groups, _ = item_slices.groups_of(mapping(recipe.get("data")).get("held_out"), None)
         view = ExperimentView(
             id=id_,
             parent=evo.parent_of(node),
@@ -142,7 +143,8 @@ class EvoWorkspace(Workspace):
             attempt_dir=seam.root if seam else None,
             model=str(mapping(recipe.get("model")).get("name_or_path", "")),
             verifier=str(recipe.get("verifier", "")),
-            score=(facts.score if facts else None) or _score(node),
+            score=(facts.score.grouped(groups) if facts and facts.score else None) or _score(node),
+            sampled=facts.sampled.grouped(groups) if facts and facts.sampled else None,
             attempts=int(node.get("current_attempt") or 0),
             decision=_decision(node),
         )

@@ -1,16 +1,21 @@
-"""The held-out score in slices: by the column of the held-out file that names one (subject, level, category …)."""
+"""The held-out items by columns of their file: slices (subject, level …), and groups whose items share something."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.values import mapping
+from cockpit.core import clusters
 from cockpit.core.scores import Score
-from cockpit.data.reading.files import load_rows
-from cockpit.data.rows import value
-from cockpit.services.workspace.workspace import ExperimentView, Workspace
+
+if TYPE_CHECKING:
+    from cockpit.services.workspace.view import ExperimentView
+
+Rows = list[dict[str, Any]]
+T = TypeVar("T")
 
 NAMES = (
     "slice",
@@ -26,14 +31,14 @@ NAMES = (
     "language",
 )
 MOST, FEWEST_ITEMS = 40, 5
-_KEPT: dict[tuple[str, int, int], dict[str, str]] = {}
+_KEPT: dict[tuple[str, int, int, str], Any] = {}
 
 
-def scores_of(ws: Workspace, view: ExperimentView) -> dict[str, Score]:
+def scores_of(view: ExperimentView, recipe: Mapping[str, Any]) -> dict[str, Score]:
     """Slice name -> its score; empty where the held-out file names no slices. Never raises."""
-    if view.attempt_dir is None or view.score is None or view.score.items is None or ws.read_only:
+    if view.attempt_dir is None or view.score is None or view.score.items is None:
         return {}
-    path = mapping(ws.recipe_of(view).get("data")).get("held_out")
+    path = mapping(recipe.get("data")).get("held_out")
     if not path:
         return {}
     by_item = slices_of(Path(str(path)))
@@ -41,37 +46,67 @@ def scores_of(ws: Workspace, view: ExperimentView) -> dict[str, Score]:
     for item, score in view.score.items.items():
         if item in by_item:
             parts.setdefault(by_item[item], {})[item] = score
-    return {name: Score.of_items(part) for name, part in parts.items() if len(part) >= FEWEST_ITEMS}
+    groups = clusters.Groups(view.score.cluster, view.score.groups) if view.score.groups else None
+    return {
+        name: Score.of_items(part).grouped(groups)
+        for name, part in parts.items()
+        if len(part) >= FEWEST_ITEMS
+    }
+
+
+def groups_of(held_out: object, named: str | None) -> tuple[clusters.Groups | None, str]:
+    """How the items of a held-out file group, by the column `named` or one that is found; or what is wrong with it."""
+    if not isinstance(held_out, str) or not held_out:
+        return None, ""
+    try:
+        path, what = Path(held_out), f"groups by {named}"
+        return _kept(path, what, lambda rows: clusters.find(rows, _ids(rows), named)), ""
+    except CockpitError as error:
+        return None, str(error) if named else ""
 
 
 def slices_of(held_out: Path) -> dict[str, str]:
     """Item id -> `column=value`, for the first column that names slices; as the trainers name the items."""
     try:
-        stat = held_out.stat()
-        key = (str(held_out), stat.st_mtime_ns, stat.st_size)
-        if key not in _KEPT:
-            _KEPT[key] = _read(held_out)
-        return _KEPT[key]
-    except (OSError, CockpitError):
+        return _kept(held_out, "slices", _slices) or {}
+    except CockpitError:
         return {}
 
 
-def _read(path: Path) -> dict[str, str]:
-    rows = load_rows(path)
+def _kept(path: Path, what: str, make: Callable[[Rows], T]) -> T | None:
+    """What `make` gave of the file's rows, made anew when the file changes; None where there is no such file."""
+    from cockpit.data.reading.files import load_rows
+
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    key = (str(path), stat.st_mtime_ns, stat.st_size, what)
+    if key not in _KEPT:
+        _KEPT[key] = make(load_rows(path))
+    return _KEPT[key]
+
+
+def _ids(rows: Rows) -> list[str]:
+    """The items' ids, as the trainers give them."""
+    from cockpit.data.rows import value
+
+    ids = [str(label) if (label := value(row, "id")) is not None else f"held-out-set-{n:05d}"
+           for n, row in enumerate(rows, 1)]  # fmt: skip
+    return ids if len(set(ids)) == len(ids) else [f"{one}#{n}" for n, one in enumerate(ids, 1)]
+
+
+def _slices(rows: Rows) -> dict[str, str]:
     column = next((name for name in NAMES if _names_slices(rows, name)), None)
     if column is None:
         return {}
-    ids = [str(label) if (label := value(row, "id")) is not None else f"held-out-set-{n:05d}"
-           for n, row in enumerate(rows, 1)]  # fmt: skip
-    if len(set(ids)) != len(ids):
-        ids = [f"{one}#{n}" for n, one in enumerate(ids, 1)]
     return {
         one: f"{column}={row[column]}"
-        for one, row in zip(ids, rows, strict=True)
+        for one, row in zip(_ids(rows), rows, strict=True)
         if row.get(column) is not None
     }
 
 
-def _names_slices(rows: list[dict[str, Any]], name: str) -> bool:
+def _names_slices(rows: Rows, name: str) -> bool:
     values = {str(row[name]) for row in rows if isinstance(row.get(name), str | int)}
     return 2 <= len(values) <= min(MOST, len(rows) // FEWEST_ITEMS)

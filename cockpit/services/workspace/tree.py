@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from cockpit.contract import atomic
 from cockpit.contract.layout import WorkspaceLayout
-from cockpit.core.scores import compare
+from cockpit.core.pass_at import passes
+from cockpit.core.scores import ALPHA, Delta, compare
+from cockpit.core.stats import holm
 from cockpit.services.workspace.view import ExperimentView
 
 
@@ -51,14 +52,47 @@ def with_places(views: list[ExperimentView], line: list[Path]) -> list[Experimen
 
 def _with_deltas(views: Iterable[ExperimentView]) -> list[ExperimentView]:
     by_id = {view.id: view for view in views}
-    scored = Counter(view.sweep for view in by_id.values() if view.sweep and view.score is not None)
+    alone = {view.id: delta for view in by_id.values() if (delta := _delta(view, by_id)) is not None}
     result: list[ExperimentView] = []
     for view in by_id.values():
-        parent = by_id.get(view.parent or "")
-        if view.score is not None and parent is not None and parent.score is not None:
-            view = replace(view, delta=compare(view.score, parent.score, tried=scored[view.sweep] or 1))
+        if (delta := alone.get(view.id)) is not None:
+            others = [alone[one.id].p for one in by_id.values() if one.id in alone and _with(one, view)]
+            lucky = delta.p < ALPHA <= holm(delta.p, others)
+            view = replace(view, delta=_delta(view, by_id, others) if lucky else delta)
+        if view.sampled is not None:
+            base = _base(view, by_id)
+            against = passes(view.sampled, base.sampled, base.id) if base else passes(view.sampled)
+            view = replace(view, passes=against)
         result.append(view)
     return result
+
+
+def _delta(
+    view: ExperimentView, by_id: Mapping[str, ExperimentView], among: Sequence[float] = ()
+) -> Delta | None:
+    parent = by_id.get(view.parent or "")
+    if view.score is None or parent is None or parent.score is None:
+        return None
+    return compare(view.score, parent.score, among=among)
+
+
+def _with(other: ExperimentView, view: ExperimentView) -> bool:
+    """Whether two experiments are judged together: what was committed, and the settings of one sweep."""
+    if other.id == view.id or other.score is None or view.score is None:
+        return False
+    asked = (other.score.held_out_hash, view.score.held_out_hash)
+    together = other.status == "committed" or (view.sweep != "" and other.sweep == view.sweep)
+    return together and (not all(asked) or asked[0] == asked[1])
+
+
+def _base(view: ExperimentView, by_id: Mapping[str, ExperimentView]) -> ExperimentView | None:
+    """The furthest ancestor that was sampled, too: the base model, as a rule."""
+    found, at, seen = None, by_id.get(view.parent or ""), {view.id}
+    while at is not None and at.id not in seen:
+        seen.add(at.id)
+        found = at if at.sampled is not None else found
+        at = by_id.get(at.parent or "")
+    return found
 
 
 def _as_tree(views: list[ExperimentView]) -> list[ExperimentView]:

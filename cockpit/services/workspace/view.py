@@ -10,6 +10,7 @@ from typing import Any, cast
 from cockpit.contract import atomic
 from cockpit.contract.layout import AttemptLayout, ExperimentLayout
 from cockpit.contract.values import mapping
+from cockpit.core.pass_at import Passes, Sampled
 from cockpit.core.runs.status import AttemptStatus
 from cockpit.core.scores import Delta, Score
 from cockpit.services.runs import attempts
@@ -55,8 +56,18 @@ class ExperimentView:
     """Its place in the line of those that wait to be launched, from 1; 0 where it doesn't wait."""
     start: str = ""
     """The checkpoint that it goes on from, `exp_0003@40`; empty for the base model."""
+    sampled: Sampled | None = None
+    """Several sampled answers an item, where they were asked for."""
+    passes: Passes | None = None
+    """pass@k of these, against the base where that was sampled, too."""
     note: str = ""
     """Why there is no score, or anything else that needs a sentence."""
+
+    @property
+    def unscored(self) -> bool:
+        """Whether a run ended without the full held-out pass, which can still be made of its best checkpoint."""
+        over = self.attempt is not None and not self.attempt.live and self.attempt.state != "queued"
+        return over and self.score is None and (self.best_step is not None or self.technique == "baseline")
 
 
 def read(layout: ExperimentLayout, attempt: AttemptLayout | None, now: float) -> ExperimentView | None:
@@ -88,6 +99,7 @@ def read(layout: ExperimentLayout, attempt: AttemptLayout | None, now: float) ->
         start=str(record.get("warm_start_from") or ""),
         sweep=str(mapping(record.get("sweep")).get("id", "")),
         note=facts.note if facts else "",
+        sampled=facts.sampled if facts else None,
     )
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,9 @@ from cockpit.contract.layout import (
     ExperimentLayout,
     WorkspaceLayout,
 )
+from cockpit.contract.values import mapping
 from cockpit.services.runs import attempts
-from cockpit.services.workspace import config
+from cockpit.services.workspace import config, item_slices
 from cockpit.services.workspace.tree import arrange, queue_files, queue_folder, with_places
 from cockpit.services.workspace.view import Decision, ExperimentView
 from cockpit.services.workspace.view import read as view_of
@@ -44,6 +46,7 @@ class Workspace:
         self._views: dict[str, tuple[Signature, ExperimentView]] = {}
         self._settled: dict[str, Signature] = {}
         self._looks = 0
+        self._judged_by: tuple[int, int] | None = None  # the settings that the kept views were read with
         self._home = str(self.layout.experiments)  # paths as text: a look makes thousands of them
         self._arranged: tuple[list[ExperimentView], list[ExperimentView]] = ([], [])
 
@@ -66,6 +69,9 @@ class Workspace:
     def experiments(self) -> list[ExperimentView]:
         """Every experiment, parents before children, with deltas against the parents."""
         self._looks += 1
+        if self._judged_by != (now := stamp(self.layout.config)):
+            self._judged_by = now
+            self._views.clear()
         views = [view for id_ in self.experiment_ids() if (view := self._view(id_)) is not None]
         views = with_places(views, queue_files(self.layout))
         before, arranged = self._arranged
@@ -80,8 +86,7 @@ class Workspace:
         for view in self.experiments():
             if view.id == wanted:
                 return view
-        there = ", ".join(self.experiment_ids()[-5:]) or "none yet"
-        raise CockpitError(f"there is no experiment {experiment_id!r}", f"There are: {there}.")
+        raise CockpitError(f"there is no experiment {experiment_id!r}", _those_there(self.experiment_ids()))
 
     def attempt_dir(self, experiment_id: str) -> AttemptLayout | None:
         """The latest attempt's folder, or None while it is a draft."""
@@ -160,8 +165,23 @@ class Workspace:
             return kept[1]
         view = view_of(layout, attempt, self.clock())
         if view is not None:
+            view = self._grouped(view)
             self._views[experiment_id] = (signature, view)
         return view
+
+    def _grouped(self, view: ExperimentView) -> ExperimentView:
+        """Its score with the error of items that share groups."""
+        if view.score is None and view.sampled is None:
+            return view
+        try:
+            named = self.config.cluster
+        except CockpitError:
+            named = None  # said by whatever needs the settings
+        held_out = mapping(self.recipe_of(view).get("data")).get("held_out")
+        groups, wrong = item_slices.groups_of(held_out, named)
+        sampled = view.sampled.grouped(groups) if view.sampled else None
+        score = view.score.grouped(groups) if view.score else None
+        return replace(view, score=score, sampled=sampled, note=wrong or view.note)
 
     def _quick(self, experiment_id: str) -> Signature:
         """Times of the record, of the folder of attempts, and of the newest attempt's folder."""
@@ -195,7 +215,13 @@ def latest_attempt(layout: ExperimentLayout) -> AttemptLayout | None:
 
 def signature_of(attempt: AttemptLayout) -> Signature:
     """What changes when an attempt's view may have."""
-    files = (attempt.process, attempt.events, attempt.metrics, attempt.held_out / "score.json")
+    files = (
+        attempt.process,
+        attempt.events,
+        attempt.metrics,
+        attempt.held_out / "score.json",
+        attempt.sampled / "score.json",
+    )
     return tuple(stamp(file) for file in files)
 
 
@@ -219,3 +245,17 @@ __all__ = [
     "queue_folder",
     "stamp",
 ]
+
+
+def _those_there(ids: Sequence[str]) -> str:
+    """All of the ids, those that follow each other as from the first to the last of them."""
+    if not ids:
+        return "There are none yet."
+    spans: list[list[str]] = []
+    for id_ in ids:
+        if spans and id_[4:].isdigit() and int(id_[4:]) == int(spans[-1][-1][4:]) + 1:
+            spans[-1].append(id_)
+        else:
+            spans.append([id_])
+    parts = [f"{span[0]} to {span[-1]}" if len(span) > 3 else ", ".join(span) for span in spans]
+    return f"There {'are' if len(ids) > 1 else 'is'}: {', '.join(parts)}."

@@ -225,9 +225,9 @@ class LocalBackend:
         return f"{experiment_id}: {lifecycle.stop(self.workspace, experiment_id, now=now)}"
 
     def score(self, experiment_id: str) -> str:
-        from cockpit.services.experiments import lifecycle
+        from cockpit.services.experiments import scoring
 
-        lifecycle.score(self.workspace, experiment_id)
+        scoring.score(self.workspace, experiment_id)
         return f"{experiment_id} is being scored on the whole held-out set."
 
     def decide(self, experiment_id: str, status: str, reason: str, although: str | None = None) -> str:

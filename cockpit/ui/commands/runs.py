@@ -24,9 +24,7 @@ class RunCommands:
         if view is None:
             return
         if view.status not in ("draft", "smoked", "failed"):  # what failed at once may be tried again
-            refuse(
-                self._cockpit, view, "only a draft is launched", "r resumes a run, n makes a new experiment."
-            )
+            refuse(self._cockpit, view, "only a draft is launched")
             return
         backend = self._cockpit.backend
         self._services.call(
@@ -41,7 +39,7 @@ class RunCommands:
         if view is None:
             return
         if status_style.is_live(view) or view.attempt is None:
-            refuse(self._cockpit, view, "only a run that ended is resumed", "l launches a draft.")
+            refuse(self._cockpit, view, "only a run that ended is resumed")
             return
         self._services.call(view.id, "resuming", lambda: self._cockpit.backend.resume(view.id))
 
@@ -50,9 +48,7 @@ class RunCommands:
         if view is None:
             return
         if status_style.is_live(view) or view.attempt is None:
-            refuse(
-                self._cockpit, view, "it is scored when its run has ended", "s stops it with a checkpoint."
-            )
+            refuse(self._cockpit, view, "it is scored when its run has ended")
             return
         self._services.call(view.id, "scoring", lambda: self._cockpit.backend.score(view.id))
 
@@ -63,7 +59,7 @@ class RunCommands:
         if view is None:
             return
         if not status_style.is_live(view):
-            refuse(self._cockpit, view, "there is nothing to stop", "r resumes it.")
+            refuse(self._cockpit, view, "there is nothing to stop")
             return
 
         def answered(choice: str | None) -> None:
@@ -80,18 +76,26 @@ class RunCommands:
         if view is None:
             return
         if status_style.is_live(view) or view.attempt is None:
-            refuse(self._cockpit, view, "there is no result to decide on yet", "Wait for its score.")
+            refuse(self._cockpit, view, "there is no result to decide on yet")
             return
+
+        alarms = [
+            found.headline
+            for found in self._cockpit.state.all_findings()
+            if found.severity == "alarm" and found.experiments == (view.id,)
+        ]
+        screen = DecideScreen(view, self._cockpit.glyphs, alarms)
 
         def answered(answer: tuple[str, str] | None) -> None:
             if answer is not None:
                 status, reason = answer
                 decide = self._cockpit.backend.decide
+                known = reason if screen.against else None  # who commits it has read what speaks against it
                 self._services.call(
                     view.id,
                     "deciding",
-                    lambda: decide(view.id, status, reason),
+                    lambda: decide(view.id, status, reason, known),
                     again=lambda although: decide(view.id, status, reason, although),
                 )
 
-        self._cockpit.push_screen(DecideScreen(view, self._cockpit.glyphs), answered)
+        self._cockpit.push_screen(screen, answered)

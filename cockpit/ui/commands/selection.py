@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cockpit.ui.text import status_style
+from cockpit.ui.text.keys_line import offered_states
 
 if TYPE_CHECKING:
     from cockpit.services.workspace.workspace import ExperimentView
@@ -19,7 +20,19 @@ def selected(cockpit: Cockpit) -> ExperimentView | None:
     return view
 
 
-def refuse(cockpit: Cockpit, view: ExperimentView, why: str, fix: str) -> None:
-    """Say in what state the experiment is, why that doesn't allow the action, and what does."""
+_MAY: dict[str, str] = {
+    "draft": "l launches it",
+    "live": "s stops it with a checkpoint",
+    "broken_off": "r resumes it",
+    "unscored": "e scores it",
+    "any": "n makes a new experiment",
+}
+"""What may be done to an experiment that is so (see `offered_states`), what comes first being the next step."""
+
+
+def refuse(cockpit: Cockpit, view: ExperimentView, why: str) -> None:
+    """Say in what state the experiment is, why that doesn't allow the action, and what it allows."""
     _, word, _ = status_style.sign_word_style(view, cockpit.glyphs)
-    cockpit.say(f"{view.id} is {word}: {why}.", fix, bad=True)
+    states = offered_states(view)
+    allowed = [told for state, told in _MAY.items() if state in states]
+    cockpit.say(f"{view.id} is {word}: {why}.", f"{', '.join(allowed[:2])}.", bad=True)

@@ -47,6 +47,10 @@ def scores(whole: Comparison, width: int, glyphs: Glyphs) -> list[Line]:
             lines += [
                 line(("    ", DIM), (part, DIM)) for part in fold(pair.delta.sentence, max(20, width - 5))
             ]
+        if pair is not None and pair.passes is not None:
+            lines += [
+                line(("    ", DIM), (part, DIM)) for part in fold(pair.passes.sentence(), max(20, width - 5))
+            ]
     return [*lines, line()]
 
 

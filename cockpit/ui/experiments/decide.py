@@ -19,16 +19,18 @@ if TYPE_CHECKING:
 class DecideScreen(Dialog[tuple[str, str]]):
     """Answers ("committed" or "discarded", the reason), or None."""
 
-    def __init__(self, view: ExperimentView, glyphs: Glyphs) -> None:
+    def __init__(self, view: ExperimentView, glyphs: Glyphs, alarms: Sequence[str] = ()) -> None:
+        self.against = [*_regression(view), *(f"An alarm says: {text.rstrip('.')}." for text in alarms)]
+        """What speaks against a commit: a reason that is given below it is one for committing all the same."""
         outcome = (
             view.delta.sentence if view.delta else view.note or "There is no delta: the parent has no score."
         )
         score = (
-            f"Held-out score {view.score.text(3)} on {view.score.n} items."
+            f"Held-out score {view.score.text(3)} on {view.score.over()}."
             if view.score
             else "No held-out score."
         )
-        gained = view.delta is not None and view.delta.kind == "gained"
+        gained = view.delta is not None and view.delta.kind == "gained" and not self.against
         choices = [
             Choice("c", "committed", "commit: it stands, and others may branch from it"),
             Choice("d", "discarded", "discard: it stays on the disk, the tree goes on elsewhere"),
@@ -39,9 +41,10 @@ class DecideScreen(Dialog[tuple[str, str]]):
             [
                 score,
                 outcome,
-                *_regression(view),
+                *self.against,
                 "",
-                "Why? The reason goes into methodlog.md. Arrows choose, enter decides.",
+                f"Why{', all the same' if self.against else ''}? The reason goes into methodlog.md. "
+                "Arrows choose, enter decides.",
             ],
             choices if gained else choices[::-1],
         )

@@ -267,9 +267,9 @@ def _close(made: list[Span], signs: Marks, inside: bool) -> None:
 def _plain_body(example: Example, width: int, glyphs: Glyphs, *, whole: bool) -> list[Line]:
     """The turns as they stand in the data, while (or where) nothing renders them."""
     lines: list[Line] = []
-    said = [(turn.role, turn.text) for turn in example.turns]
+    said = [(turn.role, turn.shown) for turn in example.turns]
     if example.side == "train" and example.target is not None:
-        said.append(("text" if example.raw else "target", example.target.text))
+        said.append(("text" if example.raw else "target", example.learnt))
     for role, text in said:
         most = WHOLE if whole else HEAD + TAIL
         shown = (
@@ -303,10 +303,9 @@ def _judged(
         return []
     sign, style = _STATE[judged.state]
     text = f" {_short(judged.text, 200)}" if show else ""
-    why = f": {judged.why}" if judged.why and judged.state != "passes" else ""
     where = f"; looked at {_around(judged)}" if judged.span else ""
     parts = fold(
-        clean(f"{name}{text} {WORDS[judged.state]}{why}{where}", newlines="show"), max(10, width - 5)
+        clean(f"{name}{text} {WORDS[judged.state]}{judged.told}{where}", newlines="show"), max(10, width - 5)
     )
     return [
         line((f"  {getattr(glyphs, sign)} " if i == 0 else "    ", style), part)

@@ -32,6 +32,8 @@ def offered_states(view: ExperimentView | None) -> frozenset[str]:
         states.add("ended")
         if view.attempt is not None and view.attempt.state in BROKEN_OFF:
             states.add("broken_off")
+    if view.unscored:
+        states.add("unscored")
     if view.score is not None and view.technique != "baseline":
         states.add("scored")
     return frozenset(states)

@@ -21,6 +21,7 @@ from cockpit.ui.text.styles import BOLD
 from cockpit.ui.widgets.line_view import LineView
 from cockpit.ui.widgets.seen import is_open
 from cockpit.ui.wizard import view
+from cockpit.ui.wizard.answer_line import AnswerLine, Completion
 from cockpit.ui.wizard.worker import WizardWorker
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 WIDE = 110
 """Columns from which the steps show their answers beside them."""
+HIGH = 30
+"""Rows from which each setting is shown with all that is known of it."""
 _EVENTS = 200
 """Lines of what happens meanwhile that are kept."""
 
@@ -47,6 +50,8 @@ class WizardScreen(WorkerScreen[str]):
         Binding("k,up", "move(-1)", "up", show=False, id="wizard.up"),
         Binding("pagedown,ctrl+d", "page(1)", "page down", show=False, id="wizard.pgdn"),
         Binding("pageup,ctrl+u", "page(-1)", "page up", show=False, id="wizard.pgup"),
+        Binding("home", "edge(-1)", "first", show=False, id="wizard.home"),
+        Binding("end", "edge(1)", "last", show=False, id="wizard.end"),
     ]
 
     def __init__(self, cockpit: Cockpit, wizard: Wizard) -> None:
@@ -74,7 +79,7 @@ class WizardScreen(WorkerScreen[str]):
                 yield Words(id="wrong", glyphs=glyphs, focusable=False)
                 yield Words(id="question", glyphs=glyphs, focusable=False)
                 yield Words(id="choices", glyphs=glyphs, cursor=True)
-                yield Input(id="line", select_on_focus=False, compact=True)
+                yield AnswerLine(id="line", select_on_focus=False, compact=True, suggester=Completion())
         yield LineView(id="foot", glyphs=glyphs, focusable=False)
 
     def on_mount(self) -> None:
@@ -122,8 +127,12 @@ class WizardScreen(WorkerScreen[str]):
         edited, self.editing = self.editing, None
         self._show()
         self._say(message.wrong)
+        if not message.wrong and self.turn is not None and self.turn.confirmed:
+            self._confirm(self.turn.confirmed)
         if edited is not None:
             self._edited(edited, again=bool(message.wrong))
+        elif message.wrong and self.turn is not None and self.turn.title == before:
+            self._type(self.typed)  # to be mended, not typed anew
 
     # -- showing -------------------------------------------------------------------------------------------------
 
@@ -147,7 +156,8 @@ class WizardScreen(WorkerScreen[str]):
 
     def _show_page(self, *, top: bool = False) -> None:
         text = self.query_one("#page", LineView)
-        lines = view.page_lines(self.turn, self.events, max(20, text.size.width - 2))
+        width, brief = max(20, text.size.width - 2), self.size.height < HIGH
+        lines = view.page_lines(self.turn, self.events, width, brief=brief)
         text.cursor_rows = bool(self.turn and self.turn.picks)
         if top:
             text.top = 0
@@ -174,21 +184,36 @@ class WizardScreen(WorkerScreen[str]):
         choices.display, typed.display = not wants_line, wants_line
         if wants_line:
             if not keep:
-                typed.value = "" if self.reason_for else page.default
-                typed.placeholder = "enter goes on" if page.optional else ""
-            if self.editing is not None and not keep:
-                typed.value, typed.placeholder = self.editing.value, "the default"
+                self._prepare(typed, page)
             if page.picks and self.editing is None and not self.typing:
                 self.query_one("#page").focus()
                 return
             typed.focus()
-            typed.action_select_all()  # what is typed replaces the default
         else:
             if not keep or choices.cursor is None:
                 choices.cursor, choices.top = "0", 0
             choices.set_lines(view.choice_lines(page.choices))
             choices.refresh(layout=True)
             choices.focus()
+
+    def _prepare(self, typed: AnswerLine, page: Page) -> None:
+        """An empty line, with what enter takes then behind it: nothing stands there that a key could delete.
+
+        What an empty line would take back stands in it.
+        """
+        typed.value, typed.offered, typed.completes = "", "", False
+        if self.reason_for is not None:
+            typed.placeholder = ""
+        elif self.editing is not None:
+            typed.offered = self.editing.value
+            typed.placeholder = f"now {self.editing.value}"
+        elif page.optional:
+            typed.value, typed.completes = page.default, page.path
+            typed.placeholder = "enter goes on"
+        else:
+            typed.offered, typed.completes = page.default, page.path
+            typed.placeholder = page.default
+        typed.cursor_position = len(typed.value)
 
     def _pick(self, name: str) -> None:
         """Type the value of the setting under the cursor, or go on."""
@@ -206,8 +231,9 @@ class WizardScreen(WorkerScreen[str]):
         """Back to the list, the cursor on what was edited; what was refused is typed `again`."""
         self.query_one("#page", LineView).select_key(pick.name)
         if again:
-            self.editing = replace(pick, value=self.typed)
+            self.editing = replace(pick, value=self.typed or pick.value)
             self._ask()
+            self._type(self.typed)
             self._foot()
 
     def _say(self, text: str) -> None:
@@ -216,6 +242,13 @@ class WizardScreen(WorkerScreen[str]):
         wrong.set_lines(view.wrong_lines(text, width, self.cockpit.glyphs))
         wrong.refresh(layout=True)
 
+    def _confirm(self, texts: tuple[str, ...]) -> None:
+        """Say where the answer was typed what it changed: the list of settings is longer than a small screen."""
+        told = self.query_one("#wrong", Words)
+        width = max(20, self.query_one("#page").size.width - 4)
+        told.set_lines(view.confirmed_lines(texts, width, self.cockpit.glyphs))
+        told.refresh(layout=True)
+
     def _foot(self) -> None:
         foot = view.foot_line(self.turn, busy=self.busy, editing=self.editing is not None)
         self.query_one("#foot", LineView).set_lines([foot])
@@ -223,7 +256,7 @@ class WizardScreen(WorkerScreen[str]):
     # -- keys ----------------------------------------------------------------------------------------------------
 
     def on_key(self, event: object) -> None:
-        """A digit takes its choice at once, unless a line is being typed."""
+        """A digit goes to its choice, unless a line is being typed; enter takes it."""
         key = getattr(event, "key", "")
         page = self.turn
         if page is None or self.busy or isinstance(self.focused, Input):
@@ -235,7 +268,7 @@ class WizardScreen(WorkerScreen[str]):
         if not page.choices:
             return
         if key.isdigit() and 1 <= int(key) <= len(page.choices):
-            self._take(page.choices[int(key) - 1])
+            self.query_one("#choices", Words).select_key(str(int(key) - 1))
 
     def action_choose(self) -> None:
         page = self.turn
@@ -271,8 +304,8 @@ class WizardScreen(WorkerScreen[str]):
     def _submit(self, text: str) -> None:
         if self.busy or self.turn is None:
             return
+        self.typed = text.strip()
         if self.editing is not None:
-            self.typed = text.strip()
             self._answer(f"{self.editing.name}={shlex.quote(self.typed) if self.typed else ''}")
             return
         if self.reason_for is not None:
@@ -287,11 +320,13 @@ class WizardScreen(WorkerScreen[str]):
         self.typing = bool(self.turn.picks and text.strip())  # settings that are typed are often several
         self._answer(text if text.strip() or self.turn.optional else self.turn.default)
 
-    def _type(self, letter: str) -> None:
+    def _type(self, text: str) -> None:
+        """Put `text` into the line, where that is what is asked for, and go on typing behind it."""
         line_ = self.query_one("#line", Input)
-        line_.focus()
-        line_.value = letter
-        line_.cursor_position = len(letter)
+        if line_.display:
+            line_.focus()
+            line_.value = text
+            line_.cursor_position = len(text)
 
     def _answer(self, value: str, reason: str = "") -> None:
         self._say("")
@@ -327,6 +362,11 @@ class WizardScreen(WorkerScreen[str]):
         if text.cursor_rows:
             text.focus()
         text.move(delta)
+
+    def action_edge(self, delta: int) -> None:
+        choices = self.query_one("#choices", Words)
+        text = self.query_one("#page", LineView)
+        (choices if choices.display else text).move_to_end(last=delta > 0)
 
     def action_page(self, delta: int) -> None:
         text = self.query_one("#page", LineView)

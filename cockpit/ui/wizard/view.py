@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from cockpit.core.safe_text import clean
 from cockpit.ui.text.glyphs import Glyphs
-from cockpit.ui.text.lines import Line, fold, line
+from cockpit.ui.text.lines import Line, cell, fold, line
 from cockpit.ui.text.styles import BAD, BOLD, DIM, GOOD, KEY, PLAIN, WARN
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 GO_ON = "\0go on"
 """The key of the line that leaves the settings as they are; no setting's name."""
+_LEAST = 12
+"""Cells below which the beginning of a sentence says nothing."""
 
 
 def place_lines(places: Sequence[Place], glyphs: Glyphs, *, answers: bool) -> list[Line]:
@@ -37,19 +39,35 @@ def place_lines(places: Sequence[Place], glyphs: Glyphs, *, answers: bool) -> li
     return lines
 
 
-def page_lines(page: Page | None, events: Sequence[str], width: int) -> list[Line]:
-    """What is known, folded to `width`, then what happens; a setting's line has its name as key."""
+def page_lines(page: Page | None, events: Sequence[str], width: int, *, brief: bool = False) -> list[Line]:
+    """What is known, folded to `width`, then what happens; a setting's line has its name as key.
+
+    `brief`: a setting is one line with the beginning of what it does, so that those that matter are in sight at once.
+    """
     texts = list(page.lines) if page else ["Looking …"]
     if events:
         texts += ["", *events]
     picks = {pick.line: pick.name for pick in page.picks} if page else {}
+    does = (
+        {pick.line: pick.help.removeprefix(f"{pick.name}: ") for pick in page.picks} if page and brief else {}
+    )
     lines: list[Line] = []
     for number, text in enumerate(texts):
+        if number in does:
+            lines.append(_in_one(clean(text, newlines="show"), clean(does[number]), width, key=picks[number]))
+            continue
+        if number - 1 in does and text.startswith(" "):
+            continue  # the whole of what it does, which enter shows
         parts = folded(clean(text, newlines="show"), width)
         lines += [line(part, key=picks.get(number) if at == 0 else None) for at, part in enumerate(parts)]
     if picks:
         lines.insert(0, line(("Go on with these settings", BOLD), key=GO_ON))
     return lines
+
+
+def _in_one(text: str, does: str, width: int, *, key: str) -> Line:
+    room = width - cell_len(text) - 2
+    return line(text, (f"  {cell(does, room).rstrip()}" if room > _LEAST else "", DIM), key=key)
 
 
 def choice_lines(choices: Sequence[Choice]) -> list[Line]:
@@ -66,6 +84,13 @@ def wrong_lines(text: str, width: int, glyphs: Glyphs) -> list[Line]:
     return [line((f"{glyphs.cross if at == 0 else ' '} {part}", BAD)) for at, part in enumerate(parts)]
 
 
+def confirmed_lines(texts: Sequence[str], width: int, glyphs: Glyphs) -> list[Line]:
+    """What an answer changed, each on a line of its own."""
+    return [
+        line((f"{glyphs.check} ", GOOD), cell(clean(text), width, ellipsis=glyphs.ellipsis)) for text in texts
+    ]
+
+
 def foot_line(page: Page | None, *, busy: bool, editing: bool) -> Line:
     """The keys that matter now, and the command that does the same as the page."""
     command = clean(page.cli_equivalent, newlines="show") if page else ""
@@ -73,11 +98,18 @@ def foot_line(page: Page | None, *, busy: bool, editing: bool) -> Line:
     if busy:
         return line(("working …", BOLD), ("  esc", KEY), (" leave, it goes on from here", DIM))
     if editing:
-        return line(("enter", KEY), (" take it ", DIM), ("esc", KEY), (" leave it as it is", DIM))
+        return line(("enter", KEY), (" take it, empty the default ", DIM), ("tab", KEY), (" edit what it is ", DIM),
+                    ("esc", KEY), (" leave it as it is", DIM))  # fmt: skip
     if page is not None and page.picks:
         return line(("enter", KEY), (" edit, or go on ", DIM), ("tab", KEY), (" type NAME=VALUE ", DIM),
                     ("f2", KEY), (" step before ", DIM), ("esc", KEY), (" leave", DIM), shown)  # fmt: skip
-    return line(("enter", KEY), (" answer ", DIM), ("f2", KEY), (" step before ", DIM), ("esc", KEY),
+    if page is not None and page.choices:
+        digits = (f"1-{len(page.choices)}" if len(page.choices) > 1 else "", KEY)
+        choose = (" choose " if digits[0] else "", DIM)
+    else:
+        digits, choose = ("tab" if page and (page.path or page.default) else "", KEY), ("", DIM)
+        choose = ((" complete " if page and page.path else " edit ") if digits[0] else "", DIM)
+    return line(digits, choose, ("enter", KEY), (" answer ", DIM), ("f2", KEY), (" step before ", DIM), ("esc", KEY),
                 (" leave, nothing is lost", DIM), shown)  # fmt: skip
 
 

@@ -49,7 +49,11 @@ class Audit:
     spec: str
     items: int = 0
     unchecked: int = 0
-    rejected: int = 0
+    unsolved: int = 0
+    """Items of which no right answer is known (tests without a solution): wrong ones alone were tried."""
+    without_gold: int = 0
+    """Rows of the file that have no gold answer."""
+    rejections: list[Mistake] = field(default_factory=list[Mistake])
     """Items whose own gold answer fails: nothing more is asked of them."""
     cases: Counter[str] = field(default_factory=Counter[str])
     mistakes: list[Mistake] = field(default_factory=list[Mistake])
@@ -59,6 +63,11 @@ class Audit:
     """Cases that there was no time for, of the items that were begun."""
     unasked_items: int = 0
     """Items that there was no time to begin."""
+
+    @property
+    def rejected(self) -> int:
+        """How many gold answers fail as they stand."""
+        return len(self.rejections)
 
     @property
     def accepting_items(self) -> int:
@@ -82,7 +91,7 @@ class Audit:
 
     def examples(self, most: int = EXAMPLES) -> list[Mistake]:
         """A few mistakes, no two alike before each was shown once; wrong answers that pass come first."""
-        ordered = sorted(self.mistakes, key=lambda mistake: mistake.case.passes)
+        ordered = sorted([*self.rejections, *self.mistakes], key=lambda mistake: mistake.case.passes)
         first = {mistake.case.what: mistake for mistake in reversed(ordered)}
         shown = sorted(first.values(), key=ordered.index)
         return (shown + [mistake for mistake in ordered if mistake not in shown])[:most]
@@ -90,6 +99,11 @@ class Audit:
     def sentence(self) -> str:
         """Say the outcome in one sentence; what was not asked, and what may be meant so, in one more each."""
         said = [self._outcome()]
+        if self.unsolved:
+            which = "" if self.unsolved == self.items else f" of {self.unsolved:,} items"
+            said.append(f"No right answer{which} was tried: the data holds no solution.")
+        if self.without_gold:
+            said.append(f"Rows without a gold answer were left out: {self.without_gold:,}.")
         if self.unasked or self.unasked_items:
             said.append(
                 f"Time was up: {self.unasked:,} cases and {self.unasked_items:,} more items were not asked about."
@@ -104,22 +118,29 @@ class Audit:
         if self.items == self.unchecked:
             return f"The verifier {self.spec} could not be audited: no right answer can be written from the gold ones."
         if self.ok:
+            if self.unsolved == self.items:
+                return (
+                    f"The verifier {self.spec} rejects all {total:,} wrong answers to {self.items:,} items."
+                )
             return f"The verifier {self.spec} judges all {total:,} cases made from {self.items:,} gold answers rightly."
         said: list[str] = []
         if self.false_accepts:
-            said.append(f"accepts {self.false_accepts:,} wrong answers")
-        if self.false_rejects:
-            said.append(f"rejects {self.false_rejects:,} right ones")
-        worst = self.examples(1)
-        first = f" (first: {worst[0].case.what}, item {worst[0].item})" if worst else ""
-        return f"The verifier {self.spec} {' and '.join(said)}, of {total:,} cases{first}."
+            said.append(f"accepts {_count(self.false_accepts, 'wrong answer')}")
+        if self.rejected:
+            said.append(f"rejects {_count(self.rejected, 'gold answer')} outright")
+        if right := self.false_rejects - self.rejected:
+            said.append(f"rejects {_count(right, 'right answer')}")
+        listed = " and ".join(said) if len(said) < 3 else f"{said[0]}, {said[1]} and {said[2]}"
+        worst = self.examples(1)[0]
+        of = f"; {_count(total, 'case')} tried" if total else ""
+        return f"The verifier {self.spec} {listed}{of} (first: {worst.case.what}, item {worst.item})."
 
     def as_dict(self) -> dict[str, Any]:
         """Return the shape of `--json`."""
         wrong = Counter(mistake.case.kind for mistake in self.mistakes)
         return {
             "verifier": self.spec, "ok": self.ok, "items": self.items, "unchecked": self.unchecked,
-            "gold_rejected": self.rejected,
+            "unsolved": self.unsolved, "without_gold": self.without_gold, "gold_rejected": self.rejected,
             "cases": {kind: {"n": self.cases[kind], "wrong": wrong[kind]} for kind in KINDS},
             "false_accepts": self.false_accepts, "false_rejects": self.false_rejects,
             "accepting_items": self.accepting_items, "doubtful": len(self.doubtful),
@@ -157,8 +178,11 @@ def audit(
         if right is None and not isinstance(verifier.judge, TestsJudge):
             found.unchecked += 1
             continue
-        if right is not None and not verifier(right, item).passed:
-            found.rejected += 1
+        if right is None:
+            found.unsolved += 1
+        elif not (verdict := verifier(right, item)).passed:
+            gold = Case("gold", "the gold answer itself", right, True)
+            found.rejections.append(Mistake(number, gold, golds[number], verdict.score, verdict.why))
             continue
         others = [gold for other, gold in golds.items() if other != number]
         made = {case.completion: case for case in made_of(verifier, item, right or "", others, write)}
@@ -175,6 +199,10 @@ def audit(
     for (number, _, case), verdict in zip(asked, verdicts, strict=True):
         _note(found, number, case, golds[number], verdict)
     return found
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def _note(found: Audit, number: int, case: Case, gold: str, verdict: Verdict) -> None:

@@ -23,7 +23,8 @@ from cockpit.verifiers.verifier import Verifier
 
 INVERSE = "one over it"
 KINDS = ("exploit", "equivalence", "formatting", "unfinished")
-Kind = Literal["exploit", "equivalence", "formatting", "unfinished"]
+Kind = Literal["gold", "exploit", "equivalence", "formatting", "unfinished"]
+"""`gold` is none of KINDS: the item's own answer, from which the cases are made."""
 Item = Mapping[str, Any]
 Writer = Callable[[str], "str | None"]
 """Puts an answer into the wanted form; None where that can't be done."""

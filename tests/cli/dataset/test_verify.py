@@ -52,9 +52,13 @@ def test_a_file_is_scored_row_by_row_with_counts(rows: str, capsys: pytest.Captu
         (["verify", "--verifier", "exact"], "either --completion TEXT or a file"),
         (["verify", "--completion", "x"], "no verifier is named"),
         (["verify", "--verifier", "tests", "--item", "{", "--completion", "x"], "--item is no JSON"),
-        (["verify", "gold.jsonl", "--verifier", "exact"], "row 1 has no completion"),
+        (["verify", "gold.jsonl", "--verifier", "exact"], "row 1: there is no completion; its columns are"),
         (["audit", "tool-call", "--data", "gold.jsonl"], "row 1: the gold answer holds no tool calls"),
         (["audit", "numeric", "--data", "gone.jsonl"], "gone.jsonl"),
+        (
+            ["audit", "numeric", "--data", "gold.jsonl", "--column", "wer=answer"],
+            "Name one of question, answer",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_in_a_sentence(
@@ -63,6 +67,21 @@ def test_what_is_wrong_is_said_in_a_sentence(
     Path("gold.jsonl").write_text('{"question": "2+3", "answer": "5"}\n')
     assert main(words) == 2
     assert says in capsys.readouterr().err
+
+
+def test_rows_that_can_t_be_scored_are_left_out_with_a_word(
+    rows: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Path(rows).open("a") as file:
+        file.write('{"completion": null, "answer": "5"}\n{"completion": "6", "answer": null}\n')
+    assert main(["verify", rows, "--verifier", "tagged:answer", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["n"], told["unscored"], [row["row"] for row in told["unscored_rows"]]) == (3, 2, [4, 5])
+    assert main(["verify", rows, "--verifier", "tagged:answer"]) == 0
+    assert "2 rows were not scored (row 4: there is no completion" in capsys.readouterr().out
+    assert main(["audit", "numeric", "--data", rows, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["items"], told["without_gold"]) == (4, 1)
 
 
 def test_an_audit_is_a_gate(rows: str, capsys: pytest.CaptureFixture[str]) -> None:

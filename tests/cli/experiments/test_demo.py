@@ -22,7 +22,7 @@ def test_it_waits_for_a_workspace_and_shows_what_the_teller_says(
     teller = SimpleNamespace(state=lambda _: looked.set() or {}, teller_alive=lambda _: True)
 
     def tell() -> None:
-        assert looked.wait(30)
+        assert looked.wait(180)
         layout.log.parent.mkdir(parents=True)
         (layout.log.parent / "demo.log").write_text("Pretraining the tiny model\x1b[2J\n")
         layout.config.write_text("")

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from cockpit.services.runs import launcher
 from cockpit.services.workspace.workspace import Workspace
+from tests.support.attempts import PATIENCE_S, until
 from tests.support.cli import Cli
 
 pytestmark = pytest.mark.fault
 
 Loop = Callable[[int], str]
-
-
-def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def test_a_loop_of_ones_own_from_draft_to_decision(workspace: Cli, loop: Loop) -> None:
@@ -59,7 +53,10 @@ def test_stop_is_graceful_and_on_record(workspace: Cli, loop: Loop) -> None:
     assert workspace("stop", "1")[0] == 2, "nothing runs any more"
 
 
-def test_a_trainer_that_ends_at_once_is_an_error_with_its_reason(workspace: Cli) -> None:
+def test_a_trainer_that_ends_at_once_is_an_error_with_its_reason(
+    workspace: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launcher, "CONFIRM_S", PATIENCE_S)  # the machine may be slow to start it
     workspace.json("new", "custom", "--command", "false")
     code, text = workspace("launch", "1")
     assert code == 2

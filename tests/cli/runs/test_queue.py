@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,18 +14,12 @@ from cockpit.services.experiments import queue
 from cockpit.services.runs import gpu_leases
 from cockpit.services.system.processes import start_time
 from cockpit.services.workspace.workspace import Workspace
+from tests.support.attempts import until
 from tests.support.cli import Cli
 
 pytestmark = pytest.mark.fault
 Loop = Callable[[int], str]
 GIB = 2**30
-
-
-def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -46,7 +39,11 @@ def statuses(ws: Workspace) -> dict[str, str]:
 
 @pytest.mark.usefixtures("no_gpu")
 def test_those_in_line_run_one_after_another(workspace: Cli, loop: Loop) -> None:
-    first, second, third = draft(workspace, loop, 300), draft(workspace, loop, 20), draft(workspace, loop, 20)
+    first, second, third = (
+        draft(workspace, loop, 100_000),
+        draft(workspace, loop, 20),
+        draft(workspace, loop, 20),
+    )
     ws = Workspace(workspace.root)
     for id_ in (first, second, third):
         told = workspace.json("launch", id_, "--queue")
@@ -57,6 +54,7 @@ def test_those_in_line_run_one_after_another(workspace: Cli, loop: Loop) -> None
     assert statuses(ws)[second] == "draft"
     assert ws.experiment(second).queued == 1
     assert [row["experiment"] for row in workspace.json("queue")["waiting"]] == [second]
+    (workspace.root / "enough").touch()
     until(lambda: statuses(ws)[second] == "evaluated")
     assert statuses(ws) | {"exp_0000": ""} == {
         "exp_0000": "",

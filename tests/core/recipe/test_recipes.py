@@ -205,3 +205,17 @@ def test_advice(technique: str, overrides: list[str], says: str) -> None:
     said = advice(made(technique, *overrides))
     assert len(said) == 1
     assert says in said[0]
+
+
+def test_what_follows_another_setting_says_so() -> None:
+    made_of_three = made("grpo", "num_generations=3")
+    assert made_of_three.trainer["per_device_train_batch_size"] == 3
+    reason = made_of_three.reasons["trainer.per_device_train_batch_size"]
+    assert reason == "follows num_generations=3, as a batch holds whole groups: 3 in place of 8"
+    assert not made("grpo", "num_generations=4").reasons
+
+
+def test_what_is_out_of_range_is_explained_in_words_that_stand_alone() -> None:
+    with pytest.raises(CockpitError, match="a whole number, 2 to 4,096 completions") as caught:
+        made("grpo", "num_generations=1")
+    assert caught.value.fix == "num_generations: how many are sampled for each prompt."

@@ -59,6 +59,23 @@ def items(right: range, n: int = 200) -> dict[str, int]:
     return {f"i{k}": int(k in right) for k in range(n)}
 
 
+def looks(count: int, n: int = 200, *, begin: int = 1, **more: Any) -> list[Row]:
+    """So many experiments on the baseline, all of them much alike."""
+    numbers = range(begin, begin + count)
+    return [
+        move(
+            k,
+            "sft",
+            0.3 + k % 3 / 100,
+            n,
+            parent=0,
+            status="committed" if k % 9 == 0 else "discarded",
+            **more,
+        )
+        for k in numbers
+    ]
+
+
 V: Row = {"verifiable": True}
 K: Row = {"knowledge_heavy": True, "random_score": 0.25}
 
@@ -154,9 +171,33 @@ FIRES = [
         [base(0.0), move(1, "sft", 0.05), move(2, "grpo", 0.06), move(3, "rft", 0.05)],
         {},
     ),
+    ("held-out-worn", "30 looks at 200 items", [base(0.3), *looks(30)], {}),
+    ("held-out-worn", "26 looks at 60 items, most discarded", [base(0.3, 60), *looks(26, 60)], {}),
+    ("held-out-worn", "60 looks at 5,000 items", [base(0.3, 5000), *looks(60, 5000)], {}),
 ]
 
 QUIET = [
+    ("held-out-worn", "five on 200 items", [base(0.3), *looks(5)], {}),
+    ("held-out-worn", "a busy week on 200 items", [base(0.3), *looks(20)], {}),
+    ("held-out-worn", "five on 20 items: small is not worn", [base(0.3, 20), *looks(5, 20)], {}),
+    ("held-out-worn", "30 on 50,000 items", [base(0.3, 50000), *looks(30, 50000)], {}),
+    (
+        "held-out-worn",
+        "40, half of them on another set",
+        [
+            base(0.3, held_out_hash="a"),
+            *looks(20, held_out_hash="a"),
+            *looks(20, begin=21, held_out_hash="b"),
+        ],
+        {},
+    ),
+    (
+        "held-out-worn",
+        "40 of which nobody asked",
+        [base(0.3), *[move(k, "sft", None, status="failed") for k in range(1, 41)]],
+        {},
+    ),
+    ("held-out-worn", "the baseline scored again and again", [base(0.3)], {}),
     ("stuck-at-zero", "one SFT run", [base(), move(1, "sft", 0)], V),
     (
         "stuck-at-zero",

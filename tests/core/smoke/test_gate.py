@@ -26,7 +26,12 @@ DRIFT = Drift("<|im_start|>system\nYou are…", "", "", 10)
     ("facts", "stage"),
     [
         (replace(GOOD, state="failed", stage="loading", error="no file named model.safetensors"), "load"),
-        (replace(GOOD, state="failed", stage="importing", error="No module named 'trl'"), "load"),
+        (replace(GOOD, state="failed", stage="importing", error="No module named 'trl'"), "packages"),
+        (replace(GOOD, state="failed", stage="", error="/bin/python: No module named trainers"), "packages"),
+        (replace(RL, state="failed", stage="loading", part="reward", error="No module named 'mine'"), "reward"),
+        (replace(RL, state="failed", stage="training", part="reward", error="the reward 'a:b' failed"), "reward"),
+        (replace(GOOD, state="failed", stage="loading", part="data", error="row 3 has no demonstration"), "data"),
+        (replace(GOOD, state="failed", stage="loading", part="settings", error="TRL has no setting foo"), "training"),
         (replace(GOOD, state="failed", stage="tokenizing", error="row 3 has no demonstration"), "data"),
         (replace(GOOD, state="failed", stage="training", error="expected scalar type Float but found BFloat16"),
          "dtype"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -52,6 +53,42 @@ def test_targets_are_judged_by_their_calls(said: dict[str, Any], passes: bool) -
     target = target_of(1, row, verifier=load("tool-call"))
     assert target.verdict is not None
     assert target.verdict.passed is passes
+
+
+CALL = {"name": "f", "arguments": {"x": 1}}
+THOUGHTFUL = {
+    "role": "assistant",
+    "content": "",
+    "reasoning_content": "x is 1",
+    "tool_calls": [{"function": CALL}],
+}
+
+
+@pytest.mark.parametrize(
+    "after", [(), ({"role": "tool", "content": "2"}, {"role": "assistant", "content": "It is 2."})]
+)
+def test_a_talk_is_judged_by_its_last_calls_whatever_is_said_of_their_results(after: Sequence[Any]) -> None:
+    row = {"messages": [{"role": "user", "content": "?"}, THOUGHTFUL, *after], "answer": [CALL]}
+    target = target_of(1, row, verifier=load("tool-call"))
+    assert target.verdict is not None
+    assert target.verdict.passed
+    wrong = target_of(1, {**row, "answer": [{**CALL, "name": "g"}]}, verifier=load("tool-call"))
+    assert wrong.verdict is not None
+    assert "calls 'f', wanted 'g'" in wrong.verdict.why
+
+
+def test_thinking_and_calls_are_shown_without_a_model() -> None:
+    asked = {"role": "user", "content": "?"}
+    first = target_of(1, {"messages": [asked, THOUGHTFUL]})
+    assert first.thought == "x is 1"
+    later = target_of(1, {"messages": [asked, THOUGHTFUL, asked, {"role": "assistant", "content": "2"}]})
+    assert later.turns[1].shown.startswith("<think>\nx is 1\n</think>")
+    assert '{"name": "f", "arguments": {"x": 1}}' in later.turns[1].shown
+
+
+def test_a_gold_answer_that_is_calls_is_not_put_between_marks_again() -> None:
+    row = {"messages": [{"role": "user", "content": "?"}, THOUGHTFUL]}
+    assert not find_mismatches(sides_of([row], [row], load("tool-call")))
 
 
 def test_an_eval_row_that_ends_in_a_call_has_it_as_its_gold_answer() -> None:

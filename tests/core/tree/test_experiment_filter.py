@@ -57,6 +57,7 @@ def test_words_keep_and_order(words: str, kept: str) -> None:
     ("words", "says"),
     [
         ("colour:red", "no field 'colour'"),
+        ("satus:draft", "no field 'satus'"),
         ("score>high", "'high' is no number"),
         ("technique>grpo", "technique is a text"),
         ("sort:nothing", "no field 'nothing'"),
@@ -66,3 +67,4 @@ def test_a_word_that_means_nothing_is_named(words: str, says: str) -> None:
     with pytest.raises(CockpitError, match=says) as caught:
         parse(words)
     assert caught.value.fix
+    assert ("Did you mean status?" in caught.value.fix) == words.startswith("satus")

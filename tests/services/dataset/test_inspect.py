@@ -13,6 +13,9 @@ import pytest
 
 from cockpit.cli import main
 from cockpit.contract.errors import CockpitError
+from cockpit.core.dataset.lengths import bars
+from cockpit.core.technique.data_facts import facts_of
+from cockpit.core.technique.decision import advise
 from cockpit.services.dataset.inspect import as_dict, inspect
 
 Rows = list[dict[str, Any]]
@@ -144,6 +147,9 @@ def test_lengths_and_what_a_maximum_cuts(tmp_path: Path) -> None:
     assert seen.truncated == pytest.approx(0.01)
     answer = as_dict(seen)
     assert sum(bar["n"] for bar in answer["lengths"]["histogram"]) == 100
+    assert answer["lengths"]["histogram"][0]["n"], "no empty bars before the shortest"
+    shown = [" ".join(text.split()) for text in bars([(0, 10, 1), (10, 20, 0), (20, 30, 0), (30, 40, 1)])]
+    assert [text.split()[0] for text in shown] == ["0-9", "10-29", "30-39"]
     assert answer["truncated_is_estimate"]
 
 
@@ -185,3 +191,93 @@ def test_hostile_content_stays_text(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert main(["inspect", str(_jsonl(tmp_path / "d.jsonl", rows))]) == 0
     assert main(["advise", "--data", str(tmp_path / "d.jsonl"), "--yes"]) == 0
     assert "\x1b" not in capsys.readouterr().out
+
+
+CALL = {"type": "function", "function": {"name": "add", "arguments": {"a": 1}}}
+ADD = {"type": "function", "function": {"name": "add", "parameters": {"type": "object", "properties": {}}}}
+
+
+def talk(number: int, call: dict[str, Any] = CALL, **more: Any) -> dict[str, Any]:
+    asked = {"role": "user", "content": f"Add {number}."}
+    return {"messages": [asked, {"role": "assistant", "content": "", "tool_calls": [call], **more}]}
+
+
+def test_thinking_in_a_field_and_listed_tools_are_counted_and_measured(tmp_path: Path) -> None:
+    bare = inspect(str(_jsonl(tmp_path / "bare.jsonl", [talk(1)])))
+    whole = inspect(
+        str(_jsonl(tmp_path / "whole.jsonl", [{**talk(1, reasoning_content="x" * 50), "tools": [ADD]}]))
+    )
+    told = as_dict(whole)
+    assert (told["reasoning_rows"], told["tool_rows"]) == (1, 1)
+    assert whole.profile.target_lengths.longest == bare.profile.target_lengths.longest + 50
+    assert whole.profile.prompt_lengths.longest > bare.profile.prompt_lengths.longest + 50
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name", "odd"),
+    [
+        ('{"a": 1}', "add", []),
+        ("", "add", []),
+        ('{"a": 1, "b"', "add", ["a call whose arguments are no JSON object"]),
+        ('{"a": 1}', "sub", ["a call of a tool that the row does not list"]),
+    ],
+)
+def test_odd_calls_are_told(tmp_path: Path, arguments: str, name: str, odd: list[str]) -> None:
+    call = {"type": "function", "function": {"name": name, "arguments": arguments}}
+    seen = inspect(str(_jsonl(tmp_path / "t.jsonl", [{**talk(1, call), "tools": [ADD]}])))
+    assert list(seen.profile.odd.counts) == odd
+
+
+@pytest.mark.parametrize("column", ["answer", "tool_calls"])
+def test_gold_answers_may_be_calls_and_none_may_be_right(tmp_path: Path, column: str) -> None:
+    rows = [{"prompt": f"Add {n}.", column: [CALL] if n else [], "tools": [ADD]} for n in range(5)]
+    seen = inspect(str(_jsonl(tmp_path / "t.jsonl", rows)))
+    assert (seen.reading.shape, seen.reading.columns["answer"]) == ("question-answer", column)
+    assert (seen.profile.gold, seen.profile.misfits.total) == (5, 0)
+    assert seen.profile.answer_form == "calls"
+
+
+@pytest.mark.parametrize(
+    ("answers", "note"),
+    [
+        ([0, 1, 2, 0], "counted from 0: 0 is A, 1 is B"),
+        ([1, 3, 2, 1], "counts the 3 choices from 1"),
+        (["A", "B", "C", "A"], ""),
+        (["7", "8", "9", "7"], ""),
+    ],
+)
+def test_how_a_numbered_choice_is_read_is_said(tmp_path: Path, answers: list[Any], note: str) -> None:
+    rows = [{"question": f"{n}?", "choices": ["7", "8", "9"], "answer": a} for n, a in enumerate(answers)]
+    notes = inspect(str(_jsonl(tmp_path / "d.jsonl", rows))).reading.notes
+    assert [note in said for said in notes] == ([True] if note else [])
+
+
+TEA = [
+    f"Tea number {n} is warm, and a quiet cup of it makes a long evening a little shorter." for n in range(8)
+]
+SHORT = [f"My {n}th tea is warm." for n in range(8)]
+LABELS = ["The review is positive.", "The review is negative."] * 4
+ASK, SAYS = {"role": "user", "content": "Say it."}, "assistant"
+
+
+@pytest.mark.parametrize(
+    ("row", "texts", "shape", "technique"),
+    [
+        (lambda text: {"instruction": "Say it.", "input": "", "output": text}, TEA, "alpaca", "sft"),
+        (lambda text: {"instruction": "Say it.", "input": "", "output": text}, SHORT, "alpaca", "sft"),
+        (lambda text: {"question": "Say it.", "answer": text}, SHORT, "prompt-completion", "sft"),
+        (lambda text: {"messages": [ASK], "answer": text}, TEA, "prompt-completion", "sft"),
+        (lambda text: {"messages": [ASK, {"role": SAYS, "content": text}], "answer": text}, TEA, "messages", "sft"),
+        (lambda text: {"prompt": "Say it.", "completion": text, "answer": text}, TEA, "prompt-completion", "sft"),
+        (lambda text: {"prompt": "Say it.", "reward_model": {"ground_truth": text}}, TEA, "question-answer", "sft"),
+        (lambda text: {"question": "Is it good?", "answer": text}, LABELS, "question-answer", "grpo"),
+        (lambda text: {"messages": [ASK], "answer": text}, ["4", "5", "a cat", "7"] * 2, "question-answer", "grpo"),
+    ],
+)  # fmt: skip
+def test_free_prose_is_nothing_that_a_program_checks(
+    tmp_path: Path, row: Callable[[str], dict[str, Any]], texts: list[str], shape: str, technique: str
+) -> None:
+    """Wherever it stands, unless it is one of a few classes: then no exact verifier, and no RL, is proposed."""
+    seen = inspect(str(_jsonl(tmp_path / "data.jsonl", [row(text) for text in texts])))
+    assert seen.reading.shape == shape
+    assert advise(facts_of(seen.profile, seen.examples)).technique == technique

@@ -312,7 +312,7 @@ def test_a_real_wandb_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     (run,) = find(str(tmp_path))
     update, rows = run.poll(), list[Any]()
     rows += update.rows
-    until = time.monotonic() + 30  # wandb's own process writes the file, and may lag behind `finish`
+    until = time.monotonic() + 180  # wandb's own process writes the file, and may lag behind `finish`
     while update.state != "finished" and time.monotonic() < until:
         time.sleep(0.1)
         update = run.poll()

@@ -14,6 +14,7 @@ import pytest
 from cockpit.contract.writer import AttemptWriter
 from cockpit.services.live import follower as module
 from cockpit.services.live.follower import Batch, Follower
+from tests.support.attempts import PATIENCE_S
 
 
 class Woken:
@@ -28,7 +29,7 @@ class Woken:
         self._event.set()
 
     def wait(self) -> None:
-        assert self._event.wait(10), "never woken"
+        assert self._event.wait(PATIENCE_S), "never woken"
         self._event.clear()
 
 
@@ -173,11 +174,11 @@ def test_at_rest_it_reads_nothing_and_then_goes_on_without_a_gap(writer: Attempt
         writer.metrics(1, {"loss": 1.0})
         woken.wait()  # not drained: it has to be there after the rest
         follower.pause()
-        follower.join(5)
+        follower.join(PATIENCE_S)
         writer.metrics(2, {"loss": 1.0})
         follower.resume()
         assert gather(follower, woken, 2) == [1, 2]
     finally:
         follower.close()
-        follower.join(5)
+        follower.join(PATIENCE_S)
         assert not follower._thread or not follower._thread.is_alive()

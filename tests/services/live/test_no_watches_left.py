@@ -10,6 +10,7 @@ import pytest
 
 from cockpit.contract.writer import AttemptWriter
 from cockpit.services.live.follower import Follower
+from tests.support.attempts import PATIENCE_S
 
 
 @pytest.mark.parametrize(
@@ -28,9 +29,9 @@ def test_it_goes_on_without_watches(tmp_path: Path, error: Exception) -> None:
         for step in (1, 2, 3):
             out.metrics(step, {"loss": 1.0})
             while step not in seen:
-                assert woken.wait(10), "the new row was not seen"
+                assert woken.wait(PATIENCE_S), "the new row was not seen"
                 woken.clear()
                 seen += [s for batch in follower.drain() if batch.rows is not None for s in batch.rows.steps]
     finally:
         follower.close()
-        follower.join(5)
+        follower.join(PATIENCE_S)

@@ -19,7 +19,7 @@ from cockpit.services.runs import launcher, observe
 from cockpit.services.runs.record import ProcessFile
 from cockpit.services.system import processes
 from cockpit.services.system.processes import alive
-from tests.support.attempts import StandIn, clean_up, until
+from tests.support.attempts import PATIENCE_S, StandIn, clean_up, until
 
 pytestmark = pytest.mark.fault
 
@@ -135,7 +135,7 @@ def test_unstartable_is_said(
 def test_a_trainer_that_ends_at_once_is_said_at_once(standin: StandIn) -> None:
     standin.trainer("sys.exit('no such model: /nowhere')")
     with pytest.raises(CockpitError, match="no such model: /nowhere"):
-        launcher.launch(standin.layout, confirm_s=10)
+        launcher.launch(standin.layout, confirm_s=PATIENCE_S)
 
 
 def test_modules_are_found_from_any_folder(standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,7 +146,7 @@ def test_modules_are_found_from_any_folder(standin: StandIn, monkeypatch: pytest
     monkeypatch.chdir(workspace)
     monkeypatch.delenv("PYTHONPATH", raising=False)
     standin.recipe(None, technique="sft")
-    facts = launcher.launch(standin.layout, module="cockpit.core.runs.evidence", confirm_s=10)
+    facts = launcher.launch(standin.layout, module="cockpit.core.runs.evidence", confirm_s=PATIENCE_S)
     assert (facts.exit_code, facts.cwd) == (0, str(workspace)), standin.layout.log.read_text()
     assert facts.argv[1:4] == ("-u", "-m", "cockpit.core.runs.evidence")
 
@@ -198,7 +198,7 @@ def test_folder_deleted_under_a_running_supervisor(standin: StandIn) -> None:
     until(lambda: standin.says("up"))
     shutil.rmtree(standin.layout.root)
     assert standin.status.state == "queued"
-    until(lambda: not alive(facts.trainer) and not alive(facts.supervisor), 20)
+    until(lambda: not alive(facts.trainer) and not alive(facts.supervisor))
     assert not standin.layout.root.exists()
     with pytest.raises(CockpitError, match="folder is gone"):
         launcher.launch(standin.layout)

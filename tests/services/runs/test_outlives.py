@@ -14,7 +14,7 @@ import pytest
 from cockpit.contract.errors import CockpitError
 from cockpit.services.runs import launcher
 from cockpit.services.system.processes import alive, look
-from tests.support.attempts import StandIn, until
+from tests.support.attempts import PATIENCE_S, StandIn, until
 
 pytestmark = pytest.mark.fault
 
@@ -42,7 +42,7 @@ def test_sessions_and_parents_are_its_own(standin: StandIn) -> None:
     assert supervisor.parent != os.getpid()
     assert os.readlink(f"/proc/{trainer.pid}/fd/1") == str(standin.layout.log)
     (standin.layout.root / "go").touch()
-    ended = launcher.wait(standin.layout, 10)
+    ended = launcher.wait(standin.layout, PATIENCE_S)
     assert ended
     assert (ended.outcome, ended.exit_code, standin.status.state) == ("exited", 0, "finished")
 
@@ -115,7 +115,7 @@ def test_all_killed_is_lost_not_running(standin: StandIn) -> None:
     os.kill(facts.trainer.pid, signal.SIGKILL)
     until(lambda: not alive(facts.trainer))
     assert standin.status.state == "lost"
-    ended = launcher.wait(standin.layout, 5)
+    ended = launcher.wait(standin.layout, PATIENCE_S)
     assert ended
     assert ended.ended is None
     with pytest.raises(CockpitError, match="has run already"):
@@ -145,7 +145,7 @@ def test_reattach_from_another_process(standin: StandIn) -> None:
     code = (
         "import sys; from pathlib import Path; from cockpit.contract.layout import AttemptLayout; "
         "from cockpit.services.runs import launcher, observe; a = AttemptLayout(Path(sys.argv[1])); "
-        "print(observe.observe(a).state); launcher.stop(a); print(launcher.wait(a, 10).exit_code)"
+        "print(observe.observe(a).state); launcher.stop(a); print(launcher.wait(a, 180).exit_code)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(standin.layout.root)], capture_output=True, text=True, cwd=Path("/")

@@ -44,6 +44,7 @@ def steps(
 
 
 TRAINING = [stage("training")]
+SAVED: dict[str, object] = {"kind": "checkpoint", "time": START + 40, "step": 7}
 # One case a line is read as a table.
 # fmt: off
 CASES: list[tuple[str, ProcessFacts | None, Signs, float, Liveness, str, str]] = [
@@ -65,6 +66,8 @@ CASES: list[tuple[str, ProcessFacts | None, Signs, float, Liveness, str, str]] =
     ("slow steps, silent", process(), Signs.read(TRAINING, steps(START + 90, every=20)), 300, ALIVE, "stalled", "a step takes 20 s"),
     ("logs every 50 steps", process(), Signs.read(TRAINING, steps(START + 90, every=50, stride=50)), 235, ALIVE, "running", "Training"),
     ("evaluating long", process(), Signs.read([*TRAINING, stage("evaluating", START + 100)], steps(START + 90)), 700, ALIVE, "running", "Evaluating, for 10 min"),
+    ("steps since an evaluation", process(), Signs.read([*TRAINING, stage("evaluating", START + 40)], steps(START + 90)), 95, ALIVE, "running", "Training, step 120"),
+    ("an evaluation's own row", process(), Signs.read([*TRAINING, stage("evaluating", START + 89)], steps(START + 90)), 95, ALIVE, "running", "Evaluating"),
     ("asked to stop", process(), Signs.read(TRAINING, steps(START + 90), stop_requested=START + 95), 100, ALIVE, "stopping", "asked 5 s ago"),
     ("request answered", process(stop_requested=START + 95, stop_reason="user"), Signs.read(TRAINING), 100, ALIVE, "stopping", "checkpoint"),
     ("budget", process(stop_requested=START + 95, stop_reason="time_budget"), Signs.read(TRAINING), 100, ALIVE, "stopping", "time budget"),
@@ -77,7 +80,11 @@ CASES: list[tuple[str, ProcessFacts | None, Signs, float, Liveness, str, str]] =
     ("held-out pass done", process(ended=START + 60, exit_code=0, outcome="exited"), Signs.read([*TRAINING, end("early_stopped"), stage("evaluating"), stage("done")]), 60, DEAD, "early_stopped", "Stopped early"),
     ("held-out pass crashed", process(ended=START + 60, exit_code=1, outcome="exited"), Signs.read([*TRAINING, end("early_stopped"), stage("evaluating")], error="KeyError: 'x'"), 60, DEAD, "failed", "while evaluating with exit code 1: KeyError: 'x'"),
     ("early stop", None, Signs.read([end("early_stopped", reason="no better mini-eval in 2 checkpoints", best_step=40)]), 60, Liveness(), "early_stopped", "no better mini-eval in 2 checkpoints. The best checkpoint is step 40"),
-    ("stopped", process(ended=START + 60, exit_code=0, outcome="exited", stop_reason="user"), Signs.read([end("stopped", step=7)]), 99, DEAD, "stopped", "Stopped at step 7. Resume"),
+    ("stopped", process(ended=START + 60, exit_code=0, outcome="exited", stop_reason="user"), Signs.read([SAVED, end("stopped", step=7)]), 99, DEAD, "stopped", "Stopped at step 7. Resume"),
+    ("stopped, with a reason", process(ended=START + 60, exit_code=0, outcome="exited", stop_reason="user"), Signs.read([SAVED, end("stopped", reason="asked by the cockpit", step=1)]), 99, DEAD, "stopped", "Stopped at step 1: asked by the cockpit. Resume goes on from its checkpoint."),
+    ("stopped before it saved", process(ended=START + 60, exit_code=0, outcome="exited", stop_reason="user"), Signs.read([end("stopped")]), 99, DEAD, "stopped", "Stopped."),
+    ("stopped at once", process(ended=START + 60, signal="SIGKILL", outcome="signaled", stop_reason="user", stop_now=True, forced=True), Signs.read(TRAINING), 99, DEAD, "stopped", "Stopped at once, as asked"),
+    ("a trainer of one's own, stopped", process(ended=START + 60, exit_code=143, outcome="exited", stop_reason="user"), Signs.read([], steps(START + 40)), 99, DEAD, "stopped", "Stopped at step 120 on request. It ended with exit code 143"),
     ("budget, with a checkpoint", process(ended=START + 60, exit_code=0, outcome="time_budget", time_budget_s=7500), Signs.read([end("stopped", step=7)]), 99, DEAD, "stopped", "time budget of 2 h 05 min"),
     ("budget, silently", process(ended=START + 60, signal="SIGKILL", outcome="time_budget", time_budget_s=90, forced=True), Signs.read(TRAINING, steps(START + 40)), 99, DEAD, "stopped", "at step 120: its time budget of 90 s was used up. It had to be killed"),
     ("gpu memory", process(ended=START + 60, exit_code=1, outcome="exited"), Signs.read([end("out_of_memory", reason="CUDA out of memory.")]), 99, DEAD, "failed", "Ran out of memory. CUDA out of memory."),

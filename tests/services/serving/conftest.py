@@ -12,6 +12,7 @@ import pytest
 from cockpit.contract.serving import ServerLayout
 from cockpit.services.serving import servers
 from cockpit.services.serving.servers import Server, ServerRequest
+from tests.support.attempts import PATIENCE_S
 
 STANDIN = Path(__file__).parents[2] / "support/serving/standin.py"
 
@@ -62,7 +63,7 @@ def start(model: Path, python: Callable[..., str]) -> Iterator[Start]:
         server, _ = servers.start(None, str(model), ServerRequest(python=python(how), **asked))  # pyright: ignore[reportArgumentType]
         begun.append(server.layout)
         if ready:
-            servers.wait(server.layout, 20)
+            servers.wait(server.layout, PATIENCE_S)
         now = servers.look(server.layout)
         assert now is not None
         return now

@@ -22,11 +22,11 @@ def test_what_came_of_the_start_stands_in_the_servers_record(tmp_path: Path) -> 
     )
     (tmp_path / "ws/cockpit.toml").write_text('[serve]\npython = "/nowhere/python"\n')
     done = subprocess.run(
-        [sys.executable, "-m", supervisor.SERVER, str(standin.layout.root)], timeout=60, check=True
+        [sys.executable, "-m", supervisor.SERVER, str(standin.layout.root)], timeout=180, check=True
     )
     assert done.returncode == 0
     layout = serving.layout_for(str(model), serving.model_digest(model))
-    facts = until(lambda: serving.read(layout), 60)
+    facts = until(lambda: serving.read(layout))
     assert facts.state == "failed"
     assert facts.says
 
@@ -34,7 +34,7 @@ def test_what_came_of_the_start_stands_in_the_servers_record(tmp_path: Path) -> 
 def test_a_module_that_fails_is_said_and_nothing_more(tmp_path: Path) -> None:
     standin = StandIn(tmp_path / "attempt")
     said: list[str] = []
-    aftermath.run(standin.layout, "cockpit.no_such_module", [], within_s=60, say=said.append)
+    aftermath.run(standin.layout, "cockpit.no_such_module", [], within_s=180, say=said.append)
     assert [line.partition(" of ")[0] for line in said] == ["cockpit.no_such_module"]
     aftermath.write_down(standin.layout, said.append)
     assert len(said) == 1, "a bare folder belongs to no workspace"

@@ -20,7 +20,7 @@ from cockpit.services.serving import keeper, servers
 from cockpit.services.serving.servers import Server, ServerRequest
 from cockpit.services.system.processes import descendants, look
 from tests.services.serving.conftest import Start
-from tests.support.attempts import until
+from tests.support.attempts import PATIENCE_S, until
 from trainers.scoring.served import Server as Asker
 from trainers.scoring.served import Unserved
 
@@ -60,12 +60,12 @@ def test_two_that_start_at_once_make_one(start: Start, model: Path, python: Call
         "import sys; from cockpit.services.serving import servers\n"
         "from cockpit.services.serving.servers import ServerRequest\n"
         f"s, _ = servers.start(None, {str(model)!r}, ServerRequest(python={python()!r}))\n"
-        "print(servers.wait(s.layout, 20).pid)"
+        "print(servers.wait(s.layout, 180).pid)"
     )
     both = [
         subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(2)
     ]
-    told = [process.communicate(timeout=60)[0].strip() for process in both]
+    told = [process.communicate(timeout=PATIENCE_S)[0].strip() for process in both]
     server = start()
     assert told == [str(server.facts.pid)] * 2
 
@@ -129,10 +129,10 @@ def test_what_died_is_not_ready_for_anybody_before_its_keeper_has_noticed(start:
             Asker(server.layout.root, bound_s=0.5).ready()
     finally:
         os.kill(above, signal.SIGCONT)
-    facts = servers.wait(server.layout, 20)
+    facts = servers.wait(server.layout, PATIENCE_S)
     assert facts.restarts == 1
     assert facts.pid != server.facts.pid
-    assert Asker(server.layout.root, bound_s=5).ready().pid == facts.pid
+    assert Asker(server.layout.root, bound_s=PATIENCE_S).ready().pid == facts.pid
 
 
 def test_a_server_whose_keeper_was_killed_is_not_waited_for(start: Start) -> None:
@@ -144,7 +144,7 @@ def test_a_server_whose_keeper_was_killed_is_not_waited_for(start: Start) -> Non
     until(lambda: not serving.kept(server.layout))
     assert alive([server.facts.pid]) == [server.facts.pid]
     with pytest.raises(CockpitError, match="did not start: its keeper is gone"):
-        servers.wait(server.layout, 5)
+        servers.wait(server.layout, PATIENCE_S)
 
 
 class Told(keeper.Keeper):
@@ -216,9 +216,10 @@ def test_the_next_start_after_a_kill_is_a_new_server(start: Start) -> None:
 
 
 def test_it_ends_when_nobody_needs_it_and_not_while_a_run_does(start: Start) -> None:
-    server = start(ready=True, idle_min=0.02)
+    server = start(ready=False, idle_min=0.02)
     lease = serving.lease(server.layout, "exp_0001-1")
     assert lease is not None
+    servers.wait(server.layout, PATIENCE_S)
     time.sleep(3)
     assert state_of(server) == "ready"
     lease.close()
@@ -232,7 +233,7 @@ def test_it_ends_when_nobody_needs_it_and_not_while_a_run_does(start: Start) -> 
 def test_what_can_not_start_says_why_and_is_not_tried_again(start: Start) -> None:
     server = start("crash", ready=False)
     with pytest.raises(CockpitError, match="no kernel for") as caught:
-        servers.wait(server.layout, 20)
+        servers.wait(server.layout, PATIENCE_S)
     assert str(server.layout.log) in str(caught.value)
     facts = serving.read(server.layout)
     assert facts is not None
@@ -242,7 +243,7 @@ def test_what_can_not_start_says_why_and_is_not_tried_again(start: Start) -> Non
 def test_what_starts_but_can_not_answer_is_not_called_ready(start: Start) -> None:
     server = start("broken", ready=False)
     with pytest.raises(CockpitError, match="can't answer: HTTP 500"):
-        servers.wait(server.layout, 20)
+        servers.wait(server.layout, PATIENCE_S)
     assert running(server) == []
 
 

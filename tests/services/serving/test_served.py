@@ -43,7 +43,7 @@ def held(layout: serving.ServerLayout) -> list[str]:
 @pytest.mark.fault
 def test_an_adapter_is_lent_for_one_evaluation(start: Start, model: Path, adapter: Path) -> None:
     layout = start().layout
-    server = Server(layout.root, bound_s=20)
+    server = Server(layout.root, bound_s=180)
     facts = server.ready()
     with server.lend(facts, adapter, str(model), "exp_0003-step120") as name:
         assert name.startswith("exp_0003-step120-")
@@ -57,7 +57,7 @@ def test_an_adapter_is_lent_for_one_evaluation(start: Start, model: Path, adapte
 
 @pytest.mark.fault
 def test_other_content_has_another_name(start: Start, model: Path, adapter: Path) -> None:
-    server = Server(start().layout.root, bound_s=20)
+    server = Server(start().layout.root, bound_s=180)
     facts = server.ready()
     with server.lend(facts, adapter, str(model), "a-step1") as first:
         pass
@@ -85,7 +85,7 @@ def test_a_server_that_holds_something_else_is_not_believed(
 ) -> None:
     """Somebody loaded another folder under the very name."""
     layout = start().layout
-    server = Server(layout.root, bound_s=20)
+    server = Server(layout.root, bound_s=180)
     facts = server.ready()
     other = tmp_path / "other"
     shutil.copytree(adapter, other)
@@ -113,7 +113,7 @@ def test_a_dead_server_is_no_error_of_the_run(start: Start, model: Path, adapter
 
 @pytest.mark.fault
 def test_too_long_a_text_is_said_before_it_is_asked(start: Start) -> None:
-    server = Server(start().layout.root, bound_s=20)
+    server = Server(start().layout.root, bound_s=180)
     facts = server.ready()
     with pytest.raises(Unserved, match=r"may have 129 tokens, and the server takes 128 \(max_model_len"):
         server.answer(facts, "base", [[5] * 121], SETTINGS, ends=[END], seed=0)
@@ -128,7 +128,7 @@ def test_waiting_has_a_bound_and_a_stop_ends_it(tmp_path: Path, facts: ServerFac
         began = time.monotonic()
         with pytest.raises(Unserved, match="still starting after"):
             Server(layout.root, bound_s=0.5).ready()
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 60
         stop = StopFlag()
         threading.Timer(0.3, stop.set, ["asked"]).start()
         with pytest.raises(Stopped):
@@ -244,7 +244,7 @@ def test_the_proxy_of_the_environment_is_not_asked(start: Start, monkeypatch: py
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.delenv("no_proxy", raising=False)
     layout = start().layout
-    server = Server(layout.root, bound_s=20)
+    server = Server(layout.root, bound_s=180)
     assert server.answer(server.ready(), "base", [[1]], SETTINGS, ends=[END], seed=0) == [[2, END]]
 
 

@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from cockpit.cli import main
 from cockpit.cli.wizard import walk
 from cockpit.contract.errors import CockpitError
 from cockpit.services.smoke import run
-from cockpit.services.wizard import steps
+from cockpit.services.wizard import paths, steps
 from cockpit.services.wizard.setup_pages import chance_level
 from cockpit.services.wizard.wizard import Wizard
 from cockpit.ui.app import CockpitApp
@@ -24,6 +25,7 @@ from cockpit.ui.backend.local import LocalBackend
 from cockpit.ui.text.glyphs import ASCII, UNICODE
 from cockpit.ui.wizard.screen import WizardScreen
 from tests.support.standin_workspace import Behave
+from tests.support.ui import drive
 from trainers.tiny import task
 
 SETUP, EXPERIMENT = (tuple(step.name for step in walk) for walk in (steps.SETUP, steps.EXPERIMENT))
@@ -75,6 +77,7 @@ def test_a_whole_walk_resumed_after_every_answer(given: tuple[Path, str, str]) -
     [
         ("data", "/nowhere.jsonl", "no such data file"),
         ("data", "", "no data yet"),
+        ("data", "owner/name", "no such"),
         ("held_out", "/nowhere.jsonl", "no such data file"),
         ("model", "/nowhere/at/all", "no such model"),
         ("verifier", "magic", "no verifier"),
@@ -99,6 +102,66 @@ def test_what_cannot_be_taken_stays_a_question(
         wizard.answer(value, "but I want to" if value == "dpo" else "")
     assert wizard.step == step
     assert wizard.page()
+
+
+@pytest.mark.parametrize(
+    ("step", "row", "n", "says"),
+    [
+        ("data", {"x1": 3, "x2": 4}, 40, "of no shape that a trainer reads"),
+        ("held_out", {"text": "Once upon a time."}, 40, "holds no answers to score"),
+        ("held_out", {"question": "1+1?", "answer": "2"}, 9, "9 rows are too few"),
+        ("held_out", {"prompt": "1+1?", "completion": "2", "label": False}, 40, "could become an item"),
+    ],
+)
+def test_data_that_can_become_no_workspace_is_refused_on_its_page(
+    tmp_path: Path, step: str, row: dict[str, Any], n: int, says: str
+) -> None:
+    data = tmp_path / "data.jsonl"
+    data.write_text("".join(json.dumps({**row, "n": i}) + "\n" for i in range(n)))
+    wizard = Wizard(tmp_path / "fresh")
+    answers = {"data": str(data), "look": "go", "held_out": ""}
+    while wizard.step != step:
+        wizard.answer(answers[wizard.step])
+    with pytest.raises(CockpitError, match=says):
+        wizard.answer(answers[step])
+    assert wizard.step == step
+
+
+def test_a_path_goes_on_as_far_as_it_is_clear(tmp_path: Path) -> None:
+    for name in ("train_small.jsonl", "train_large.jsonl", ".hidden"):
+        (tmp_path / name).touch()
+    (tmp_path / "models").mkdir()
+    at = f"{tmp_path}/"
+    given = ("t", "train_s", "m", "models/", "x", ".h", "", "train_small.jsonl")
+    wanted = ("train_", "train_small.jsonl", "models/", None, None, ".hidden", None, None)
+    assert [paths.completed(at + name) for name in given] == [at + name if name else None for name in wanted]
+    assert paths.completed("/nowhere/at/all") is None
+
+
+def test_going_on_without_a_smoke_run_is_written_down_at_once(given: tuple[Path, str, str]) -> None:
+    wizard = to(Wizard(given[0]), "end", given)
+    assert "exp_0001: skipped in the wizard" in wizard.ws.layout.methodlog.read_text()
+
+
+@pytest.mark.ui
+async def test_tab_completes_a_path_and_brings_in_what_enter_would_take(
+    given: tuple[Path, str, str], tmp_path: Path
+) -> None:
+    async with screen(given[0]) as pilot:
+        line = pilot.app.screen.query_one("#line", Input)
+        line.value = str(tmp_path / "sum")
+        await pilot.press("tab")
+        await settled(pilot)
+        assert line.value == given[1]
+        assert line.selected_text == ""
+        await pilot.press("enter")
+        await settled(pilot)
+        await pilot.press("f2")
+        await settled(pilot)
+        assert (line.value, line.placeholder) == ("", given[1])
+        await pilot.press("tab", "home", "x")
+        await settled(pilot)
+        assert line.value == f"x{given[1]}"
 
 
 def test_a_choice_against_the_advice_is_recorded_with_its_reason(given: tuple[Path, str, str]) -> None:
@@ -127,10 +190,15 @@ def test_settings_are_changed_shown_and_taken_back(given: tuple[Path, str, str])
 
 
 def test_a_short_name_is_said_stored_under_trls_and_replaced_by_it(given: tuple[Path, str, str]) -> None:
-    said: list[str] = []
-    wizard = to(Wizard(given[0], tell=said.append), "recipe", given)
+    wizard = to(Wizard(given[0]), "recipe", given)
     wizard.answer("lr=2e-5 rank=8")
-    assert said[-2:] == ["lr is learning_rate.", "rank is peft.r."]
+    assert wizard.page().confirmed == (
+        "lr is learning_rate.",
+        "rank is peft.r.",
+        "learning_rate: 1e-05 -> 2e-05",
+        "peft.lora_alpha: 64 -> 16",
+        "peft.r: 32 -> 8",
+    )
     assert wizard.state.settings == ["learning_rate=2e-5", "peft.r=8"]
     wizard.answer("learning_rate=3e-5")  # no conflict with what was said before: it is said anew
     wizard.answer("r=")
@@ -256,7 +324,8 @@ def test_as_data_for_scripts(given: tuple[Path, str, str], capsys: pytest.Captur
     told = json.loads(capsys.readouterr().out)
     assert (told["step"], told["page"]["title"]) == ("data", "Your data")
     assert set(told["page"]) == {  # what scripts read must not go by another name one day
-        "title", "lines", "question", "choices", "default", "optional", "twin", "busy", "picks",
+        "title", "lines", "question", "choices", "default", "optional", "twin", "busy", "picks", "path",
+        "confirmed",
     }  # fmt: skip
     assert main(["-C", str(given[0]), "wizard"]) == 2
     assert main(["-C", str(given[0]), "init", "--data", given[1], "--model", given[2], "--verifier", "exact",
@@ -284,13 +353,14 @@ async def screen(root: Path, *, size: tuple[int, int] = (80, 24), ascii_only: bo
 
 async def settled(pilot: Pilot[int]) -> None:
     """Wait until the wizard's page is there."""
-    for _ in range(400):
-        await pilot.pause(0.02)
+
+    def at_rest() -> bool:
         at = pilot.app.screen
-        if not isinstance(at, WizardScreen) or (at.turn is not None and not at.busy):
-            await pilot.pause()
-            return
-    raise AssertionError("the wizard never came to rest")
+        return not isinstance(at, WizardScreen) or (at.turn is not None and not at.busy)
+
+    await pilot.pause()
+    await drive.until(pilot, at_rest)
+    await pilot.pause()
 
 
 def seen(pilot: Pilot[int]) -> str:
@@ -304,8 +374,6 @@ def seen(pilot: Pilot[int]) -> str:
 
 
 async def type_in(pilot: Pilot[int], text: str) -> None:
-    from textual.widgets import Input
-
     pilot.app.screen.query_one("#line", Input).value = text
     await pilot.press("enter")
     await settled(pilot)
@@ -340,6 +408,7 @@ async def test_a_walk_by_keys(given: tuple[Path, str, str]) -> None:
     async with screen(given[0]) as pilot:
         await type_in(pilot, "/nowhere.jsonl")
         assert "there is no such data file" in seen(pilot)
+        assert pilot.app.screen.query_one("#line", Input).value == "/nowhere.jsonl"  # to be mended
         await type_in(pilot, given[1])
         assert "120 rows" in seen(pilot)
         await pilot.press("enter")
@@ -359,9 +428,12 @@ async def test_a_walk_by_keys(given: tuple[Path, str, str]) -> None:
         assert "1  make the workspace" in seen(pilot)
         await pilot.press("enter")
         await settled(pilot)
-        await pilot.press("2")
+        await pilot.press("2", "enter")
         await settled(pilot)
-        await pilot.press("5")
+        await pilot.press("1", "5")  # a digit only goes there
+        await settled(pilot)
+        assert "1  GRPO: best" not in seen(pilot)
+        await pilot.press("enter")
         await settled(pilot)
         assert "1  GRPO: best" in seen(pilot)
         await pilot.press("down", "down", "enter")
@@ -389,7 +461,11 @@ async def test_a_setting_is_edited_under_the_cursor(
             await settled(pilot)
             return " ".join(seen(pilot).split())
 
-        text = await press("down", "enter")
+        names = ["learning_rate", "num_train_epochs", "num_generations", "beta", "peft.r"]
+        assert [seen(pilot).index(f"{name} = ") for name in names] == sorted(
+            seen(pilot).index(f"{name} = ") for name in names
+        )
+        text = await press(*["down"] * 6, "enter")
         assert (
             "per_device_train_batch_size: rows a forward pass on each device. Allowed: a whole number, 1 to"
             in text
@@ -399,7 +475,8 @@ async def test_a_setting_is_edited_under_the_cursor(
         assert "per_device_train_batch_size=null" in text
         assert "allowed is a whole number" in text
         assert "esc leave it as it is" in text  # the value is typed again
-        text = await press(*"16", "enter")
+        text = await press("ctrl+u", *"16", "enter")
+        assert "per_device_train_batch_size: 8 -> 16" in text  # beside the line, whatever the list shows
         assert "per_device_train_batch_size = 16 (default 8)" in text
         assert Wizard(given[0]).state.settings == ["per_device_train_batch_size=16"]
         await press("enter", "backspace", "enter")  # the cursor stayed; empty is the default again

@@ -45,7 +45,7 @@ def test_many_processes_note_at_once(ws: Workspace, locks: str, writers: int, co
         subprocess.Popen([sys.executable, "-c", NOTES, str(ws.root), f"w{n}", str(count), locks])
         for n in range(writers)
     ]
-    assert [process.wait(120) for process in running] == [0] * writers
+    assert [process.wait(180) for process in running] == [0] * writers
     assert sorted(texts(ws)) == sorted(f"w{n} says {k}" for n in range(writers) for k in range(count))
     assert ws.layout.methodlog.read_text().count(HEADER) == 1
 
@@ -53,7 +53,7 @@ def test_many_processes_note_at_once(ws: Workspace, locks: str, writers: int, co
 def test_the_command_says_noted_for_what_is_there(ws: Workspace) -> None:
     words = [sys.executable, "-m", "cockpit", "--dir", str(ws.root), "note"]
     running = [subprocess.Popen([*words, f"line {n}"], stdout=subprocess.PIPE, text=True) for n in range(6)]
-    assert [process.communicate(timeout=120)[0] for process in running] == ["Noted in methodlog.md.\n"] * 6
+    assert [process.communicate(timeout=180)[0] for process in running] == ["Noted in methodlog.md.\n"] * 6
     assert sorted(texts(ws)) == [f"line {n}" for n in range(6)]
 
 

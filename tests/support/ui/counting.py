@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from cockpit.services.workspace.workspace import ExperimentView
 from cockpit.ui.app import CockpitApp
 from cockpit.ui.backend.local import LocalBackend
 from cockpit.ui.backend.summary import Hardware
+from tests.support.ui import drive
 from tests.support.ui.stage import NOW
 
 
@@ -53,12 +53,7 @@ async def look(pilot: Pilot[Any]) -> None:
     await pilot.pause()
 
 
-async def until(pilot: Pilot[Any], done: Callable[[], bool], seconds: float = 10.0) -> None:
+async def until(pilot: Pilot[Any], done: Callable[[], bool]) -> None:
     """Wait for a condition."""
-    for _ in range(int(seconds / 0.02)):
-        if done():
-            return
-        await asyncio.sleep(0.02)
-        await pilot.pause()
     app: CountingApp = pilot.app  # type: ignore[assignment]
-    raise AssertionError("it never came to be; on the screen:\n" + app.text())
+    await drive.until(pilot, done, says=app.text)

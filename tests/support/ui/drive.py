@@ -27,11 +27,11 @@ from cockpit.ui.app import CockpitApp
 from cockpit.ui.backend.local import LocalBackend
 from cockpit.ui.backend.summary import Check, GpuLine, Hardware
 from cockpit.ui.text.glyphs import ASCII, UNICODE
+from tests.support.attempts import PATIENCE_S
 from tests.support.ui.stage import Stage
 from tests.support.ui.tty import TtyDriver
 
 SMALL, LARGE = (80, 24), (160, 45)
-PATIENCE_S = 20.0
 HARDWARE = Hardware(cpu=40, memory_used=3.2, memory_total=24.0, trainer=0.7)
 GPU_BOX = Hardware(cpu=10, memory_used=31.5, memory_total=256.0, trainer=12.4, disk_free=8.5, gpus=(
     GpuLine("H100", 90, 61.0, 80.0, 65, 550), GpuLine("H100", 0, 1.0, 80.0, 35, 90)))  # fmt: skip

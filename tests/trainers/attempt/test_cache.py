@@ -8,12 +8,12 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.attempts import until
 from trainers.attempt import cache
 
 PARTS = {"rows": "abc", "tokenizer": "def", "max_length": 64}
@@ -112,19 +112,17 @@ def builder(where: Path, seconds: float) -> subprocess.Popen[bytes]:
 
 def test_two_that_want_it_at_once_build_it_once(tmp_path: Path) -> None:
     runs = [builder(tmp_path, 0.5) for _ in range(3)]
-    assert [run.wait(60) for run in runs] == [0, 0, 0]
+    assert [run.wait(180) for run in runs] == [0, 0, 0]
     assert (tmp_path / "built").read_text() == "x"
 
 
 @pytest.mark.fault
 def test_the_lock_dies_with_its_holder(tmp_path: Path) -> None:
     holder = builder(tmp_path, 600)
-    end = time.monotonic() + 30
-    while not (tmp_path / "begun").exists() and time.monotonic() < end:
-        time.sleep(0.02)
+    until((tmp_path / "begun").exists)
     os.kill(holder.pid, signal.SIGKILL)
     holder.wait()
-    assert builder(tmp_path, 0).wait(60) == 0
+    assert builder(tmp_path, 0).wait(180) == 0
     assert (tmp_path / "built").read_text() == "xx"
     assert cache.peek(tmp_path, "filtered", {"a": 1}) is not None
 

@@ -7,7 +7,7 @@ import pytest
 from cockpit.contract import Recipe
 from cockpit.core.runs.evidence import Signs
 from cockpit.core.runs.status import Liveness, derive
-from trainers.attempt.ending import explain
+from trainers.attempt.ending import blame, explain
 from trainers.attempt.signals import StopFlag
 
 RECIPE = Recipe.parse(
@@ -41,3 +41,15 @@ def test_advice_on_memory_is_given_once(recipe: Recipe | None) -> None:
 
 def test_a_trainer_that_gives_no_reason_gets_the_usual_advice() -> None:
     assert sentence("") == "Ran out of memory at step 3. Try a smaller batch or shorter texts."
+
+
+def test_the_innermost_part_says_what_a_failure_is_about() -> None:
+    def broken() -> None:
+        with blame("data"), blame("reward"):
+            raise ValueError("no such column")
+
+    with pytest.raises(ValueError, match="no such column") as caught:
+        broken()
+    ending = explain(caught.value, StopFlag(), None)
+    assert (ending.outcome, ending.fields()["part"]) == ("failed", "reward")
+    assert "part" not in explain(ValueError(), StopFlag(), None).fields()

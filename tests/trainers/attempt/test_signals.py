@@ -80,7 +80,7 @@ def test_a_signal_soon_after_another_process_was_asked_is_the_same_wish(now: lis
 
 def program(text: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", text], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", text], capture_output=True, text=True, timeout=180, check=False
     )
 
 

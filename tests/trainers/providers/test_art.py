@@ -14,6 +14,7 @@ import pytest
 
 from cockpit.contract import CockpitError
 from cockpit.services.system import environments
+from tests.support.attempts import until
 from tests.support.providers.art_service import Service
 
 ROOT = Path(__file__).parents[3]
@@ -118,13 +119,11 @@ def test_grpo_on_the_service(tmp_path: Path, python: Path) -> None:
 def test_a_stop_ends_it_while_the_service_works(tmp_path: Path, python: Path) -> None:
     service, attempt = Service(), make(tmp_path, max_steps=500)
     run = start(python, service, attempt)
-    until = time.monotonic() + 120
-    while len(service.kept) < 2 and run.poll() is None and time.monotonic() < until:
-        time.sleep(0.1)
+    until(lambda: len(service.kept) >= 2 or run.poll() is not None)
     service.slow = 60.0
     time.sleep(1.5)
     run.send_signal(signal.SIGTERM)
-    said, _ = run.communicate(timeout=30)
+    said, _ = run.communicate(timeout=180)
     assert run.returncode == 0, said[-4000:]
     end = lines(attempt / "events.jsonl")[-1]
     assert end["outcome"] == "stopped"

@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,8 +24,10 @@ from cockpit.services.experiments import setup
 from cockpit.services.runs.record import read_facts
 from cockpit.services.system.processes import alive, belonging
 from cockpit.services.workspace.workspace import Workspace
+from tests.support import attempts
+from tests.trainers.real.warm import ROOT as ROOT
+from tests.trainers.real.warm import Warm
 
-ROOT = Path(__file__).parents[3]
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before anything imports torch
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
@@ -100,19 +101,10 @@ class Run:
             for number, handler in handlers.items():
                 signal.signal(number, handler)
 
-    def start(self, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:
-        """The same in a process of its own, its output in logs/trainer.log."""
+    def start(self, *arguments: str, **options: Any) -> Warm:
+        """The same in a process of its own, its output in logs/trainer.log; the held-out pass included."""
         module = "evaluate" if self.recipe.technique == "baseline" else self.recipe.technique
-        self.layout.log.parent.mkdir(exist_ok=True)
-        with self.layout.log.open("ab") as log:
-            return subprocess.Popen(
-                [sys.executable, "-m", f"trainers.{module}", str(self.layout.root), *arguments],
-                cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, **options,
-            )  # fmt: skip
-
-    def alone(self, *arguments: str) -> int:
-        """Run it in a process of its own to its end, held-out pass included; gives the exit code."""
-        return self.start(*arguments).wait(timeout=240)
+        return Warm(f"trainers.{module}", [str(self.layout.root), *arguments], self.layout.log, **options)
 
     def events(self, kind: str) -> list[dict[str, Any]]:
         return [row for row in read_rows(self.layout.events) if row["kind"] == kind]
@@ -227,13 +219,9 @@ def reap(ws: Workspace) -> None:
             os.kill(row.pid, signal.SIGKILL)
 
 
-def until(what: Callable[[], Any], within_s: float = 150.0) -> Any:
-    """Wait for a condition; its value, once it is true."""
-    end = time.monotonic() + within_s
-    while not (value := what()):
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
-    return value
+def until(what: Callable[[], Any]) -> Any:
+    """Wait for what a real trainer does, which first has to import its libraries; its value, once it is true."""
+    return attempts.until(what, 600)
 
 
 class Scripted:

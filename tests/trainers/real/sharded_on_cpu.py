@@ -1,6 +1,6 @@
 """Runs a trainer with FSDP on CPU processes, which accelerate only offers on accelerators; torch itself has it on gloo.
 
-accelerate launch --config_file FSDP.yaml -m tests.trainers.real.sharded_on_cpu sft ATTEMPT_DIR [--resume]
+accelerate launch --config_file FSDP.yaml -m tests.trainers.real.sharded_on_cpu sft [--resume] ATTEMPT_DIR
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from cockpit.services.system import environments, spawn
 from tests.trainers.real.conftest import ROOT, Run, Tiny, make_attempt
 from tests.trainers.real.test_techniques import finished_run, move, scored
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_ppo_gains_by_the_verifier_which_it_never_sees(
     ]
     processes = [command(run, environment) for run in runs]
     for run, process in zip(runs, processes, strict=True):
-        assert process.wait(timeout=280) == 0, run.log[-3000:]
+        assert process.wait(timeout=600) == 0, run.log[-3000:]
         delta = compare(scored_there(run), base)
         assert delta.kind == "gained", delta.sentence
         rewards = [row["reward"] for row in run.metrics if "reward" in row]
@@ -101,11 +101,11 @@ def test_ppo_stops_when_asked_and_resumes_where_it_was(
     run = move(tiny, tmp_path / "exp_0002", "ppo", lora=True, reward_model_path=path, max_steps=3)
     run.layout.control.mkdir()
     control.request(run.layout, "stop")
-    assert command(run, environment).wait(timeout=120) == 0, run.log[-3000:]
+    assert command(run, environment).wait(timeout=600) == 0, run.log[-3000:]
     assert run.end["outcome"] == "stopped"
     assert run.checkpoints == [1]
     assert (run.layout.checkpoint(1) / "value_model.safetensors").is_file()
-    assert command(run, environment, resume=True).wait(timeout=200) == 0, run.log[-3000:]
+    assert command(run, environment, resume=True).wait(timeout=600) == 0, run.log[-3000:]
     steps = [row["step"] for row in run.metrics if "reward" in row]
     assert steps == [1, 2, 3]
     assert run.summary["outcome"] == "finished"
@@ -132,7 +132,7 @@ def test_two_processes_train_as_one(
     }
     batch: dict[str, Any] = {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 4}
     run = move(tiny, tmp_path / "exp_0002", "ppo", lora=True, reward_model_path=path, **together, **batch)
-    assert command(run, environment).wait(timeout=250) == 0, run.log[-4000:]
+    assert command(run, environment).wait(timeout=600) == 0, run.log[-4000:]
     assert run.checkpoints == [1, 2]
     assert [row["step"] for row in run.metrics if "reward" in row] == [1, 2], "one writer: no line twice"
     assert [row["step"] for row in run.events("mid_eval")] == [1, 2]

@@ -82,7 +82,7 @@ def test_it_goes_on_to_the_bit(
         stop_at(broken, 3, patch)
         assert broken.here() == 0
     assert broken.end["outcome"] == "stopped"
-    assert "Stopped at step 3: asked by the cockpit" in broken.end["reason"]
+    assert (broken.end["step"], broken.end["reason"]) == (3, "asked by the cockpit")
     assert [(row["step"], row["reason"]) for row in broken.events("checkpoint")][-1] == (3, "stop")
     assert broken.checkpoints == [2, 3]
     control.clear(broken.layout)

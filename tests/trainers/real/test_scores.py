@@ -12,10 +12,10 @@ import pytest
 from cockpit.contract.atomic import read_json
 from cockpit.contract.reader import read_rows
 from cockpit.core.scores import Score, compare
-from cockpit.services.runs.attempts import read_score
+from cockpit.services.runs.attempts import read_sampled, read_score
 from tests.trainers.real.conftest import Run, Tiny, make_attempt
 
-pytestmark = pytest.mark.timeout(900)  # the first test waits for five runs with their held-out passes
+pytestmark = pytest.mark.timeout(1800)  # the first test waits for five runs with their held-out passes
 
 MOVES: dict[str, tuple[str, bool, dict[str, Any]]] = {
     "sft-full": ("sft", False, {"max_steps": 60, "mid_eval__every_steps": 20}),
@@ -59,6 +59,33 @@ def test_the_base_is_imperfect_and_not_hopeless(trained: dict[str, Run]) -> None
     assert mini is not None
     assert 0 < mini.value < 1
     assert run.end["outcome"] == "finished"
+
+
+def test_sampled_answers_lie_beside_the_score_and_differ(tiny: Tiny, tmp_path: Path) -> None:
+    from cockpit.contract import AttemptWriter
+    from trainers.attempt.signals import StopFlag
+    from trainers.evaluate import Asked, evaluate
+    from trainers.loop.frame import open_attempt
+
+    run = make_attempt(tiny, tmp_path / "exp_0000", "baseline")
+    attempt = open_attempt(run.layout.root, "evaluate", AttemptWriter(run.layout.root), StopFlag())
+    evaluate(attempt, Asked(samples=3, temperature=1.0), announce=False)
+    sampled = read_sampled(run.layout)
+    assert sampled is not None
+    assert (sampled.samples, len(sampled.right), sampled.temperature) == (3, 200, 1.0)
+    assert sampled.at(1).value < sampled.at(3).value
+    by_item: dict[str, set[str]] = {}
+    for row in read_rows(run.layout.sampled / "items.jsonl"):
+        by_item.setdefault(row["item"], set()).add(row["completion"])
+    assert sum(len(said) > 1 for said in by_item.values()) > 20, "each sample has a seed of its own"
+    attempt.recipe = run.recipe
+    evaluate(attempt, Asked(sealed=run.recipe.data.mini_eval), announce=False)
+    sealed = read_score(run.layout, "sealed")
+    assert sealed is not None
+    assert 0 < sealed.n < 200
+    assert not run.layout.held_out.exists()
+    assert not run.layout.result.exists()
+    assert not run.events("held_out")
 
 
 @pytest.mark.parametrize("name", MOVES)

@@ -16,7 +16,7 @@ from tests.trainers.real.test_together_all import pair, train_run
 from trainers.distributed import sharded
 from trainers.distributed.together import Together
 
-pytestmark = [pytest.mark.fault, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.fault, pytest.mark.timeout(900)]
 FSDP = """compute_environment: LOCAL_MACHINE
 distributed_type: FSDP
 fsdp_config:
@@ -42,7 +42,7 @@ def fly_sharded(run: Run, *arguments: str) -> str:
     options = ("--config_file", str(file), "--num_processes", "2", "--main_process_port", "0")
     technique = run.recipe.technique
     return train_run(
-        run, *options, module="tests.trainers.real.sharded_on_cpu", arguments=(technique,), more=arguments
+        run, *options, module="tests.trainers.real.sharded_on_cpu", arguments=(technique, *arguments)
     )
 
 

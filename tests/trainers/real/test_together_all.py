@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from cockpit.contract.reader import read_rows
+from tests.support.attempts import free_port
 from tests.support.tiny_settings import settings, training_file
-from tests.trainers.real.conftest import ROOT, Run, Tiny, make_attempt
+from tests.trainers.real.conftest import Run, Tiny, make_attempt
+from tests.trainers.real.warm import Warm
 
-pytestmark = [pytest.mark.fault, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.fault, pytest.mark.timeout(900)]
 LAUNCH = ("--multi_gpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no",
           "--dynamo_backend", "no", "--main_process_port", "0")  # fmt: skip
 
@@ -30,28 +29,37 @@ def pair(tiny: Tiny, root: Path, number: int, technique: str, *, lora: bool = Tr
     return make_attempt(tiny, place, technique, train, lora=lora, **(asked | quick | overrides))
 
 
-def train_run(
-    run: Run,
-    *options: str,
-    module: str | None = None,
-    arguments: tuple[str, ...] = (),
-    more: tuple[str, ...] = (),
-) -> str:
-    """Train it under accelerate to its end; gives what was printed. `module` stands for the trainer's own."""
-    command = [sys.executable, "-m", "accelerate.commands.launch", *(options or LAUNCH)]
-    asked = ["-m", module or f"trainers.{run.recipe.technique}", *arguments, str(run.layout.root), *more]
-    launched = subprocess.Popen(
-        [*command, *asked], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+def train_run(run: Run, *options: str, module: str | None = None, arguments: tuple[str, ...] = ()) -> str:
+    """Train it to its end in the processes that `accelerate launch` would start, told what it would tell them.
+
+    Gives what they printed. That it starts them is test_together's to show.
+    """
+    env, port = told_by_accelerate(*(options or LAUNCH)), free_port()
+    said = run.layout.root.with_name(f"said-{len(list(run.layout.root.parent.glob('said-*')))}")
+    ranks = [
+        Warm(
+            module or f"trainers.{run.recipe.technique}", [*arguments, str(run.layout.root)], said,
+            env=env | {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2",
+                       "GROUP_RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)},
+        )
+        for rank in ("0", "1")
+    ]  # fmt: skip
     try:
-        said, _ = launched.communicate(timeout=120)
-    except subprocess.TimeoutExpired:
-        for process in psutil.Process(launched.pid).children(recursive=True):
-            process.kill()  # those that wait for each other outlive their launcher
-        launched.kill()
-        raise
-    assert launched.returncode == 0, said[-4000:]
-    return said
+        assert [rank.wait(600) for rank in ranks] == [0, 0], said.read_text()[-4000:]
+    finally:
+        for rank in ranks:
+            rank.kill()  # those that wait for each other would wait for ever
+    return said.read_text()
+
+
+def told_by_accelerate(*options: str) -> dict[str, str]:
+    """The environment that accelerate's launcher makes of its options, among them a file of its own."""
+    from accelerate.commands import launch
+    from accelerate.utils.launch import prepare_multi_gpu_env
+
+    args = launch.launch_command_parser().parse_args([*options, "nothing.py"])
+    args, _, _ = launch._validate_launch_command(args)
+    return prepare_multi_gpu_env(args)
 
 
 @pytest.mark.parametrize("technique", ["dpo", "kto", "orpo", "reward", "rloo"])

@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 
 from cockpit.core.findings import Finding
-from cockpit.core.tree.comparing import Comparison, Side
+from cockpit.core.pass_at import Sampled
+from cockpit.core.scores import Score
+from cockpit.core.tree.comparing import Comparison, Side, comparison
 from cockpit.ui.compare.screen import CompareScreen
-from cockpit.ui.compare.view import asked, settings
+from cockpit.ui.compare.view import asked, scores, settings
 from cockpit.ui.findings.screen import FindingActionsScreen, FindingsScreen
 from cockpit.ui.run.screen import RunScreen
+from cockpit.ui.text.glyphs import UNICODE
 from cockpit.ui.widgets.chart import Chart
 from cockpit.ui.widgets.line_view import LineView
 from tests.support.ui.drive import Cockpit, opened
@@ -37,12 +40,19 @@ def words(cockpit: Cockpit, selector: str = "#body") -> str:
 
 
 async def until(cockpit: Cockpit, there) -> None:  # type: ignore[no-untyped-def]
-    for _ in range(600):
-        await cockpit.pilot.pause(0.02)
-        if there():
-            return
-    body = cockpit.app.screen.query("#body")
-    raise AssertionError(f"it did not come: {cockpit.app.screen} {words(cockpit) if body else ''}")
+    await cockpit.pilot.pause()
+    await cockpit.until(there)
+
+
+def test_pass_at_k_has_its_line_below_the_run_that_was_sampled() -> None:
+    sides: list[Side] = []
+    for id_, right in (("exp_0000", 1), ("exp_0001", 4)):
+        counts = {str(k): right for k in range(40)}
+        like = Score.of(right / 4, 40).sampled(dict.fromkeys(counts, right / 4), 4)
+        sides.append(Side(id_, "sft", "evaluated", score=Score.of(0.5, 40), sampled=Sampled(4, counts, like)))
+    said = [item.plain for item in scores(comparison(sides), 200, UNICODE)]
+    assert len([text for text in said if "pass@1" in text]) == 1
+    assert "Against exp_0000: pass@1 +0.75 gained, pass@4 +0.00 level." in "".join(said)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=["80x24", "160x45"])

@@ -49,7 +49,7 @@ class HeldBackend(StageBackend):
 
     def hold(self) -> None:
         self.asked_for.set()
-        assert self._let_go.wait(60), "nobody let the backend go"
+        assert self._let_go.wait(180), "nobody let the backend go"
 
     def doctor(self) -> Sequence[Check]:
         self.hold()

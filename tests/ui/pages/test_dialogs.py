@@ -58,6 +58,37 @@ async def test_a_decision_needs_its_reason(tmp_path: Path, down: int, status: st
         assert cockpit.backend.asked == [("decide", "exp_0002", status, "all of it")]
 
 
+async def test_one_dialog_commits_what_speaks_against_it(tmp_path: Path) -> None:
+    stage = build("story", tmp_path)
+    stage.score(stage.layout.experiment("exp_0001").attempt(1), passed=10, n=200, parsed=40)
+    async with opened(stage, select="exp_0001") as cockpit:
+        await cockpit.press("c")
+        await cockpit.until("A regression")
+        assert "Why, all the same?" in cockpit.text
+        await cockpit.press(*"a step on the way", "down", "enter")
+        await cockpit.until("decide was asked for")
+        said = "a step on the way"
+        assert cockpit.backend.asked == [("decide", "exp_0001", "committed", said, said)]
+
+
+@pytest.mark.parametrize(
+    ("stage", "select", "key", "allowed"),
+    [
+        ("draft", "exp_0001", "s", "l launches it"),
+        ("draft", "exp_0001", "e", "l launches it"),
+        ("story", "exp_0002", "c", "s stops it"),
+    ],
+)
+async def test_a_key_that_can_do_nothing_names_one_that_can(
+    tmp_path: Path, stage: str, select: str, key: str, allowed: str
+) -> None:
+    async with opened(build(stage, tmp_path), select=select) as cockpit:
+        await cockpit.press(key)
+        await cockpit.until(allowed)
+        assert "resumes" not in cockpit.text
+        assert cockpit.backend.asked == []
+
+
 async def test_a_decision_can_be_put_off(tmp_path: Path) -> None:
     async with opened(build("finished", tmp_path)) as cockpit:
         await cockpit.press("c", *"never", "escape")

@@ -79,7 +79,7 @@ async def test_it_waits_for_the_tokenizer_without_standing_still(
     go = threading.Event()
 
     def slow(request: render.Request) -> dict[str, Any]:
-        go.wait(20)
+        go.wait(180)
         return pieces(request)
 
     monkeypatch.setattr(render, "_ask", slow)
@@ -105,7 +105,7 @@ async def test_a_kept_page_is_painted_before_the_files_are_read(
     go, read = threading.Event(), check.Bench.read
 
     def late(self: Any) -> None:
-        go.wait(20)
+        go.wait(180)
         read(self)
 
     monkeypatch.setattr(check.Bench, "read", late)

@@ -1,4 +1,4 @@
-"""The four diagnostics across the experiments of a target."""
+"""The four diagnostics across the experiments of a target, and how worn its held-out set is."""
 
 from __future__ import annotations
 
@@ -52,6 +52,19 @@ ROWS: tuple[Rule, ...] = (
         thresholds={
             "experiments": Threshold(3, 'experiments, and families among them: "3+ experiments"'),
             "spread": Threshold(0.10, "scores further apart are not called the same, however few the items"),
+        },
+    ),
+    Rule(
+        "held-out-worn",
+        "across experiments",
+        "So many experiments were scored on one held-out set that the best of them is expected to look better by luck.",
+        "Take the last claim from items that nothing was chosen by: a sealed second held-out set (`cockpit unseal`).",
+        "Dwork et al. 2015 (Science 349:636) and Blum and Hardt 2015 (arXiv 1502.04585): what is chosen by a set is "
+        "overfitted to it; the expected best of n equal ones after Blom 1958",
+        offers=("compare",),
+        thresholds={
+            "errors": Threshold(1.96, "standard errors of a difference: what one look at the set resolves"),
+            "gain": Threshold(0.01, "score; less luck than that wears out no set, however often it is asked"),
         },
     ),
 )

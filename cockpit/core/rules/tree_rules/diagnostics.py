@@ -1,4 +1,4 @@
-"""The four diagnostics across the experiments of a target, as the source text states them, with its pivots.
+"""The four diagnostics across the experiments of a target, as the source text states them, with its pivots; and wear.
 
 Pure functions from a `History` to findings. "Same" and "<= 0" mean statistically, by item count. Experiments are only
 held against each other where verifier and held-out set were the same. Which decisions count as "committed" is the
@@ -7,6 +7,7 @@ caller's: evo commits ties, people in a cockpit discard them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,8 @@ SFT_RUNS = count("stuck-at-zero", "runs")
 SPREAD = limit("same-score-across-techniques", "spread")
 SOLVED = limit("no-gain", "solved")
 P_RANDOM = limit("below-random", "p")
+WORN = limit("held-out-worn", "errors")
+WORN_GAIN = limit("held-out-worn", "gain")
 COMMITTED = frozenset({"committed"})
 DECIDED = frozenset({"committed", "evaluated", "discarded"})
 
@@ -68,14 +71,14 @@ def targets(history: History, counts: frozenset[str] = COMMITTED) -> list[Target
 
 
 def diagnose(history: History, counts: frozenset[str] = COMMITTED) -> list[Finding]:
-    """Return what the four say of the history, gravest first."""
+    """Return what they say of the history, gravest first."""
     return ranked(f for target in targets(history, counts) for rule in RULES for f in rule(target))
 
 
 def told(move: Move, score: Score) -> str:
     """One experiment as a line of evidence."""
     parsed = f", {score.parsed} parsed" if score.parsed is not None else ""
-    return f"{move.id} ({move.technique}): {score.text(3)} on {score.n:,} items{parsed}"
+    return f"{move.id} ({move.technique}): {score.text(3)} on {score.over()}{parsed}"
 
 
 def stuck_at_zero(target: Target) -> list[Finding]:
@@ -287,4 +290,48 @@ def _homogeneity(scores: Sequence[Score]) -> float:
     return min(1.0, len(pairs) * min((compare(a, b).p for a, b in pairs), default=1.0))
 
 
-RULES: tuple[Callable[[Target], list[Finding]], ...] = (stuck_at_zero, below_random, no_gain, same_score)
+def held_out_worn(target: Target) -> list[Finding]:
+    """More experiments were scored on the set than it can tell apart: the luck of the best is as large as its errors.
+
+    With n equal experiments the best lies `stats.luck(n)` standard errors above the truth. From 25 on that is more than
+    the 1.96 that one look resolves, so that a best one that "gained" may be no better than the rest.
+    """
+    looks = target.trained
+    errors = [error for move, score in looks if (error := _error(target, move, score)) > 0]
+    if len(looks) < 2 or not errors:
+        return []
+    size, lucky = stats.median(errors), stats.luck(len(looks))
+    if lucky < WORN or lucky * size < WORN_GAIN:
+        return []
+    best, score = max(looks, key=lambda one: one[1].value)
+    return [
+        found(
+            "held-out-worn",
+            "warn",
+            f"The held-out set is worn: {len(looks)} experiments were scored on its {score.n:,} items",
+            (
+                f"the best of {len(looks)} equal ones is expected {lucky:.2f} standard errors above the truth, which "
+                f"is {lucky * size:.3f} here; one look resolves {stats.Z95 * size:.3f}",
+                told(best, score),
+            ),
+            f"Take the last claim for {best.id} from items that nothing was chosen by: a sealed set (`sealed` under "
+            "[data], then `cockpit unseal`); or draw a fresh one for the experiments to come.",
+        )
+    ]
+
+
+def _error(target: Target, move: Move, score: Score) -> float:
+    """The standard error of the move against its parent, from its interval; against another like it without one."""
+    delta = target.delta(move)
+    if delta is not None and delta.kind != "incomparable":
+        return (delta.hi - delta.lo) / (2 * stats.Z95)
+    return math.sqrt(2) * (score.hi - score.lo) / (2 * stats.Z95)
+
+
+RULES: tuple[Callable[[Target], list[Finding]], ...] = (
+    stuck_at_zero,
+    below_random,
+    no_gain,
+    same_score,
+    held_out_worn,
+)
