@@ -330,6 +330,8 @@ class Class(Function):
 class Items(Thing):
     """An iterator of the completion's."""
 
+    _rest: Any
+
     def __iter__(self) -> Iterator[Any]:
         return self
 
