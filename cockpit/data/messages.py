@@ -111,7 +111,7 @@ def message_of(value: object) -> Message | None:
     elif called:
         made["unread"] = "tool_calls"
     if turn.get("images") and isinstance(turn["images"], list) and "images" not in made:
-        made["images"] = list(turn["images"])
+        made["images"] = [*cast("list[object]", turn["images"])]
     return made | {key: turn[key] for key in _KEPT if isinstance(turn.get(key), str)}
 
 

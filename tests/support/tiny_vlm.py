@@ -35,7 +35,7 @@ def make(folder: Path) -> Path:
 
     from trainers.tiny import tokenizer as tiny
 
-    tokenizer = tiny.build([QUESTION, *WORDS] * 20)
+    tokenizer: Any = tiny.build([QUESTION, *WORDS] * 20)
     tokenizer.add_tokens(["<image>"], special_tokens=True)
     tokenizer.chat_template = TEMPLATE
     image = tokenizer.convert_tokens_to_ids("<image>")
@@ -50,7 +50,7 @@ def make(folder: Path) -> Path:
         eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id, bos_token_id=None,
     )  # fmt: skip
     config = LlavaConfig(
-        vision_config=eye, text_config=text, image_token_index=image, image_token_id=image,
+        vision_config=eye, text_config=text, image_token_index=image,
         vision_feature_layer=-1, tie_word_embeddings=True,
     )  # fmt: skip
     model = LlavaForConditionalGeneration(config)

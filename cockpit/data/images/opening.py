@@ -6,7 +6,7 @@ import base64
 import binascii
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -49,7 +49,7 @@ def opened(ref: str, *, file: str | Path | None = None, row: int | None = None) 
 
 
 @contextmanager
-def _opened(ref: str, file: str | Path | None, row: int | None) -> Iterator[Any]:
+def _opened(ref: str, file: str | Path | None, row: int | None) -> Generator[Any]:
     where = f"row {row}: " if row else ""
     what = f"{where}the image {name_of(ref)}"
     try:

@@ -116,9 +116,10 @@ def _each(held: Any, folder: Path) -> object:
 def _may_have_boxes(row: Mapping[str, Any]) -> bool:
     """Whether a turn of the row has images of its own, or content that is no text: told fast, as all rows are asked."""
     for column in row.values():
-        turns = column if type(column) is list else (column,) if type(column) is dict else ()
-        for turn in turns:
-            if type(turn) is not dict:
+        kind = type(column)  # asked for apart from the test, which would narrow it to a list of nothing known
+        for turn in column if kind is list else (column,) if kind is dict else ():
+            kind = type(turn)
+            if kind is not dict:
                 break
             if "images" in turn or type(turn.get("content")) is list or type(turn.get("value")) is list:
                 return True
@@ -128,11 +129,11 @@ def _may_have_boxes(row: Mapping[str, Any]) -> bool:
 def _boxes(row: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
     """Where else than in columns a row may hold images: parts of its turns, and lists of images of a turn."""
     for column in row.values():
-        turns = column if type(column) is list else (column,) if type(column) is dict else ()
-        for item in turns:
-            if type(item) is not dict:
+        kind = type(column)
+        for turn in column if kind is list else (column,) if kind is dict else ():
+            kind = type(turn)
+            if kind is not dict:
                 break
-            turn = cast("dict[str, Any]", item)
             if type(turn.get("images")) is list:
                 yield turn, "images"
             for key in ("content", "value"):

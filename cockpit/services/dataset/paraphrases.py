@@ -31,7 +31,7 @@ WINDOWS = 8  # of a long text
 SECONDS = 300.0
 MOST_SAID = 256 << 20
 _LOADING_S = 120.0  # beside the reading itself
-_NONE = (
+LACKING = (
     f"no sentence-embedding model is here (cockpit env add {ENVIRONMENT} brings one, {FOLDER} names a folder)"
 )
 
@@ -61,7 +61,7 @@ def look(
     In `cache`, a workspace's, vectors are kept, so that the same texts are read once.
     """
     if (folder := model_folder()) is None:
-        return Paraphrases(why=_NONE)
+        return Paraphrases(why=LACKING)
     if why := _is_no_model(folder):
         return Paraphrases(why=why)
     items = _texts(overlap.asked_of(held_out, columns), ITEMS, 1)

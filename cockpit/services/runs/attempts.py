@@ -54,8 +54,8 @@ def read(attempt: AttemptLayout, now: float) -> AttemptFacts:
 
 
 def read_score(attempt: AttemptLayout, part: str = "held_out") -> Score | None:
-    """The full pass's score (or the mini-eval's of a baseline) with its items, or None where it wasn't made."""
-    folder = attempt.held_out if part == "held_out" else attempt.mini_eval
+    """The score of the full pass (or of the mini-eval, or the sealed set) with its items; None where it wasn't made."""
+    folder = {"mini_eval": attempt.mini_eval, "sealed": attempt.sealed}.get(part, attempt.held_out)
     fields = atomic.read_object(folder / "score.json")
     return None if fields is None else Score.from_json(fields, _items(folder / "items.jsonl"))
 

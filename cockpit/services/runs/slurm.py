@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 RECORD = "slurm.json"
 ASK_EVERY_S = 5.0
 _TIMEOUT_S = 10.0
+_TELL_S = 60.0  # a stop must arrive, also where the controller is busy
 
 
 def available() -> bool:
@@ -185,7 +186,7 @@ def _run(words: Sequence[str]) -> str:
 
 def _tell(words: Sequence[str]) -> None:
     try:
-        done = children.ask(words, seconds=_TIMEOUT_S, env=_plain())
+        done = children.ask(words, seconds=_TELL_S, env=_plain())
     except OSError as error:
         raise CockpitError(
             f"{words[0]} could not be run: {error}", "Is Slurm reachable from here?"

@@ -24,7 +24,7 @@ def seeing(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     folder = tmp_path_factory.mktemp("seeing")
     made = tiny_vlm.images(folder, 48)
     asked = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": tiny_vlm.QUESTION}]}
-    other = dict(zip(tiny_vlm.WORDS, reversed(tiny_vlm.WORDS), strict=True))
+    other: dict[str, str] = dict(zip(tiny_vlm.WORDS, reversed(tiny_vlm.WORDS), strict=True))
     files = {
         "sft": [{"images": [name], "messages": [asked, {"role": "assistant", "content": word}]}
                 for name, word in made[:32]],
