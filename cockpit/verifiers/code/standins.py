@@ -336,6 +336,8 @@ class Items(Thing):
         return self
 
     def __next__(self) -> Any:
-        if self._rest is None:
-            object.__setattr__(self, "_rest", _items(self._asker, self._number))
-        return next(self._rest)
+        rest: Iterator[Any] | None = self._rest
+        if rest is None:
+            rest = _items(self._asker, self._number)
+            object.__setattr__(self, "_rest", rest)
+        return next(rest)

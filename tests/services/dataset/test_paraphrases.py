@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from cockpit.cli import main
+from cockpit.contract.bounded import children
 from cockpit.core.overlap.code import prose
 from cockpit.core.overlap.paraphrase import Near, Paraphrases, Twin, Values, is_twin, twins
 from cockpit.core.rules.tree_rules.leaks import of_paraphrases as findings
@@ -126,10 +127,8 @@ def test_a_model_that_breaks_is_a_sentence(tmp_path: Path, monkeypatch: pytest.M
         (tmp_path / name).write_text(text)
     monkeypatch.setenv(paraphrases.FOLDER, str(tmp_path))
 
-    class Done:
-        stdout = b'{"error": "OSError: no weights"}'
-
-    monkeypatch.setattr(paraphrases.subprocess, "run", lambda *_, **__: Done())
+    done = children.Ended(0, b'{"error": "OSError: no weights"}', b"")
+    monkeypatch.setattr(paraphrases.children, "ask", lambda *_, **__: done)
     assert paraphrases.look(*files(tmp_path, OTHERS)).sentence == (
         f"Paraphrases were not looked for: {tmp_path} holds no model that could be loaded."
     )
