@@ -17,17 +17,18 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from cockpit.contract import AttemptLayout, AttemptWriter, CockpitError
+from cockpit.contract import AttemptLayout, AttemptWriter, CockpitError, Recipe
 from cockpit.contract.atomic import read_json
 from trainers.attempt import imports
 from trainers.attempt.attempt import Attempt
 from trainers.attempt.checkpoints import step_of
 from trainers.attempt.ending import Ending, explain
 from trainers.attempt.signals import StopFlag
-from trainers.loop.frame import log_error, open_attempt, orchestrator_of, report, start_tracker
+from trainers.loop.frame import log_error, open_attempt, orchestrator_of, report, say_walls, start_tracker
 from trainers.report import summary
 
 _SEEDS_APART = 1_000_003  # a server counts its requests up from the seed
@@ -41,6 +42,9 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--samples", type=int, default=1, help="answers an item, for pass@k")
     parser.add_argument("--temperature", type=float, default=None, help="how they are sampled")
+    parser.add_argument(
+        "--sealed", default=None, metavar="FILE", help="score this file instead, into sealed/"
+    )
     parser.add_argument("--after-training", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     root = args.attempt_dir.resolve()
@@ -52,8 +56,10 @@ def main(argv: list[str] | None = None) -> int:
         attempt = open_attempt(root, "evaluate", out, stop)
         if not args.after_training:
             start_tracker(attempt)
+            say_walls(attempt)
         announce = not args.after_training
-        evaluate(attempt, args.checkpoint, args.samples, args.temperature, announce=announce)
+        asked = Asked(args.checkpoint, args.samples, args.temperature, args.sealed)
+        evaluate(attempt, asked, announce=announce)
         ending = ending_of_training(attempt)
     except BaseException as error:  # noqa: BLE001 - reported as the end, like in every trainer
         ending = explain(error, stop, attempt.recipe if attempt else None)
@@ -61,23 +67,39 @@ def main(argv: list[str] | None = None) -> int:
     return report(out, ending, orchestrator_of(AttemptLayout(root), os.environ))
 
 
-def evaluate(
-    attempt: Attempt,
-    checkpoint: str | None,
-    samples: int = 1,
-    temperature: float | None = None,
-    *,
-    announce: bool,
-) -> None:
+@dataclass(frozen=True)
+class Asked:
+    """What is scored, and how: a checkpoint (None: the best one), answers an item, another file of items."""
+
+    checkpoint: str | None = None
+    samples: int = 1
+    temperature: float | None = None
+    sealed: str | None = None
+
+    def of(self, recipe: Recipe) -> Recipe:
+        """Return the recipe as this pass reads it."""
+        if self.temperature is not None:
+            generation = recipe.generation.model_copy(update={"temperature": self.temperature})
+            recipe = recipe.model_copy(update={"generation": generation})
+        if self.sealed is not None:
+            data = recipe.data.model_copy(update={"held_out": self.sealed, "held_out_hash": None})
+            recipe = recipe.model_copy(update={"data": data})
+        return recipe
+
+    def folder(self, layout: AttemptLayout) -> Path:
+        """Return where the pass is written; only the first of these is the score that counts."""
+        return layout.sealed if self.sealed else layout.sampled if self.samples > 1 else layout.held_out
+
+
+def evaluate(attempt: Attempt, asked: Asked, *, announce: bool) -> None:
     """Load, answer, judge, write. Raises what goes wrong; CockpitError for what a user can put right."""
-    if temperature is not None:
-        generation = attempt.recipe.generation.model_copy(update={"temperature": temperature})
-        attempt.recipe = attempt.recipe.model_copy(update={"generation": generation})
+    attempt.recipe = asked.of(attempt.recipe)
+    folder = asked.folder(attempt.layout)
     recipe, layout = attempt.recipe, attempt.layout
     pairs = recipe.technique == "reward"
     held_out, verifier = load_any(attempt, "held_out")
     mini, _ = load_any(attempt, "mini_eval")
-    place = choose_checkpoint(attempt, checkpoint)
+    place = choose_checkpoint(attempt, asked.checkpoint)
     if announce:
         attempt.stage("importing")
     imports.hold()
@@ -100,18 +122,14 @@ def evaluate(
     if pairs:
         from trainers.scoring.pair_scoring import PairScorer
 
-        score_slice(attempt, PairScorer(attempt, tokenizer, held_out), load, place, folder=layout.held_out)
+        score_slice(attempt, PairScorer(attempt, tokenizer, held_out), load, place, folder=folder)
         return
     engine = engine_of(attempt)
-    if samples > 1:
-        scorer = Scorer(attempt, tokenizer, held_out, verifier, engine)
-        score_slice(attempt, scorer, load, place, folder=layout.sampled, samples=samples)
-        return
-    if recipe.technique == "baseline":
+    if recipe.technique == "baseline" and folder == layout.held_out:
         scorer = Scorer(attempt, tokenizer, mini, verifier, engine)
         score_slice(attempt, scorer, load, place, folder=layout.mini_eval)
     scorer = Scorer(attempt, tokenizer, held_out, verifier, engine)
-    score_slice(attempt, scorer, load, place, folder=layout.held_out)
+    score_slice(attempt, scorer, load, place, folder=folder, samples=asked.samples)
 
 
 def load_any(attempt: Attempt, which: Literal["mini_eval", "held_out"]) -> tuple[list[Any], Any]:
@@ -136,8 +154,9 @@ def score_slice(
 ) -> None:
     """Score a slice into `folder`; the held-out pass that counts is also reported and becomes result.json."""
     recipe, verifier = attempt.recipe, scorer.verifier
-    mini = folder == attempt.layout.mini_eval
-    name = "mini-eval" if mini else "held-out set"
+    layout = attempt.layout
+    mini = folder == layout.mini_eval
+    name = {layout.mini_eval: "mini-eval", layout.sealed: "sealed set"}.get(folder, "held-out set")
     each = f", {samples} samples each" if samples > 1 else ""
     attempt.stage("evaluating", f"{name}, {scorer.n} items{each}")
     began = time.monotonic()
@@ -176,7 +195,7 @@ def score_slice(
         f"{name}: {scored.score:.4f} ({scored.passed} of {scored.n} passed, {scored.parsed} parsed)",
         flush=True,
     )
-    if folder == attempt.layout.held_out:
+    if folder == layout.held_out:
         summary.write_result(attempt, scored, place)
         attempt.out.held_out(
             score=scored.score,

@@ -59,6 +59,7 @@ COMMANDS: dict[str, Command] = {
     "stop": Command("runs.launch:stop", "end a run, with a checkpoint to resume from", "move"),
     "resume": Command("runs.launch:resume", "go on from the last checkpoint", "move"),
     "score": Command("runs.launch:score", "the full held-out pass, now", "move"),
+    "unseal": Command("experiments.unseal", "the one look at the sealed held-out set", "move"),
     "commit": Command("experiments.decide:commit", "keep an experiment's result", "move"),
     "discard": Command("experiments.decide:discard", "put an experiment aside, with the reason", "move"),
     "note": Command("experiments.decide:note", "write a line to methodlog.md", "move"),

@@ -5,48 +5,55 @@ from __future__ import annotations
 import json
 import math
 import os
-import tempfile
+import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from cockpit.contract.bounded import untrusted
 
-def write_bytes(path: Path, data: bytes, *, mode: int = 0o644) -> None:
-    """Replace `path` by `data` with a rename, after the bytes are on the disk. Raises OSError."""
+
+def write_bytes(path: Path, data: bytes, *, mode: int = 0o666) -> None:
+    """Replace `path` by `data` with a rename, after the bytes are on the disk. Raises OSError.
+
+    The user's umask takes from `mode` what it takes from every file's.
+    """
     write_parts(path, (data,), mode=mode)
 
 
-def write_parts(path: Path, parts: Iterable[bytes], *, mode: int = 0o644) -> None:
+def write_parts(path: Path, parts: Iterable[bytes], *, mode: int = 0o666) -> None:
     """Replace `path` by these `parts` one after the other, which need not be in memory at once. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    fd, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    name = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         with os.fdopen(fd, "wb") as handle:
             handle.writelines(parts)
             handle.flush()
             os.fsync(handle.fileno())
-        os.chmod(name, mode)
         os.replace(name, path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        name.unlink(missing_ok=True)
         raise
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, *, mode: int = 0o666) -> None:
     """Replace `path` by `text` (UTF-8; lone surrogates of hostile file names are kept as escapes)."""
-    write_bytes(path, text.encode("utf-8", "backslashreplace"))
+    write_bytes(path, text.encode("utf-8", "backslashreplace"), mode=mode)
 
 
-def write_json(path: Path, value: object) -> None:
+def write_json(path: Path, value: object, *, mode: int = 0o666) -> None:
     """Replace `path` by `value` as indented JSON; NaN and infinities become null."""
-    write_text(path, json.dumps(finite(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(
+        path, json.dumps(finite(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n", mode=mode
+    )
 
 
 def read_json(path: Path) -> Any | None:
-    """What `path` holds, or None where it is missing, half-written or no JSON."""
+    """What `path` holds, or None where it is missing, half-written, no JSON, too large or too deep."""
     try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        return untrusted.parse(untrusted.read_bytes(path))
+    except (OSError, ValueError):
         return None
 
 

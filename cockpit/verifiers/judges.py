@@ -1,11 +1,10 @@
-"""Verifiers whose judgement needs a process: mathematics, JSON schemas, unit tests, and a function of the user's own.
+"""Verifiers whose judgement needs a process: mathematics, JSON schemas, and a function of the user's own.
 
 Each finds the answer in the completion (a `Format`), and judges it against the item.
 """
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 import os
@@ -16,20 +15,16 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from cockpit.contract.errors import CockpitError
-from cockpit.verifiers.processes.sandbox import Worker, run_code
+from cockpit.verifiers.formats import FENCE
+from cockpit.verifiers.processes.sandbox import Worker
 from cockpit.verifiers.verdict import Found, Verdict, stripped
 
 MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
-TESTS_COLUMNS = ("tests", "test_list", "test", "unit_tests", "answer")
-SOLUTION_COLUMNS = ("canonical_solution", "solution", "code", "reference_solution")
-TEST_SECONDS = 5.0
 _TRIES = 64  # brackets at which a value is looked for
 _DECODER = json.JSONDecoder()
-_TESTING = re.compile(r"\bassert|\bdef check\b|\bunittest\b")  # a gold answer without any tests nothing
-_FENCE = re.compile(r"^[ \t]*```[ \t]*(\w*)[^\n]*\n(.*?)^[ \t]*```", re.DOTALL | re.MULTILINE)
 
 
 class Judge(Protocol):
@@ -137,7 +132,7 @@ class JsonFormat:
 
     def find(self, text: str) -> Found | None:
         """Find the last value that can be read."""
-        spans = [(0, len(text)), *(m.span(2) for m in reversed(list(_FENCE.finditer(text))))]
+        spans = [(0, len(text)), *(m.span(2) for m in reversed(list(FENCE.finditer(text))))]
         for opening, closing in ("{}", "[]"):
             first, last = text.find(opening), text.rfind(closing)
             if 0 <= first < last:
@@ -229,84 +224,6 @@ def _json(value: object) -> Any:
     try:
         return json.loads(value)
     except (ValueError, RecursionError):
-        return None
-
-
-# -- unit tests --------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class CodeFormat:
-    """The answer is Python: the last fenced block, else the whole text."""
-
-    wanted: str = "Python, in a ```python fence"
-
-    def find(self, text: str) -> Found | None:
-        """Find code that can be compiled, a block before the whole."""
-        fences = [
-            m.span(2) for m in _FENCE.finditer(text) if m.group(1).lower() in ("", "python", "py", "python3")
-        ]
-        for start, end in (*reversed(fences), (0, len(text))):
-            code = text[start:end]
-            if code.strip() and _compiles(code):
-                return Found(code, (start, end))
-        return None
-
-    def write(self, answer: str) -> str:
-        """Write the code in a fence."""
-        return f"```python\n{answer}\n```"
-
-
-def _compiles(code: str) -> bool:
-    try:
-        ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return True
-
-
-@dataclass(frozen=True)
-class TestsJudge:
-    """The answer passes the item's unit tests: HumanEval's (`test`, `entry_point`), MBPP's (`test_list`), `tests`."""
-
-    @property
-    def version(self) -> str:
-        """The interpreter that runs them."""
-        return f"{sys.version_info.major}.{sys.version_info.minor}"
-
-    def judge(self, found: Found, item: Mapping[str, Any], gold: str) -> Verdict:
-        """Run the answer and the tests together in a sandbox."""
-        setup = str(item.get("test_setup_code") or item.get("setup_code") or "")
-        code = found.answer
-        entry = item.get("entry_point")
-        if entry and not re.search(rf"^\s*(?:async\s+)?def\s+{re.escape(str(entry))}\b", code, re.MULTILINE):
-            code = f"{item.get('prompt', '')}\n{code}"  # a completion of the prompt's function, as HumanEval asks for
-        call = f"\ncheck({entry})" if entry and "def check" in gold else ""
-        above = f"{setup}\n{code}\n\n"
-        tests_from = above.count("\n") + 1
-        passed, why = run_code(f"{above}{gold}{call}\n", seconds=TEST_SECONDS, tests_from=tests_from)
-        return Verdict(float(passed), True, found.answer, why, found.span)
-
-    def gold(self, item: Mapping[str, Any]) -> str | None:
-        """The tests. Raises CockpitError where the item has none."""
-        for name in TESTS_COLUMNS:
-            value = item.get(name)
-            if isinstance(value, list):
-                return "\n".join(str(line) for line in cast("list[object]", value))
-            if isinstance(value, str) and value.strip() and (name != "answer" or _TESTING.search(value)):
-                return value
-        raise CockpitError("the item has no unit tests", f"Give it one of {', '.join(TESTS_COLUMNS)}.")
-
-    def perfect(self, item: Mapping[str, Any], gold: str) -> str | None:
-        """The reference solution, where the item has one."""
-        for name in SOLUTION_COLUMNS:
-            value = item.get(name)
-            if isinstance(value, str) and value.strip():
-                return (
-                    f"```python\n{value}\n```"
-                    if _compiles(value)
-                    else f"```python\n{item.get('prompt', '')}{value}\n```"
-                )
         return None
 
 

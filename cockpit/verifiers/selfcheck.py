@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cockpit.verifiers.judges import TestsJudge
+from cockpit.verifiers.coding import TestsJudge
 from cockpit.verifiers.patterns import RegexFormat
 from cockpit.verifiers.verdict import Verdict
 from cockpit.verifiers.verifier import Verifier

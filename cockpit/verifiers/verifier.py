@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cockpit.contract.errors import CockpitError
-from cockpit.verifiers import formats, judges, latex, numbers, overlap, thinking
+from cockpit.verifiers import coding, formats, judges, latex, numbers, overlap, thinking
 from cockpit.verifiers.catalogue import LISTED, THINKING
 from cockpit.verifiers.patterns import ChoiceFormat, PatternTimeout, RegexFormat
 from cockpit.verifiers.thinking import Thinking
@@ -91,7 +91,7 @@ class Verifier:
         if thought.unfinished:
             return Verdict(0.0, False, None, "its thinking is never closed: cut off?")
         try:
-            found = self._find(completion, thought)
+            found = self._find(completion, thought, item, gold)
             if found is None:
                 return Verdict(0.0, False, None, self._why_unparsed(completion, thought))
         except PatternTimeout as error:
@@ -108,9 +108,13 @@ class Verifier:
             why += " (they differ in case only)"
         return Verdict(0.0, True, found.answer, why, found.span)
 
+    def lacking(self) -> str:
+        """What this machine can't keep from code that this verifier runs. Raises CockpitError where none may run."""
+        return self.judge.lacking() if isinstance(self.judge, coding.TestsJudge) else ""
+
     def many(self, pairs: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Verdict]:
         """Judge completions with their items; side by side where each takes a process of its own."""
-        if not isinstance(self.judge, judges.TestsJudge) or len(pairs) < 2:
+        if not isinstance(self.judge, coding.TestsJudge) or len(pairs) < 2:
             return [self(completion, item) for completion, item in pairs]
         with ThreadPoolExecutor(max(1, min(8, os.cpu_count() or 1))) as pool:
             return list(pool.map(self, *zip(*pairs, strict=True)))
@@ -125,15 +129,18 @@ class Verifier:
         """The tag that holds the answer: one called `think` is no thinking then."""
         return self.format.tag if isinstance(self.format, formats.TaggedFormat) else ""
 
-    def _find(self, completion: str, thought: Thinking) -> Found | None:
+    def _find(self, completion: str, thought: Thinking, item: Mapping[str, Any], gold: str) -> Found | None:
         """Find the answer outside the thinking; a function of the user's own gets all there is."""
-        if isinstance(self.format, judges.WholeFormat):
-            return self.format.find(completion)
-        if isinstance(self.format, RegexFormat):
-            return self.format.find(completion, thinking.NONE if self.reads_thinking else thought)
+        form = self.format
+        if isinstance(self.judge, coding.TestsJudge):
+            form = coding.CodeFormat(names=self.judge.names(item, gold))
+        if isinstance(form, judges.WholeFormat):
+            return form.find(completion)
+        if isinstance(form, RegexFormat):
+            return form.find(completion, thinking.NONE if self.reads_thinking else thought)
         if self.reads_thinking:
-            return self.format.find(thinking.unmarked(completion, self._own_tag))
-        return self.format.find(thought.without(completion) if thought.spans else completion)
+            return form.find(thinking.unmarked(completion, self._own_tag))
+        return form.find(thought.without(completion) if thought.spans else completion)
 
     def _same(self, answer: str, gold: str) -> bool:
         if isinstance(self.format, formats.ExactFormat):
@@ -254,7 +261,7 @@ def _judged(
 _JUDGED: dict[str, Callable[[str], tuple[formats.Format, judges.Judge]]] = {
     "math": _judged(judges.MathFormat, lambda _: judges.MathJudge()),
     "json-schema": _judged(judges.JsonFormat, judges.SchemaJudge.load, argument=True),
-    "tests": _judged(judges.CodeFormat, lambda _: judges.TestsJudge()),
+    "tests": _judged(coding.CodeFormat, lambda _: coding.TestsJudge()),
     "tool-call": _judged(CallsFormat, lambda _: CallsJudge()),
 }
 

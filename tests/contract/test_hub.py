@@ -17,7 +17,7 @@ from cockpit.services import doctor
 from cockpit.services.dataset import hub_rows
 from cockpit.services.system import stack
 from trainers.attempt.environment import quiet_environment
-from trainers.model.loading import _cannot_load  # pyright: ignore[reportPrivateUsage]
+from trainers.model.loading import cannot_load
 
 VARIABLES = (
     "HF_ENDPOINT",
@@ -119,7 +119,7 @@ def test_where_the_hub_is_silent_a_trainer_asks_its_cache_alone(
     monkeypatch.setenv("HF_ENDPOINT", f"http://{deaf}")
     quiet_environment(of("some/model"))
     assert os.environ["HF_HUB_OFFLINE"] == "1"
-    told: CockpitError = _cannot_load("tokenizer", "some/model", OSError("offline"))
+    told: CockpitError = cannot_load("tokenizer", "some/model", OSError("offline"))
     assert "the hub (127.0.0.1) can't be reached, and its cache does not hold some/model" in str(told)
     assert "HF_HUB_OFFLINE" not in str(told), "the user did not set it"
 

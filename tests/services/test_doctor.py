@@ -116,7 +116,10 @@ CASES: list[tuple[Check, str, str]] = [
         "ok",
         "from the ranges (1 of them other than locked)",
     ),
-    (doctor.judge_git(False), "warn", "Install git"),
+    (doctor.judge_git(False, False), "warn", "Install git"),
+    (doctor.judge_git(True, False), "ok", "no repository here"),
+    (doctor.judge_walls(("files", "network", "processes", "calls", "space")), "ok", "behind all of them"),
+    (doctor.judge_walls(("network", "processes", "calls")), "warn", "reads the Python installation alone"),
     (doctor.judge_shared_memory(64_000_000)[0], "warn", "64 MB"),
     (doctor.judge_logout(True)[0], "warn", "enable-linger"),
 ]

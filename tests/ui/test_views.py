@@ -216,6 +216,19 @@ def test_odd_rows_are_shown_all_the_same(row: dict[str, object]) -> None:
         assert all("\n" not in item.plain for item in lines)
 
 
+def test_a_list_shows_what_the_last_user_asks_not_the_system_prompt() -> None:
+    turns = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "2+2=?"}]
+    written = (
+        "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\n2+2=?<|im_end|>\n<|im_start|>assistant\n"
+    )
+    for prompt in (turns, written):
+        row = {"prompt": prompt, "completion": "4", "score": 1.0, "passed": True, "parsed": "4"}
+        for lines in (answers.answer_lines, answers.rollout_lines):
+            text = plain_text(lines([row], width=80, glyphs=UNICODE))
+            assert ("2+2=?" in text, "Be brief" in text) == (True, False)
+        assert "Be brief" in plain_text(answers.item_lines(row, width=80, glyphs=UNICODE))
+
+
 def test_a_group_without_spread_is_named() -> None:
     rows = [{"group": "g", "score": 0.0, "completion": "x", "parsed": "1"} for _ in range(4)]
     assert "no spread" in plain_text(answers.rollout_lines(rows, width=120, glyphs=UNICODE))

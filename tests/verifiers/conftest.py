@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from cockpit.verifiers import judges
+from cockpit.verifiers import coding
 
 
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:  # pyright: ignore[reportUnusedFunction]
-    monkeypatch.setattr(judges, "TEST_SECONDS", 180.0)
+    monkeypatch.setattr(coding, "TEST_SECONDS", 180.0)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import socket
 import sys
-import time
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import pytest
 
 from cockpit.contract.errors import CockpitError
 from cockpit.verifiers import load, selfcheck
-from cockpit.verifiers.processes.sandbox import Worker, run_code
+from cockpit.verifiers.processes.sandbox import Worker
 
 # -- mathematics -------------------------------------------------------------------------------------------------
 
@@ -199,52 +197,6 @@ def test_a_completion_of_the_prompts_function_is_put_below_it() -> None:
     assert selfcheck(verifier, [HUMANEVAL, MBPP]).ok
     unsolved = selfcheck(verifier, [{"tests": "assert f() == 1"}])
     assert (unsolved.checked, unsolved.unchecked) == (0, 1)
-
-
-def test_a_loop_without_end_costs_its_time_and_no_more() -> None:
-    began = time.monotonic()
-    passed, why = run_code("while True: pass", seconds=1.0)
-    assert not passed
-    assert "longer than 1 s" in why or "SIGXCPU" in why or "SIGKILL" in why
-    assert time.monotonic() - began < 120
-
-
-def test_children_of_foreign_code_end_with_it(tmp_path: Path) -> None:
-    held = tmp_path / "held"  # locked by the child for as long as it lives, whatever number it has
-    child = f"import fcntl, time\nf = open({str(held)!r}, 'w')\nfcntl.flock(f, fcntl.LOCK_EX)\n"
-    child += "f.write('x')\nf.flush()\ntime.sleep(600)"
-    code = f"import os, subprocess, sys, time\nsubprocess.Popen([sys.executable, '-c', {child!r}])\n"
-    code += f"while not os.path.exists({str(held)!r}) or not os.path.getsize({str(held)!r}): time.sleep(0.01)"
-    passed, why = run_code(code, seconds=180)
-    assert passed, why
-    assert held.read_text() == "x", "the child ran"
-    with held.open() as handle:
-        assert _locked_within(handle, 180), "the child outlived the code that started it"
-
-
-def _locked_within(handle: TextIO, seconds: float) -> bool:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(0.01)  # a killed process is gone a moment later
-        else:
-            return True
-    return False
-
-
-def test_foreign_code_sees_no_secrets_and_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_TOKEN", "hf_secret")
-    passed, why = run_code("import os\nassert 'HF_TOKEN' not in os.environ", seconds=180)
-    assert passed, why
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        code = f"import socket\nsocket.create_connection(('127.0.0.1', {port}), timeout=2)"
-        reached, why = run_code(code, seconds=180)
-    if reached:
-        pytest.skip("this OS does not let a process give up its network")
-    assert "OSError" in why or "ConnectionRefused" in why or "Error" in why
 
 
 def test_many_are_judged_side_by_side() -> None:

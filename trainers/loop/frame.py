@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from cockpit import verifiers
 from cockpit.contract import AttemptLayout, AttemptWriter, CockpitError, Recipe
 from cockpit.contract.network import hub
 from trainers.attempt import checkpoints
@@ -63,6 +64,7 @@ def run(technique: str, train: Callable[[Attempt], Ending], argv: list[str] | No
         if attempt.resume and processes.first:
             _forget_lost_steps(attempt)
         start_tracker(attempt)
+        say_walls(attempt)
         ending = train(attempt)
         processes.leave()
     except BaseException as error:  # noqa: BLE001 - every end is reported, none swallowed: see `explain`
@@ -91,6 +93,13 @@ def _forget_lost_steps(attempt: Attempt) -> None:
         attempt.notice(
             f"The metrics after step {step} ({dropped} rows) are dropped: those steps are done again."
         )
+
+
+def say_walls(attempt: Attempt) -> None:
+    """Say once what this machine can't keep from code that completions hold. Raises CockpitError where none may run."""
+    lacking = verifiers.load(attempt.recipe.verifier).lacking() if attempt.recipe.verifier else ""
+    if lacking:
+        attempt.notice(lacking, "warning", "walls")
 
 
 def open_attempt(

@@ -13,13 +13,20 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 HTTP_S = 10.0
 """Seconds that one request may take; a server that needs longer is tried again later."""
 _KEY = re.compile(r"[^A-Za-z0-9_\-./ ]")
-Row = tuple[int, Mapping[str, float]]
+
+
+class Row(NamedTuple):
+    """Numbers at a step, and when they were measured (epoch seconds): the same however often they are sent."""
+
+    step: int
+    values: Mapping[str, float]
+    time: float
 
 
 @dataclass(frozen=True)
@@ -128,15 +135,13 @@ class MlflowSink:
         return (Path(self.uri.removeprefix("sqlite:///")).parent / "mlartifacts").as_uri()
 
     def log(self, rows: Iterable[Row]) -> None:
-        import time
-
         from mlflow.entities import Metric
 
-        now = int(time.time() * 1000)
+        # A batch that was taken and whose answer came too late is sent again: the server knows what it has by its time.
         metrics = [
-            Metric(_KEY.sub("_", key), value, now, step)
-            for step, values in rows
-            for key, value in values.items()
+            Metric(_KEY.sub("_", key), value, int(row.time * 1000), row.step)
+            for row in rows
+            for key, value in row.values.items()
         ]
         for at in range(0, len(metrics), 1000):
             self._client.log_batch(self._id, metrics=metrics[at : at + 1000])
@@ -182,7 +187,7 @@ class WandbSink:
         return run_id
 
     def log(self, rows: Iterable[Row]) -> None:
-        for step, values in rows:
+        for step, values, _ in rows:
             self._run.log({**values, "trainer/global_step": step}, step=step)
 
     def close(self, outcome: str, files: Iterable[Path]) -> None:
@@ -220,7 +225,7 @@ class TrackioSink:
         return run.name
 
     def log(self, rows: Iterable[Row]) -> None:
-        for step, values in rows:
+        for step, values, _ in rows:
             self._trackio.log(dict(values), step=step)
 
     def close(self, outcome: str, files: Iterable[Path]) -> None:

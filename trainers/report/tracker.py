@@ -105,22 +105,23 @@ class Reporter:
     def _metric(self, row: Mapping[str, Any]) -> None:
         values = {key: float(v) for key, v in row.items() if key not in _NOT_METRICS and _is_number(v)}
         if values and isinstance(row.get("step"), int):
-            self.waiting.append((row["step"], values))
+            self.waiting.append(Row(row["step"], values, _time_of(row)))
 
     def _event(self, row: Mapping[str, Any]) -> None:
         if row.get("kind") == "end" and float(row.get("time") or 0.0) >= self.since:
             self.outcome = _ENDS.get(str(row.get("outcome")), "failed")
             best = row.get("best_score")
             if best is not None and _is_number(best):
-                self._at_end({"eval/best_score": float(best)})
+                self._at_end({"eval/best_score": float(best)}, row)
         elif row.get("kind") == "held_out" and _is_number(row.get("score")):
             n = max(1, int(row.get("n") or 1))
             parsed = int(row.get("parsed") or 0) / n
-            self._at_end({"eval/held_out_score": float(row["score"]), "eval/held_out_parsed_share": parsed})
+            scores = {"eval/held_out_score": float(row["score"]), "eval/held_out_parsed_share": parsed}
+            self._at_end(scores, row)
 
-    def _at_end(self, values: Mapping[str, float]) -> None:
-        self._last = max(self._last, *(step for step, _ in self.waiting), 0)
-        self.waiting.append((self._last, values))
+    def _at_end(self, values: Mapping[str, float], event: Mapping[str, Any]) -> None:
+        self._last = max(self._last, *(row.step for row in self.waiting), 0)
+        self.waiting.append(Row(self._last, values, _time_of(event)))
 
     def send(self) -> bool:
         """Hand on what waits; False where the tracker could not take it (it is tried again, ever more rarely)."""
@@ -136,7 +137,7 @@ class Reporter:
                 self._save()
             if self.waiting:
                 self.sink.log(self.waiting)
-                self._last = max(self._last, *(step for step, _ in self.waiting))
+                self._last = max(self._last, *(row.step for row in self.waiting))
                 self.waiting.clear()
                 self.state.metrics_offset, self.state.events_offset = self.metrics.given, self.events.given
                 self._save()
@@ -308,6 +309,12 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
+
+
+def _time_of(row: Mapping[str, Any]) -> float:
+    """When a line was written; where it does not say, when it was read."""
+    said = row.get("time")
+    return float(said) if isinstance(said, int | float) and 0 < said < 1e11 else time.time()
 
 
 def _is_number(value: object) -> bool:

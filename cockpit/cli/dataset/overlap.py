@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,13 +18,19 @@ if TYPE_CHECKING:
     from cockpit.core.overlap.summary import Overlap
 
 
+SHOWN, IN_JSON = 5, 20
+
+
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "train", metavar="TRAIN", help="what is trained on: JSONL, JSON, CSV, Parquet, text, a folder"
     )
     parser.add_argument("held_out", metavar="HELD_OUT", help="what must not be in it")
     parser.add_argument(
-        "--most", type=int, default=20, metavar="N", help="show the N most damning pairs (20)"
+        "--most",
+        type=int,
+        metavar="N",
+        help=f"show the N most damning pairs ({SHOWN}; {IN_JSON} with --json)",
     )
     parser.add_argument("--limit", type=int, metavar="N", help="look at the first N training rows only")
     parser.add_argument(
@@ -76,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
             {
                 "train": options.train,
                 "held_out": options.held_out,
-                **found.as_dict(max(0, options.most)),
+                **found.as_dict(IN_JSON if options.most is None else max(0, options.most)),
                 "paraphrases": seen.as_dict(),
                 "findings": [finding.as_dict() for finding in told],
                 "seconds": round(seconds, 2),
@@ -84,9 +90,10 @@ def run(options: argparse.Namespace) -> int:
             }
         )
     else:
-        say(as_text(found, options.train, options.held_out, max(0, options.most), seconds))
+        most = SHOWN if options.most is None else max(0, options.most)
+        say(as_text(found, options.train, options.held_out, most, seconds))
         if options.paraphrases:
-            say(_paraphrased(seen, max(0, options.most)))
+            say(_paraphrased(seen, most))
     return FAILED if found.leaked else OK
 
 
@@ -138,14 +145,11 @@ def as_text(found: Overlap, train: str, held_out: str, most: int, seconds: float
             if found.unread
             else []
         ),
-        f"  In the training data: {found.leaked} items: {shown['exact']} word for word, {shown['contained']} inside a "
-        f"longer text, {shown['near_duplicates']} but for a few words.",
-        f"  With other names or numbers: {shown['renamed']} items.",
-        f"  The same answer under another question: {shown['same_answers']} items.",
-        "  Sharing a run of words with a training prompt: "
-        + ", ".join(f"{n[size]} items by {size} words" for size in sorted(n))
-        + " (phrases included).",
+        *_counts(shown),
     ]
+    if any(n.values()):
+        by_size = ", ".join(f"{n[size]} items by {size} words" for size in sorted(n) if n[size])
+        lines += [f"  Sharing a run of words with a training prompt: {by_size} (phrases included)."]
     for match in found.matches[:most]:
         common = ", a common phrase" if match.common else ""
         lines += [
@@ -154,15 +158,33 @@ def as_text(found: Overlap, train: str, held_out: str, most: int, seconds: float
             f"{match.held_out_line:,}{common}",
             f"  training  {_one_line(match.train_text)}",
             f"  held-out  {_one_line(match.held_out_text)}",
-            f"  shared    {match.run} words: {_one_line(match.shared)}",
         ]
+        lines += [f"  shared    {match.run} words: {_one_line(match.shared)}"] if match.run > 1 else []
     if len(found.matches) > most:
-        lines += ["", f"… and {len(found.matches) - most:,} more pairs (--most)."]
+        left = len(found.matches) - most
+        lines += [
+            "",
+            f"… and {left:,} more pair{'s' if left > 1 else ''}: --most {len(found.matches)} shows all.",
+        ]
     if found.tally.phrases:
         lines += ["", "Common phrases, which count for little:"]
         lines += [f"  {rows:>8,} rows  {words}" for words, rows, _ in found.tally.phrases]
     lines += ["", _verdict(found)]
     return "\n".join(lines)
+
+
+def _counts(shown: Mapping[str, object]) -> list[str]:
+    """A line for each way in which items were found; what was not found has none."""
+    kinds = (
+        ("exact", "word for word"),
+        ("contained", "inside a longer text"),
+        ("near_duplicates", "but for a few words"),
+    )
+    told = ", ".join(f"{shown[name]} {words}" for name, words in kinds if shown[name])
+    lines = [f"  In the training data: {shown['leaked']} items: {told}."] if told else []
+    lines += [f"  With other names or numbers: {shown['renamed']} items."] if shown["renamed"] else []
+    same = shown["same_answers"]
+    return lines + ([f"  The same answer under another question: {same} items."] if same else [])
 
 
 def _paraphrased(seen: Paraphrases, most: int) -> str:
@@ -174,6 +196,8 @@ def _paraphrased(seen: Paraphrases, most: int) -> str:
             f"  training  {_one_line(twin.train_text)}",
             f"  held-out  {_one_line(twin.held_out_text)}",
         ]
+    if len(seen.twins) > most:
+        lines += [f"… and {len(seen.twins) - most:,} more pairs: --most {len(seen.twins)} shows all."]
     return "\n".join(lines)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from cockpit.cli import OK
-from cockpit.cli.output import print_json, say
+from cockpit.cli.output import print_json, say, warn
 from cockpit.cli.place import workspace
 from cockpit.cli.tree.look import as_dict
 
@@ -59,7 +59,12 @@ def _decide(options: argparse.Namespace) -> int:
     from cockpit.services.recipe import attempt_limit
 
     view = lifecycle.decide(
-        workspace(options), options.experiment, options.status, options.reason, although=options.although
+        workspace(options),
+        options.experiment,
+        options.status,
+        options.reason,
+        although=options.although,
+        say=warn,
     )
     if options.json:
         print_json(as_dict(view))

@@ -99,6 +99,7 @@ def as_text(whole: Comparison, items: int) -> str:
 
 
 def _items(pair: Pair, by_id: dict[str, Side], items: int) -> list[str]:
+    from cockpit.core.dataset.chat_templates import asked
     from cockpit.core.safe_text import clip
 
     lines: list[str] = []
@@ -114,7 +115,7 @@ def _items(pair: Pair, by_id: dict[str, Side], items: int) -> list[str]:
         for name in names[:items]:
             a, b = first.answers[name], other.answers[name]
             lines += [
-                f"  {clip(name, 24)}  {clip(b.prompt, 70)}  (gold {clip(b.gold, 24)})",
+                f"  {clip(name, 24)}  {clip(asked(b.prompt), 70)}  (gold {clip(b.gold, 24)})",
                 f"      {pair.first}  {clip(a.completion, 90)}",
                 f"      {pair.other}  {clip(b.completion, 90)}",
             ]

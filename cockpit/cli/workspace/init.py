@@ -21,6 +21,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mini-eval", metavar="FILE", help="5-10 items for mid-evals; split off --data by default"
     )
+    parser.add_argument(
+        "--sealed", metavar="FILE", help="a second held-out set, opened once (`cockpit unseal`)"
+    )
     parser.add_argument("--verifier", metavar="NAME[:ARG]", help=f"what scores an answer: {LISTED}")
     parser.add_argument("--name", help="the workspace's name (default: its folder's)")
     parser.add_argument("--random-score", type=float, help="what guessing would score, for the diagnostics")
@@ -63,6 +66,7 @@ def run(options: argparse.Namespace) -> int:
             train=Path(options.data),
             held_out=Path(options.held_out) if options.held_out else None,
             mini_eval=Path(options.mini_eval) if options.mini_eval else None,
+            sealed=Path(options.sealed) if options.sealed else None,
             random_score=options.random_score,
             system_prompt=options.system_prompt,
             constraints=options.constraint,

@@ -14,7 +14,7 @@ from functools import partial
 from typing import cast
 
 from cockpit.data.answer_formats import SHORT_CHARS, SHORT_WORDS
-from cockpit.verifiers import numbers
+from cockpit.verifiers import latex, numbers
 from cockpit.verifiers.formats import BoxedFormat, HashesFormat, TaggedFormat
 from cockpit.verifiers.toolcalls import Unreadable, read_calls
 from cockpit.verifiers.verdict import Span
@@ -101,6 +101,17 @@ def stated(text: str) -> Stated | None:
         # `Answer: \boxed{18}` is a box: the innermost form holds the answer, and the first finders are the explicit ones.
         return next(hit for hit in found if hit.span[1] == last or _holds(found, hit, last))
     return _json(text, start) or _bare(text, start)
+
+
+def states(text: str, answer: str) -> bool:
+    """Whether the answer that `text` states last, in whatever form, is this one: the same number, or the same words."""
+    found = stated(text)
+    if found is None:
+        return False
+    said, wanted = numbers.parse(found.answer), numbers.parse(answer)
+    if said is not None and wanted is not None:
+        return numbers.same_number(said, wanted)
+    return latex.canonical(found.answer).casefold() == latex.canonical(answer).casefold() != ""
 
 
 def after_thought(text: str) -> int:

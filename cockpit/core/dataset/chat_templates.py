@@ -36,6 +36,12 @@ _ANSWER_ENDS = re.compile(
     r"^### ?Instruction|^USER: |^Human: ?",
     re.MULTILINE,
 )
+_ASKED_STARTS = re.compile(
+    r"<\|im_start\|>user\n|<\|start_header_id\|>user<\|end_header_id\|>\n\n|<\|header_start\|>user<\|header_end\|>\n\n|"
+    r"\[INST\] ?|<start_of_turn>user\n|<\|turn>user\n|<\|user\|>\n?|<｜User｜>|<\|start\|>user<\|message\|>|"
+    r"^### ?Instruction:?\s*|^USER: |^Human: ?|\Auser\n",
+    re.MULTILINE,
+)
 _CUE_SHARE = 0.8
 _CUE_CHARS = 40
 
@@ -62,6 +68,17 @@ def rendered_answer(text: str) -> tuple[int, int] | None:
         return None
     end = _ANSWER_ENDS.search(text, start)
     return start, end.start() if end else len(text)
+
+
+def asked(prompt: str) -> str:
+    """Return what a rendered prompt asks: its last user's turn, without markers; a plain text as it is."""
+    seen = prompt[-_SEEN:]
+    start = max((hit.end() for hit in _ASKED_STARTS.finditer(seen)), default=None)
+    if start is None:
+        return prompt
+    ends = [hit.start() for marks in (_ANSWER_ENDS, _ANSWER_STARTS) if (hit := marks.search(seen, start))]
+    said = seen[start : min(ends, default=None)]
+    return said.strip() or prompt
 
 
 def cue(prompts: Sequence[str]) -> str:

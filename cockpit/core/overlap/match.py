@@ -10,18 +10,17 @@ from difflib import SequenceMatcher
 from itertools import pairwise
 from typing import Literal
 
+from cockpit.core.overlap.notation import key
 from cockpit.core.overlap.text import (
     NUMBER,
     Spellings,
     bigrams,
     number_of,
     numbers_in,
-    plain,
     spelled,
     without_labels,
     words,
 )
-from cockpit.data.rows import normalise_text
 
 Kind = Literal["exact", "contained", "near", "renamed", "ngram"]
 KINDS: tuple[Kind, ...] = ("exact", "contained", "near", "renamed", "ngram")
@@ -140,8 +139,9 @@ class Weights:
     def alike(self, a: Sequence[int], b: Sequence[int]) -> float:
         """The weighted Jaccard of two texts, 0..1; 0 where what they share is too little to tell."""
         left, right = bigrams(a), bigrams(b)
-        both = sum(map(self.of, left & right))
-        every = both + sum(map(self.of, left ^ right))
+        weight, rare = self._of.get, self.rare
+        both = sum([weight(pair, rare) for pair in left & right])
+        every = both + sum([weight(pair, rare) for pair in left ^ right])
         share = both / every if every else 0.0
         enough = TELLING_TWIN if share >= TWIN else TELLING
         return share if both >= enough * self.rare else 0.0
@@ -239,7 +239,7 @@ class Judge:
 
     def _asks(self, question: Item, asked: str) -> float:
         """Return how much of an item's question a training row asks, by its telling pairs."""
-        if normalise_text(plain(asked)) == normalise_text(plain(question.text)):
+        if key(asked) == key(question.text):
             return 1.0
         spelling = spelled(without_labels(asked))[:MOST_WORDS]
         ids = _distinct([self.spellings[word] & 0xFFFFFFFF for word in spelling], spelling)
@@ -254,7 +254,7 @@ class Judge:
         longest: int,
         phrase: Sequence[bool],
     ) -> tuple[Kind | None, float, bool]:
-        if item.part == "question" and normalise_text(plain(text)) == normalise_text(plain(item.text)):
+        if item.part == "question" and key(text) == key(item.text):
             return "exact", 1.0, False
         if len(item.ids) < (SHORTEST if item.part == "question" else SHORTEST_ANSWER):
             return None, 0.0, False

@@ -13,10 +13,10 @@ from typing import Any, cast
 
 import numpy as np
 
-from cockpit.core.overlap.index import SIZES, Grams, Hits, MinHash, expanded, find_grams, mixed
+from cockpit.core.overlap.index import SIZES, Grams, Hits, MinHash, distinct, expanded, find_grams, mixed
 from cockpit.core.overlap.match import SHORTEST_ANSWER, TEMPLATE_SHARE, Item, Judge, Match, Weights
-from cockpit.core.overlap.text import Spellings, plain, spelled, without_labels
-from cockpit.data.rows import normalise_text
+from cockpit.core.overlap.notation import FEW_WORDS, key
+from cockpit.core.overlap.text import Spellings, spelled, without_labels
 
 BATCH = 2_000  # rows
 KEPT = 4  # training texts kept for an item and a way of being found
@@ -110,10 +110,14 @@ class Scan:
         skeletons = [np.array(item.skeleton, np.int64) for item in self.items[: self.questions]]
         self.alike = MinHash(skeletons, template=max(2, TEMPLATE_SHARE * len(skeletons)))
         self.keys: dict[str, list[int]] = {}
+        self._outlines = set[tuple[int, str, str, str]]()
+        self._few = False
         for number, item in enumerate(items):
-            for key in {_key(turn) for turn in (*item.turns, "\n".join(item.turns))} - {""}:
-                self.keys.setdefault(key, []).append(number)
-        self._outlines = {_outline(spelled(key)) for key in self.keys}
+            turns = (*item.turns, "\n".join(item.turns))
+            for asks in {key(turn) for turn in turns} - {""}:
+                self.keys.setdefault(asks, []).append(number)
+            self._outlines |= {_outline(spelled(turn)) for turn in turns}
+            self._few |= any(len(spelled(turn)) <= FEW_WORDS for turn in turns)
         self.rows = self.unread = self.exact_rows = 0
         self._kept: Kept = {}
         self._floor = {way: np.full((len(self.items), 2), -np.inf) for way in WAYS}
@@ -153,14 +157,17 @@ class Scan:
         self._keep_best(rows, "alike", texts, items, bands, np.zeros(len(texts)))
 
     def _exact(self, row: Text, whole: str, words: Sequence[str]) -> None:
-        if row.keys is None and len(row.asked) == 1 and _outline(words) not in self._outlines:
+        short = self._few and len(words) <= FEW_WORDS  # another notation may have other words
+        if row.keys is None and len(row.asked) == 1 and not short and _outline(words) not in self._outlines:
             return
-        met: set[int] = set()
-        for key in (*(row.asked if row.keys is None else row.keys), whole):
-            met.update(self.keys.get(_key(key), ()))
+        met: dict[int, str] = {}
+        for text in (whole, *(row.asked if row.keys is None else row.keys)):
+            asks = key(text)
+            for item in self.keys.get(asks, ()):
+                met.setdefault(item, text if asks == key(self.items[item].text) else self.items[item].text)
         self.exact_rows += bool(met)
-        for item in met:
-            self._keep(item, "exact", 1.0, row.line, "prompt", self.items[item].text)
+        for item, text in met.items():
+            self._keep(item, "exact", 1.0, row.line, "prompt", text)
 
     def _ngrams(self, rows: Sequence[Text], ids: Any, starts: Any, sizes: Any) -> None:
         values = mixed(ids)
@@ -181,7 +188,7 @@ class Scan:
         if part is not None:
             mine = texts % 2 == part
             texts, found = texts[mine], found[mine]
-        once = np.unique(texts // 2 * len(grams.keys) + found)
+        once = distinct(texts // 2 * len(grams.keys) + found)
         grams.met += np.bincount(once % len(grams.keys), minlength=len(grams.keys)) if len(once) else 0
 
     def _telling(self, rows: Sequence[Text], hits: Hits, owner: Any, starts: Any, sizes: Any) -> None:
@@ -270,16 +277,20 @@ class Scan:
             self.spellings, self.plain, self.bare, self.said, self._common(), self._unique_answers()
         )
         best: dict[tuple[int, int], Match] = {}
+        judged = set[tuple[int, int, str, str, str]]()  # most are met in two ways
         for (number, _), heap in self._kept.items():
             item = self.items[number]
             for score, line, part, text, asked in heap:
                 if item.part == "answer" and score < len(item.ids) / 4:
                     continue  # of an answer a phrase alone is nothing to show
+                if (number, line, part, text, asked) in judged:
+                    continue
+                judged.add((number, line, part, text, asked))
                 question = self._question[item.line] if item.part == "answer" else None
                 found = judge.judge(number, item, text, (-line, part), question=question, asked=asked)
-                key = (item.line, -line)
-                if found is not None and (key not in best or found.damning > best[key].damning):
-                    best[key] = found
+                pair = (item.line, -line)
+                if found is not None and (pair not in best or found.damning > best[pair].damning):
+                    best[pair] = found
         return sorted(best.values(), key=lambda m: (-m.damning, -m.run, m.held_out_line, m.train_line))
 
     def _common(self) -> Mapping[int, Mapping[int, int]]:
@@ -351,10 +362,6 @@ class Scan:
                     words = " ".join(item.spelling[at : at + SIZES[0]]).lower()
                     found[gram] = (words, int(met[gram]), int(holders[gram]))
         return sorted(found.values(), key=lambda p: -p[1])[:most]
-
-
-def _key(text: str) -> str:
-    return normalise_text(plain(text))
 
 
 def _outline(words: Sequence[str]) -> tuple[int, str, str, str]:

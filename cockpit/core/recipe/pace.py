@@ -26,16 +26,18 @@ class Pace:
     cost: float | None = None
     eval_share: float = 0.0
     """The mini-evals' share of the time, where one was measured."""
+    pass_time: float = 0.0
+    """Seconds of the full held-out pass at the end, where a batch of answers was measured."""
 
     @property
     def sentence(self) -> str:
         """`About 3.1 h: 1,240 steps of 9 s and 8 mid-evals.`"""
         price = f", about {self.cost:.2f} at that price" if self.cost is not None else ""
-        evals = f" and {self.mid_evals} mid-evals" if self.mid_evals else ""
-        steps = f"{self.steps:,} steps of {self.step_time:.2g} s"
-        return (
-            f"About {duration(self.seconds)}{price}: {steps}{evals}, if not stopped early.{self._too_often}"
-        )
+        parts = [f"{self.steps:,} steps of {self.step_time:.2g} s"]
+        parts += [f"{self.mid_evals} mid-evals"] if self.mid_evals else []
+        parts += [f"the held-out pass of {duration(self.pass_time)}"] if self.pass_time else []
+        what = f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else parts[0]
+        return f"About {duration(self.seconds)}{price}: {what}, if not stopped early.{self._too_often}"
 
     @property
     def _too_often(self) -> str:
@@ -43,7 +45,7 @@ class Pace:
         if self.eval_share <= MOST_SHARE or self.mid_evals < 2:
             return ""
         training = self.steps * self.step_time
-        one = (self.seconds - training) / self.mid_evals
+        one = (self.seconds - training - self.pass_time) / self.mid_evals
         fewer = max(1, int(MOST_SHARE / (1 - MOST_SHARE) * training / one))
         every = math.ceil(self.steps / fewer)
         return (
@@ -76,14 +78,15 @@ def pace(
     step_time: float,
     *,
     eval_time: float = 0.0,
+    pass_time: float = 0.0,
     hourly: float | None = None,
 ) -> Pace:
-    """The whole run at `step_time` seconds a step and `eval_time` a mid-eval; `hourly` is a price."""
+    """The whole run: seconds a step, a mid-eval, and of the held-out pass at its end; `hourly` is a price."""
     steps = steps_of(recipe, rows)
     evals = evals_of(recipe, steps)
-    seconds = steps * step_time + evals * eval_time
+    seconds = steps * step_time + evals * eval_time + pass_time
     cost = None if hourly is None else hourly * seconds / 3600
-    return Pace(steps, step_time, evals, seconds, cost, evals * eval_time / max(seconds, 1e-9))
+    return Pace(steps, step_time, evals, seconds, cost, evals * eval_time / max(seconds, 1e-9), pass_time)
 
 
 def evals_of(recipe: Recipe, steps: int) -> int:

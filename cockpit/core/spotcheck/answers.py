@@ -58,7 +58,7 @@ def targets_against_verifier(sides: Sides) -> Mismatch | None:
         total=len(targets),
         of="training rows",
         headline=f"Training ends in {usual}, the verifier {verifier.spec} wants {verifier.wanted}: "
-        f"{_of(failing, targets)} training targets don't pass{tail}",
+        f"{_passing(failing, targets)}{tail}",
         train=of_target(row, row.stated.whole if row.stated else None),
         eval=of_verifier(verifier.spec, verifier.wanted, written_for(verifier, answer) or verifier.wanted),
         fix=f"Realign the training data to {verifier.wanted}, or score with a verifier that reads {usual}.",
@@ -247,6 +247,12 @@ def _usual(rows: Sequence[Target]) -> str:
 
 def _label(found: Stated | None) -> str:
     return found.label if found else "prose without a marked answer"
+
+
+def _passing(failing: Sequence[object], targets: Sequence[object]) -> str:
+    if len(failing) == len(targets):
+        return f"none of the {len(targets):,} training targets passes"
+    return f"{len(failing):,} of {len(targets):,} training targets don't pass"
 
 
 def _of(some: Sequence[object], every: Sequence[object]) -> str:

@@ -231,7 +231,7 @@ def _conclude(
     warnings = [*_intended(given.get(INTEND), end, ranked), *cautions(facts, end, values)]
     prompting = values.get("prompting")
     smaller = "" if prompting != "untried" else (
-        "Before training, try a better prompt on ten held-out items: clearer wording, a few examples, constrained "
+        "Before training, try a better prompt on the mini-eval items: clearer wording, a few examples, constrained "
         "decoding. It costs minutes."
     )  # fmt: skip
     return Advice(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cockpit.contract import atomic
+from cockpit.contract.bounded import untrusted
 from cockpit.contract.errors import CockpitError
 from cockpit.data import needs
 from cockpit.data.keys import Asked, row_keys
@@ -22,7 +23,7 @@ def content_hash(path: str | Path) -> str:
     """Return the SHA-256 of the file's bytes in hexadecimal, as `sha256sum` prints it. Raises CockpitError."""
     digest = hashlib.sha256()
     try:
-        with Path(path).open("rb") as handle:
+        with untrusted.opened(Path(path)) as handle:
             while chunk := handle.read(_CHUNK):
                 digest.update(chunk)
     except OSError as error:

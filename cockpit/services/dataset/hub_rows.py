@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from typing import Any, cast
 
+from cockpit.contract.bounded import untrusted
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.network import hub
 from cockpit.core.safe_text import clip
 
 # Streams without downloading the whole; media columns are left out.
+MAX_LINE = 64 << 20  # bytes of a row
 _SCRIPT = """
 import json, sys
 name, split, limit = sys.argv[1], sys.argv[2], int(sys.argv[3])
@@ -40,12 +41,17 @@ def stream(
             stderr=errors,
         )
         assert process.stdout is not None
+        said = process.stdout
         try:
-            for number, line in enumerate(process.stdout, 1):
-                yield number, cast("dict[str, Any]", json.loads(line))
+            for number, line in enumerate(iter(lambda: said.readline(MAX_LINE), b""), 1):
+                if len(line) >= MAX_LINE:
+                    raise CockpitError(
+                        f"row {number} of {name} is longer than {MAX_LINE >> 20} MB", "Leave it out."
+                    )
+                yield number, cast("dict[str, Any]", untrusted.parse(line))
             if process.wait() != 0:
                 errors.seek(0)
-                raise _unavailable(name, errors.read().decode("utf-8", "replace"))
+                raise _unavailable(name, errors.read(MAX_LINE).decode("utf-8", "replace"))
         finally:
             process.stdout.close()
             if process.poll() is None:

@@ -1,6 +1,7 @@
 """Streams a training set past a held-out set: any size, in bounded memory.
 
-JSONL goes by at some ten thousand rows a second and core; other formats as fast as they can be read.
+JSONL goes by at some ten thousand rows a second and core, a file of some thousand rows on two of them; other formats as
+fast as they can be read.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from cockpit.data.keys import row_keys
 from cockpit.data.messages import messages_in
 from cockpit.services.dataset import sources
 
-LARGE = 40_000_000  # bytes: a second process costs a second to begin
+LARGE = 4_000_000  # bytes, some thousands of rows: a second process costs a second to begin
+EVEN, ODD, EVERY = (0,), (1,), (0, 1)
 SHORT = 60  # characters: "Write a function." says nothing without the function
 Progress = Callable[[int], None]
 _SAID = ("completion", "answer", "chosen", "rejected", "text")
@@ -46,19 +48,17 @@ def compare(
     with _helper(train) as helper:
         other = None if helper is None else helper.submit(_half, *task)
         told = time.monotonic()
-        for number, batch in enumerate(_batches(train, train_columns, limit, BATCH)):
-            if other is None or number % 2 == 0:
-                scan.feed(batch)
+        for read, batch in _batches(train, train_columns, limit, BATCH, EVERY if other is None else EVEN):
+            scan.feed(batch)
             if progress is not None and time.monotonic() - told > 0.5:
                 told = time.monotonic()
-                progress(number * BATCH + len(batch))
+                progress(read)
         if other is not None:
             try:
                 scan.absorb(other.result())
             except BrokenExecutor:  # it was killed: its half is read here
-                for number, batch in enumerate(_batches(train, train_columns, limit, BATCH)):
-                    if number % 2:
-                        scan.feed(batch)
+                for _, batch in _batches(train, train_columns, limit, BATCH, ODD):
+                    scan.feed(batch)
     if not scan.rows:
         raise CockpitError("the training set is empty", "Name a file with rows.", file=train)
     return Overlap(scan.questions, scan.rows, scan.tally(), tuple(scan.matches()), scan.unread)
@@ -86,9 +86,8 @@ def _half(
 ) -> Seen:
     """What every second batch shows."""
     scan = Scan(_items(held_out, held_out_columns))
-    for number, batch in enumerate(_batches(train, train_columns, limit, batch_rows)):
-        if number % 2:
-            scan.feed(batch)
+    for _, batch in _batches(train, train_columns, limit, batch_rows, ODD):
+        scan.feed(batch)
     return scan.seen()
 
 
@@ -106,11 +105,15 @@ def _items(held_out: str, columns: Mapping[str, str] | None) -> list[Asked]:
 
 
 def _batches(
-    train: str, columns: Mapping[str, str] | None, limit: int | None, rows: int
-) -> Iterator[list[Text]]:
-    texts = (text_of(line, row, columns) for line, row in _rows(train, limit))
-    while batch := list(islice(texts, rows)):
-        yield batch
+    train: str, columns: Mapping[str, str] | None, limit: int | None, size: int, which: tuple[int, ...]
+) -> Iterator[tuple[int, list[Text]]]:
+    """Batches of rows as texts, with the number of rows read so far: the even ones, the odd ones or all."""
+    rows, number, read = _rows(train, limit), 0, 0
+    while batch := list(islice(rows, size)):
+        read += len(batch)
+        if number % 2 in which:
+            yield read, [text_of(line, row, columns) for line, row in batch]
+        number += 1
 
 
 def asked_of(name: str, columns: Mapping[str, str] | None) -> Iterator[tuple[int, str]]:

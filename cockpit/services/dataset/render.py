@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -20,6 +19,7 @@ from typing import Any
 
 import cockpit
 from cockpit.contract import atomic
+from cockpit.contract.bounded import children, untrusted
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.values import mapping
 from cockpit.services.dataset import datasets
@@ -27,6 +27,7 @@ from cockpit.services.system import spawn
 
 KEPT = 60
 """Answers in the cache; the ones that were used longest ago go first."""
+MOST_SAID = 256 << 20
 LIMIT_S = 900.0
 """A tokenizer from the hub, and 2,000 rows of 30,000 tokens, take less."""
 _CODE = ("cockpit/data/**/*.py", *(f"trainers/{name}.py" for name in ("spotcheck/*", "data/prompts", "data/items",
@@ -104,7 +105,7 @@ def key_of(request: Request) -> str:
     ):
         _add_files(digest, place)
     for file in _code_files():
-        digest.update(file.read_bytes())
+        digest.update(untrusted.read_bytes(file))
     digest.update(_python(recipe).encode())
     return digest.hexdigest()[:24]
 
@@ -117,10 +118,10 @@ def _add_files(digest: Any, place: object) -> None:
     path = Path(place).expanduser()
     try:
         if path.is_file():
-            digest.update(path.read_bytes())
+            digest.update(untrusted.read_bytes(path))
         elif path.is_dir():
             for file in sorted({file for pattern in _TOKENIZER_FILES for file in path.glob(pattern)}):
-                digest.update(file.name.encode() + file.read_bytes())
+                digest.update(file.name.encode() + untrusted.read_bytes(file))
     except OSError:
         return  # the subprocess says what is wrong with it
 
@@ -163,27 +164,28 @@ def _ask(request: Request) -> dict[str, Any]:
         file = Path(folder) / "request.json"
         file.write_text(json.dumps(request.as_dict()), "utf-8")
         try:
-            done = subprocess.run(
+            done = children.ask(
                 [python, "-m", "trainers.spotcheck.render", str(file)],
-                stdin=subprocess.DEVNULL, capture_output=True, env=env, timeout=LIMIT_S, check=False,
-                start_new_session=True,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            raise CockpitError(
-                f"rendering took longer than {LIMIT_S:.0f} s",
-                "Try with fewer rows, or look at the model's tokenizer.",
-            ) from None
+                env=env,
+                seconds=LIMIT_S,
+                most=MOST_SAID,
+            )
         except OSError as error:
             raise CockpitError(
                 f"the interpreter can't be started: {error}", "Correct resources.python."
             ) from error
-    return _answer(done.stdout, done.stderr.decode("utf-8", "replace"))
+    if done.late:
+        raise CockpitError(
+            f"rendering took longer than {LIMIT_S:.0f} s",
+            "Try with fewer rows, or look at the model's tokenizer.",
+        )
+    return _answer(done.out, done.complaint)
 
 
 def _answer(out: bytes, said: str) -> dict[str, Any]:
     """The subprocess's answer. Raises CockpitError with what it said where it gave none."""
     try:
-        value: object = json.loads(out.decode("utf-8", "surrogatepass"))
+        value: object = untrusted.parse(out.decode("utf-8", "surrogatepass"))
     except ValueError:
         value = None
     answer = mapping(value)

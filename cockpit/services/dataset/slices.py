@@ -45,7 +45,7 @@ def make(
     made = Slices(rows, {})
     for name, path in (("held_out", held_out), ("mini_eval", mini_eval)):
         if path is not None:
-            made.items[name] = _own(rows, train, path, name)
+            made.items[name] = own_items(rows, train, path, name)
     wanted = [name for name in ("held_out", "mini_eval") if name not in made.items]
     if wanted:
         sizes = _sizes(rows, reading, wanted, mini_items)
@@ -75,7 +75,7 @@ def refuse_inseparable(train: Path, held_out: Path | None) -> None:
     """Raise CockpitError where `make` would: no held-out set (or, beside one, no mini-eval) comes of this file."""
     rows, reading = _looked_at(train)
     if held_out is not None:
-        _own(rows, train, held_out, "held_out")
+        own_items(rows, train, held_out, "held_out")
     _sizes(rows, reading, ["held_out", "mini_eval"], FEWEST_ITEMS)
     _check_splittable(train, reading)
     if not _as_items(rows.first(2000), reading, "sample"):
@@ -89,7 +89,7 @@ def _looked_at(train: Path) -> tuple[Rows, Reading]:
     return rows, recognise(rows.first(_SAMPLE))
 
 
-def _own(rows: Rows, train: Path, path: Path, name: str) -> list[Row]:
+def own_items(rows: Rows, train: Path, path: Path, name: str) -> list[Row]:
     """The items of a user's own slice. Raises CockpitError where they are none, or are trained on."""
     items = load_rows(path)
     datasets.read_as(path, "items")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
+from cockpit.contract.bounded import untrusted
 from cockpit.contract.errors import CockpitError
 from cockpit.data.images.refs import placed
 from cockpit.data.reading.arrow_rows import arrow
@@ -129,7 +129,7 @@ def _size(files: list[Path]) -> int:
 def _listed(path: Path, key: str) -> list[object]:
     """The list under `key` of a JSON object; empty where there is none."""
     try:
-        value: object = json.loads(path.read_bytes())
+        value: object = untrusted.parse(untrusted.read_bytes(path))
     except (OSError, ValueError) as error:
         raise CockpitError(f"it can't be read: {error}", "Save the data set anew.", file=path) from None
     found = cast("dict[str, object]", value).get(key) if isinstance(value, dict) else None

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import BASELINE_ID, AttemptLayout
 from cockpit.contract.reader import read_rows
+from cockpit.contract.values import mapping
 from cockpit.core import methodlog
 from cockpit.core.methodlog import Entry
 from cockpit.core.safe_text import clean
@@ -102,6 +103,17 @@ def of_data(ws: Workspace, recipe: Recipe) -> list[Entry]:
     from cockpit.services.rules import leaks
 
     return [_told(finding, "") for finding in leaks.of_recipe(ws, recipe) if finding.severity != "info"]
+
+
+def of_meaning(ws: Workspace, view: ExperimentView) -> list[Entry]:
+    """What an experiment's training data has of the held-out set in other words; else, once, why nobody looked."""
+    from cockpit.services.rules import leaks
+
+    if view.score is None:
+        return []  # nothing can be committed yet
+    meant = leaks.by_meaning(ws, mapping(ws.recipe_of(view).get("data")), view.id)
+    lacking = [Entry("note", meant.lacking, key="overlap/meaning/not-looked-for")] if meant.lacking else []
+    return [*(_told(finding, "/meaning") for finding in meant.findings), *lacking]
 
 
 def _write(ws: Workspace, happened: Iterable[Happened]) -> int:

@@ -7,6 +7,7 @@ short goes on where it was.
 
 from __future__ import annotations
 
+import collections
 import json
 import os
 import subprocess
@@ -106,14 +107,15 @@ def _tiny(*arguments: str, say: Say | None = None) -> str:
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", env=env
     )
     assert process.stdout is not None
-    lines: list[str] = []
-    for line in process.stdout:
+    said = process.stdout
+    lines: collections.deque[str] = collections.deque(maxlen=1000)
+    for line in iter(lambda: said.readline(1 << 16), ""):
         lines.append(line.rstrip())
         if say is not None and line.strip():
             say("  " + line.rstrip())
     if process.wait() != 0:
-        said = next((line for line in reversed(lines) if line), "it said nothing")
-        raise CockpitError(f"the tiny model could not be made: {said}", "Run `cockpit doctor`.")
+        last = next((line for line in reversed(lines) if line), "it said nothing")
+        raise CockpitError(f"the tiny model could not be made: {last}", "Run `cockpit doctor`.")
     return "\n".join(lines)
 
 

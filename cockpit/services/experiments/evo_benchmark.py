@@ -9,7 +9,6 @@ to high: the technique's defaults, `cockpit.toml` of the worktree, the recipe fi
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from cockpit.contract import atomic
+from cockpit.contract.bounded import untrusted
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout, WorkspaceLayout
 from cockpit.core import methodlog
@@ -257,7 +257,7 @@ def _from_file(path: Path, technique: str | None) -> Wanted:
 def _read(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text("utf-8")
-        value = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+        value = untrusted.parse(text) if path.suffix == ".json" else tomllib.loads(text)
     except FileNotFoundError as error:
         raise CockpitError("there is no such recipe", "Correct the path.", file=path) from error
     except (OSError, ValueError) as error:  # TOML's and JSON's errors are ValueErrors that name the line

@@ -32,8 +32,12 @@ def closed(ws: Workspace, view: ExperimentView, recipe: Recipe, baseline: Score 
         return []
     found: list[Gate] = []
     if recipe.technique not in ("custom", "reward") and baseline is None:
-        found.append(Gate("baseline", "the base model has not been scored yet, so no gain could be told from it",
-                          f"Launch {BASELINE_ID} first."))  # fmt: skip
+        running = (
+            ws.experiment(BASELINE_ID).status == "running" if BASELINE_ID in ws.experiment_ids() else False
+        )
+        fix = f"{BASELINE_ID} is running: wait for its score." if running else f"Launch {BASELINE_ID} first."
+        message = "the base model has not been scored yet, so no gain could be told from it"
+        found.append(Gate("baseline", message, fix))
     found += _held_back(ws)
     if recipe.technique != "custom":
         found += _against_log(ws, view, recipe)

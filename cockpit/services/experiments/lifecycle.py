@@ -172,9 +172,18 @@ def wait(ws: Workspace, experiment_id: str, tick: Tick, *, every_s: float = 0.5)
 
 
 def decide(
-    ws: Workspace, experiment_id: str, status: str, reason: str, *, although: str | None = None
+    ws: Workspace,
+    experiment_id: str,
+    status: str,
+    reason: str,
+    *,
+    although: str | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> ExperimentView:
     """Commit or discard, with the reason in the log, and what the numbers say beside it. Raises CockpitError.
+
+    Before a commit held-out items are looked for by meaning, too; what comes of that, or why it could not be, `say`
+    gets once.
 
     What a guardrail forbids is never committed, whatever the reason. Raises GateClosed for a commit that speaks
     against itself (a loss, an alarm), which `although`, a reason of its own, opens.
@@ -184,7 +193,9 @@ def decide(
     ws.refuse_moves()
     catch_up.before_move(ws)  # the decision stands below the verdict that it rests on
     against: list[str] = []
+    meant: list[Entry] = []
     if status == "committed":
+        meant = catch_up.of_meaning(ws, ws.experiment(experiment_id))
         against = _against_commit(ws, experiment_id)
         if against and not (although or "").strip():
             raise GateClosed(
@@ -202,6 +213,10 @@ def decide(
         # The moment and the words: two decisions within one second are two lines.
         moment = f"{view.decision.time if view.decision else 0:.6f}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
         add([Entry("decision", text, experiment=view.id, key=f"decision/{view.id}/{status}/{moment}")])
+        new = [entry.text for entry in meant if add([entry])]
+    for text in new:
+        if say is not None:
+            say(text)
     return view
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cockpit.contract.bounded import untrusted
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.serving import model_digest
 from cockpit.core import methodlog
@@ -42,7 +43,7 @@ def concerns(ws: Workspace, recipe: Recipe, *, but: str = "") -> list[PrelaunchC
 def log_entries(ws: Workspace) -> list[Entry]:
     """`methodlog.md` as entries; empty where there is none."""
     try:
-        return methodlog.parse(ws.layout.methodlog.read_text("utf-8", "replace"))
+        return methodlog.parse(untrusted.read_text(ws.layout.methodlog))
     except OSError:
         return []
 
@@ -99,7 +100,7 @@ def template_digest(model: str) -> str | None:
         path = folder / name if folder.is_dir() else measure.cached_file(model, name)
         try:
             if path is not None and path.is_file():
-                digest.update(name.encode() + path.read_bytes())
+                digest.update(name.encode() + untrusted.read_bytes(path))
                 seen = True
         except OSError:
             return None

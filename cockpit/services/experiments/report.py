@@ -10,6 +10,7 @@ from cockpit.contract import atomic
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import read_rows
 from cockpit.contract.values import mapping
+from cockpit.core.dataset.chat_templates import asked
 from cockpit.core.safe_text import clip
 from cockpit.services.recipe import attempt_limit
 from cockpit.services.workspace.workspace import ExperimentView, Workspace
@@ -110,7 +111,7 @@ def _answers(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     graded = any(0 < (row["score"] or 0) < 1 for row in rows)
     for row in rows:
         mark = f"{row['score'] or 0:.2f}" if graded else "pass" if row["passed"] else "fail"
-        prompt = clip(str(row["prompt"]), 40)
+        prompt = clip(asked(str(row["prompt"])), 40)
         completion = clip(str(row["completion"]), 50)
         lines.append(
             f"    {mark}  {prompt} -> {completion}  (gold {clip(str(row['answer']), 20)}; {row['why']})"

@@ -37,6 +37,7 @@ class Made:
     held_out: str
     counts: dict[str, int]
     messages: list[str] = field(default_factory=list[str])
+    sealed: str | None = None
 
 
 def init(
@@ -48,6 +49,7 @@ def init(
     train: Path,
     held_out: Path | None = None,
     mini_eval: Path | None = None,
+    sealed: Path | None = None,
     random_score: float | None = None,
     system_prompt: str | None = None,
     constraints: Sequence[str] = (),
@@ -75,11 +77,13 @@ def init(
             seeing.refuse_blind_model(model, file, number)
     _check_items(apart.items["held_out"], verifier, made, held_out or train)
     _check_training(apart.train, verifier, made)
+    if sealed is not None:
+        _check_sealed(sealed, apart, verifier, made, train)
     root.mkdir(parents=True, exist_ok=True)
     parts = {**apart.items, "train": apart.train}
     paths = _write_slices(layout, parts, train, held_out, mini_eval)
     made.train, made.mini_eval, made.held_out = (str(paths[k]) for k in ("train", "mini_eval", "held_out"))
-    made.counts = {key: len(rows) for key, rows in parts.items()}
+    made.counts |= {key: len(rows) for key, rows in parts.items()}
     config.write(
         layout.config,
         {
@@ -88,7 +92,7 @@ def init(
             "constraints": list(constraints),
             "model": {"name_or_path": model},
             "data": {key: _shown(paths[key], root) for key in ("train", "mini_eval", "held_out")}
-            | {"system_prompt": system_prompt},
+            | {"system_prompt": system_prompt, "sealed": _shown(sealed.resolve(), root) if sealed else None},
             "verifier": {"spec": verifier, "random_score": random_score},
         },
     )
@@ -138,6 +142,23 @@ def _check_items(items: list[Row], verifier: str, made: Made, file: Path) -> Non
         made.messages.append(f"{len(items)} held-out items show only large gains; 200 or more are better.")
 
 
+def _check_sealed(sealed: Path, apart: slices.Slices, verifier: str, made: Made, train: Path) -> None:
+    """The sealed set's own gold answers; and that no item of it is trained on, or looked at in the other sets."""
+    items = slices.own_items(apart.train, train, sealed, "sealed")
+    for name in ("held_out", "mini_eval"):
+        met = datasets.overlap_exact(apart.items[name], items)
+        if met:
+            raise CockpitError(
+                f"{len(met)} item(s) of the sealed set stand in the {name.replace('_', '-')} set too: the first is "
+                f"{met[0].text[:80]!r}",
+                "Take them out of one of the two: what is looked at all along is not sealed.",
+                file=sealed,
+            )
+    _check_items(items, verifier, made, sealed)
+    made.sealed = str(sealed.resolve())
+    made.counts["sealed"] = len(items)
+
+
 def _check_training(rows: Iterable[Row], verifier: str, made: Made) -> None:
     """The training rows' own gold answers, where they have some."""
     check = gold.training_check(rows, load_verifier_clearly(verifier))
@@ -174,7 +195,8 @@ def _first_experiment(ws: Workspace, made: Made, constraints: Sequence[str], sou
     from cockpit.services.experiments import lifecycle, precheck
 
     lifecycle.draft_baseline(ws)
-    hashes = {name: datasets.content_hash(getattr(made, name)) for name in ("train", "held_out", "mini_eval")}
+    names = ("train", "held_out", "mini_eval", *(["sealed"] if made.sealed else []))
+    hashes = {name: datasets.content_hash(getattr(made, name)) for name in names}
     entries = [
         Entry("target", f"model {made.model}, verifier {made.verifier}", key="target"),
         *(

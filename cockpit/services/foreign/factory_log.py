@@ -6,10 +6,10 @@ The columns are those of its `LogCallback`: `current_steps`, `total_steps`, `los
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from cockpit.contract.bounded import untrusted
 from cockpit.contract.values import mapping, number, whole
 from cockpit.services.foreign.record import Row, Update, metric
 from cockpit.services.foreign.tail import ByteTail
@@ -60,6 +60,6 @@ class FactoryRun:
 
 def _decoded(line: bytes) -> dict[str, Any] | None:
     try:
-        return mapping(json.loads(line)) if line.strip() else None
+        return mapping(untrusted.parse(line)) if line.strip() else None
     except ValueError:
         return None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any, cast
 
+from cockpit.contract.bounded import untrusted
 from cockpit.contract.errors import CockpitError
-from cockpit.contract.values import finite, number
+from cockpit.contract.values import finite, mapping, number, whole
 from cockpit.data.reading.files import iter_rows
 from cockpit.services.foreign.record import Row, Update, metric
 
@@ -42,9 +42,9 @@ class TrainerRun:
         try:
             stamp = path.stat().st_mtime_ns
             if self._seen != (path, stamp):
-                state: Any = json.loads(path.read_bytes())
+                state = mapping(untrusted.parse(untrusted.read_bytes(path)))
                 self._seen = (path, stamp)
-                self._history(cast("dict[str, Any]", state), stamp / 1e9, update)
+                self._history(state, stamp / 1e9, update)
         except (OSError, ValueError):
             return update  # being written: the next poll sees it whole
         self._completions(update)
@@ -55,18 +55,19 @@ class TrainerRun:
             value = finite(state.get(name))
             if value is not None and 0 < value < _MOST_EPOCHS:
                 self.settings.setdefault(name, int(value) if value == int(value) else value)
-        history = cast("list[dict[str, Any]]", state.get("log_history") or [])
-        steps = [int(row.get("step") or 0) for row in history]
+        told: object = state.get("log_history")
+        history = [mapping(row) for row in cast("list[object]", told)] if isinstance(told, list) else []
+        steps = [whole(row.get("step")) or 0 for row in history]
         if len(history) < self._count or (self._count and steps[self._count - 1] != self._last_step):
             update.restarted, self._count = True, 0
-        for entry in history[self._count :]:
+        for step, entry in zip(steps[self._count :], history[self._count :], strict=True):
             values = {
                 metric(name): found
                 for name, value in entry.items()
                 if name != "step" and name not in _TOTALS and (found := number(value)) is not None
             }
             if values:
-                update.rows.append(Row(int(entry.get("step") or 0), when, values))
+                update.rows.append(Row(step, when, values))
         self._count = len(history)
         self._last_step = steps[-1] if steps else -1
         done, most = state.get("global_step"), state.get("max_steps")
@@ -81,7 +82,7 @@ class TrainerRun:
             adapter = place / "adapter_config.json"
             for path in (adapter, config):
                 try:
-                    value: Any = json.loads(path.read_bytes())
+                    value = mapping(untrusted.parse(untrusted.read_bytes(path)))
                 except (OSError, ValueError):
                     continue
                 named = value.get("base_model_name_or_path") or value.get("_name_or_path")
@@ -100,7 +101,7 @@ class TrainerRun:
                 continue  # half-written, or no reader for it here
             self._tables.add(path.name)
             for row in rows:
-                step = int(number(row.get("step")) or 0)
+                step = whole(row.get("step")) or 0
                 update.samples.setdefault(step, []).append(_sample(row, step))
 
 

@@ -130,7 +130,13 @@ class Mirror:
     def poll(self) -> None:
         """Take over what is new, once."""
         for one in self._runs:
-            one.take(one.run.poll())
+            try:
+                update = one.run.poll()
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with one run, the others are shown
+                update = Update(
+                    state="failed", why=f"it can't be read: {type(error).__name__}: {error}"[:300]
+                )
+            one.take(update)
 
     def start(self) -> None:
         """Go on polling in a thread."""

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from cockpit.contract.bounded import untrusted
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.values import mapping, number
 from cockpit.services.foreign.record import Row, State, Update, metric
@@ -187,7 +188,7 @@ class Server:
         )
         try:
             with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:
-                value: Any = json.loads(answer.read())
+                value: Any = untrusted.parse(answer.read())
         except urllib.error.HTTPError as error:
             hint = "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN."
             raise CockpitError(
@@ -262,7 +263,7 @@ def _read(path: Path) -> str:
 
 def _read_bytes(path: Path, offset: int) -> bytes:
     try:
-        with path.open("rb") as handle:
+        with untrusted.opened(path) as handle:
             handle.seek(offset)
             return handle.read(4_194_304)
     except OSError:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from cockpit.contract.bounded import untrusted
+
 BLOCK = 4_194_304
 
 
@@ -23,7 +25,7 @@ class ByteTail:
         """The kept rest and the next block; empty where nothing is new. `restarted` says that the file was replaced."""
         self.restarted = False
         try:
-            with self.path.open("rb") as handle:
+            with untrusted.opened(self.path) as handle:
                 stat = os.fstat(handle.fileno())
                 inode = (stat.st_dev, stat.st_ino)
                 if self._inode is not None and (inode != self._inode or stat.st_size < self.offset):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import struct
 from pathlib import Path
 from typing import Any
 
+from cockpit.contract.bounded import untrusted
 from cockpit.contract.values import number
 from cockpit.services.foreign import wire
 from cockpit.services.foreign.record import Row, Update, metric
@@ -161,7 +161,7 @@ def _item(message: bytes) -> tuple[str, object]:
 
 def _json(text: str) -> object:
     try:
-        return json.loads(text)
+        return untrusted.parse(text)
     except ValueError:
         return {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}.get(
             text.strip('"')

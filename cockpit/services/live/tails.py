@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from cockpit.contract.bounded import untrusted
 from cockpit.contract.reader import CHUNK, MAX_LINE
 
 LOG_BACK = 262_144
@@ -44,7 +45,7 @@ class BlockTail:
         """The next whole lines, newlines included; b"" for none. A missing file has none. Never raises OSError."""
         self.restarted = False
         try:
-            with self.path.open("rb", buffering=0) as handle:
+            with untrusted.opened(self.path) as handle:
                 stat = os.fstat(handle.fileno())
                 self.size = stat.st_size
                 start = os.pread(handle.fileno(), _MARK, 0)
@@ -122,7 +123,7 @@ class LogTail:
         try:
             size = self._tail.path.stat().st_size
             if size > self._back:
-                with self._tail.path.open("rb") as handle:
+                with untrusted.opened(self._tail.path) as handle:
                     handle.seek(size - self._back)
                     self._tail.begin(size - self._back + len(handle.readline(MAX_LINE)))
             self._opened = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shlex
 import shutil
 from collections.abc import Generator, Mapping, Sequence
@@ -24,7 +25,7 @@ from cockpit.data.reading.files import iter_rows, load_rows
 from cockpit.data.rows import Row, value
 from cockpit.services.dataset import datasets, gold
 from cockpit.services.recipe import seeing, template_switches, warm_start
-from cockpit.services.system import stack
+from cockpit.services.system import hidden, stack
 from cockpit.services.workspace import smoke_verdict
 from cockpit.services.workspace.workspace import Workspace
 
@@ -64,7 +65,7 @@ def resolve(ws: Workspace, request: DraftRequest) -> Recipe:
         for name in ("generation", "mid_eval", "budget", "resources", "slurm")
     }
     if request.command:
-        sections["resources"]["command"] = shlex.split(request.command)
+        sections["resources"]["command"] = _words(request.command)
     data = _data(config, request, training=training)
 
     def resolved(settings: Mapping[str, Any]) -> Recipe:
@@ -297,12 +298,28 @@ def write(ws: Workspace, recipe: Recipe, *, now: float) -> Recipe:
         except FileExistsError:
             number += 1
     recipe = recipe.model_copy(update={"experiment_id": layout.root.name})
+    recipe = _without_secrets(recipe, ws)
     try:
         _fill(layout, recipe, now)
     except BaseException:
         shutil.rmtree(layout.root, ignore_errors=True)
         raise
     return recipe
+
+
+def _words(command: str) -> list[str]:
+    """A command's words as a shell would split them; variables that are set before the program are set by `env`."""
+    words = shlex.split(command)
+    return ["env", *words] if words and re.fullmatch(r"(?s)[A-Za-z_]\w*=.*", words[0]) else words
+
+
+def _without_secrets(recipe: Recipe, ws: Workspace) -> Recipe:
+    """The recipe with the secrets of its command and its environment named only: it is written down, shown and sent."""
+    resources = recipe.resources
+    update: dict[str, Any] = {"env": hidden.hide_values(resources.env, ws.layout)}
+    if resources.command:
+        update["command"] = hidden.hide(resources.command, ws.layout)
+    return recipe.model_copy(update={"resources": resources.model_copy(update=update)})
 
 
 def _fill(layout: ExperimentLayout, recipe: Recipe, now: float) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import struct
 from dataclasses import dataclass, field, replace
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from cockpit.contract import atomic
 from cockpit.contract import serving as servers
+from cockpit.contract.bounded import untrusted
 from cockpit.contract.errors import CockpitError
 from cockpit.core.recipe import serving
 from cockpit.core.recipe.memory import (
@@ -86,8 +86,12 @@ def of_recipe(
     fits = tuple(Fit(device, whole.total) for device in devices)
     room = max((device.free for device in devices), default=0)
     fixes = changes(shape, plan, room) if room else []
-    evals = (batch_time or 0.0) * math.ceil(_count(recipe.data.mini_eval) / recipe.generation.batch_size)
-    time = pace(recipe, rows, step_time, eval_time=evals, hourly=hourly) if step_time and rows else None
+    time = None
+    if step_time and rows:
+        evals, last = (
+            _answering(recipe, path, batch_time) for path in (recipe.data.mini_eval, recipe.data.held_out)
+        )
+        time = pace(recipe, rows, step_time, eval_time=evals, pass_time=last, hourly=hourly)
     return Fitted(plan, whole, fits, tuple(fixes), tuple(notes), time)
 
 
@@ -157,9 +161,9 @@ def _counted(folder: Path) -> int | None:
     total = 0
     for path in sorted(folder.glob("*.safetensors")):
         try:
-            with path.open("rb") as handle:
+            with untrusted.opened(path) as handle:
                 (size,) = struct.unpack("<Q", handle.read(8))
-                header: object = json.loads(handle.read(size)) if size < _HEADER else None
+                header: object = untrusted.parse(handle.read(size)) if size < _HEADER else None
         except (OSError, ValueError, struct.error):
             return None
         if not isinstance(header, dict):
@@ -195,6 +199,11 @@ def _data(recipe: Recipe, notes: list[str]) -> tuple[int | None, int]:
 def longest_row(recipe: Recipe) -> int | None:
     """The longest row of the training data in tokens, as the estimate reads it. Raises CockpitError."""
     return _data(recipe, [])[0]
+
+
+def _answering(recipe: Recipe, items: str, batch_time: float | None) -> float:
+    """Seconds that it takes to answer a file of items; 0 where nobody measured it."""
+    return (batch_time or 0.0) * math.ceil(_count(items) / recipe.generation.batch_size)
 
 
 def _count(path: str) -> int:

@@ -6,7 +6,6 @@ is the same if it rounds to it.
 
 from __future__ import annotations
 
-import json
 import mmap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cockpit.contract import atomic
+from cockpit.contract.bounded import untrusted
 from cockpit.core.rules.tree_rules.progress import Weights
 
 _BLOCK = 1 << 22  # values compared at a time
@@ -61,12 +61,12 @@ def read(folder: Path) -> Checkpoint | None:
 
 def _header(file: Path) -> dict[str, Tensor]:
     try:
-        with file.open("rb") as handle:
+        with untrusted.opened(file) as handle:
             length = int.from_bytes(handle.read(8), "little")
             size = file.stat().st_size
             if not 2 <= length <= min(_MAX_HEADER, size):
                 return {}
-            header: object = json.loads(handle.read(length))
+            header: object = untrusted.parse(handle.read(length))
     except (OSError, ValueError, RecursionError):
         return {}
     if not isinstance(header, dict):
@@ -135,7 +135,10 @@ def _blocks(tensor: Tensor) -> Iterator[NDArray[Any]]:
     count = tensor.size // kind.itemsize
     if not count:
         return
-    with tensor.file.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+    with (
+        untrusted.opened(tensor.file) as handle,
+        mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
+    ):
         for first in range(0, count, _BLOCK):
             n = min(_BLOCK, count - first)
             yield np.frombuffer(mapped, kind, n, tensor.start + first * kind.itemsize).copy()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cockpit.contract import atomic
+from cockpit.contract.bounded import untrusted
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import read_rows
@@ -39,7 +40,7 @@ class Judged:
 def history_file(path: Path) -> Judged:
     """Judge HISTORY.jsonl. Raises CockpitError naming the line and the field that is wrong."""
     try:
-        lines = path.read_bytes().splitlines()
+        lines = untrusted.read_bytes(path).splitlines()
     except OSError as error:
         raise CockpitError(
             f"the history can't be read: {error.strerror or error}", "Name a JSONL file.", file=path

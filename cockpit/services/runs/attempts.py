@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from cockpit.contract import atomic
+from cockpit.contract.bounded import untrusted
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import last_event, read_rows
 from cockpit.contract.values import number
@@ -53,8 +54,8 @@ def read(attempt: AttemptLayout, now: float) -> AttemptFacts:
 
 
 def read_score(attempt: AttemptLayout, part: str = "held_out") -> Score | None:
-    """The full pass's score (or the mini-eval's of a baseline) with its items, or None where it wasn't made."""
-    folder = attempt.held_out if part == "held_out" else attempt.mini_eval
+    """The score of the full pass (or of the mini-eval, or the sealed set) with its items; None where it wasn't made."""
+    folder = {"mini_eval": attempt.mini_eval, "sealed": attempt.sealed}.get(part, attempt.held_out)
     fields = atomic.read_object(folder / "score.json")
     return None if fields is None else Score.from_json(fields, _items(folder / "items.jsonl"))
 
@@ -76,7 +77,7 @@ def _rows(path: Path) -> list[tuple[str, float]]:
 
     try:
         if path.stat().st_size <= _AT_ONCE:
-            rows = msgspec.json.Decoder(_item()).decode_lines(path.read_bytes())
+            rows = msgspec.json.Decoder(_item()).decode_lines(untrusted.read_bytes(path))
             return [(str(row.item), row.score) for row in rows]
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         pass  # missing, half a line, NaN: the slow way takes what can be taken

@@ -6,7 +6,6 @@ themselves belong to their supervisors: nothing here has to stay alive for them.
 
 from __future__ import annotations
 
-import json
 import os
 import select
 import signal
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from cockpit.contract import atomic, control
+from cockpit.contract.bounded import untrusted
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
 from cockpit.core.runs.evidence import Pid, ProcessFacts
@@ -246,7 +246,7 @@ def _listen(hear: int, confirm_s: float) -> _Answers:
             deadline = time.monotonic() + confirm_s
         if heard.count(b"\n") > 1:
             break
-    lines = tuple(cast("dict[str, Any]", json.loads(line)) for line in heard.split(b"\n")[:-1])
+    lines = tuple(cast("dict[str, Any]", untrusted.parse(line)) for line in heard.split(b"\n")[:-1])
     return _Answers(lines, silent=not lines)
 
 

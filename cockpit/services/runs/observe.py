@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cockpit.contract import control
+from cockpit.contract.bounded import untrusted
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import decode_line, last_event, read_rows
 from cockpit.core.runs.evidence import Signs
@@ -78,7 +79,7 @@ def rows_at_ends(path: Path, head: int, tail: int) -> Iterator[dict[str, Any]]:
     try:
         size = path.stat().st_size
         if size > head + tail:
-            with path.open("rb") as handle:
+            with untrusted.opened(path) as handle:
                 lines = handle.read(head).split(b"\n")[:-1]
         else:
             lines = None
@@ -110,7 +111,7 @@ def last_error(log: str) -> str:
 
 def _at_end(path: Path, window: int) -> tuple[bytes, bool]:
     try:
-        with path.open("rb") as handle:
+        with untrusted.opened(path) as handle:
             size = handle.seek(0, 2)
             handle.seek(max(0, size - window))
             return handle.read(window), size <= window

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import threading
 import time
 import uuid
@@ -16,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cockpit.contract import atomic, control
+from cockpit.contract.bounded import children
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
 from cockpit.core.runs import slurm as rules
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 RECORD = "slurm.json"
 ASK_EVERY_S = 5.0
 _TIMEOUT_S = 10.0
+_TELL_S = 60.0  # a stop must arrive, also where the controller is busy
 
 
 def available() -> bool:
@@ -177,25 +178,25 @@ def _said(error: Exception) -> str:
 
 def _run(words: Sequence[str]) -> str:
     try:
-        done = subprocess.run(
-            words, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False, env=_plain()
-        )
-    except (OSError, subprocess.SubprocessError):
+        done = children.ask(words, seconds=_TIMEOUT_S, env=_plain())
+    except OSError:
         return ""
-    return done.stdout if done.returncode == 0 else ""
+    return done.text if done.well else ""
 
 
 def _tell(words: Sequence[str]) -> None:
     try:
-        done = subprocess.run(
-            words, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False, env=_plain()
-        )
-    except (OSError, subprocess.SubprocessError) as error:
+        done = children.ask(words, seconds=_TELL_S, env=_plain())
+    except OSError as error:
         raise CockpitError(
             f"{words[0]} could not be run: {error}", "Is Slurm reachable from here?"
         ) from error
-    if done.returncode != 0:
-        raise CockpitError(f"{words[0]} refused: {done.stderr.strip() or done.returncode}")
+    if done.late:
+        raise CockpitError(
+            f"{words[0]} gave no answer within {_TIMEOUT_S:g} s", "Is Slurm reachable from here?"
+        )
+    if not done.well:
+        raise CockpitError(f"{words[0]} refused: {done.complaint.strip() or done.code}")
 
 
 def _plain() -> dict[str, str]:

@@ -17,6 +17,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from cockpit.contract import atomic, control
+from cockpit.contract.bounded import children
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import last_event
 from cockpit.services.system import spawn
@@ -183,10 +184,10 @@ def place(env: Mapping[str, str] = os.environ) -> dict[str, str]:
     nodes = env.get("SLURM_JOB_NODELIST", "")
     first = "127.0.0.1"
     if int(env.get("SLURM_JOB_NUM_NODES") or 1) > 1 and nodes:
-        told = subprocess.run(
-            ["scontrol", "show", "hostnames", nodes], capture_output=True, text=True, timeout=30, check=True
-        )
-        name = told.stdout.split()[0]
+        told = children.ask(["scontrol", "show", "hostnames", nodes], seconds=30)
+        if not told.well or not told.text.split():
+            raise OSError(f"scontrol does not name the job's nodes: {told.complaint.strip()[:200]}")
+        name = told.text.split()[0]
         first = _address(name) or name
     port = 20_000 + (int(job) if job.isdigit() else 0) % 12_000
     return {NODE: env.get("SLURM_NODEID", "0"), MAIN_IP: first, MAIN_PORT: str(port)}
@@ -194,10 +195,8 @@ def place(env: Mapping[str, str] = os.environ) -> dict[str, str]:
 
 def _address(node: str) -> str:
     """Where Slurm reaches a node: its name need not be one that is resolved."""
-    told = subprocess.run(
-        ["scontrol", "show", "node", node, "-o"], capture_output=True, text=True, timeout=30, check=False
-    )
-    fields = dict(part.split("=", 1) for part in told.stdout.split() if "=" in part)
+    told = children.ask(["scontrol", "show", "node", node, "-o"], seconds=30)
+    fields = dict(part.split("=", 1) for part in told.text.split() if "=" in part)
     return fields.get("NodeAddr", "")
 
 
@@ -216,16 +215,10 @@ def _hold_on() -> None:
     until = time.monotonic() + HOLD_S
     while time.monotonic() < until:
         try:
-            done = subprocess.run(
-                ["squeue", "-h", "-j", job, "-o", "%T"],
-                capture_output=True,
-                text=True,
-                timeout=10,
-                check=False,
-            )
-        except (OSError, subprocess.SubprocessError):
+            done = children.ask(["squeue", "-h", "-j", job, "-o", "%T"], seconds=10)
+        except OSError:
             return
-        if done.stdout.strip() != "RUNNING":
+        if done.late or done.text.strip() != "RUNNING":
             return
         time.sleep(1.0)
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from cockpit.contract import atomic
+from cockpit.contract.bounded import children
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.lock import Lock, take
@@ -308,12 +309,10 @@ def _budget(recipe: Mapping[str, Any], name: str) -> float | None:
 
 def _git_sha(cwd: Path) -> str | None:
     try:
-        done = subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=cwd, capture_output=True, text=True, timeout=2, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
+        done = children.ask(["git", "rev-parse", "HEAD"], cwd=cwd, seconds=2)
+    except OSError:
         return None
-    return done.stdout.strip() or None
+    return (done.well and done.text.strip()) or None
 
 
 def _signal_name(number: int) -> str:

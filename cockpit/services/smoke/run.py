@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from cockpit.contract import atomic, control
+from cockpit.contract.bounded import children, untrusted
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import last_event
@@ -139,11 +138,9 @@ def _render(attempt: AttemptLayout) -> None:
     command = spawn.command(attempt.root, recipe, os.environ, token=token, module="trainers.spotcheck.render")
     argv = [*command.argv[:-1], str(request)]
     try:
-        done = subprocess.run(
-            argv, env=dict(command.env), cwd=command.cwd, capture_output=True, timeout=RENDER_S, check=False
-        )
-        answer: Any = json.loads(done.stdout or b"null")
-    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        done = children.ask(argv, env=dict(command.env), cwd=command.cwd, seconds=RENDER_S)
+        answer: Any = untrusted.parse(done.out or b"null")
+    except (OSError, ValueError) as error:
         answer = {"skipped": f"{type(error).__name__}: {error}"[:300]}
     if not isinstance(answer, dict):
         answer = {"skipped": "the renderer gave no answer"}

@@ -15,6 +15,7 @@ import msgspec
 
 import cockpit
 from cockpit.contract import atomic
+from cockpit.contract.bounded import untrusted
 from cockpit.contract.errors import CockpitError
 from cockpit.core.spotcheck.spot import SpotCheck
 from cockpit.services.dataset import datasets, render
@@ -29,7 +30,7 @@ _CODE = ("core/spotcheck/*.py", "core/dataset/*.py", "data/**/*.py", "verifiers/
 def load(about: Subject, n: int, seed: int) -> SpotCheck | None:
     """The check of the same content, settings and code, or None."""
     try:
-        raw = _place(about, n, seed).read_bytes()
+        raw = untrusted.read_bytes(_place(about, n, seed))
         return msgspec.json.decode(raw, type=SpotCheck)
     except (OSError, CockpitError, msgspec.MsgspecError):
         return None

@@ -11,7 +11,6 @@ import importlib.metadata
 import importlib.util
 import os
 import shutil
-import subprocess
 import sys
 import sysconfig
 import time
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import cast
 
 from cockpit.contract import atomic, lock
+from cockpit.contract.bounded import children
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import WorkspaceLayout
 from cockpit.services.system import lockfiles
@@ -247,20 +247,18 @@ def _run(command: list[str], what: str, fix: str) -> None:
     }
     env.pop("PYTHONPATH", None)
     try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", env=env, timeout=PIP_S, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise CockpitError(f"{what}: no answer within {PIP_S / 60:.0f} minutes", fix) from None
+        done = children.ask(command, env=env, seconds=PIP_S)
     except OSError as error:
         raise CockpitError(f"{what}: {error.strerror}", fix) from error
-    if done.returncode:
-        lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
+    if done.late:
+        raise CockpitError(f"{what}: no answer within {PIP_S / 60:.0f} minutes", fix)
+    if not done.well:
+        lines = [line.strip() for line in (done.complaint or done.text).splitlines() if line.strip()]
         last = next(
             (line for line in reversed(lines) if "ERROR" in line or "Error" in line),
             lines[-1] if lines else "",
         )
-        raise CockpitError(f"{what}: {last[:300] or f'exit code {done.returncode}'}", fix)
+        raise CockpitError(f"{what}: {last[:300] or f'exit code {done.code}'}", fix)
 
 
 @contextmanager

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import sys
 import tempfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 import cockpit
 from cockpit.contract.values import mapping
+from cockpit.services.system import hidden
 from cockpit.services.system.processes import MARK
 
 NODE, MAIN_IP, MAIN_PORT = "COCKPIT_NODE", "COCKPIT_MAIN_IP", "COCKPIT_MAIN_PORT"
@@ -22,8 +22,6 @@ NODE, MAIN_IP, MAIN_PORT = "COCKPIT_NODE", "COCKPIT_MAIN_IP", "COCKPIT_MAIN_PORT
 LAUNCH = "accelerate.commands.launch"
 HEARD_BY_LAUNCHER = "PET_SIGNALS_TO_HANDLE"
 """torch's launcher reads its options from PET_…: the signals that it ends its processes for."""
-_SECRET_FLAG = re.compile(r"(?i)(token|secret|passw|api[-_]?key|credential)")
-_SECRET_VALUE = re.compile(r"\b(hf_|sk-|ghp_|github_pat_|glpat-|xox[bp]-)[A-Za-z0-9_-]{8,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,7 @@ class Command:
 
     @property
     def shown(self) -> list[str]:
-        return masked(self.argv)
+        return hidden.masked(self.argv)
 
 
 def command(
@@ -66,7 +64,7 @@ def command(
     own = resources.get("command")
     python = os.path.expanduser(str(resources.get("python") or sys.executable))
     if isinstance(own, list) and own and module is None:
-        argv = [str(part) for part in cast("list[object]", own)]
+        argv = hidden.revealed(map(str, cast("list[object]", own)), workspace_of(attempt))
         own_trainer = True
     else:
         alone = [python, "-u", "-m", module or module_of(recipe), str(attempt)]
@@ -151,22 +149,6 @@ def experiment_of(attempt: Path, recipe: Mapping[str, object]) -> str:
     return str(recipe.get("experiment_id") or (attempt.parent.parent.name or attempt.name))
 
 
-def masked(argv: Sequence[str]) -> list[str]:
-    """`argv` with values that look like secrets replaced by `***`: process.json is for everyone to read."""
-    shown: list[str] = []
-    hide_next = False
-    for part in argv:
-        name, equals, _ = part.partition("=")
-        if hide_next and not part.startswith("-"):
-            shown.append("***")
-        elif equals and _SECRET_FLAG.search(name):
-            shown.append(f"{name}=***")
-        else:
-            shown.append(_SECRET_VALUE.sub(r"\1***", part))
-        hide_next = part.startswith("-") and not equals and _SECRET_FLAG.search(part) is not None
-    return shown
-
-
 def _environment(
     attempt: Path, recipe: Mapping[str, object], base: Mapping[str, str], *, token: str, resume: bool
 ) -> dict[str, str]:
@@ -185,7 +167,8 @@ def _environment(
         env["OMP_NUM_THREADS"] = str(_threads())
     extra = resources.get("env")
     if isinstance(extra, Mapping):
-        env |= {str(k): str(v) for k, v in cast("Mapping[object, object]", extra).items()}
+        given = {str(k): str(v) for k, v in cast("Mapping[object, object]", extra).items()}
+        env |= dict(zip(given, hidden.revealed(given.values(), workspace_of(attempt)), strict=True))
     env |= {MARK: token, "COCKPIT_ATTEMPT_DIR": str(attempt), "COCKPIT_PYTHON": sys.executable}
     return env | ({"COCKPIT_RESUME": "1"} if resume else {})
 

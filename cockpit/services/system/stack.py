@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import subprocess
 import sys
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any, cast
+
+from cockpit.contract.bounded import children, untrusted
 
 # What the trainers were run with; newer patch releases count as the same.
 TESTED = {
@@ -78,23 +78,16 @@ def ask_torch(python: str = sys.executable, timeout_s: float = PROBE_S) -> Torch
     """Import torch in a process of its own and hear what it sees. Takes seconds."""
     env = {**os.environ, "OMP_NUM_THREADS": "1"}
     try:
-        done = subprocess.run(
-            [python, "-c", _PROBE],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=timeout_s,
-            env=env,
-        )
-    except subprocess.TimeoutExpired:
-        return Torch(error=f"import torch took longer than {timeout_s:.0f} s")
+        done = children.ask([python, "-c", _PROBE], seconds=timeout_s, env=env)
     except OSError as error:
         return Torch(error=f"{python} can't be run: {error.strerror or error}")
-    if done.returncode != 0:
-        lines = [line for line in done.stderr.splitlines() if line.strip()]
-        return Torch(error=lines[-1][:300] if lines else f"exit code {done.returncode}")
+    if done.late:
+        return Torch(error=f"import torch took longer than {timeout_s:.0f} s")
+    if not done.well:
+        lines = [line for line in done.complaint.splitlines() if line.strip()]
+        return Torch(error=lines[-1][:300] if lines else f"exit code {done.code}")
     try:
-        said = cast("dict[str, Any]", json.loads(done.stdout.splitlines()[-1]))
+        said = cast("dict[str, Any]", untrusted.parse(done.text.splitlines()[-1]))
     except (ValueError, IndexError):
         return Torch(error="its answer could not be read")
     gpus = cast("list[dict[str, Any]]", said["gpus"])

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
 
+from cockpit.contract.layout import AttemptLayout
+from cockpit.contract.reader import read_rows
+from cockpit.core.dataset.answer_markers import states
 from cockpit.core.technique.data_facts import facts_of, tuned_by_name
 from cockpit.core.technique.decision import Advice, advise
 from cockpit.core.technique.facts import Facts
@@ -56,7 +61,8 @@ def advised(
 def with_history(facts: Facts, workspace: Workspace) -> Facts:
     """What the workspace's own experiments show: the base model's score, and SFT runs that ended at 0."""
     views = workspace.experiments()
-    base = next((view.score for view in views if view.technique == "baseline" and view.score), None)
+    scored = next((view for view in views if view.technique == "baseline" and view.score), None)
+    base = scored.score if scored else None
     at_zero = sum(
         view.technique == "sft" and view.score is not None and view.score.value == 0.0 for view in views
     )
@@ -74,4 +80,16 @@ def with_history(facts: Facts, workspace: Workspace) -> Facts:
         base_score=base.value,
         base_items=base.n,
         base_parsed=base.parsed / base.n if base.parsed is not None and base.n else None,
+        base_any_form=_in_any_form(scored.attempt_dir) if scored and scored.attempt_dir else None,
     )
+
+
+def _in_any_form(attempt: Path) -> float | None:
+    """The share of the base model's held-out answers that are right whatever their form; None where none is kept."""
+    rows = islice(read_rows(AttemptLayout(attempt).held_out / "items.jsonl"), LOOKED_AT)
+    right = [
+        bool(row.get("passed")) or states(str(row["completion"]), str(row["answer"]))
+        for row in rows
+        if row.get("completion") is not None and row.get("answer") is not None
+    ]
+    return sum(right) / len(right) if right else None

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from cockpit.services.technique.advice import Advised
 
 
+_WHOSE = " (The source text is the guide whose judgement the cockpit embodies: docs/judgement.md.)"
+
+
 def as_text(found: Advised, width: int = 100) -> str:
     """The advice for a person: technique, why, how it was decided, what else, what to be careful of."""
     advice = found.advice
@@ -18,7 +21,7 @@ def as_text(found: Advised, width: int = 100) -> str:
         _headline(advice),
         "",
         *_wrapped(advice.why, width),
-        *_wrapped(f"Source: {advice.source}.", width),
+        *_wrapped(f"Source: {advice.source}.{_WHOSE if 'source text' in advice.source else ''}", width),
     ]
     lines += _section("Instead:", advice.instead, width)
     if found.seen is not None:

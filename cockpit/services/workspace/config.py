@@ -13,7 +13,16 @@ from cockpit.contract.errors import CockpitError
 
 _SECTIONS: dict[str, tuple[str, ...]] = {
     "model": ("name_or_path", "revision", "dtype", "load_in_4bit", "trust_remote_code"),
-    "data": ("train", "mini_eval", "held_out", "system_prompt", "columns", "chat_template_kwargs", "cluster"),
+    "data": (
+        "train",
+        "mini_eval",
+        "held_out",
+        "system_prompt",
+        "columns",
+        "chat_template_kwargs",
+        "cluster",
+        "sealed",
+    ),
     "verifier": ("spec", "random_score", "knowledge_heavy"),
     "generation": ("max_new_tokens", "temperature", "top_p", "batch_size", "enable_thinking"),
     "mid_eval": (
@@ -68,7 +77,7 @@ _REQUIRED = (
     ("data", "mini_eval"),
     ("verifier", "spec"),
 )
-_OF_TARGET = {("data", "cluster")}
+_OF_TARGET = {("data", "cluster"), ("data", "sealed")}
 """Keys that say how the target is judged: no recipe has them."""
 
 
@@ -89,6 +98,8 @@ class WorkspaceConfig:
     constraints: tuple[str, ...] = ()
     cluster: str | None = None
     """The held-out set's column whose values group items that share something; empty for none, None to look for one."""
+    sealed: Path | None = None
+    """A second held-out set, which no score is made on until it is opened, once."""
 
     def resolve(self, path: str) -> Path:
         """A path of the file, against the workspace's folder."""
@@ -134,12 +145,21 @@ def _checked(raw: dict[str, Any], path: Path) -> WorkspaceConfig:
             raise CockpitError(f"[{section_name}] {key} is missing", "Add it, as a string.", file=path)
     root = path.parent.resolve()
     data = sections["data"]
-    cluster = cast("dict[str, Any]", raw.get("data", {})).get("cluster")
+    given = cast("dict[str, Any]", raw.get("data", {}))
+    cluster, sealed = given.get("cluster"), given.get("sealed")
+    if sealed is not None and (not isinstance(sealed, str) or not sealed):
+        raise CockpitError(
+            "[data] sealed must be a file's name", 'Write `sealed = "sealed.jsonl"`.', file=path
+        )
     if cluster is not None and not isinstance(cluster, str):
         raise CockpitError(
             "[data] cluster must be a column's name",
             'Write `cluster = "source"`, or `cluster = ""` for none.',
             file=path,
+        )
+    if sealed is not None and sealed in (data["held_out"], data["mini_eval"]):
+        raise CockpitError(
+            "[data] sealed is a set that every experiment is scored on", "Name another file.", file=path
         )
 
     def file(key: str) -> Path:
@@ -159,6 +179,7 @@ def _checked(raw: dict[str, Any], path: Path) -> WorkspaceConfig:
         recipes=cast("dict[str, dict[str, Any]]", raw.get("recipes", {})),
         constraints=tuple(str(line) for line in cast("list[object]", raw.get("constraints", []))),
         cluster=cluster,
+        sealed=(root / Path(sealed).expanduser()).resolve() if sealed else None,
     )
 
 

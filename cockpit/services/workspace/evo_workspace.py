@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn, cast
 
 from cockpit.contract import atomic
+from cockpit.contract.bounded import untrusted
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.values import finite, mapping
@@ -94,7 +95,7 @@ class EvoWorkspace(Workspace):
         folders = [Path(str(nodes[id_].get("worktree") or "")) for id_ in sorted(nodes, reverse=True)]
         for folder in (*folders, self.root):
             try:
-                return methodlog.for_people((folder / "methodlog.md").read_text("utf-8", "replace"))
+                return methodlog.for_people(untrusted.read_text(folder / "methodlog.md"))
             except OSError:
                 continue
         return []

@@ -11,6 +11,7 @@ from datetime import date
 from pathlib import Path
 
 from cockpit.contract import atomic, lock
+from cockpit.contract.bounded import untrusted
 from cockpit.contract.errors import CockpitError
 from cockpit.core import methodlog
 from cockpit.core.methodlog import Entry
@@ -140,7 +141,7 @@ def _with(text: str, entries: Sequence[Entry]) -> tuple[str, int]:
 def _read(path: Path) -> str:
     try:
         # Bytes that are no UTF-8 (somebody's paste) stay as they are: nothing of a log is ever lost.
-        return path.read_bytes().decode("utf-8", "surrogateescape")
+        return untrusted.read_bytes(path).decode("utf-8", "surrogateescape")
     except FileNotFoundError:
         return ""
     except OSError as error:

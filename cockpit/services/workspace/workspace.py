@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cockpit.contract import atomic
+from cockpit.contract.bounded import untrusted
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import (
     BASELINE_ID,
@@ -109,7 +110,7 @@ class Workspace:
         from cockpit.core import methodlog
 
         try:
-            text = self.layout.methodlog.read_text("utf-8", "replace")
+            text = untrusted.read_text(self.layout.methodlog)
         except OSError:
             return []
         return methodlog.for_people(text)

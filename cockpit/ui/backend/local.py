@@ -233,8 +233,11 @@ class LocalBackend:
     def decide(self, experiment_id: str, status: str, reason: str, although: str | None = None) -> str:
         from cockpit.services.experiments import lifecycle
 
-        view = lifecycle.decide(self.workspace, experiment_id, status, reason, although=although)
-        said = f"{experiment_id} is {status}; the reason is in methodlog.md."
+        more: list[str] = []
+        view = lifecycle.decide(
+            self.workspace, experiment_id, status, reason, although=although, say=more.append
+        )
+        said = " ".join([f"{experiment_id} is {status}; the reason is in methodlog.md.", *more])
         if status == "discarded":
             said += f" n: another hypothesis, from its parent {view.parent or 'exp_0000'}."
         return said

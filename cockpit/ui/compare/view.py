@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from cockpit.core.dataset.chat_templates import asked
 from cockpit.core.safe_text import clean, clip
 from cockpit.core.tree.comparing import HELD_OUT_CAUTION
 from cockpit.ui.text.glyphs import Glyphs
@@ -100,16 +100,6 @@ def items(pair: Pair, by_id: dict[str, Side], width: int, glyphs: Glyphs) -> lis
                 ]
             )  # fmt: skip
     return made
-
-
-_MARKS = re.compile(r"<\|[^|<>]{1,40}\|>|</?(?:start|end)_of_turn>|\[/?INST\]|</?s>")
-_ROLE = re.compile(r"(?:system|user|assistant|model)\n")
-
-
-def asked(prompt: str) -> str:
-    """What the last turn asks, without the chat template's own marks, which a line has no room for."""
-    turns = [_ROLE.sub("", part.lstrip(), count=1).strip() for part in _MARKS.split(prompt)]
-    return next((turn for turn in reversed(turns) if turn and turn not in ("assistant", "model")), prompt)
 
 
 def _answer(id_: str, said: str, why: str, width: int) -> list[Line]:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+from cockpit.core.dataset.chat_templates import asked
 from cockpit.core.safe_text import clean, clip
 from cockpit.ui.text.glyphs import Glyphs
 from cockpit.ui.text.lines import Line, Span, cell, fold, line
@@ -82,7 +83,7 @@ def answer_lines(rows: Sequence[Row], *, width: int, glyphs: Glyphs) -> list[Lin
     graded = is_graded(rows)
     for index, row in enumerate(rows):
         sign, word, style = verdict(row, glyphs, graded=graded)
-        prompt = _one_line(row.get("prompt"), max(10, width * 3 // 5))
+        prompt = _one_line(_asked(row.get("prompt")), max(10, width * 3 // 5))
         gold = _one_line(row.get("answer"), 24)
         lines.append(
             line((f"{sign} {word:<9}", style), prompt, ("  gold ", DIM), (gold, BOLD), key=str(index))
@@ -108,7 +109,7 @@ def rollout_lines(rows: Sequence[Row], *, width: int, glyphs: Glyphs) -> list[Li
         )  # rejection sampling takes what is right as it is
         flat = compared and len(members) > 1 and len(set(scores)) == 1
         note = f"  no spread: nothing to learn from ({number(scores[0])} each)" if flat else ""
-        head = _one_line(members[0][1].get("prompt"), max(10, width - 40))
+        head = _one_line(_asked(members[0][1].get("prompt")), max(10, width - 40))
         gold = _one_line(members[0][1].get("answer"), 20)
         mean = sum(scores) / len(scores)
         lines.append(
@@ -203,6 +204,18 @@ def _text(value: object) -> str:
         messages = cast("list[object]", value)
         return "\n".join(_message(message) for message in messages)
     return "" if value is None else str(value)
+
+
+def _asked(value: object) -> object:
+    """What the last user's turn of a prompt says: many items begin with one and the same system prompt."""
+    if isinstance(value, str):
+        return asked(value)
+    if not isinstance(value, list):
+        return value
+    parts = cast("list[object]", value)
+    turns = [cast("Mapping[str, object]", part) for part in parts if isinstance(part, Mapping)]
+    users = [turn for turn in turns if turn.get("role") == "user"]
+    return users[-1].get("content") if users else parts
 
 
 def _message(message: object) -> str:

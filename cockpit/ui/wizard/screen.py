@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
@@ -60,6 +61,8 @@ class WizardScreen(WorkerScreen[str]):
         self.worker = WizardWorker(wizard, cockpit.backend, self.deliver)
         self.turn: Page | None = None
         self.busy = False
+        self.since = 0.0
+        """When what is going on began."""
         self.events: list[str] = []
         self.passing = False  # the last of them gives way to the next
         """What happened since the last answer."""
@@ -85,6 +88,7 @@ class WizardScreen(WorkerScreen[str]):
     def on_mount(self) -> None:
         self.query_one("#choices").display = False
         self.query_one("#line").display = False
+        self.set_interval(1.0, self._tick)
         width = self.cockpit.size.width  # before there is a layout; the stylesheet's widths of the steps
         self.wizard.width = max(30, width - (34 if width >= WIDE else 22) - 4)
         self._work(self.worker.fetch)
@@ -100,6 +104,7 @@ class WizardScreen(WorkerScreen[str]):
         if self.busy:
             return
         self.busy = True
+        self.since = time.monotonic()
         self.events = []  # what happens from here on is of this act
         self._foot()
         start()
@@ -171,7 +176,7 @@ class WizardScreen(WorkerScreen[str]):
         question, choices, typed = (
             self.query_one("#question", Words),
             self.query_one("#choices", Words),
-            self.query_one("#line", Input),
+            self.query_one("#line", AnswerLine),
         )
         if page is None:
             return
@@ -249,8 +254,13 @@ class WizardScreen(WorkerScreen[str]):
         told.set_lines(view.confirmed_lines(texts, width, self.cockpit.glyphs))
         told.refresh(layout=True)
 
+    def _tick(self) -> None:
+        if self.busy and is_open(self):
+            self._foot()
+
     def _foot(self) -> None:
-        foot = view.foot_line(self.turn, busy=self.busy, editing=self.editing is not None)
+        took = time.monotonic() - self.since if self.busy else 0.0
+        foot = view.foot_line(self.turn, busy=self.busy, editing=self.editing is not None, took=took)
         self.query_one("#foot", LineView).set_lines([foot])
 
     # -- keys ----------------------------------------------------------------------------------------------------

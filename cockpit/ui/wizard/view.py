@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 GO_ON = "\0go on"
 """The key of the line that leaves the settings as they are; no setting's name."""
+LONG_S = 5.0
+"""Seconds from which it is said how long something takes."""
 _LEAST = 12
 """Cells below which the beginning of a sentence says nothing."""
 
@@ -66,7 +68,7 @@ def page_lines(page: Page | None, events: Sequence[str], width: int, *, brief: b
 
 
 def _in_one(text: str, does: str, width: int, *, key: str) -> Line:
-    room = width - cell_len(text) - 2
+    does, room = does.split(". ")[0], width - cell_len(text) - 2
     return line(text, (f"  {cell(does, room).rstrip()}" if room > _LEAST else "", DIM), key=key)
 
 
@@ -91,12 +93,13 @@ def confirmed_lines(texts: Sequence[str], width: int, glyphs: Glyphs) -> list[Li
     ]
 
 
-def foot_line(page: Page | None, *, busy: bool, editing: bool) -> Line:
-    """The keys that matter now, and the command that does the same as the page."""
+def foot_line(page: Page | None, *, busy: bool, editing: bool, took: float = 0.0) -> Line:
+    """The keys that matter now, and the command that does the same as the page; or for how long it has worked."""
     command = clean(page.cli_equivalent, newlines="show") if page else ""
     shown = (f"   {command}" if command else "", DIM)
     if busy:
-        return line(("working …", BOLD), ("  esc", KEY), (" leave, it goes on from here", DIM))
+        long = f" {int(took) // 60}:{int(took) % 60:02d}" if took >= LONG_S else ""
+        return line((f"working …{long}", BOLD), ("  esc", KEY), (" leave, it goes on from here", DIM))
     if editing:
         return line(("enter", KEY), (" take it, empty the default ", DIM), ("tab", KEY), (" edit what it is ", DIM),
                     ("esc", KEY), (" leave it as it is", DIM))  # fmt: skip

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cockpit.verifiers.audit.cases import KINDS, Case, Writer, made_of, perfect
-from cockpit.verifiers.judges import ModuleJudge, TestsJudge
+from cockpit.verifiers.coding import TestsJudge
+from cockpit.verifiers.judges import ModuleJudge
 from cockpit.verifiers.patterns import RegexFormat
 from cockpit.verifiers.verdict import Verdict
 from cockpit.verifiers.verifier import Verifier

@@ -16,7 +16,7 @@ from fractions import Fraction
 from typing import Any, Literal, cast
 
 from cockpit.contract.errors import CockpitError
-from cockpit.verifiers import formats, judges, latex, numbers, overlap, thinking
+from cockpit.verifiers import coding, formats, judges, latex, numbers, overlap, thinking
 from cockpit.verifiers.patterns import ChoiceFormat, PatternTimeout, RegexFormat
 from cockpit.verifiers.toolcalls import CallsFormat, read_calls
 from cockpit.verifiers.verifier import Verifier
@@ -79,14 +79,22 @@ def made_of(verifier: Verifier, item: Item, right: str, others: list[str], write
         yield Case("exploit", what, completion, False, doubtful=whole and what == INVERSE)
     if not right:
         return
-    if wrong and not isinstance(verifier.format, judges.JsonFormat):  # words beside JSON are free
-        yield Case(
-            "exploit", "the right answer, then a wrong one", f"{right}\n\nNo, wait:\n{wrong[0][1]}", False
-        )
+    back = _taken_back(verifier, wrong)
+    if back:
+        yield Case("exploit", "the right answer, then a wrong one", f"{right}\n\nNo, wait:\n{back}", False)
     for case in _thinking(verifier, right, wrong[0][1] if wrong else "I don't know."):
         yield replace(case, doubtful=whole)
     yield from _formatting(verifier, right, gold)
     yield from _equivalent(verifier, item, right, gold)
+
+
+def _taken_back(verifier: Verifier, wrong: list[tuple[str, str]]) -> str:
+    """A wrong answer that replaces the right one above it; empty where none does."""
+    if isinstance(verifier.format, judges.JsonFormat):  # words beside JSON are free
+        return ""
+    if isinstance(verifier.format, coding.CodeFormat):  # the last block that defines the function counts
+        return next((said for what, said in wrong if what == NOTHING), "")
+    return wrong[0][1] if wrong else ""
 
 
 def _thinking(verifier: Verifier, right: str, wrong: str) -> Iterator[Case]:
@@ -114,7 +122,7 @@ def _formatting(verifier: Verifier, right: str, gold: str) -> Iterator[Case]:
     form = verifier.format
     if isinstance(form, (judges.WholeFormat, *_ALONE)):
         return
-    if not isinstance(form, ChoiceFormat | judges.CodeFormat) or "```" in right:
+    if not isinstance(form, ChoiceFormat | coding.CodeFormat) or "```" in right:
         yield Case("formatting", "words before it", f"Let me work it out.\n\n{right}", True)
     if isinstance(form, formats.TaggedFormat):
         yield Case("formatting", "lines in the tags", f"<{form.tag}>\n{gold}\n</{form.tag}>", True)
@@ -142,7 +150,7 @@ def _equivalent(verifier: Verifier, item: Item, right: str, gold: str) -> Iterat
             for name, arguments in reversed(read[0] if read else [])
         ]
         yield Case("equivalence", "other orders, a plain list", json.dumps(turned, indent=1), True)
-    elif isinstance(form, judges.CodeFormat):
+    elif isinstance(form, coding.CodeFormat):
         yield Case("equivalence", "a comment below the code", right.replace("\n```", "\n# done\n```"), True)
     elif isinstance(form, judges.JsonFormat):
         value = json.loads(right)
@@ -174,7 +182,7 @@ def _wrong(
         yield "another letter", letters[0]
         yield "two letters at once", f"{gold} or {letters[0]}"
         yield "every letter", ", ".join(form.letters)
-    elif isinstance(form, judges.CodeFormat):
+    elif isinstance(form, coding.CodeFormat):
         yield from _wrong_code(item, right)
     elif isinstance(form, CallsFormat):
         yield from _wrong_calls(gold)
@@ -255,6 +263,7 @@ def _wrong_calls(gold: str) -> Iterator[tuple[str, str]]:
         yield "words instead of a call", f"I would call {first['name']}."
 
 
+NOTHING = "functions that return nothing"
 _ALWAYS = "class _Any(object):\n    def __eq__(self, other): return True\n    def __ne__(self, other): return False\n"
 
 
@@ -267,7 +276,7 @@ def _wrong_code(item: Item, right: str) -> Iterator[tuple[str, str]]:
     names = _functions(str(item.get("entry_point") or ""), right)
     if names:
         empty = "\n".join(f"def {name}(*a, **k):\n    return None" for name in names)
-        yield "functions that return nothing", f"```python\n{empty}\n```"
+        yield NOTHING, f"```python\n{empty}\n```"
         equal = _ALWAYS + "\n".join(f"def {name}(*a, **k):\n    return _Any()" for name in names)
         yield "a result that equals everything", f"```python\n{equal}\n```"
 

@@ -1,5 +1,5 @@
-"""Judges in processes of their own: libraries that may hang, and foreign code that is to pass tests.
+"""Judges that last in processes of their own: libraries that may hang, signal or crash, and functions of the user's.
 
 May import: `cockpit.contract.errors`; the processes themselves the library that they judge by.
-Start reading at `sandbox.py` (this side), then `worker.py` and `harness.py` (the other one).
+Start reading at `sandbox.py` (this side), then `worker.py` (the other one).
 """

@@ -1,26 +1,17 @@
-"""Judges that run in processes of their own: a lasting one for a library that may hang, a fresh one for foreign code.
-
-Foreign code (a completion that is to pass unit tests) gets a fresh interpreter in an empty folder, an empty
-environment, limits on processor time, memory, files and processes, a wall clock, and no network where the OS lets a
-process give it up (Linux namespaces). That keeps accidents and clumsy cheats in; it is no prison for an attacker.
-"""
+"""A judge that lasts in a process of its own, for a library that may hang, signal or crash."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
-import secrets
 import select
-import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import weakref
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, cast
 
 from cockpit.contract.errors import CockpitError
@@ -28,7 +19,6 @@ from cockpit.contract.errors import CockpitError
 START_S = 60.0  # a cold disk and a large library
 ANSWER_S = 5.0
 MAX_REPLY = 1 << 20
-_HARNESS = Path(__file__).with_name("harness.py")
 
 
 class Worker:
@@ -112,54 +102,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
                 pipe.close()
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(5)
-
-
-def run_code(
-    program: str, *, seconds: float, memory_mb: int = 1024, tests_from: int = 1 << 30
-) -> tuple[bool, str]:
-    """Run a program in a fresh sandbox; whether it came to its end, and why not.
-
-    It must reach its last line: ending early with exit code 0 counts as failing. From line `tests_from` on it holds
-    tests: what they compare must not equal everything.
-    """
-    token = secrets.token_hex(16)
-    with tempfile.TemporaryDirectory(prefix="cockpit-tests-", ignore_cleanup_errors=True) as folder:
-        environment = {"PATH": os.defpath, "HOME": folder, "LANG": "C.UTF-8", "PYTHONHASHSEED": "0",
-                       "OMP_NUM_THREADS": "1", "TMPDIR": folder}  # fmt: skip
-        process = subprocess.Popen(
-            [sys.executable, "-I", str(_HARNESS)], cwd=folder, env=environment, start_new_session=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        request = json.dumps(
-            {
-                "token": token,
-                "program": program,
-                "seconds": seconds,
-                "memory_mb": memory_mb,
-                "tests_from": tests_from,
-            }
-        )
-        try:
-            said, _ = process.communicate(request.encode("utf-8", "backslashreplace"), timeout=seconds)
-        except subprocess.TimeoutExpired:
-            return False, f"it took longer than {seconds:g} s"
-        finally:
-            with contextlib.suppress(OSError):
-                os.killpg(process.pid, signal.SIGKILL)  # whatever it started
-            process.kill()
-            process.wait()
-    return _outcome(said[-4000:], token, process.returncode)
-
-
-def _outcome(said: bytes, token: str, code: int) -> tuple[bool, str]:
-    lines = said.decode("utf-8", "replace").splitlines()
-    last = next((line for line in reversed(lines) if line.startswith(token)), "")
-    verdict = last.removeprefix(token).strip()
-    if verdict == "passed":
-        return True, "all tests pass"
-    if verdict:
-        return False, verdict[:200]
-    if code < 0:
-        name = signal.Signals(-code).name if -code in set(signal.Signals) else str(-code)
-        return False, f"it was ended by {name}"
-    return False, f"it ended before its tests did (exit code {code})"

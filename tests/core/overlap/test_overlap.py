@@ -533,3 +533,14 @@ def test_rows_that_cannot_be_read_are_no_clean_rows(
     train.write_text(unknown + json.dumps({"prompt": "Something else altogether?"}) + "\n")
     assert main(["overlap", str(train), str(held)]) == 0
     assert f"{len(QUESTIONS)} training rows have no text in a column that is known" in capsys.readouterr().out
+
+
+def test_a_large_file_is_read_in_two_halves_and_both_are_told(tmp_path: Path) -> None:
+    filler = "and so on, " * (overlap.LARGE // 2_500 // 10)
+    train = [{"prompt": f"{number} {filler}"} for number in range(2_500)]
+    train[0] = {"prompt": ITEM}
+    train[overlap.BATCH + 7] = {"prompt": OTHERS[0]}
+    found = run(tmp_path, train)
+    assert (tmp_path / "train.jsonl").stat().st_size > overlap.LARGE
+    assert found.rows == 2_500
+    assert {(m.train_line, m.kind) for m in found.matches} == {(1, "exact"), (overlap.BATCH + 8, "exact")}

@@ -135,4 +135,7 @@ def test_steps_and_time() -> None:
     assert (told.steps, told.seconds, told.mid_evals) == (20, 60.0, 10)
     assert told.cost == pytest.approx(2.0 * 60 / 3600)
     assert "20 steps of 3 s" in told.sentence
+    whole = pace(recipe("sft", "num_train_epochs=2"), 80, 3.0, eval_time=1.0, pass_time=30.0)
+    assert whole.seconds == 100.0
+    assert "20 steps of 3 s, 10 mid-evals and the held-out pass of 30 s" in whole.sentence
     assert [duration(s) for s in (30, 600, 7200, 3 * 86400)] == ["30 s", "10 min", "2.0 h", "3.0 days"]

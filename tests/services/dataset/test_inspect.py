@@ -193,6 +193,37 @@ def test_hostile_content_stays_text(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "\x1b" not in capsys.readouterr().out
 
 
+TEA = [
+    f"Tea number {n} is warm, and a quiet cup of it makes a long evening a little shorter." for n in range(8)
+]
+SHORT = [f"My {n}th tea is warm." for n in range(8)]
+LABELS = ["The review is positive.", "The review is negative."] * 4
+ASK, SAYS = {"role": "user", "content": "Say it."}, "assistant"
+
+
+@pytest.mark.parametrize(
+    ("row", "texts", "shape", "technique"),
+    [
+        (lambda text: {"instruction": "Say it.", "input": "", "output": text}, TEA, "alpaca", "sft"),
+        (lambda text: {"instruction": "Say it.", "input": "", "output": text}, SHORT, "alpaca", "sft"),
+        (lambda text: {"question": "Say it.", "answer": text}, SHORT, "prompt-completion", "sft"),
+        (lambda text: {"messages": [ASK], "answer": text}, TEA, "prompt-completion", "sft"),
+        (lambda text: {"messages": [ASK, {"role": SAYS, "content": text}], "answer": text}, TEA, "messages", "sft"),
+        (lambda text: {"prompt": "Say it.", "completion": text, "answer": text}, TEA, "prompt-completion", "sft"),
+        (lambda text: {"prompt": "Say it.", "reward_model": {"ground_truth": text}}, TEA, "question-answer", "sft"),
+        (lambda text: {"question": "Is it good?", "answer": text}, LABELS, "question-answer", "grpo"),
+        (lambda text: {"messages": [ASK], "answer": text}, ["4", "5", "a cat", "7"] * 2, "question-answer", "grpo"),
+    ],
+)  # fmt: skip
+def test_free_prose_is_nothing_that_a_program_checks(
+    tmp_path: Path, row: Callable[[str], dict[str, Any]], texts: list[str], shape: str, technique: str
+) -> None:
+    """Wherever it stands, unless it is one of a few classes: then no exact verifier, and no RL, is proposed."""
+    seen = inspect(str(_jsonl(tmp_path / "data.jsonl", [row(text) for text in texts])))
+    assert seen.reading.shape == shape
+    assert advise(facts_of(seen.profile, seen.examples)).technique == technique
+
+
 CALL = {"type": "function", "function": {"name": "add", "arguments": {"a": 1}}}
 ADD = {"type": "function", "function": {"name": "add", "parameters": {"type": "object", "properties": {}}}}
 
@@ -250,34 +281,3 @@ def test_how_a_numbered_choice_is_read_is_said(tmp_path: Path, answers: list[Any
     rows = [{"question": f"{n}?", "choices": ["7", "8", "9"], "answer": a} for n, a in enumerate(answers)]
     notes = inspect(str(_jsonl(tmp_path / "d.jsonl", rows))).reading.notes
     assert [note in said for said in notes] == ([True] if note else [])
-
-
-TEA = [
-    f"Tea number {n} is warm, and a quiet cup of it makes a long evening a little shorter." for n in range(8)
-]
-SHORT = [f"My {n}th tea is warm." for n in range(8)]
-LABELS = ["The review is positive.", "The review is negative."] * 4
-ASK, SAYS = {"role": "user", "content": "Say it."}, "assistant"
-
-
-@pytest.mark.parametrize(
-    ("row", "texts", "shape", "technique"),
-    [
-        (lambda text: {"instruction": "Say it.", "input": "", "output": text}, TEA, "alpaca", "sft"),
-        (lambda text: {"instruction": "Say it.", "input": "", "output": text}, SHORT, "alpaca", "sft"),
-        (lambda text: {"question": "Say it.", "answer": text}, SHORT, "prompt-completion", "sft"),
-        (lambda text: {"messages": [ASK], "answer": text}, TEA, "prompt-completion", "sft"),
-        (lambda text: {"messages": [ASK, {"role": SAYS, "content": text}], "answer": text}, TEA, "messages", "sft"),
-        (lambda text: {"prompt": "Say it.", "completion": text, "answer": text}, TEA, "prompt-completion", "sft"),
-        (lambda text: {"prompt": "Say it.", "reward_model": {"ground_truth": text}}, TEA, "question-answer", "sft"),
-        (lambda text: {"question": "Is it good?", "answer": text}, LABELS, "question-answer", "grpo"),
-        (lambda text: {"messages": [ASK], "answer": text}, ["4", "5", "a cat", "7"] * 2, "question-answer", "grpo"),
-    ],
-)  # fmt: skip
-def test_free_prose_is_nothing_that_a_program_checks(
-    tmp_path: Path, row: Callable[[str], dict[str, Any]], texts: list[str], shape: str, technique: str
-) -> None:
-    """Wherever it stands, unless it is one of a few classes: then no exact verifier, and no RL, is proposed."""
-    seen = inspect(str(_jsonl(tmp_path / "data.jsonl", [row(text) for text in texts])))
-    assert seen.reading.shape == shape
-    assert advise(facts_of(seen.profile, seen.examples)).technique == technique

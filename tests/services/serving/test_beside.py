@@ -26,7 +26,7 @@ def test_what_came_of_the_start_stands_in_the_servers_record(tmp_path: Path) -> 
     )
     assert done.returncode == 0
     layout = serving.layout_for(str(model), serving.model_digest(model))
-    facts = until(lambda: serving.read(layout), 60)
+    facts = until(lambda: serving.read(layout))
     assert facts.state == "failed"
     assert facts.says
 

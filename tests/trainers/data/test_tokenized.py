@@ -15,7 +15,7 @@ from tests.support import evo
 from tests.support.attempts import until
 
 tiny = evo.tiny
-pytestmark = [pytest.mark.ml, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.ml, pytest.mark.timeout(1800)]
 
 
 class Runs:
@@ -73,7 +73,7 @@ def _is_reported_to_the_workspaces_own_store(runs: Runs) -> None:
     from mlflow.tracking import MlflowClient
 
     told = runs.root / ".cockpit/experiments/exp_0001/attempts/001/tracker.json"
-    until(lambda: json.loads(told.read_text())["state"] == "closed", 60)
+    until(lambda: json.loads(told.read_text())["state"] == "closed")
     id_ = json.loads(told.read_text())["run_id"]
     client = MlflowClient(f"sqlite:///{runs.root / '.cockpit/mlflow.db'}")
     run = client.get_run(id_)

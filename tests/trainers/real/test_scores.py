@@ -64,12 +64,12 @@ def test_the_base_is_imperfect_and_not_hopeless(trained: dict[str, Run]) -> None
 def test_sampled_answers_lie_beside_the_score_and_differ(tiny: Tiny, tmp_path: Path) -> None:
     from cockpit.contract import AttemptWriter
     from trainers.attempt.signals import StopFlag
-    from trainers.evaluate import evaluate
+    from trainers.evaluate import Asked, evaluate
     from trainers.loop.frame import open_attempt
 
     run = make_attempt(tiny, tmp_path / "exp_0000", "baseline")
     attempt = open_attempt(run.layout.root, "evaluate", AttemptWriter(run.layout.root), StopFlag())
-    evaluate(attempt, None, 3, 1.0, announce=False)
+    evaluate(attempt, Asked(samples=3, temperature=1.0), announce=False)
     sampled = read_sampled(run.layout)
     assert sampled is not None
     assert (sampled.samples, len(sampled.right), sampled.temperature) == (3, 200, 1.0)
@@ -78,6 +78,11 @@ def test_sampled_answers_lie_beside_the_score_and_differ(tiny: Tiny, tmp_path: P
     for row in read_rows(run.layout.sampled / "items.jsonl"):
         by_item.setdefault(row["item"], set()).add(row["completion"])
     assert sum(len(said) > 1 for said in by_item.values()) > 20, "each sample has a seed of its own"
+    attempt.recipe = run.recipe
+    evaluate(attempt, Asked(sealed=run.recipe.data.mini_eval), announce=False)
+    sealed = read_score(run.layout, "sealed")
+    assert sealed is not None
+    assert 0 < sealed.n < 200
     assert not run.layout.held_out.exists()
     assert not run.layout.result.exists()
     assert not run.events("held_out")

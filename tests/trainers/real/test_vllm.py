@@ -192,30 +192,35 @@ def test_a_server_that_is_killed_costs_a_run_nothing_and_comes_back(
     assert engines(later) == ["vllm"]
 
 
-def asked(python: str, code: str) -> str:
-    """The last line that a few lines of Python print in vLLM's environment, from the repository's root."""
+# Whether torch's oneDNN computes in bfloat16 here (AVX-512, and some that have less): vLLM's then does too.
+PROBE = """
+import json, torch
+from trainers.rollouts.vllm_rollouts import packs_weights_away as asked
+gpu = torch.cuda.is_available()
+packs = not gpu and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+told = [] if gpu else [asked("float32"), asked("bfloat16"), asked()]
+print(json.dumps({"gpu": gpu, "packs": packs, "told": told}))
+"""
+
+
+@pytest.fixture(scope="module")
+def probed(python: str) -> dict[str, Any]:
+    """What vLLM's environment says of this processor, asked in it, from the repository's root."""
     done = subprocess.run(
-        [python, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
+        [python, "-c", PROBE], cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout.splitlines()[-1]
+    return json.loads(done.stdout.splitlines()[-1])
 
 
-# Whether torch's oneDNN computes in bfloat16 here (AVX-512, and some that have less): vLLM's then does too.
-PACKS = "import torch; print(not torch.cuda.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported())"
-
-
-def test_vllm_is_asked_whether_it_packs_weights_away(python: str) -> None:
+def test_vllm_is_asked_whether_it_packs_weights_away(probed: dict[str, Any]) -> None:
     """float32 has a kernel on every processor, so that both answers are vLLM's own on those that lack bfloat16's."""
-    if asked(python, "import torch; print(torch.cuda.is_available())") == "True":
+    if probed["gpu"]:
         pytest.skip("vLLM packs no weights on a GPU")
-    probe = "from trainers.rollouts.vllm_rollouts import packs_weights_away as asked\n"
-    told = asked(python, probe + "print([asked('float32'), asked('bfloat16'), asked()])")
-    bf16 = asked(python, PACKS)
-    assert told == f"[True, {bf16}, {bf16}]"
+    assert probed["told"] == [True, probed["packs"], probed["packs"]]
 
 
-def test_rollouts_by_vllm(python: str, wide: Tiny, tmp_path: Path) -> None:
+def test_rollouts_by_vllm(python: str, probed: dict[str, Any], wide: Tiny, tmp_path: Path) -> None:
     """`use_vllm` in the trainer's own process, in vLLM's environment, from the command that the supervisor runs: two
     steps, or, where vLLM packs the weights away, one sentence before anything is loaded.
 
@@ -237,7 +242,7 @@ def test_rollouts_by_vllm(python: str, wide: Tiny, tmp_path: Path) -> None:
         timeout=800,
         check=False,
     )
-    if asked(python, PACKS) == "True":
+    if probed["packs"]:
         assert done.returncode == 1, done.stdout[-2000:]
         assert "use_vllm can't train on this processor" in run.end["reason"]
         assert [row["name"] for row in run.events("stage")] == ["importing"]

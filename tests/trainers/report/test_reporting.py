@@ -64,6 +64,9 @@ class Server:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Server:
+        """Start it, unless it runs."""
+        if self._process is not None:
+            return self
         self.folder.mkdir(exist_ok=True)
         store = f"sqlite:///{self.folder / 'mlflow.db'}"
         command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", store, "--workers", "1"]
@@ -85,6 +88,7 @@ class Server:
         if self._process is not None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
+            self._process = None
 
     def run(self) -> dict[str, Any]:
         """The one run of the test's own experiment, with its metrics' last values."""
@@ -108,8 +112,9 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def _running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    made = Server(tmp_path_factory.mktemp("mlflow") / "server").start()
+def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The server of all tests here; the first to need it starts it."""
+    made = Server(tmp_path_factory.mktemp("mlflow") / "server")
     yield made
     made.stop()
 
@@ -122,9 +127,9 @@ def invite(server: Server, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def server(_running: Server, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Server:
-    invite(_running, request.node.name, monkeypatch)
-    return _running
+def server(mlflow: Server, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Server:
+    invite(mlflow.start(), request.node.name, monkeypatch)
+    return mlflow
 
 
 def state(standin: StandIn) -> dict[str, Any]:
@@ -133,6 +138,28 @@ def state(standin: StandIn) -> dict[str, Any]:
 
 def settled(standin: StandIn) -> None:
     until(standin.over)
+
+
+def test_a_tracker_that_is_down_costs_nothing_and_gets_it_all_later(
+    standin: StandIn, mlflow: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first test here, so that the server has not been started yet."""
+    mlflow.stop()
+    invite(mlflow, "later", monkeypatch)
+    standin.trainer(BODY + TO_THE_END, report_to="mlflow")
+    launcher.launch(standin.layout)
+    facts = launcher.wait(standin.layout, PATIENCE_S)
+    assert facts is not None
+    assert facts.exit_code == 0
+    assert not standin.over(), "its end is on record while the reporter still tries"
+    settled(standin)
+    assert state(standin)["state"] != "closed"
+    assert "s3cret" not in standin.layout.tracker_log.read_text()
+    mlflow.start()
+    trackers.close_left(standin.layout)
+    assert state(standin)["state"] == "closed", standin.layout.tracker_log.read_text()
+    run = mlflow.run()
+    assert (run["status"], run["losses"], run["metrics"]["eval/held_out_score"]) == ("FINISHED", 30, 0.75)
 
 
 def test_mlflow_gets_the_whole_story_and_the_run_is_closed(standin: StandIn, server: Server) -> None:
@@ -208,30 +235,6 @@ def test_what_nobody_is_left_to_close_is_closed_when_somebody_looks(standin: Sta
     assert not trackers.left_open(standin.layout)
 
 
-def test_a_tracker_that_is_down_costs_nothing_and_gets_it_all_later(
-    standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    server = Server(tmp_path / "server")
-    invite(server, "later", monkeypatch)
-    standin.trainer(BODY + TO_THE_END, report_to="mlflow")
-    launcher.launch(standin.layout)
-    facts = launcher.wait(standin.layout, PATIENCE_S)
-    assert facts is not None
-    assert facts.exit_code == 0
-    assert not standin.over(), "its end is on record while the reporter still tries"
-    settled(standin)
-    assert state(standin)["state"] != "closed"
-    assert "s3cret" not in standin.layout.tracker_log.read_text()
-    try:
-        server.start()
-        trackers.close_left(standin.layout)
-        assert state(standin)["state"] == "closed", standin.layout.tracker_log.read_text()
-        run = server.run()
-    finally:
-        server.stop()
-    assert (run["status"], run["losses"], run["metrics"]["eval/held_out_score"]) == ("FINISHED", 30, 0.75)
-
-
 def test_a_tracker_that_never_answers_is_given_up(standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
@@ -276,7 +279,33 @@ def test_a_tracker_goes_on_where_a_resume_dropped_rows(tmp_path: Path) -> None:
     for step in (3, 4):
         out.metrics(step, {"loss": 1 / step})
     reporter.read()
-    assert [step for step, _ in reporter.waiting] == [3, 4]
+    assert [row.step for row in reporter.waiting] == [3, 4]
+
+
+def test_what_a_server_took_but_answered_too_late_is_there_once(server: Server, tmp_path: Path) -> None:
+    """A busy server writes a batch and the request has run out of time: the reporter sends it again."""
+
+    class Late(sinks.MlflowSink):
+        answers = False
+
+        def log(self, rows: Iterable[sinks.Row]) -> None:
+            super().log(rows)
+            if not self.answers:
+                raise TimeoutError("Read timed out.")
+
+    out = AttemptWriter(tmp_path)
+    for step in (1, 2):
+        out.metrics(step, {"loss": 1 / step})
+    out.held_out(score=0.75, passed=15, parsed=20, n=20, checkpoint=None, path="x")
+    sink = Late(tmp_path)
+    reporter = Reporter(
+        out.layout, sinks.Run("w", "exp_0001", {}, {}, tmp_path, tmp_path), sink, State("mlflow", "x")
+    )
+    assert not reporter.close()
+    sink.answers = True
+    assert reporter.close()
+    run = server.run()
+    assert (run["losses"], run["metrics"]["eval/held_out_score"]) == (2, 0.75)
 
 
 def test_told_to_hurry_before_it_read_anything_it_closes_the_run_as_it_ended(tmp_path: Path) -> None:

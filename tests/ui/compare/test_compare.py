@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from cockpit.core.dataset.chat_templates import asked
 from cockpit.core.findings import Finding
 from cockpit.core.pass_at import Sampled
 from cockpit.core.scores import Score
 from cockpit.core.tree.comparing import Comparison, Side, comparison
 from cockpit.ui.compare.screen import CompareScreen
-from cockpit.ui.compare.view import asked, scores, settings
+from cockpit.ui.compare.view import scores, settings
 from cockpit.ui.findings.screen import FindingActionsScreen, FindingsScreen
 from cockpit.ui.run.screen import RunScreen
 from cockpit.ui.text.glyphs import UNICODE
@@ -131,6 +132,8 @@ async def test_a_comparison_that_cannot_be_written_says_so(stage: Stage) -> None
         ("Is 1 <|> 2? [x]", "Is 1 <|> 2? [x]"),
         ("user\nnames and\nlines", "names and\nlines"),
         ("", ""),
+        ("### Instruction:\nAdd.\n\n### Response:\n5\n\n### Instruction:\n2+2=?\n\n### Response:\n", "2+2=?"),
+        ("Be.\n<|user|>\nHi<|end|>\n<|assistant|>\nHello<|end|>\n<|user|>\n2+2=?<|end|>\n<|assistant|>\n", "2+2=?"),
     ],
 )  # fmt: skip
 def test_an_item_shows_what_was_asked_without_the_templates_marks(prompt: str, shown: str) -> None:

@@ -58,9 +58,10 @@ ROWS: tuple[Rule, ...] = (
         "held-out-worn",
         "across experiments",
         "So many experiments were scored on one held-out set that the best of them is expected to look better by luck.",
-        "Take the last claim from items that nothing was chosen by: a second held-out set, opened once.",
+        "Take the last claim from items that nothing was chosen by: a sealed second held-out set (`cockpit unseal`).",
         "Dwork et al. 2015 (Science 349:636) and Blum and Hardt 2015 (arXiv 1502.04585): what is chosen by a set is "
         "overfitted to it; the expected best of n equal ones after Blom 1958",
+        instead="Items that nothing was chosen by are the cure: `cockpit unseal` looks at them once.",
         offers=("compare",),
         thresholds={
             "errors": Threshold(1.96, "standard errors of a difference: what one look at the set resolves"),

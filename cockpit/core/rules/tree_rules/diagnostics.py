@@ -314,8 +314,8 @@ def held_out_worn(target: Target) -> list[Finding]:
                 f"is {lucky * size:.3f} here; one look resolves {stats.Z95 * size:.3f}",
                 told(best, score),
             ),
-            f"Take the last claim for {best.id} from items that nothing was chosen by: a second held-out set, opened "
-            "once; or draw a fresh one for the experiments to come.",
+            f"Take the last claim for {best.id} from items that nothing was chosen by: a sealed set (`sealed` under "
+            "[data], then `cockpit unseal`); or draw a fresh one for the experiments to come.",
         )
     ]
 
