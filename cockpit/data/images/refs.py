@@ -116,12 +116,15 @@ def _each(held: Any, folder: Path) -> object:
 def _may_have_boxes(row: Mapping[str, Any]) -> bool:
     """Whether a turn of the row has images of its own, or content that is no text: told fast, as all rows are asked."""
     for column in row.values():
-        kind = type(column)  # asked for apart from the test, which would narrow it to a list of nothing known
+        kind = column.__class__
         for turn in column if kind is list else (column,) if kind is dict else ():
-            kind = type(turn)
-            if kind is not dict:
+            if turn.__class__ is not dict:
                 break
-            if "images" in turn or type(turn.get("content")) is list or type(turn.get("value")) is list:
+            if (
+                "images" in turn
+                or turn.get("content").__class__ is list
+                or turn.get("value").__class__ is list
+            ):
                 return True
     return False
 
@@ -129,15 +132,14 @@ def _may_have_boxes(row: Mapping[str, Any]) -> bool:
 def _boxes(row: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
     """Where else than in columns a row may hold images: parts of its turns, and lists of images of a turn."""
     for column in row.values():
-        kind = type(column)
+        kind = column.__class__
         for turn in column if kind is list else (column,) if kind is dict else ():
-            kind = type(turn)
-            if kind is not dict:
+            if turn.__class__ is not dict:
                 break
-            if type(turn.get("images")) is list:
+            if turn.get("images").__class__ is list:
                 yield turn, "images"
             for key in ("content", "value"):
-                if type(turn.get(key)) is list:
+                if turn.get(key).__class__ is list:
                     yield from _parts(turn[key])
 
 
