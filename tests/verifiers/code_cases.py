@@ -15,6 +15,10 @@ SORTED = {"tests": "for x in ([3, 1, 2], [2, 1]):\n    assert f(x) == sorted(x)\
 ALL = {
     "tests": "assert all(f(n) == n + 1 for n in range(9))\nassert isinstance(f(1), int)\nassert sorted([f(2), f(1)]) == [2, 3]"
 }
+WRITTEN = (
+    "import json, os, struct\nd = json.dumps({0}).encode()\nfor n in range(3, 64):\n"
+    "    try: os.write(n, struct.pack('=I', len(d)) + d)\n    except OSError: pass\ndef f(x): return 0"
+)
 
 CHEATS: dict[str, tuple[dict[str, Any], str]] = {
     "a result that equals everything": (
@@ -111,6 +115,9 @@ CHEATS: dict[str, tuple[dict[str, Any], str]] = {
     "an answer nested 100,000 deep": (TESTS, "def f(x):\n    a = []\n    for _ in range(100_000): a = [a]\n    return a"),
     "the pipe closed": (TESTS, "import os\nos.closerange(3, 64)\ndef f(x): return 0"),
     "memory taken without end": (TESTS, "def f(x):\n    a = []\n    while True: a.append(bytearray(1 << 26))"),
+    "an exception without a name or a trace": (
+        TESTS, "class E(Exception):\n    __traceback__ = property(lambda s: None)\nE.__name__ = ''\ndef f(x): return 0\nraise E"),
+    "a nameless exception written to the pipe beforehand": (CHECK, WRITTEN.format({"walls": [], "raised": [[""], [], "", 0]})),
 }  # fmt: skip
 
 HONEST: dict[str, tuple[dict[str, Any], str]] = {

@@ -35,8 +35,9 @@ def main(pipe: wire.Pipe, report: int, request: dict[str, Any]) -> None:
             outcome["refused"] = ready["refused"]
         else:
             outcome["walls"] = ready["walls"]
-            outcome["why"] = Judging(pipe, request).outcome(ready)
-            outcome["passed"] = not outcome["why"]
+            judging = Judging(pipe, request)
+            outcome["why"] = judging.outcome(ready)
+            outcome["passed"] = judging.passed
     except standins.Gone:
         outcome["gone"] = True
     except wire.Unreadable as error:
@@ -54,9 +55,11 @@ class Judging:
         self.space = self.module.__dict__
         self.asker = standins.Asker(pipe, {})
         self.later: list[ast.stmt] = []
+        self.passed = False
+        """Set where the tests have come to their end, and nowhere else."""
 
     def outcome(self, ready: dict[str, Any]) -> str:
-        """Why it does not pass; empty where it does."""
+        """Run the tests, and say why it does not pass: `passed` alone says whether it does."""
         if "raised" in ready:
             return self.raised(self.asker.error(ready["raised"]))
         sys.modules["tests"] = sys.modules["__main__"] = self.module
@@ -64,8 +67,9 @@ class Judging:
         sys.argv = ["tests"]
         try:
             if isinstance(self.request.get("program"), dict):
-                return programs.judged(self.asker, self.request["program"])
-            self.run(ready["names"])
+                programs.judge(self.asker, self.request["program"])
+            else:
+                self.run(ready["names"])
         except standins.Refused as error:
             return str(error)
         except SystemExit as error:
@@ -75,7 +79,8 @@ class Judging:
             raise
         except BaseException as error:  # noqa: BLE001 - whatever the tests raise is the verdict
             return self.raised(error)
-        return "" if self.asker.asked else "the tests ask nothing of the code"
+        self.passed = self.asker.asked > 0
+        return "" if self.passed else "the tests ask nothing of the code"
 
     def run(self, names: dict[str, Any]) -> None:
         """Run the tests; where they only define test cases, functions or `check`, run those."""
@@ -181,7 +186,8 @@ class Judging:
             return f"a test fails{where}: {text}".rstrip(": ")
         if isinstance(error, standins.Refused):
             return text
-        return f"{type(error).__name__}{where}: {text}".rstrip(": ")
+        name = type(error).__name__.strip()
+        return f"{name or 'it raised an exception'}{where}: {text}".rstrip(": ")
 
 
 def _line(text: str, line: int) -> str:

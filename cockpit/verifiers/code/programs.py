@@ -32,17 +32,16 @@ def as_tests(program: dict[str, Any], code: str) -> str:
     )
 
 
-def judged(asker: standins.Asker, program: dict[str, Any]) -> str:
-    """Why the program doesn't give what is wanted; empty where it does."""
+def judge(asker: standins.Asker, program: dict[str, Any]) -> None:
+    """Run the program for each input. Raises AssertionError where it doesn't give what is wanted."""
     for number, (given, wanted) in enumerate(zip(program["inputs"], program["outputs"], strict=True), 1):
         said, code = asker.ask("program", _text(given))
         if code != 0:
-            return f"test {number}: the program ended with {code}"
+            raise AssertionError(f"test {number}: the program ended with {code}")
         if not isinstance(said, str) or _lines(said) != _lines(_text(wanted)):
-            return (
+            raise AssertionError(
                 f"test {number}: it prints {str(said).strip()[:60]!r}, wanted {_text(wanted).strip()[:60]!r}"
             )
-    return ""
 
 
 def _text(value: Any) -> str:
