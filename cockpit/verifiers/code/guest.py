@@ -44,11 +44,18 @@ class Guest:
             exec(compile(code, "completion.py", "exec"), space)
         except BaseException as error:  # noqa: BLE001 - whatever foreign code raises is told
             return {"raised": self.raised(error)}
-        return {
-            "names": {
-                name: self.value(held) for name, held in list(space.items()) if not name.startswith("__")
-            }
-        }
+        names: dict[str, list[Any] | None] = {}
+        for name, held in cast("list[tuple[object, Any]]", list(space.items())):
+            with contextlib.suppress(Exception):  # what can't be spoken of is not there
+                if isinstance(name, str) and not name.startswith("__"):
+                    names[name] = self.standing(held)
+        return {"names": names}
+
+    def standing(self, value: Any) -> list[Any] | None:
+        """What stands for a function, a class or a module; None for a value, which is told when it is asked for."""
+        kind = cast("type[Any]", type(value))
+        node = self.stay(value) if callable(value) or issubclass(kind, types.ModuleType) else None
+        return node if node and node[0] == "h" else None
 
     def serve(self) -> None:
         """Answer until the other side is gone."""
@@ -87,8 +94,8 @@ class Guest:
 
     def stay(self, value: Any) -> list[Any]:
         """A number for what stays here, and what kind of thing it is."""
-        if isinstance(value, type) and value.__module__ == "builtins":
-            return ["g", "builtins", value.__name__]
+        if isinstance(value, type) and wire.shared(value.__module__, value.__name__) is value:
+            return ["g", value.__module__, value.__name__]
         number = self.numbers.get(id(value))
         if number is None:
             number = self.numbers[id(value)] = len(self.held)
@@ -103,7 +110,9 @@ class Guest:
         if isinstance(value, type):
             bases = [base.__name__ for base in value.__mro__] if issubclass(value, BaseException) else []
             return ["class", value.__name__, bases, False]
-        if isinstance(value, types.CoroutineType):
+        if kind.__module__ == "unittest.mock":
+            what = "mock"
+        elif isinstance(value, types.CoroutineType):
             what = "coroutine"
         elif isinstance(value, types.GeneratorType):
             what = "generator"
@@ -167,6 +176,9 @@ class Guest:
 
     def do_call(self, target: Any, /, *words: Any, **named: Any) -> Any:
         return target(*words, **named)
+
+    def do_name(self, name: str) -> Any:
+        return self.module.__dict__[name]
 
     def do_get(self, target: Any, name: str) -> Any:
         return getattr(target, name)
@@ -255,15 +267,15 @@ def _parsed(text: str) -> list[ast.stmt]:
         return []
 
 
-def main(pipe: wire.Pipe, request: dict[str, Any], walls: list[str]) -> None:
+def main(pipe: wire.Pipe, request: dict[str, Any]) -> None:
     """Load the completion, say what it defines, and answer. Ends when the tests' side hangs up."""
     guest = Guest(pipe)
     sys.stdout = sys.stderr = guest.said
-    sys.setrecursionlimit(max(sys.getrecursionlimit(), 5000))
+    sys.setrecursionlimit(wire.FRAMES)
     builtins.exit = builtins.quit = sys.exit  # `site` puts them there, and it isn't run here
     guest.code = str(request["code"])
     nothing: dict[str, Any] = {"names": {}}
     loaded = nothing if request["program"] else guest.load(str(request["setup"]), guest.code)
-    wire.send(pipe, {"walls": walls, **loaded})
+    wire.send(pipe, loaded)
     if "names" in loaded:
         guest.serve()

@@ -29,6 +29,8 @@ for _name in ("cockpit.verifiers.code", "cockpit.verifiers", "cockpit"):
 from cockpit.verifiers.code import guest, judge, wire  # noqa: E402
 from cockpit.verifiers.walls import spaces, walls  # noqa: E402
 
+_RAISING_S = 15.0
+
 
 def main() -> int:
     """Judge one request after the other, each in processes that end with it; this one only forks, and stays clean."""
@@ -66,14 +68,18 @@ def _judge(request: dict[str, Any]) -> bool:
         os.close(end)
     spaces.adopt_orphans()
     inside = spaces.own_processes()
+    ready, walled = os.pipe()
     code = os.fork()
     if code == 0:
         os.close(report)
-        _keep_code(theirs, request, folder, inside=inside, space=space)
-    for end in theirs:
+        _keep_code(theirs, walled, request, folder, inside=inside, space=space)
+    for end in (*theirs, walled):
         os.close(end)
-    outcome = _outcome(report, float(request["seconds"]))
-    sound = outcome["sound"] = "gone" in outcome
+    standing = _standing(ready)
+    refused = standing is not None and standing["refused"]
+    outcome = {} if refused or standing is None else _outcome(report, float(request["seconds"]))
+    sound = "gone" in outcome
+    outcome.update(standing or {"why": "it could not be judged: no walls could be raised"}, sound=sound)
     if outcome.pop("gone", False):
         outcome["why"] = _ending(code)
     for child in (tests, code):
@@ -111,24 +117,27 @@ def _run_tests(pipe: wire.Pipe, told: int, request: dict[str, Any], folder: str)
         os._exit(0)
 
 
-def _keep_code(pipe: wire.Pipe, request: dict[str, Any], folder: str, *, inside: bool, space: bool) -> None:
+def _keep_code(
+    pipe: wire.Pipe, walled: int, request: dict[str, Any], folder: str, *, inside: bool, space: bool
+) -> None:  # fmt: skip
     """Be the first process of the completion's world: when it ends, all in there end."""
     spaces.die_with_parent()
     code = os.fork()
     if code == 0:
         try:
             os.setsid()
-            _only(*pipe)
+            _only(*pipe, walled)
             raised = [*walls.raise_all(folder, inside=inside), *([walls.SPACE] if space else [])]
             missing = [name for name in request["must"] if name not in raised]
+            wire.send((walled, walled), {"walls": raised, "refused": missing})
+            os.close(walled)  # before any foreign code is there to say something else
             if missing:
-                wire.send(pipe, {"refused": missing})
                 os._exit(0)
             walls.limit(request["seconds"], request["memory_mb"])
-            guest.main(pipe, request, raised)
+            guest.main(pipe, request)
         finally:
             os._exit(0)
-    for end in pipe:
+    for end in (*pipe, walled):
         os.close(end)
     while True:
         ended, status = os.wait()
@@ -149,6 +158,12 @@ def _only(*kept: int) -> None:
     os.closerange(last, 1 << 16)
 
 
+def _standing(ready: int) -> dict[str, Any] | None:
+    """Which walls stand round the code, and which of those that must are missing; None where none could be raised."""
+    there = select.select([ready], [], [], _RAISING_S)[0]
+    return wire.receive((ready, ready)) if there else None
+
+
 def _outcome(report: int, seconds: float) -> dict[str, Any]:
     """What the tests' process says, within the time."""
     until = time.monotonic() + seconds
@@ -162,8 +177,9 @@ def _outcome(report: int, seconds: float) -> dict[str, Any]:
         if not block:
             break
     try:
-        return dict(json.loads(said))
-    except ValueError:
+        told = json.loads(said)
+        return {"passed": told["passed"] is True, "why": str(told["why"]), "gone": told["gone"] is True}
+    except (ValueError, LookupError, TypeError):
         return {"passed": False, "why": "the tests' process ended before its tests did"}
 
 

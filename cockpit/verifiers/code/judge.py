@@ -9,10 +9,10 @@ import importlib
 import io
 import json
 import os
+import symtable
 import sys
 import types
-from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from cockpit.verifiers.code import programs, standins, wire
 
@@ -27,22 +27,20 @@ _PURE = frozenset(
 def main(pipe: wire.Pipe, report: int, request: dict[str, Any]) -> None:
     """Wait for the completion, run the tests, write the outcome to `report`."""
     outcome: dict[str, Any] = {"passed": False, "why": "", "gone": False}
+    sys.setrecursionlimit(wire.FRAMES)
+    judging = Judging(pipe, request)
     try:
         ready = wire.receive(pipe)
         if ready is None:
-            outcome["gone"] = True
-        elif "refused" in ready:
-            outcome["refused"] = ready["refused"]
-        else:
-            outcome["walls"] = ready["walls"]
-            judging = Judging(pipe, request)
-            outcome["why"] = judging.outcome(ready)
-            outcome["passed"] = judging.passed
+            raise standins.Gone
+        outcome["why"] = judging.outcome(ready)
+        outcome["passed"] = judging.passed
     except standins.Gone:
         outcome["gone"] = True
-    except wire.Unreadable as error:
-        outcome["why"] = f"what it defines can't be judged: {error}"
-    os.write(report, json.dumps(outcome)[:4000].encode())
+    except BaseException as error:  # noqa: BLE001 - whatever it sent, this is a verdict
+        outcome["why"] = f"what it defines can't be judged: {str(error)[:_SHOWN] or type(error).__name__}"
+    outcome["why"] = outcome["why"][:400]
+    os.write(report, json.dumps(outcome).encode())
 
 
 class Judging:
@@ -62,6 +60,9 @@ class Judging:
         """Run the tests, and say why it does not pass: `passed` alone says whether it does."""
         if "raised" in ready:
             return self.raised(self.asker.error(ready["raised"]))
+        names: object = ready.get("names")
+        if not isinstance(names, dict):
+            return "what it defines can't be judged: it doesn't say what that is"
         sys.modules["tests"] = sys.modules["__main__"] = self.module
         sys.stdout = sys.stderr = io.StringIO()
         sys.argv = ["tests"]
@@ -69,12 +70,9 @@ class Judging:
             if isinstance(self.request.get("program"), dict):
                 programs.judge(self.asker, self.request["program"])
             else:
-                self.run(ready["names"])
+                self.run(cast("dict[str, Any]", names))
         except standins.Refused as error:
             return str(error)
-        except SystemExit as error:
-            if hasattr(error, "of_completion") or error.code:
-                return self.raised(error)
         except standins.Gone:
             raise
         except BaseException as error:  # noqa: BLE001 - whatever the tests raise is the verdict
@@ -83,9 +81,9 @@ class Judging:
         return "" if self.passed else "the tests ask nothing of the code"
 
     def run(self, names: dict[str, Any]) -> None:
-        """Run the tests; where they only define test cases, functions or `check`, run those."""
+        """Run the tests, and the test cases and functions `test…` that they define and don't run themselves."""
         tests = str(self.request["tests"])
-        tree = ast.parse(tests, "tests.py")
+        tree = _without_end(ast.parse(tests, "tests.py"))
         self.set_up(str(self.request["setup"]))
         self.take_in(names, tree)
         for node in self.later:
@@ -94,8 +92,7 @@ class Judging:
         exec(compile(_ordered(tree), "tests.py", "exec"), self.space)
         if self.request.get("call"):
             exec(compile(str(self.request["call"]), "tests.py", "exec"), self.space)
-        if self.asker.asked == 0:
-            self.run_defined()
+        self.run_defined(tree)
 
     def set_up(self, setup: str) -> None:
         """Run what the item itself gives: its imports, helpers and classes are the tests', whatever the code defines.
@@ -115,43 +112,35 @@ class Judging:
                 self.asker.classes[name] = value
 
     def take_in(self, names: dict[str, Any], tree: ast.Module) -> None:
-        """Put the completion's names where the tests find them, unless they are the item's, a module's or a builtin."""
-        used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-        for more in (_tree(str(self.request.get("call") or "")), *self.later):
-            used |= {node.id for node in ast.walk(more) if isinstance(node, ast.Name)}
-        bases = {
-            n.value.id
-            for n in ast.walk(tree)
-            if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name)
-        }
-        called = {
-            n.func.id for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)
-        }
-        imported = dict(_imported(_tree(self.code)))
-        others = (used & set(names)) - set(imported) - set(dir(builtins)) - {"candidate"}
-        for name in sorted(used):
-            if name in self.space:
+        """Put stand-ins for the completion's names where the tests find them, and values where they ask for one.
+
+        No name of the item's, of a module or of a builtin becomes the completion's.
+        """
+        asked = [tree, _tree(str(self.request.get("call") or "")), ast.Module(self.later, [])]
+        used, own = _globals("\n".join(map(ast.unparse, asked)))
+        used -= set(self.space)
+        modules = {name: found for name in sorted(used & set(names)) if (found := _module(name, tree))}
+        self.space.update(modules)
+        builtin = {name for name in used if hasattr(builtins, name)}
+        free = used - own - builtin - set(modules)
+        for name in sorted((used & set(names)) - set(modules)):
+            if name in builtin and not self._own_builtin(name, builtin, free):
                 continue
-            if (
-                name in sys.stdlib_module_names
-                and name in bases - called
-                and (name in names or name in imported)
-            ):
-                self.space[name] = importlib.import_module(name)
-            elif name in imported:
-                with contextlib.suppress(ImportError, AttributeError):
-                    self.space[name] = imported[name]()
-            elif name in names and (not hasattr(builtins, name) or self._own_builtin(name, others)):
+            if names[name] is not None:
                 self.space[name] = wire.decode(names[name], self.asker.known)
-                self.asker.asked += standins.number_of(self.space[name]) is None
+            elif name not in own:
+                self.space[name] = self.asker.ask("name", name)
 
-    def _own_builtin(self, name: str, others: set[str]) -> bool:
-        """Whether a function by the name of a builtin is what was asked for: nothing else is tested then."""
-        wanted = self.request.get("entry") or self.request.get("defines")
-        return name in wanted if wanted else not others
+    def _own_builtin(self, name: str, builtin: set[str], free: set[str]) -> bool:
+        """Whether a function by the name of a builtin is what was asked for: by name, or as nothing else can be."""
+        wanted = {str(self.request.get("entry") or "")} - {""} or set(self.request.get("defines") or ())
+        if wanted:
+            return name in wanted
+        return not free and {n for n in builtin if not _is_error(n)} == {name}
 
-    def run_defined(self) -> None:
-        """Run the test cases of unittest and the functions `test…` that the tests define and never called."""
+    def run_defined(self, tree: ast.Module) -> None:
+        """Run the test cases of unittest and the functions `test…` that the tests define and never name."""
+        named = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
         unittest = sys.modules.get("unittest")  # takes a while to import: it is there where the tests use it
         values = list(self.space.values())
         cases = [v for v in values if unittest and isinstance(v, type) and issubclass(v, unittest.TestCase)]
@@ -160,11 +149,12 @@ class Judging:
             result = unittest.TextTestRunner(stream=io.StringIO()).run(suite)
             for _, trace in [*result.failures, *result.errors]:
                 raise AssertionError(trace.strip().splitlines()[-1])
-            if not result.testsRun or result.skipped:
+            if result.skipped or not (result.testsRun or self.asker.asked):
                 raise AssertionError("none of its test cases ran to its end")
         for name, value in list(self.space.items()):
             if (
                 name.startswith("test")
+                and name not in named
                 and isinstance(value, types.FunctionType)
                 and not value.__code__.co_argcount
             ):
@@ -202,24 +192,61 @@ def _tree(text: str) -> ast.Module:
         return ast.Module([], [])
 
 
-def _imported(tree: ast.Module) -> Iterator[tuple[str, Any]]:
-    """What the code's own import statements bind and nothing else in it does: the tests get the real thing."""
-    bound = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    bound |= {
-        n.name for n in tree.body if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
-    }
-    for node in tree.body:
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                name = alias.asname or alias.name.partition(".")[0]
-                target = alias.name if alias.asname else name
-                if name not in bound:
-                    yield name, lambda target=target: importlib.import_module(target)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            for alias in node.names:
-                name = alias.asname or alias.name
-                if name not in bound:
-                    yield name, lambda m=node.module, n=alias.name: getattr(importlib.import_module(m), n)
+_SHORT = {
+    "np": "numpy",
+    "numpy": "numpy",
+    "pd": "pandas",
+    "pandas": "pandas",
+    "scipy": "scipy",
+    "sympy": "sympy",
+}
+"""Modules that tests use without importing them, by the names that everybody gives them."""
+
+
+def _module(name: str, tree: ast.Module) -> Any:
+    """The module that the tests mean by a name: what they take from it is there. None where they mean no module."""
+    meant = _SHORT.get(name) or (name if name in sys.stdlib_module_names else "")
+    taken = [n for n in ast.walk(tree) if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name)]
+    taken = [n for n in taken if isinstance(n.value, ast.Name) and n.value.id == name]
+    if not (meant and taken) or len(taken) < sum(
+        isinstance(n, ast.Name) and n.id == name for n in ast.walk(tree)
+    ):
+        return None
+    try:
+        found = importlib.import_module(meant)
+    except ImportError:
+        return None
+    return found if all(hasattr(found, n.attr) for n in taken) else None
+
+
+def _globals(text: str) -> tuple[set[str], set[str]]:
+    """Names that a text takes from its globals, and those that it puts there itself."""
+    used: set[str] = set()
+    own: set[str] = set()
+    tables = [symtable.symtable(text, "tests.py", "exec")]
+    for table in tables:
+        tables += table.get_children()
+        top = table.get_type() == "module"
+        there = [symbol for symbol in table.get_symbols() if top or symbol.is_global()]
+        used |= {symbol.get_name() for symbol in there if symbol.is_referenced()}
+        own |= {s.get_name() for s in there if s.is_assigned() or s.is_imported() or s.is_namespace()}
+    return used, own
+
+
+def _is_error(name: str) -> bool:
+    found: object = getattr(builtins, name, None)
+    return isinstance(found, type) and issubclass(found, BaseException)
+
+
+def _without_end(tree: ast.Module) -> ast.Module:
+    """The tests without a last line that runs their test cases or exits: both are done here, and an exit is a failure."""
+    if tree.body and isinstance(last := tree.body[-1], ast.Expr) and isinstance(last.value, ast.Call):
+        called = ast.unparse(last.value.func)
+        given = [node.value for node in last.value.args if isinstance(node, ast.Constant)]
+        exits = called in ("sys.exit", "exit", "quit") and given in ([], [0], [None])
+        if called == "unittest.main" or exits:
+            tree.body.pop()
+    return tree
 
 
 def _ordered(tree: ast.Module) -> ast.Module:

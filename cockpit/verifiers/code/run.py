@@ -111,10 +111,25 @@ def _borrowed() -> Generator[_Harness]:
         _idle.append(harness)
 
 
-@functools.cache
+_found: list[tuple[str, ...]] = []
+
+
 def standing() -> tuple[str, ...]:
-    """Which walls this machine gives, found by raising them round a line of our own."""
-    return run("done = True", {"tests": "assert done"}, seconds=10, vouched=True).walls
+    """Which walls this machine gives, found by raising them round a line of our own.
+
+    Raises CockpitError where that comes to no end, which says nothing about the walls.
+    """
+    for seconds in () if _found else (10.0, 30.0):
+        outcome = run("done = True", {"tests": "assert done"}, seconds=seconds, vouched=True)
+        if outcome.passed:
+            _found.append(outcome.walls)
+            break
+    if not _found:
+        raise CockpitError(
+            "which walls stand round the code of completions could not be found out in time",
+            "Try again when the machine is less busy.",
+        )
+    return _found[0]
 
 
 def lacking() -> str:

@@ -101,10 +101,8 @@ class Asker:
 
     def known(self, node: list[Any]) -> Any:
         """What stands for an object of the completion's."""
-        if node[0] == "g" and node[1] == "builtins":
-            found = wire.by_name("builtins", node[2])
-            if isinstance(found, type):
-                return found
+        if node[0] == "g" and (found := wire.shared(node[1], node[2])):
+            return found
         if node[0] != "h" or type(node[1]) is not int:
             raise wire.Unreadable("what it sent is no value")
         number, what, name, bases, sized = node[1:6]
@@ -115,6 +113,8 @@ class Asker:
         return self.kinds[number]
 
     def _made(self, number: int, what: str, name: str, bases: list[str], sized: bool) -> Any:
+        if what == "mock":
+            raise wire.Unreadable("a mock is whatever is asked of it")
         if what == "class" and bases:
             return self.kind_of_error(bases)
         if what == "generator":

@@ -19,6 +19,8 @@ from typing import Any, cast
 
 LARGEST = 16 << 20  # bytes of one message
 DEEPEST = 1000
+FRAMES = 8000
+"""How deep the interpreter may go: a value of that depth takes a few frames a level."""
 _INLINE = 1 << 53
 _PLAIN: dict[type[Any], str] = {list: "l", tuple: "t", set: "s", frozenset: "z"}
 _MADE: dict[str, Callable[[list[Any]], Any]] = {"l": list, "t": tuple, "s": set, "z": frozenset}
@@ -35,6 +37,7 @@ _RARE = {("decimal", "Decimal"): "D", ("fractions", "Fraction"): "F"} | {
     ("datetime", name): "T" for name in ("datetime", "date", "time", "timedelta")
 }
 """Classes of modules that are imported only where they are used."""
+_SHARED = {("collections", kind.__name__) for kind in (*_MAPS, collections.deque)} | set(_RARE)
 _EMPTIED: tuple[type[Any], ...] = (list, set, bytearray, collections.deque, *_MAPS)
 MUTABLE = frozenset(_EMPTIED)
 Stay = Callable[[Any], list[Any]]
@@ -279,6 +282,12 @@ def by_name(module: str, name: str) -> Any:
     except Exception:  # noqa: BLE001 - a module that this system lacks
         return None
     return found
+
+
+def shared(module: str, name: str) -> type[Any] | None:
+    """A class whose objects cross, by its name: the tests' side has its own. None for any other."""
+    found = by_name(module, name) if module == "builtins" or (module, name) in _SHARED else None
+    return found if isinstance(found, type) else None
 
 
 def _changes(kind: type[Any]) -> bool:
