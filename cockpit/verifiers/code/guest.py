@@ -222,15 +222,18 @@ class Guest:
         return [taken, False]
 
     def do_program(self, given: str) -> list[Any]:
-        """Run the code as a program of its own with this input: what it prints, and how it ends."""
+        """Run the code as a program with this input: what it prints, how it ends, why it doesn't start."""
         with open("given", "w", encoding="utf-8") as handle:
             handle.write(given)
-        child = os.fork()
+        try:
+            child = os.fork()
+        except OSError as error:
+            return ["", None, str(error)]
         if child == 0:
             self._be_program()
         _, status = os.waitpid(child, 0)
         with open("said", encoding="utf-8", errors="replace") as handle:
-            return [handle.read(MOST_SAID), os.waitstatus_to_exitcode(status)]
+            return [handle.read(MOST_SAID), os.waitstatus_to_exitcode(status), ""]
 
     def _be_program(self) -> None:
         ended = 1

@@ -30,6 +30,7 @@ from cockpit.verifiers.code import guest, judge, wire  # noqa: E402
 from cockpit.verifiers.walls import spaces, walls  # noqa: E402
 
 _RAISING_S = 15.0
+_PROCESSES = 64
 
 
 def main() -> int:
@@ -54,8 +55,10 @@ def _judge(request: dict[str, Any]) -> bool:
     spaces.die_with_parent()
     folder = str(request["folder"])
     os.environ.update(HOME=folder, TMPDIR=folder)
+    before = spaces.user_world()
     space = spaces.own_folder(folder)
     os.chdir(folder)
+    request["processes"] = _PROCESSES + spaces.processes(before)
     asking, answering = os.pipe(), os.pipe()
     ours, theirs = (answering[0], asking[1]), (asking[0], answering[1])
     report, told = os.pipe()
@@ -111,7 +114,7 @@ def _run_tests(pipe: wire.Pipe, told: int, request: dict[str, Any], folder: str)
         tests = _request() or {}
         _only(*pipe, told)
         walls.raise_all(folder, inside=False)
-        walls.limit(request["seconds"], request["memory_mb"])
+        walls.limit(request["seconds"], request["memory_mb"], request["processes"])
         judge.main(pipe, told, {**request, **tests})
     finally:
         os._exit(0)
@@ -133,7 +136,7 @@ def _keep_code(
             os.close(walled)  # before any foreign code is there to say something else
             if missing:
                 os._exit(0)
-            walls.limit(request["seconds"], request["memory_mb"])
+            walls.limit(request["seconds"], request["memory_mb"], request["processes"])
             guest.main(pipe, request)
         finally:
             os._exit(0)

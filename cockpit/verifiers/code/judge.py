@@ -17,11 +17,6 @@ from typing import Any, cast
 from cockpit.verifiers.code import programs, standins, wire
 
 _SHOWN = 120
-_PURE = frozenset(
-    ("sorted", "len", "sum", "list", "set", "tuple", "dict", "min", "max", "abs", "reversed", "range", "str", "int",
-     "float", "bool", "round", "zip", "map")
-)  # fmt: skip
-"""What a test reckons with: these change nothing."""
 
 
 def main(pipe: wire.Pipe, report: int, request: dict[str, Any]) -> None:
@@ -53,6 +48,8 @@ class Judging:
         self.space = self.module.__dict__
         self.asker = standins.Asker(pipe, {})
         self.later: list[ast.stmt] = []
+        self.theirs: set[str] = {"candidate"}
+        """The completion's names in the tests, and the one that `check` gives its function."""
         self.passed = False
         """Set where the tests have come to their end, and nowhere else."""
 
@@ -89,7 +86,7 @@ class Judging:
         for node in self.later:
             with contextlib.suppress(Exception):
                 exec(compile(ast.Module([node], []), "setup.py", "exec"), self.space)
-        exec(compile(_ordered(tree), "tests.py", "exec"), self.space)
+        exec(compile(_ordered(tree, self.theirs), "tests.py", "exec"), self.space)
         if self.request.get("call"):
             exec(compile(str(self.request["call"]), "tests.py", "exec"), self.space)
         self.run_defined(tree)
@@ -127,6 +124,7 @@ class Judging:
             if name in builtin and not self._own_builtin(name, builtin, free):
                 continue
             if names[name] is not None:
+                self.theirs.add(name)
                 self.space[name] = wire.decode(names[name], self.asker.known)
             elif name not in own:
                 self.space[name] = self.asker.ask("name", name)
@@ -239,7 +237,7 @@ def _is_error(name: str) -> bool:
 
 
 def _without_end(tree: ast.Module) -> ast.Module:
-    """The tests without a last line that runs their test cases or exits: both are done here, and an exit is a failure."""
+    """The tests without a last line that runs test cases or exits: both are done here, and an exit is a failure."""
     if tree.body and isinstance(last := tree.body[-1], ast.Expr) and isinstance(last.value, ast.Call):
         called = ast.unparse(last.value.func)
         given = [node.value for node in last.value.args if isinstance(node, ast.Constant)]
@@ -249,27 +247,77 @@ def _without_end(tree: ast.Module) -> ast.Module:
     return tree
 
 
-def _ordered(tree: ast.Module) -> ast.Module:
-    """The tests with the right side of `f(x) == sorted(x)` reckoned first: what f does to x doesn't change it."""
+_TURNED = """
+def __kept__(value):
+    from copy import deepcopy
+    return deepcopy(value) if type(value) in (list, dict, set, bytearray) else value
+def __turned__(right, left):
+    return left, right
+"""
+
+
+def _ordered(tree: ast.Module, theirs: set[str]) -> ast.Module:
+    """The tests with what they expect reckoned first: `f(x) == x[::-1]` doesn't change with what f does to x.
+
+    `theirs`: the completion's names, which what is expected must not ask.
+    """
 
     class Order(ast.NodeTransformer):
         def visit_Compare(self, node: ast.Compare) -> ast.AST:
             self.generic_visit(node)
-            right = node.comparators[0]
-            if len(node.ops) > 1 or not isinstance(node.ops[0], (ast.Eq, ast.NotEq)) or not _reckoned(right):
+            if len(node.ops) > 1 or not _late(node.left, node.comparators, theirs):
                 return node
-            name = "__equal__" if isinstance(node.ops[0], ast.Eq) else "__unequal__"
-            return ast.Call(ast.Name(name, ast.Load()), [right, node.left], [])
+            made = ast.parse("(lambda pair: pair[0] == pair[1])(0)", mode="eval").body
+            for inner in ast.walk(made):
+                if isinstance(inner, ast.Compare):
+                    inner.ops = node.ops
+            assert isinstance(made, ast.Call)
+            made.args = [_turned(node.left, node.comparators[0])]
+            return _placed(made, node)
+
+        def visit_Call(self, node: ast.Call) -> ast.AST:
+            self.generic_visit(node)
+            if (
+                len(node.args) < 2
+                or _names(node.func) & theirs
+                or not _late(node.args[0], node.args[1:2], theirs)
+            ):
+                return node
+            node.args[:2] = [ast.Starred(_turned(node.args[0], node.args[1]), ast.Load())]
+            return _placed(node, node)
 
     made = ast.fix_missing_locations(Order().visit(tree))
-    head = ast.parse(
-        "def __equal__(right, left): return left == right\ndef __unequal__(right, left): return left != right"
-    ).body
-    made.body[:0] = head
+    made.body[:0] = ast.parse(_TURNED).body
     return made
 
 
-def _reckoned(node: ast.expr) -> bool:
-    """Whether an expression calls something, and nothing but plain builtins."""
-    calls = [n for n in ast.walk(node) if isinstance(n, ast.Call)]
-    return bool(calls) and all(isinstance(n.func, ast.Name) and n.func.id in _PURE for n in calls)
+def _late(left: ast.expr, right: list[ast.expr], theirs: set[str]) -> bool:
+    """Whether the left side asks the completion, and the right one is reckoned from what the left one is given."""
+    if isinstance(right[0], (ast.Name, ast.Constant, ast.Starred, ast.Lambda)) or isinstance(
+        left, ast.Starred
+    ):
+        return False
+    asks = any(isinstance(n, ast.Call) and _names(n.func) & theirs for n in ast.walk(left))
+    bound = {
+        n.value for n in ast.walk(left) if isinstance(n, ast.Attribute)
+    }  # `calls.append` is no list that changes
+    given = {n.id for n in ast.walk(left) if isinstance(n, ast.Name) and n not in bound}
+    reckoned = _names(right[0])
+    return asks and not reckoned & (theirs | {"next"}) and bool(reckoned & given)
+
+
+def _turned(left: ast.expr, right: ast.expr) -> ast.expr:
+    kept = ast.Call(ast.Name("__kept__", ast.Load()), [right], [])
+    return ast.Call(ast.Name("__turned__", ast.Load()), [kept, left], [])
+
+
+def _placed(made: ast.expr, node: ast.expr) -> ast.expr:
+    """The new node where the old one stood: an error is shown with its line."""
+    for inner in ast.walk(made):
+        if isinstance(inner, ast.expr | ast.arg) and not hasattr(inner, "lineno"):
+            ast.copy_location(inner, node)
+    return ast.fix_missing_locations(ast.copy_location(made, node))
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}

@@ -35,7 +35,9 @@ def as_tests(program: dict[str, Any], code: str) -> str:
 def judge(asker: standins.Asker, program: dict[str, Any]) -> None:
     """Run the program for each input. Raises AssertionError where it doesn't give what is wanted."""
     for number, (given, wanted) in enumerate(zip(program["inputs"], program["outputs"], strict=True), 1):
-        said, code = asker.ask("program", _text(given))
+        said, code, unstarted = asker.ask("program", _text(given))
+        if unstarted:
+            raise standins.Refused(f"it could not be judged: the program doesn't start here ({unstarted})")
         if code != 0:
             raise AssertionError(f"test {number}: the program ended with {code}")
         if not isinstance(said, str) or _lines(said) != _lines(_text(wanted)):

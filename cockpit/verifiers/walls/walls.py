@@ -33,15 +33,18 @@ def raise_all(folder: str, *, inside: bool) -> list[str]:
     return [name for name, there in raised.items() if there]
 
 
-def limit(seconds: float, memory_mb: int) -> None:
-    """No more than this of processor time, memory, file sizes, open files and processes; no core dumps."""
+def limit(seconds: float, memory_mb: int, processes: int) -> None:
+    """No more than this of processor time, memory, file sizes, open files and processes; no core dumps.
+
+    `processes` counts all of this user's in this world (`spaces.processes`), and nothing of root's.
+    """
     wanted = [
         (resource.RLIMIT_CPU, int(seconds) + 1),
         (resource.RLIMIT_AS, memory_mb << 20),
         (resource.RLIMIT_FSIZE, 16 << 20),
         (resource.RLIMIT_NOFILE, 64),
         (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_NPROC, 64),
+        (resource.RLIMIT_NPROC, processes),
     ]
     for kind, value in wanted:
         with contextlib.suppress(OSError, ValueError):
