@@ -176,6 +176,15 @@ def test_a_reaper_ends_what_has_left_its_session() -> None:
     assert running(name) == []
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are counted on Linux alone")
+def test_it_starts_no_more_processes_than_it_may() -> None:
+    code = (
+        "import os, time\nfor _ in range(150):\n    if os.fork() == 0:\n        time.sleep(20)\n        os._exit(0)\n"
+        "time.sleep(2)\ndone = True"
+    )
+    assert not run(code, DONE, seconds=20, vouched=True).passed
+
+
 def test_its_time_ends_a_loop() -> None:
     outcome = run("done = True\nwhile True: pass", DONE, seconds=1.0, vouched=True)
     assert "longer than 1 s" in outcome.why

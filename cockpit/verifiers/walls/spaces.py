@@ -114,9 +114,21 @@ def end_children() -> bool:
     return False
 
 
-def _children() -> list[int]:
+def started(most: int) -> int:
+    """How many processes and threads come of this one, itself left out; counts no further than past `most`."""
+    count, waiting = 0, _children()
+    while waiting and count <= most:
+        child = waiting.pop()
+        threads = _listed(f"/proc/{child}/task")
+        count += len(threads)
+        for thread in threads[: most + 1]:
+            waiting += _children(child, thread)
+    return count
+
+
+def _children(process: int | str = "self", thread: int | str = "") -> list[int]:
     try:
-        with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as handle:
+        with open(f"/proc/{process}/task/{thread or os.getpid()}/children", encoding="ascii") as handle:
             return [int(word) for word in handle.read().split()]
     except (OSError, ValueError):
         return []
