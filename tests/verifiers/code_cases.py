@@ -265,4 +265,10 @@ HONEST: dict[str, tuple[dict[str, Any], str]] = {
         {"tests": "calls = []\nassert f(calls.append, 3) == len(calls) + 2\na = [2, 1]\nassert g(a) == a"}, "def f(g, x):\n    g(x)\n    return x\ndef g(a):\n    a.sort()\n    return a"),
     "a list turned in place and given back": (
         {"tests": "x = [1, 2, 3]\nassert f(x) == x[::-1]"}, "def f(x):\n    x.reverse()\n    return x"),
+    "UUID, paths, times with a zone, enumerations of numbers and texts": (
+        {"tests": "import datetime, uuid\nfrom pathlib import Path\nu, p, t, i, s, d = f()\nassert u == uuid.UUID(int=3) and p == Path('a')\n"
+         "assert t == datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc)\nassert i == 1 and s == 'a'\nd[5].append(1)\nassert d[5] == [1]"}, "import datetime, enum, uuid\nfrom collections import defaultdict\nfrom pathlib import Path\nclass I(enum.IntEnum): A = 1\nclass S(str, enum.Enum): A = 'a'\n"
+        "def f(): return uuid.UUID(int=3), Path('a'), datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc), I.A, S.A, defaultdict(list)"),
+    "nested 300 deep, and bytes printed": (
+        {"tests": "assert f(300) == f(300)"}, "import sys\nsys.stdout.buffer.write(b'x')\ndef f(n):\n    r = []\n    for _ in range(n): r = [r]\n    return r"),
 }  # fmt: skip

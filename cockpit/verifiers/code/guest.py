@@ -30,7 +30,7 @@ class Guest:
         self.held: list[Any] = []
         self.numbers: dict[int, int] = {}
         self.module = types.ModuleType(NAME)
-        self.said = io.StringIO()
+        self.said = io.BytesIO()
         self.code = ""
 
     def load(self, setup: str, code: str) -> dict[str, Any]:
@@ -83,7 +83,7 @@ class Guest:
             if wire.content(held, _nothing) != before.get(number):
                 seen = {id(one): (n, one) for n, one in met.items()}
                 changed.append([number, wire.content(held, self.stay, seen)])
-        told["changed"], told["said"] = changed, self.said.getvalue()[:MOST_SAID]
+        told["changed"], told["said"] = changed, self.said.getvalue()[:MOST_SAID].decode(errors="replace")
         self.said.seek(0)
         self.said.truncate()
         return told
@@ -273,7 +273,9 @@ def _parsed(text: str) -> list[ast.stmt]:
 def main(pipe: wire.Pipe, request: dict[str, Any]) -> None:
     """Load the completion, say what it defines, and answer. Ends when the tests' side hangs up."""
     guest = Guest(pipe)
-    sys.stdout = sys.stderr = guest.said
+    sys.stdout = sys.stderr = io.TextIOWrapper(
+        guest.said, encoding="utf-8", errors="backslashreplace", newline="\n", write_through=True
+    )
     sys.setrecursionlimit(wire.FRAMES)
     builtins.exit = builtins.quit = sys.exit  # `site` puts them there, and it isn't run here
     guest.code = str(request["code"])

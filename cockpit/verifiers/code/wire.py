@@ -33,9 +33,11 @@ _MAPS: dict[type[Any], str] = {
 _EMPTY: dict[Any, Any] = {}
 _EXTENDED: tuple[type[Any], ...] = (int, str, float, list, dict, set, tuple)
 _VIEWS: tuple[type[Any], ...] = (type(_EMPTY.keys()), type(_EMPTY.values()), type(_EMPTY.items()))
-_RARE = {("decimal", "Decimal"): "D", ("fractions", "Fraction"): "F"} | {
-    ("datetime", name): "T" for name in ("datetime", "date", "time", "timedelta")
-}
+_RARE = (
+    {("decimal", "Decimal"): "D", ("fractions", "Fraction"): "F", ("uuid", "UUID"): "U"}
+    | {("datetime", name): "T" for name in ("datetime", "date", "time", "timedelta")}
+    | {("pathlib", name): "P" for name in ("PosixPath", "PurePosixPath", "WindowsPath", "PureWindowsPath")}
+)
 """Classes of modules that are imported only where they are used."""
 _SHARED = {("collections", kind.__name__) for kind in (*_MAPS, collections.deque)} | set(_RARE)
 _EMPTIED: tuple[type[Any], ...] = (list, set, bytearray, collections.deque, *_MAPS)
@@ -125,7 +127,11 @@ def content(value: Any, stay: Stay, seen: Seen | None = None, depth: int = 0) ->
     if kind in _PLAIN:
         return [_PLAIN[kind], [inner(held) for held in value]]
     if kind in _MAPS:
-        return [_MAPS[kind], [[inner(key), inner(held)] for key, held in value.items()]]
+        made = shared("builtins", getattr(getattr(value, "default_factory", None), "__name__", ""))
+        factory = (
+            [made.__name__] if made is not None and made is getattr(value, "default_factory", None) else []
+        )
+        return [_MAPS[kind], [[inner(key), inner(held)] for key, held in value.items()], *factory]
     if kind is collections.deque:
         return ["q", value.maxlen, [inner(held) for held in value]]
     if kind is bytes or kind is bytearray:
@@ -142,8 +148,19 @@ def content(value: Any, stay: Stay, seen: Seen | None = None, depth: int = 0) ->
             return ["D", str(value)]
         if rare == "F":
             return ["F", inner(value.numerator), inner(value.denominator)]
-        if getattr(value, "tzinfo", None) is None:
-            return ["T", kind.__name__, _time_parts(value)]
+        if rare == "U":
+            return ["U", value.hex]
+        if rare == "P":
+            return ["P", kind.__name__, str(value)]
+        zone: Any = getattr(value, "tzinfo", None)
+        offset = zone.utcoffset(value if kind.__name__ == "datetime" else None) if zone is not None else None
+        if zone is None or offset is not None:
+            return [
+                "T",
+                kind.__name__,
+                _time_parts(value),
+                *([_time_parts(offset)] if offset is not None else []),
+            ]
     if value is ... or value is NotImplemented:
         return ["e", value is ...]
     if kind in _VIEWS:
@@ -154,7 +171,7 @@ def content(value: Any, stay: Stay, seen: Seen | None = None, depth: int = 0) ->
     if kind.__base__ is tuple and hasattr(kind, "_fields"):
         return ["N", kind.__name__, list(kind._fields), list(map(inner, cast("Any", tuple).__iter__(value)))]
     base = next((base for base in _EXTENDED if issubclass(kind, base)), None)
-    return stay(value) if base is None or _enumerated(kind) else _as_base(value, base, inner)
+    return stay(value) if base is None else _as_base(value, base, inner)
 
 
 def decode(value: Any, known: Callable[[list[Any]], Any], met: dict[int, Any] | None = None) -> Any:
@@ -198,7 +215,7 @@ def _decoded(node: Any, known: Callable[[list[Any]], Any], met: dict[int, Any]) 
         return _MADE[tag]([inner(held) for held in node[1]])
     if tag in ("d", "o", "n", "f"):
         pairs = {inner(key): inner(held) for key, held in node[1]}
-        return _map(tag, pairs)
+        return _map(tag, pairs, shared("builtins", node[2]) if len(node) > 2 else None)
     if tag == "q":
         turned: collections.deque[Any] = collections.deque(map(inner, node[2]), node[1])
         return turned
@@ -216,7 +233,14 @@ def _decoded(node: Any, known: Callable[[list[Any]], Any], met: dict[int, Any]) 
     if tag == "F":
         return importlib.import_module("fractions").Fraction(inner(node[1]), inner(node[2]))
     if tag == "T" and ("datetime", node[1]) in _RARE:
-        return getattr(importlib.import_module("datetime"), node[1])(*map(int, node[2]))
+        datetime = importlib.import_module("datetime")
+        made = getattr(datetime, node[1])(*map(int, node[2]))
+        offset = [datetime.timedelta(*map(int, parts)) for parts in node[3:]]
+        return made.replace(tzinfo=datetime.timezone(offset[0])) if offset else made
+    if tag == "U":
+        return importlib.import_module("uuid").UUID(node[1])
+    if tag == "P" and ("pathlib", node[1]) in _RARE:
+        return getattr(importlib.import_module("pathlib"), node[1])(node[2])
     if tag == "e":
         return ... if node[1] else NotImplemented
     if tag == "v":
@@ -237,12 +261,12 @@ def _decoded(node: Any, known: Callable[[list[Any]], Any], met: dict[int, Any]) 
     return known(node)
 
 
-def _map(tag: str, pairs: dict[Any, Any]) -> Any:
+def _map(tag: str, pairs: dict[Any, Any], factory: type[Any] | None) -> Any:
     if tag == "o":
         return collections.OrderedDict(pairs)
     if tag == "n":
         return collections.Counter(pairs)
-    return collections.defaultdict(None, pairs) if tag == "f" else pairs
+    return collections.defaultdict(factory, pairs) if tag == "f" else pairs
 
 
 def refill(target: Any, fresh: Any) -> None:
@@ -294,16 +318,12 @@ def _changes(kind: type[Any]) -> bool:
     return kind in MUTABLE or (kind.__module__ == "numpy" and kind.__name__ == "ndarray")
 
 
-def _enumerated(kind: type[Any]) -> bool:
-    return any(base.__module__ == "enum" for base in kind.__mro__)
-
-
 def _as_base(value: Any, base: type[Any], inner: Callable[[Any], Any]) -> Any:
     """A subclass of a builtin as the builtin that it extends, by the builtin's own view of it."""
     if base is str:
         return str.__str__(value)
     if base in (int, float):
-        return inner(base(base.__repr__(value)))
+        return inner(base.__add__(value, base()) if base is int else base.__float__(value))
     if base is dict:
         pairs = cast("list[tuple[Any, Any]]", list(dict.items(value)))  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
         return ["d", [[inner(key), inner(held)] for key, held in pairs]]
