@@ -10,7 +10,7 @@ from pathlib import Path
 from cockpit.contract.errors import CockpitError
 from cockpit.core import methodlog
 from cockpit.core.report.facts import Branch, Facts, Report
-from cockpit.core.tree.comparing import score_text
+from cockpit.core.tree.comparing import Side, score_text
 from cockpit.core.tree.leaderboard import leaderboard, standing_text
 from cockpit.data.reading.files import iter_rows
 from cockpit.services.report import environment, told, unread
@@ -42,7 +42,11 @@ def of(ws: Workspace, ids: Sequence[str] = ()) -> Report:
     except CockpitError as error:
         found = []
         unread_lines.append(f"The findings: {error}")
-    read = lru_cache(SIDES)(lambda id_: side(ws, by_id[id_]))
+
+    @lru_cache(SIDES)
+    def read(id_: str) -> Side:
+        return side(ws, by_id[id_])
+
     entries = methodlog.parse("\n".join(ws.method_log_lines()))
     general = [told.log_line(entry) for entry in entries if not entry.experiment]
     title, target = _target(ws, views, unread_lines)

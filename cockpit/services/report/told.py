@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from cockpit.core.dataset.chat_templates import asked
 from cockpit.core.findings import Finding
 from cockpit.core.methodlog import Entry
-from cockpit.core.report.facts import MOST_ITEMS, Curve, Item, Points, Said, Told, Turned
+from cockpit.core.report.facts import MOST_ITEMS, Curve, Item, Said, Told, Turned
 from cockpit.core.rules.finding_actions import actions_of
 from cockpit.core.rules.table import rule
 from cockpit.core.runs.metric_names import aliased
@@ -141,7 +141,7 @@ def _cut(text: str) -> str:
 
 
 def _curves(view: ExperimentView, own: Side) -> tuple[Curve, ...]:
-    named: Mapping[str, Points] = aliased(own.curves, view.technique)
+    named = aliased(own.curves, view.technique)
     return tuple(
         Curve(
             title,

@@ -27,7 +27,8 @@ from tests.support.ui.stage import Stage
 
 NASTY = (
     "</details></pre></td><script>alert(1)</script><img src=http://evil.example/x onerror=alert(1)> "
-    "&lt;b&gt; \"q\" 'q' \x1b]0;owned\x07 \u202eabc\u202c | a\\|b `c` [x](http://evil.example) ]]> --> \ud800 فارسی 日本語"
+    "&lt;b&gt; \"q\" 'q' \x1b]0;owned\x07 \u202eabc\u202c | a\\|b "
+    "`c` [x](http://evil.example) ]]> --> \ud800 فارسی 日本語"
 )
 TAGS = {
     "html", "head", "meta", "title", "style", "body", "h1", "h2", "h3", "p", "strong", "dl", "dt", "dd", "div", "table",
@@ -120,7 +121,8 @@ def test_a_page_tells_everything_of_a_tree(decided: Path, report: Callable[..., 
         "tiny/base0", "held_out.jsonl, 200 items", "tagged:answer", "0.805 [0.745, 0.854]", said, "peft.lora_alpha",
         "110 items won, 13 lost against exp_0000", "10 of them here", "committed: gained outside the noise",
         "The loss fell from 1.2 to 0.14", "below the baseline, p = 0.01", "cockpit new --from-finding",
-        "sft Stopped early at step 30", "pass@1 0.750", "pass@4", "against exp_0000", "4 samples an item", "Python 3", "Best: exp_0002, by exp_0000 -> exp_0002",
+        "sft Stopped early at step 30", "pass@1 0.750", "4 samples an item",
+        "Python 3", "Best: exp_0002, by exp_0000 -> exp_0002",
     ):  # fmt: skip
         assert text in page.text.replace("Python", "Python ").replace("  ", " "), text
     assert page.source.count('class="item ') == 20
