@@ -78,6 +78,7 @@ COMMANDS: dict[str, Command] = {
     "compare": Command(
         "tree.compare", "experiments side by side: scores, settings, items won and lost", "look"
     ),
+    "report": Command("tree.report", "a page or Markdown about it all, for those who weren't there", "look"),
     "overlap": Command("dataset.overlap", "is the held-out set in the training data, and where", "look"),
     "judge": Command("rules:judge", "the diagnostics on a history from elsewhere", "look"),
     "realign": Command("spotcheck.realign", "mend a mismatch: training data in the verifier's form", "move"),

@@ -108,6 +108,16 @@ def read_rows(path: Path, limit: int | None = None) -> Iterator[dict[str, Any]]:
             return
 
 
+def unreadable_lines(path: Path, *, ended: bool = True) -> int:
+    """How many lines `read_rows` passes over; half a line at the end is one where its writer has `ended`."""
+    tail = LineTail(path)
+    count = 0
+    while True:
+        count += sum(decode_line(line) is None for line in tail.read())
+        if not tail.more:
+            return count + tail.skipped + (ended and tail.given < tail.offset)
+
+
 def last_event(path: Path, kind: str, window: int = 1_048_576) -> dict[str, Any] | None:
     """The newest event of `kind` within the last `window` bytes of an events file, or None."""
     try:

@@ -14,7 +14,7 @@ from cockpit.cli.output import print_json, say, table
 from cockpit.cli.place import workspace
 from cockpit.contract.errors import CockpitError
 from cockpit.core.tree.experiment_filter import parse
-from cockpit.core.tree.leaderboard import Leaderboard, leaderboard
+from cockpit.core.tree.leaderboard import leaderboard, standing_text
 from cockpit.services.workspace.experiment_fields import fields_of
 from cockpit.services.workspace.workspace import ExperimentView, Workspace
 
@@ -123,15 +123,6 @@ def how_to_score(*views: ExperimentView) -> str:
         return ""
     each = f"`cockpit score {unscored[0]}` makes it" + (", and so on" if len(unscored) > 1 else "")
     return f"Without a full held-out pass: {', '.join(unscored)}; {each}."
-
-
-def standing_text(standing: Leaderboard) -> str:
-    """What to beat, how it came about, where a next move can start."""
-    if standing.best is None:
-        return "Nothing is scored and committed yet."
-    level = f" (level with it: {', '.join(standing.level)})" if standing.level else ""
-    path = " -> ".join(standing.path)
-    return f"Best: {standing.best}{level}, by {path}. Frontier: {', '.join(standing.frontier)}."
 
 
 def _ls(options: argparse.Namespace) -> int:
