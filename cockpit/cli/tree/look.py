@@ -149,6 +149,7 @@ def _status(options: argparse.Namespace) -> int:
     ws = workspace(options)
     views = ws.experiments()
     running = [view for view in views if view.status == "running"]
+    alerts = "" if options.tmux or ws.read_only else _undelivered(ws)
     if options.json:
         newest = views[-1] if views else None
         print_json(
@@ -157,6 +158,7 @@ def _status(options: argparse.Namespace) -> int:
                 "running": [as_dict(view) for view in running],
                 "newest": as_dict(newest) if newest else None,
                 "counts": {s: sum(v.status == s for v in views) for s in sorted({v.status for v in views})},
+                "alerts": alerts,
             }
         )
     elif options.tmux:
@@ -168,7 +170,19 @@ def _status(options: argparse.Namespace) -> int:
         last = max((v for v in views if v.attempt), key=lambda v: v.id, default=None)
         ended = f" Last: {last.id} {last.technique}, {last.status}." if last else ""
         say(f"Nothing is running.{ended}")
+    if alerts and not options.json:
+        say(alerts)
     return OK
+
+
+def _undelivered(ws: Workspace) -> str:
+    """What alerts did not get through, where somebody is to be told."""
+    from cockpit.services.alerts import record
+
+    try:
+        return record.trouble(ws.layout) if ws.config.alerts.wanted else ""
+    except CockpitError as error:  # of cockpit.toml: nobody is told then, and the runs are shown all the same
+        return str(error)
 
 
 def tmux_line(views: list[ExperimentView]) -> str:
