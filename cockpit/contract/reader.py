@@ -6,6 +6,7 @@ no JSON object is counted, not raised; a line longer than `MAX_LINE` is skipped,
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -134,3 +135,14 @@ def last_event(path: Path, kind: str, window: int = 1_048_576) -> dict[str, Any]
             if row is not None and row.get("kind") == kind:
                 return row
     return None
+
+
+def weights_key(folder: Path) -> str:
+    """SHA-256 over the weights of `folder` (names and contents of its safetensors files), in hexadecimal."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*.safetensors")):
+        digest.update(path.name.encode())
+        with untrusted.opened(path) as handle:
+            while chunk := handle.read(1 << 20):
+                digest.update(chunk)
+    return digest.hexdigest()
