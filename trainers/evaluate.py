@@ -23,6 +23,7 @@ from typing import Any, Literal
 
 from cockpit.contract import AttemptLayout, AttemptWriter, CockpitError, Recipe
 from cockpit.contract.atomic import read_json
+from cockpit.contract.reader import weights_key
 from trainers.attempt import imports
 from trainers.attempt.attempt import Attempt
 from trainers.attempt.checkpoints import step_of
@@ -187,6 +188,7 @@ def score_slice(
         "held_out_hash": known or summary.file_key(source),
         "generation": recipe.generation.model_dump(mode="json"),
         "checkpoint": _shown(attempt, place),
+        "weights": weights_key(place) if place and folder == layout.sealed else None,
         "model": recipe.model.name_or_path,
         "seconds": round(time.monotonic() - began, 2),
     }

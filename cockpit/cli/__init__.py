@@ -68,6 +68,7 @@ COMMANDS: dict[str, Command] = {
     "show": Command("tree.look:show", "one experiment: recipe, scores, findings, answers", "look"),
     "logs": Command("tree.look:logs", "a run's log (-f follows)", "look"),
     "queue": Command("runs.queue", "what waits to be launched, and for what", "look"),
+    "alert": Command("runs.alert", "who is told of ends and findings (test sends one now)", "look"),
     "gc": Command("workspace.gc", "checkpoints that nobody needs any more (a dry run first)", "look"),
     "watch": Command("foreign", "runs that others made: Trainer, TensorBoard, MLflow, wandb, evo", "look"),
     "serve": Command("serving", "a warm vLLM server for mini-evals (start, status, stop)", "look"),
@@ -78,6 +79,7 @@ COMMANDS: dict[str, Command] = {
     "compare": Command(
         "tree.compare", "experiments side by side: scores, settings, items won and lost", "look"
     ),
+    "report": Command("tree.report", "a page or Markdown about it all, for those who weren't there", "look"),
     "overlap": Command("dataset.overlap", "is the held-out set in the training data, and where", "look"),
     "judge": Command("rules:judge", "the diagnostics on a history from elsewhere", "look"),
     "realign": Command("spotcheck.realign", "mend a mismatch: training data in the verifier's form", "move"),

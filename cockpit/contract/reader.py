@@ -6,6 +6,7 @@ no JSON object is counted, not raised; a line longer than `MAX_LINE` is skipped,
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -108,6 +109,16 @@ def read_rows(path: Path, limit: int | None = None) -> Iterator[dict[str, Any]]:
             return
 
 
+def unreadable_lines(path: Path, *, ended: bool = True) -> int:
+    """How many lines `read_rows` passes over; half a line at the end is one where its writer has `ended`."""
+    tail = LineTail(path)
+    count = 0
+    while True:
+        count += sum(decode_line(line) is None for line in tail.read())
+        if not tail.more:
+            return count + tail.skipped + (ended and tail.given < tail.offset)
+
+
 def last_event(path: Path, kind: str, window: int = 1_048_576) -> dict[str, Any] | None:
     """The newest event of `kind` within the last `window` bytes of an events file, or None."""
     try:
@@ -124,3 +135,14 @@ def last_event(path: Path, kind: str, window: int = 1_048_576) -> dict[str, Any]
             if row is not None and row.get("kind") == kind:
                 return row
     return None
+
+
+def weights_key(folder: Path) -> str:
+    """SHA-256 over the weights of `folder` (names and contents of its safetensors files), in hexadecimal."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*.safetensors")):
+        digest.update(path.name.encode())
+        with untrusted.opened(path) as handle:
+            while chunk := handle.read(1 << 20):
+                digest.update(chunk)
+    return digest.hexdigest()

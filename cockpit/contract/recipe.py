@@ -30,7 +30,10 @@ Technique = Literal["baseline", "sft", "dpo", "kto", "orpo", "rft", "grpo", "rlo
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    # Names that are all digits (a GPU, an account) are typed as numbers.
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, protected_namespaces=(), coerce_numbers_to_str=True
+    )
 
 
 class ModelSettings(_Section):

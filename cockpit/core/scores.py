@@ -273,9 +273,12 @@ def _of_groups(steps: Mapping[str, float], groups: Mapping[str, int] | None, clu
         needed = stats.items_for_pairs(mean, (wins + losses) / n)
         needed = None if needed is None or math.isinf(error.design) else math.ceil(needed * error.design)
     else:
-        half = error.quantile * error.se if error.se else 0.0
-        lo, hi = max(-1.0, mean - half), min(1.0, mean + half)
-        p = stats.student_tail(mean / error.se, error.groups - 1) if error.se else float(mean == 0)
+        if error.se:
+            half = error.quantile * error.se
+            lo, hi = max(-1.0, mean - half), min(1.0, mean + half)
+            p = stats.student_tail(mean / error.se, error.groups - 1)
+        else:
+            lo, hi, p = stats.alike(mean, error.groups)
         needed = _items_for_mean(mean, n * error.se**2)
     needed = None if needed is None else max(needed, n + 1)  # the test is more careful than the plan for it
     return _Test(mean, lo, hi, p, n, needed, wins, losses, error.groups if groups else None, cluster)

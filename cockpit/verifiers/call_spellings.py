@@ -5,6 +5,9 @@ Read: `<function=name><parameter=key>value</parameter></function>` (Qwen3-Coder)
 (Mistral since 2025). Each gives the calls as `{"name": …, "arguments": {…}}` and where they stand; None where the text
 holds none. What begins like one and can't be read whole raises ValueError.
 
+A call in another spelling beside these, anything else between the tags, and an argument that is given twice make the
+text unreadable: nothing is left out.
+
 Values between tags have no type: JSON where they are JSON, else text. `untyped` says so, and the comparison is of their
 texts then.
 """
@@ -12,6 +15,7 @@ texts then.
 from __future__ import annotations
 
 import ast
+import itertools
 import json
 import re
 from dataclasses import dataclass
@@ -29,6 +33,8 @@ _PYTHON = re.compile(
 )
 _DECODER = json.JSONDecoder()
 _MOST_PYTHON = 20_000
+_MARKS = ("<tool_call>", "<function=", "[TOOL_CALLS]", "<functioncall>")
+"""How a call begins in one spelling or another."""
 _PYTHONS = {"True": True, "False": False, "None": None}
 """How templates that write a value without JSON spell these."""
 
@@ -45,7 +51,13 @@ class Spelt:
 def spelt(text: str) -> Spelt | None:
     """Read the calls of `text` in the first of these spellings that it uses. Raises ValueError."""
     for read in (_tagged, _glm, _named, _python):
-        if (found := read(text)) is not None:
+        try:
+            found = read(text)
+        except RecursionError:
+            raise ValueError("its arguments are nested too deep") from None
+        if found is not None:
+            if any(mark in text[: found.span[0]] or mark in text[found.span[1] :] for mark in _MARKS):
+                raise ValueError("calls in two spellings, or one that is cut off")
             return found
     return None
 
@@ -56,10 +68,10 @@ def _tagged(text: str) -> Spelt | None:
         return None
     if any(not block[3] for block in blocks):
         raise ValueError("<function=…> is never closed: cut off?")
-    calls = [
-        {"name": block[1], "arguments": {key: _value(said) for key, said in _PARAMETER.findall(block[2])}}
-        for block in blocks
-    ]
+    between = [text[one.end() : other.start()] for one, other in itertools.pairwise(blocks)]
+    if any(piece.replace("</tool_call>", "").replace("<tool_call>", "").strip() for piece in between):
+        raise ValueError("something stands between two calls")
+    calls = [{"name": block[1], "arguments": _arguments(_PARAMETER, block[2])} for block in blocks]
     return Spelt(calls, _with_marks(text, blocks[0].start(), blocks[-1].end()), untyped=True)
 
 
@@ -70,23 +82,39 @@ def _glm(text: str) -> Spelt | None:
     for body in bodies:
         inside, closed, rest = body.partition("</tool_call>")
         name = _NAME.match(inside)
-        given = inside[name.end() :] if name else ""
-        if not closed or name is None or _PAIR.sub("", given).strip():
+        if not closed or name is None or inside[name.end() :].strip()[:1] not in ("", "<"):
             return None
-        calls.append({"name": name[1], "arguments": {k.strip(): _value(v) for k, v in _PAIR.findall(given)}})
+        calls.append({"name": name[1], "arguments": _arguments(_PAIR, inside[name.end() :])})
     if not calls:
         return None
     return Spelt(calls, (len(head), len(text) - len(rest)), untyped=True)
 
 
+def _arguments(pattern: re.Pattern[str], body: str) -> dict[str, Any]:
+    """The arguments of a call between tags. Raises ValueError for anything else there, and for one given twice."""
+    if pattern.sub("", body).strip():
+        raise ValueError("something stands beside the arguments of a call")
+    pairs = [(key.strip(), _value(said)) for key, said in pattern.findall(body)]
+    given = dict(pairs)
+    if len(given) < len(pairs):
+        raise ValueError("an argument is given twice")
+    return given
+
+
 def _named(text: str) -> Spelt | None:
     marks = list(_NAMED.finditer(text)) if "[TOOL_CALLS]" in text else []
+    if not marks:
+        return None
+    if len(marks) < text.count("[TOOL_CALLS]"):
+        raise ValueError("calls in two spellings, or one that is cut off")
     calls: list[dict[str, Any]] = []
     end = 0
     for mark in marks:
+        if end and text[end : mark.start()].strip():
+            raise ValueError("something stands between two calls")
         arguments, end = _DECODER.raw_decode(text, mark.end())
         calls.append({"name": mark[1], "arguments": arguments})
-    return Spelt(calls, (marks[0].start(), end)) if calls else None
+    return Spelt(calls, (marks[0].start(), end))
 
 
 def _python(text: str) -> Spelt | None:
@@ -105,13 +133,11 @@ def _python(text: str) -> Spelt | None:
 
 
 def _call(node: ast.expr) -> dict[str, Any]:
-    if not isinstance(node, ast.Call) or node.args:
+    if not isinstance(node, ast.Call) or node.args or any(given.arg is None for given in node.keywords):
         raise ValueError("no call by keyword")
     return {
         "name": ast.unparse(node.func),
-        "arguments": {
-            str(given.arg): _plain(ast.literal_eval(given.value)) for given in node.keywords if given.arg
-        },
+        "arguments": {str(given.arg): _plain(ast.literal_eval(given.value)) for given in node.keywords},
     }
 
 

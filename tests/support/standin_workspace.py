@@ -47,13 +47,15 @@ if "--samples" in sys.argv:
     (layout.sampled / "score.json").write_text(json.dumps(
         {{"score": 1 / 3, "n": len(rows), "samples": each, "generation": {{"temperature": heat}}}}))
 elif "--sealed" in sys.argv:
+    from cockpit.contract.reader import weights_key
     from cockpit.services.dataset.datasets import content_hash
     place = sys.argv[sys.argv.index("--sealed") + 1]
     n = len(open(place).read().splitlines())
     scores = (how["sealed"][layout.root.parts[-3]] * n)[:n]
     out.rows(layout.sealed / "items.jsonl", [{{"item": str(i), "score": s}} for i, s in enumerate(scores)])
     (layout.sealed / "score.json").write_text(json.dumps(
-        {{"score": sum(scores) / n, "n": n, "held_out_hash": content_hash(place)}}))
+        {{"score": sum(scores) / n, "n": n, "held_out_hash": content_hash(place),
+          "weights": weights_key(layout.best) if layout.best.exists() else None}}))
 elif how["checkpoint"] and how["scores"] is not None:
     scores = (how["scores"] * 20)[: len(rows)]
     out.rows(layout.held_out / "items.jsonl", [

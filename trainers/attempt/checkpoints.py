@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -114,17 +113,6 @@ def rotate(layout: AttemptLayout, *, keep_last: int, best_step: int | None) -> N
             print(f"[cockpit] could not remove {path.name}: {error}", flush=True)
             continue
         shutil.rmtree(doomed, ignore_errors=True)
-
-
-def weights_key(folder: Path) -> str:
-    """SHA-256 over the weights of `folder` (names and contents of its safetensors files), in hexadecimal."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.glob("*.safetensors")):
-        digest.update(path.name.encode())
-        with path.open("rb") as handle:
-            while chunk := handle.read(1 << 20):
-                digest.update(chunk)
-    return digest.hexdigest()
 
 
 def clear_unfinished(layout: AttemptLayout) -> None:

@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cockpit.contract import Recipe
+from cockpit.contract.reader import weights_key
 from trainers.attempt.attempt import Attempt
-from trainers.attempt.checkpoints import step_of, weights_key
+from trainers.attempt.checkpoints import step_of
 
 _ID = re.compile(r"(exp_\d{4,})(?:@(\d+))?")
 

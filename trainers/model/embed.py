@@ -204,7 +204,7 @@ class Embedder:
     def __init__(self, folder: str) -> None:
         from transformers import AutoModel, AutoTokenizer
 
-        from trainers.attempt.checkpoints import weights_key
+        from cockpit.contract.reader import weights_key
 
         weights = any(Path(folder).glob("*.safetensors"))
         self.key = weights_key(Path(folder)) if weights else None

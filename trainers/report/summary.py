@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cockpit.contract import atomic
+from cockpit.contract.reader import weights_key
 from trainers.attempt.attempt import Attempt
-from trainers.attempt.checkpoints import weights_key
 from trainers.attempt.ending import Ending
 
 if TYPE_CHECKING:

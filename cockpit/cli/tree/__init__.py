@@ -1,4 +1,4 @@
-"""`ls`, `status`, `show`, `logs`, `methodlog`, `compare`: look at experiments; these commands change nothing.
+"""`ls`, `status`, `show`, `logs`, `methodlog`, `compare`, `report`: look at experiments; these commands change nothing.
 
 May import: `services`, `core`, `contract`, `cli.output`, `cli.place`.
 Start reading at `look.py`.

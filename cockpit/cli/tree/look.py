@@ -14,7 +14,7 @@ from cockpit.cli.output import print_json, say, table
 from cockpit.cli.place import workspace
 from cockpit.contract.errors import CockpitError
 from cockpit.core.tree.experiment_filter import parse
-from cockpit.core.tree.leaderboard import Leaderboard, leaderboard
+from cockpit.core.tree.leaderboard import leaderboard, standing_text
 from cockpit.services.workspace.experiment_fields import fields_of
 from cockpit.services.workspace.workspace import ExperimentView, Workspace
 
@@ -125,15 +125,6 @@ def how_to_score(*views: ExperimentView) -> str:
     return f"Without a full held-out pass: {', '.join(unscored)}; {each}."
 
 
-def standing_text(standing: Leaderboard) -> str:
-    """What to beat, how it came about, where a next move can start."""
-    if standing.best is None:
-        return "Nothing is scored and committed yet."
-    level = f" (level with it: {', '.join(standing.level)})" if standing.level else ""
-    path = " -> ".join(standing.path)
-    return f"Best: {standing.best}{level}, by {path}. Frontier: {', '.join(standing.frontier)}."
-
-
 def _ls(options: argparse.Namespace) -> int:
     ws = workspace(options)
     listing = parse(" ".join(shlex.quote(word) for word in options.words))
@@ -158,6 +149,7 @@ def _status(options: argparse.Namespace) -> int:
     ws = workspace(options)
     views = ws.experiments()
     running = [view for view in views if view.status == "running"]
+    alerts = "" if options.tmux or ws.read_only else _undelivered(ws)
     if options.json:
         newest = views[-1] if views else None
         print_json(
@@ -166,6 +158,7 @@ def _status(options: argparse.Namespace) -> int:
                 "running": [as_dict(view) for view in running],
                 "newest": as_dict(newest) if newest else None,
                 "counts": {s: sum(v.status == s for v in views) for s in sorted({v.status for v in views})},
+                "alerts": alerts,
             }
         )
     elif options.tmux:
@@ -177,7 +170,19 @@ def _status(options: argparse.Namespace) -> int:
         last = max((v for v in views if v.attempt), key=lambda v: v.id, default=None)
         ended = f" Last: {last.id} {last.technique}, {last.status}." if last else ""
         say(f"Nothing is running.{ended}")
+    if alerts and not options.json:
+        say(alerts)
     return OK
+
+
+def _undelivered(ws: Workspace) -> str:
+    """What alerts did not get through, where somebody is to be told."""
+    from cockpit.services.alerts import record
+
+    try:
+        return record.trouble(ws.layout) if ws.config.alerts.wanted else ""
+    except CockpitError as error:  # of cockpit.toml: nobody is told then, and the runs are shown all the same
+        return str(error)
 
 
 def tmux_line(views: list[ExperimentView]) -> str:

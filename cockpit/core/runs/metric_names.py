@@ -7,9 +7,11 @@ LLaMA-Factory and of verl. A name of a run's own is never replaced.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 from cockpit.contract.techniques import REWARDED
-from cockpit.core.runs.run_record import Points
+
+Series = TypeVar("Series")
 
 _ALWAYS: Mapping[str, tuple[str, ...]] = {
     "lr": ("learning_rate",),
@@ -28,7 +30,7 @@ _REWARDED: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-def aliased(metrics: Mapping[str, Points], technique: str) -> dict[str, Points]:
+def aliased(metrics: Mapping[str, Series], technique: str) -> dict[str, Series]:
     """Return the series with those that another trainer named otherwise under the rules' names as well."""
     made = dict(metrics)
     known = {**_ALWAYS, **_REWARDED} if technique in REWARDED else _ALWAYS

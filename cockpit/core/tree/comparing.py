@@ -12,11 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
+from cockpit.core.markdown import shown, table
 from cockpit.core.pass_at import Passes, Sampled, passes
-from cockpit.core.safe_text import clean, clip
+from cockpit.core.safe_text import clip
 from cockpit.core.scores import Delta, Score, compare
 
 FEWEST, MOST = 2, 6
+_LINE = 2000  # characters of a line of Markdown
 HELD_OUT_CAUTION = (
     "These are held-out items: look at them to understand, never to write training data from (failures by slice are "
     "fine to aim at, failures by item are not)."
@@ -209,39 +211,36 @@ def score_text(score: Score | None) -> str:
 def as_markdown(whole: Comparison, *, items: int = 10) -> str:
     """Tables that a pull request or a wiki shows: scores, settings, deltas, and the first items won and lost."""
     ids = [side.id for side in whole.sides]
-    lines = [f"# {' vs '.join(ids)}", "", "| experiment | technique | status | held-out score | against the first |",
-             "|---|---|---|---|---|"]  # fmt: skip
-    against = {pair.other: pair for pair in whole.pairs}
-    for side in whole.sides:
-        pair = against.get(side.id)
-        said = pair.delta.sentence if pair and pair.delta else "-"
-        lines.append(_row(side.id, side.technique, side.status, score_text(side.score), said))
-    lines += [f"\n{pair.other}: {pair.passes.sentence()}" for pair in whole.pairs if pair.passes]
-    lines += [f"\n{clean(note)}" for note in whole.notes]
-    lines += ["", "## Settings that differ", "", _row("setting", *ids), "|---" * (len(ids) + 1) + "|"]
-    lines += [_row(name, *values) for name, values in whole.settings.items()] or [
-        _row("none", *["" for _ in ids])
+    against = {pair.other: pair.delta.sentence for pair in whole.pairs if pair.delta}
+    heads = ("experiment", "technique", "status", "held-out score", "against the first")
+    rows = [(s.id, s.technique, s.status, score_text(s.score), against.get(s.id, "-")) for s in whole.sides]
+    lines = [f"# {shown(' vs '.join(ids), _LINE)}", "", *table(heads, rows)]
+    sampled = [f"{pair.other}: {pair.passes.sentence()}" for pair in whole.pairs if pair.passes]
+    lines += [f"\n{shown(said, _LINE)}" for said in (*sampled, *whole.notes)]
+    settings = [(name, *values) for name, values in whole.settings.items()]
+    lines += [
+        "",
+        "## Settings that differ",
+        "",
+        *table(("setting", *ids), settings or [("none", *["" for _ in ids])]),
     ]
     by_id = {side.id: side for side in whole.sides}
     for pair in whole.pairs:
         for word, won in (("won", pair.won), ("lost", pair.lost)):
             if won:
-                lines += ["", f"## {len(won)} items that {pair.other} {word} against {pair.first}", "",
-                          _row("item", "prompt", "gold", pair.first, pair.other), "|---|---|---|---|---|"]  # fmt: skip
-                lines += [_item_row(item, by_id[pair.first], by_id[pair.other]) for item in won[:items]]
+                title = shown(f"{len(won)} items that {pair.other} {word} against {pair.first}", _LINE)
+                cells = [_cells(item, by_id[pair.first], by_id[pair.other]) for item in won[:items]]
+                heads = ("item", "prompt", "gold", pair.first, pair.other)
+                lines += ["", f"## {title}", "", *table(heads, cells)]
                 lines += [f"\n… and {len(won) - items} more."] if len(won) > items else []
     if any(pair.won or pair.lost for pair in whole.pairs):
         lines += ["", HELD_OUT_CAUTION]
     return "\n".join(lines) + "\n"
 
 
-def _item_row(item: str, first: Side, other: Side) -> str:
+def _cells(item: str, first: Side, other: Side) -> tuple[str, ...]:
     a, b = first.answers[item], other.answers[item]
-    return _row(item, *(clip(text, 120) for text in (b.prompt, b.gold, a.completion, b.completion)))
-
-
-def _row(*cells: str) -> str:
-    return "| " + " | ".join(clip(cell, 200).replace("|", "\\|") for cell in cells) + " |"
+    return (item, *(clip(text, 120) for text in (b.prompt, b.gold, a.completion, b.completion)))
 
 
 def as_csv(whole: Comparison) -> str:

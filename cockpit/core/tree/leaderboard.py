@@ -66,6 +66,15 @@ def _kept(view: Scored) -> bool:
     )
 
 
+def standing_text(standing: Leaderboard) -> str:
+    """Say what to beat, how it came about, where a next move can start."""
+    if standing.best is None:
+        return "Nothing is scored and committed yet."
+    level = f" (level with it: {', '.join(standing.level)})" if standing.level else ""
+    path = " -> ".join(standing.path)
+    return f"Best: {standing.best}{level}, by {path}. Frontier: {', '.join(standing.frontier)}."
+
+
 def _best(kept: Sequence[Scored]) -> Scored | None:
     """The first that nothing beats outside the noise: a later one must gain on it to take its place."""
     best: Scored | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -144,6 +145,8 @@ def resume(ws: Workspace, experiment_id: str) -> ExperimentView:
         )
     attempt = settled(ws, experiment_id)
     again(ws, experiment_id, attempt, resume=True)
+    for stale in (attempt.sampled, attempt.sealed):  # of a checkpoint that may be the best no longer
+        shutil.rmtree(stale, ignore_errors=True)
     return ws.experiment(experiment_id)
 
 

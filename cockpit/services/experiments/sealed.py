@@ -9,8 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError, GateClosed
 from cockpit.contract.layout import BASELINE_ID, AttemptLayout
+from cockpit.contract.reader import weights_key
 from cockpit.core import methodlog
 from cockpit.core.methodlog import Entry
 from cockpit.core.scores import Delta, Score, compare
@@ -77,15 +79,20 @@ def _check(base: ExperimentView, view: ExperimentView) -> None:
 
 
 def _open(ws: Workspace, path: Path, digest: str, view: ExperimentView, although: str | None) -> None:
-    """Write down that the set is opened. Raises GateClosed where it was, and no reason is given."""
+    """Write down that the set is opened. Raises GateClosed where it was, and no reason is given.
+
+    None is asked for where the last opening was for this attempt, and came to no verdict: the scoring goes on.
+    """
     mark = f"sealed/{digest[:16]}/"
     with methodlog_writer.held(ws) as add:
-        before = sorted(key for key in methodlog.keys(methodlog_writer.text_of(ws)) if key.startswith(mark))
-        mine = [key for key in before if key.split("/")[2] == view.id]
-        if before and len(mine) == len(before) and _known(view, digest) is None:
-            return  # opened for this one, and the scoring did not come to its end
+        known = methodlog.keys(methodlog_writer.text_of(ws))
+        before = sorted((key for key in known if key.startswith(mark)), key=_number)
+        judged = any(
+            key.startswith(f"sealed-verdict/{digest[:16]}/{view.id}/{view.attempts}/") for key in known
+        )
+        goes_on = not judged and bool(before) and before[-1].startswith(f"{mark}{view.id}/{view.attempts}/")
         reason = (although or "").strip()
-        if before and not reason:
+        if before and not goes_on and not reason:
             whom = ", ".join(dict.fromkeys(key.split("/")[2] for key in before))
             told = f"the sealed set was opened before, for {whom}"
             raise GateClosed(
@@ -95,26 +102,35 @@ def _open(ws: Workspace, path: Path, digest: str, view: ExperimentView, although
                 instead="Draw a fresh one.",
             )
         text = f"opened the sealed set {path} sha256:{digest[:16]} for {view.id} against {BASELINE_ID}"
-        text += f", although it had been opened {len(before)} time(s): {reason}" if before else ""
-        add(
-            [
-                Entry(
-                    "sealed",
-                    text,
-                    experiment=view.id,
-                    key=f"{mark}{view.id}/{len(before) + 1}",
-                    file=str(path),
-                )
-            ]
-        )
+        text += f" (attempt {view.attempts}, weights sha256:{_weights(view)[:16]})"
+        why = reason or "that came to no verdict"
+        text += f", although it had been opened {len(before)} time(s): {why}" if before else ""
+        key = f"{mark}{view.id}/{view.attempts}/{len(before) + 1}"
+        add([Entry("sealed", text, experiment=view.id, key=key, file=str(path))])
+
+
+def _number(key: str) -> int:
+    """Which opening it was."""
+    last = key.rpartition("/")[2]
+    return int(last) if last.isascii() and last.isdecimal() else 0
+
+
+def _weights(view: ExperimentView) -> str:
+    """The digest of the checkpoint that is scored; empty for the base model."""
+    best = AttemptLayout(view.attempt_dir).best if view.attempt_dir else None
+    return weights_key(best.resolve()) if best is not None and best.exists() else ""
 
 
 def _known(view: ExperimentView, digest: str) -> Score | None:
-    """The score on this very file, where it was made."""
+    """The attempt's score on this very file with the weights that it has now, where it was made."""
     if view.attempt_dir is None:
         return None
-    score = attempts.read_score(AttemptLayout(view.attempt_dir), "sealed")
-    return score if score is not None and score.held_out_hash == digest else None
+    attempt = AttemptLayout(view.attempt_dir)
+    score = attempts.read_score(attempt, "sealed")
+    if score is None or score.held_out_hash != digest:
+        return None
+    made_with = (atomic.read_object(attempt.sealed / "score.json") or {}).get("weights")
+    return score if (made_with or "") == _weights(view) else None
 
 
 def _scored(ws: Workspace, view: ExperimentView, path: Path, digest: str, tick: Tick) -> Score:

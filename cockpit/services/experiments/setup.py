@@ -75,6 +75,7 @@ def init(
     ):
         if (number := seeing.first_with_images(rows)) is not None:
             seeing.refuse_blind_model(model, file, number)
+    _check_apart(apart, "mini_eval", apart.items["mini_eval"], mini_eval or train)
     _check_items(apart.items["held_out"], verifier, made, held_out or train)
     _check_training(apart.train, verifier, made)
     if sealed is not None:
@@ -124,7 +125,7 @@ def load_verifier_clearly(spec: str) -> Any:
         raise CockpitError(f"--verifier {spec!r}: {error}") from error
 
 
-def _check_items(items: list[Row], verifier: str, made: Made, file: Path) -> None:
+def _check_items(items: list[Row], verifier: str, made: Made, file: Path, name: str = "held-out") -> None:
     """Gold answers through the verifier, before anything is trained."""
     judge = load_verifier_clearly(verifier)
     items = [{**row, "answer": answer_text(row)} for row in items]
@@ -139,22 +140,33 @@ def _check_items(items: list[Row], verifier: str, made: Made, file: Path) -> Non
     if check.share < 1.0:
         made.messages.append(f"Careful: {verifier} accepts only {check.share:.0%} of its own gold answers.")
     if len(items) < 100:
-        made.messages.append(f"{len(items)} held-out items show only large gains; 200 or more are better.")
+        made.messages.append(f"{len(items)} {name} items show only large gains; 200 or more are better.")
+
+
+def _check_apart(apart: slices.Slices, name: str, items: list[Row], file: Path) -> None:
+    """Refuse a mini-eval or a sealed set that shares items with a set that is looked at otherwise."""
+    others, why = {
+        "mini_eval": (
+            ("held_out",),
+            "checkpoints are chosen by the mini-eval, which would be choosing by the held-out set",
+        ),
+        "sealed": (("held_out", "mini_eval"), "what is looked at all along is not sealed"),
+    }[name]
+    for other in others:
+        if met := datasets.overlap_exact(apart.items[other], items):
+            raise CockpitError(
+                f"{len(met)} item(s) of the {name.replace('_', '-')} set stand in the {other.replace('_', '-')} set "
+                f"too: the first is {met[0].text[:80]!r}",
+                f"Take them out of one of the two: {why}.",
+                file=file,
+            )
 
 
 def _check_sealed(sealed: Path, apart: slices.Slices, verifier: str, made: Made, train: Path) -> None:
     """The sealed set's own gold answers; and that no item of it is trained on, or looked at in the other sets."""
     items = slices.own_items(apart.train, train, sealed, "sealed")
-    for name in ("held_out", "mini_eval"):
-        met = datasets.overlap_exact(apart.items[name], items)
-        if met:
-            raise CockpitError(
-                f"{len(met)} item(s) of the sealed set stand in the {name.replace('_', '-')} set too: the first is "
-                f"{met[0].text[:80]!r}",
-                "Take them out of one of the two: what is looked at all along is not sealed.",
-                file=sealed,
-            )
-    _check_items(items, verifier, made, sealed)
+    _check_apart(apart, "sealed", items, sealed)
+    _check_items(items, verifier, made, sealed, "sealed")
     made.sealed = str(sealed.resolve())
     made.counts["sealed"] = len(items)
 

@@ -18,7 +18,15 @@ from cockpit.services.experiments import lifecycle
 from cockpit.services.rules import workspace_findings
 from cockpit.services.workspace.workspace import ExperimentView, Workspace
 
-_SECTIONS = ("peft", "generation", "mid_eval", "budget")
+_SECTIONS = ("model", "generation", "mid_eval", "budget", "resources", "slurm")
+_ELSEWHERE = {
+    "mid_eval.baseline",
+    "model.name_or_path",
+    "model.adapter",
+    "model.warm_start",
+    "model.warm_start_from",
+}
+"""Of the attempt, of the workspace, or of where it begins, which is said in words of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +57,17 @@ def of(ws: Workspace, view: ExperimentView, *, train: Path | None = None, lora: 
         raise CockpitError(f"the recipe of {view.id} can't be read", file=file)
     lora = view.lora if lora is None else lora
     kept: dict[str, Any] = dict(mapping(recipe.get("trainer")))
-    for section in _SECTIONS if lora else _SECTIONS[1:]:
-        for name, value in mapping(recipe.get(section)).items():
-            if value is not None and (section, name) != ("mid_eval", "baseline"):
-                kept[f"{section}.{name}"] = value
+    for section in _SECTIONS:
+        kept |= _other_than(ws.config.sections[section], recipe, section)
+    kept |= _other_than({}, recipe, "peft") if lora else {}
+    if not lora:
+        kept.pop("model.load_in_4bit", None)  # is for an adapter on top
+    if recipe.get("launcher"):
+        kept["launcher"] = recipe["launcher"]
+    data, own = mapping(recipe.get("data")), ws.config.sections["data"]
+    for name in ("chat_template_kwargs", "system_prompt", *(() if train else ("columns",))):
+        if (data.get(name) or None) != (own.get(name) or None):
+            kept[f"data.{name}"] = data.get(name)
     kept["seed"] = recipe.get("seed", 0)
     if recipe.get("rewards"):
         kept["rewards"] = recipe["rewards"]
@@ -60,8 +75,17 @@ def of(ws: Workspace, view: ExperimentView, *, train: Path | None = None, lora: 
     begun = model.get("warm_start_from") or model.get("warm_start")
     if begun and model.get("adapter") == "merge":
         kept["model.adapter"] = "merge"
-    named = mapping(recipe.get("data")).get("train")
+    named = data.get("train")
     return Varied(view.technique, train or (Path(named) if named else None), lora, begun, kept)
+
+
+def _other_than(own: Mapping[str, Any], recipe: Mapping[str, Any], section: str) -> dict[str, Any]:
+    """The section's settings that are not the workspace's own anyway."""
+    return {
+        f"{section}.{name}": value
+        for name, value in mapping(recipe.get(section)).items()
+        if value != own.get(name) and f"{section}.{name}" not in _ELSEWHERE
+    }
 
 
 def from_finding(ws: Workspace, key: str) -> ExperimentView:

@@ -125,14 +125,36 @@ def _text(path: Path, metric: str | None) -> EvalLog:
                 file=path,
             )
     log = EvalLog(path, "JSONL")
+    column, columns = metric, dict[str, None]()
     for number, row in iter_rows(path):
         if number == 1 and "doc_id" in row and ("resps" in row or "filtered_resps" in row):
             log.kind = "lm-eval"
             named = _OF_LM_EVAL.fullmatch(path.name)
             log.task = named[1] if named else ""
-        record = _lm_eval(row) if log.kind == "lm-eval" else _plain(row, number, path, metric)
-        _add(log, record)
+        if log.kind != "lm-eval" and column is None:  # of all rows the same, whatever else some of them have
+            column = _score_column(row, number, path)
+        _add(log, _lm_eval(row) if log.kind == "lm-eval" else _plain(row, number, path, column or SCORE))
+        if len(columns) < 100:
+            columns |= dict.fromkeys(map(str, row))
+    if metric and log.kind == "JSONL" and log.unscored and not log.records:
+        raise CockpitError(
+            f"no row has a score called {metric!r}: their columns are {', '.join(list(columns)[:12])}",
+            "Name one of them with --metric.",
+            file=path,
+        )
     return log
+
+
+def _score_column(row: Mapping[str, Any], number: int, path: Path) -> str:
+    name = next((one for one in _SCORES if one in row), None)
+    if name is None:
+        raise CockpitError(
+            f"this row has no score: its columns are {', '.join(list(row)[:12])}",
+            'One item a row: {"id", "score"}; correct and passed are read as well.',
+            file=path,
+            line=number,
+        )
+    return name
 
 
 def _add(log: EvalLog, record: Record) -> None:
@@ -147,7 +169,7 @@ def _add(log: EvalLog, record: Record) -> None:
 # -- a JSONL of items -----------------------------------------------------------------------------------------------
 
 
-def _plain(row: Mapping[str, Any], number: int, path: Path, metric: str | None) -> Record:
+def _plain(row: Mapping[str, Any], number: int, path: Path, name: str) -> Record:
     item = next((row[name] for name in _IDS if _label(row.get(name))), None)
     asks = next((row[name] for name in _ASKS if row.get(name)), "")
     if item is None and not asks:
@@ -157,16 +179,8 @@ def _plain(row: Mapping[str, Any], number: int, path: Path, metric: str | None) 
             file=path,
             line=number,
         )
-    name = metric if metric in row else next((one for one in _SCORES if one in row), None)
-    if name is None:
-        raise CockpitError(
-            f"this row has no score: its columns are {', '.join(list(row)[:12])}",
-            'One item a row: {"id", "score"}; correct and passed are read as well.',
-            file=path,
-            line=number,
-        )
-    value = score_of(row[name])
-    if value is None and row[name] is not None:
+    value = score_of(row.get(name))
+    if value is None and row.get(name) is not None:
         raise CockpitError(
             f"{name} is {_short(row[name])}, which is no score of 0..1",
             "Write 0 to 1, true or false (per cents divided by 100).",

@@ -85,6 +85,7 @@ def resolve(ws: Workspace, request: DraftRequest) -> Recipe:
         )
 
     recipe = resolved(overrides)
+    _refuse_secrets(recipe)
     if not request.warm_start:
         larger, why = _groups_that_differ(ws, recipe, overrides)
         overrides = {**overrides, group_signal.SETTING: larger} if larger else overrides
@@ -311,6 +312,20 @@ def _words(command: str) -> list[str]:
     """A command's words as a shell would split them; variables that are set before the program are set by `env`."""
     words = shlex.split(command)
     return ["env", *words] if words and re.fullmatch(r"(?s)[A-Za-z_]\w*=.*", words[0]) else words
+
+
+def _refuse_secrets(recipe: Recipe) -> None:
+    """Refuse a setting that holds a secret: a trainer reads it from its recipe, where nothing can be named instead."""
+    settings = recipe.model_dump(mode="json", exclude={"hypothesis": True, "data": {"columns"}})
+    settings["resources"] |= {"command": None, "env": {}}
+    found = hidden.setting_with_secret(settings)
+    if found is None:
+        return
+    raise CockpitError(
+        f"{found.removeprefix('trainer.')} holds a secret, and a recipe is written down, shown and sent",
+        "Leave it out, and set a variable of the environment before the launch: HF_TOKEN for the hub, WANDB_API_KEY "
+        "for Weights & Biases.",
+    )
 
 
 def _without_secrets(recipe: Recipe, ws: Workspace) -> Recipe:

@@ -1,6 +1,6 @@
-"""Start what follows from a run, each in a process of its own: the spot check beside it, the method log at its end.
+"""Start what follows from a run, each in a process of its own: spot check and alerts beside it, then the method log.
 
-These processes are started by module name, so that the supervisor imports neither the method log nor the spot check.
+These processes are started by module name, so that the supervisor imports none of what they do.
 What goes wrong in them is written to the supervisor's log and changes nothing about the run.
 """
 
@@ -12,14 +12,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
+from cockpit.contract.bounded import untrusted
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import last_event
+from cockpit.contract.values import mapping
 from cockpit.services.system import processes, spawn
 
 CATCH_UP = "cockpit.services.experiments.catch_up"
 SPOT_CHECK = "cockpit.services.spotcheck.auto"
+ALERTS = "cockpit.services.alerts.look"
+ALERTS_EVERY_S = 60.0  # between two looks at a run that somebody is told of
+ALERTS_S = 60.0  # how long a job, which takes its processes along, waits for them at its end
 CATCH_UP_S = 300.0  # then it goes on alone; under Slurm it ends with the job
 LEAVE_S = 0.2  # between two questions whether there is no time left for it
 FIRST_LOOK_S = 30.0  # between two looks at a run beside it; doubled each time
@@ -45,7 +51,33 @@ def write_down(layout: AttemptLayout, say: Say, *, leave: Leave | None = None) -
     place = place_of(layout)
     if place is not None:
         workspace, experiment = place
+        alerts = _start_alerts(workspace, experiment, say) if tells(workspace) else None
         run(layout, CATCH_UP, [str(workspace), experiment], within_s=CATCH_UP_S, say=say, leave=leave)
+        if (
+            alerts is not None and leave is not None
+        ):  # elsewhere it goes on alone, and tries again where it has to
+            with suppress(subprocess.TimeoutExpired):
+                _wait(alerts, ALERTS_S, leave)
+
+
+def tells(workspace: Path) -> bool:
+    """Whether cockpit.toml has somebody told; what is wrong about its section, the process that tells says."""
+    import tomllib  # only where a run is in a workspace
+
+    try:
+        text = untrusted.read_text(workspace / "cockpit.toml")
+        section = mapping(tomllib.loads(text).get("alerts")) if "alerts" in text else {}
+    except (OSError, ValueError, RecursionError):
+        return False
+    return bool(section.get("to") or section.get("command"))
+
+
+def _start_alerts(workspace: Path, experiment: str, say: Say) -> subprocess.Popen[bytes] | None:
+    try:
+        return _start(ALERTS, [str(workspace), experiment])
+    except OSError as error:
+        say(f"alerts could not be sent: {error.strerror or error}")
+        return None
 
 
 def run(
@@ -86,10 +118,44 @@ def _wait(process: subprocess.Popen[bytes], within_s: float, leave: Leave | None
                 raise
 
 
+class Alerts:
+    """Has those told who want to know what happens in a run while it goes on; costs nothing where nobody does."""
+
+    def __init__(self, layout: AttemptLayout, say: Say, *, every_s: float = ALERTS_EVERY_S) -> None:
+        self._files = (layout.events, layout.metrics)
+        self._say = say
+        self._place = place_of(layout)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._every_s = every_s
+        self._next = time.monotonic() + every_s
+        self._sizes: list[int] = []
+        self._idle = 0
+
+    def look(self) -> None:
+        """Start a look where the run wrote something; of one that is silent, which may be stalled, ever more rarely."""
+        if self._place is None or time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + self._every_s
+        if self._process is not None and self._process.poll() is None:
+            return
+        sizes = [_size(path) for path in self._files]
+        self._idle = self._idle + 1 if sizes == self._sizes else 0
+        self._sizes = sizes
+        if self._idle & (self._idle - 1) == 0 and tells(self._place[0]):
+            self._process = _start_alerts(*self._place, self._say)
+
+    def processes(self, rows: dict[int, processes.Row]) -> set[int]:
+        """The look that goes on, with what it started: a message half sent would be sent again."""
+        if self._process is None or self._process.poll() is not None:
+            return set()
+        return {self._process.pid, *(row.pid for row in processes.descendants(self._process.pid, rows))}
+
+
 class Beside:
     """Looks at a run while it goes on: one whose mini-evals all scored 0 may learn what the verifier never accepts."""
 
     def __init__(self, layout: AttemptLayout, say: Say) -> None:
+        self.alerts = Alerts(layout, say)
         self._layout = layout
         self._say = say
         self._place = place_of(layout)
@@ -101,6 +167,7 @@ class Beside:
 
     def look(self) -> None:
         """Start the spot check where the newest mini-eval calls for one; cheap where nothing was written since."""
+        self.alerts.look()
         if self._place is None or time.monotonic() < self._next:
             return
         try:
@@ -128,6 +195,13 @@ class Beside:
             # By its mark: what it started may be in a session of its own, and outlives it as a child of ours.
             processes.end_all(lambda: processes.belonging(self._mark, [process.pid]), grace_s=0.0)
             process.wait()
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _start(module: str, arguments: Sequence[str], mark: str = "") -> subprocess.Popen[bytes]:

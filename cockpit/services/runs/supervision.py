@@ -115,7 +115,8 @@ class Watch:
             rows = table()
             found = {row.pid: row for row in belonging(token, [trainer.pid], rows)}
             found |= {row.pid: row for row in descendants(os.getpid(), rows) if not row.zombie}
-            return list(found.values())
+            spared = self.beside.alerts.processes(rows)
+            return [row for row in found.values() if row.pid not in spared]
 
         grace = NOW_GRACE_S if self.forced else ORPHAN_GRACE_S
         begun = time.monotonic()

@@ -17,6 +17,8 @@ from cockpit.services.workspace.workspace import Workspace
 
 HOST = "127.0.0.1"
 START_S = 300.0  # a new database is migrated first: two minutes on a busy machine
+LIGHT = {"GIT_PYTHON_REFRESH": "quiet", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+"""Environment of a server that shows runs: without it, it starts half a dozen processes for judging traces."""
 MODULE = "mlflow"
 
 
@@ -58,7 +60,7 @@ def start(ws: Workspace, *, port: int | None = None) -> tuple[Page, subprocess.P
     with log.open("ab") as out:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-            env={**os.environ, "GIT_PYTHON_REFRESH": "quiet"}, start_new_session=True,
+            env={**os.environ, **LIGHT}, start_new_session=True,
         )  # fmt: skip
     page = Page(f"http://{HOST}:{port}", str(database), tunnel(port), process.pid)
     deadline = time.monotonic() + START_S

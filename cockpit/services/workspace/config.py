@@ -10,6 +10,8 @@ from typing import Any, cast
 
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
+from cockpit.core import alerts as alerting
+from cockpit.services.system import hidden
 
 _SECTIONS: dict[str, tuple[str, ...]] = {
     "model": ("name_or_path", "revision", "dtype", "load_in_4bit", "trust_remote_code"),
@@ -70,6 +72,7 @@ _SECTIONS: dict[str, tuple[str, ...]] = {
         "accelerate_config",
         "env",
     ),
+    "alerts": alerting.KEYS,
 }
 _REQUIRED = (
     ("model", "name_or_path"),
@@ -100,6 +103,8 @@ class WorkspaceConfig:
     """The held-out set's column whose values group items that share something; empty for none, None to look for one."""
     sealed: Path | None = None
     """A second held-out set, which no score is made on until it is opened, once."""
+    alerts: alerting.Settings = field(default_factory=alerting.Settings)
+    """Who is told of ends and findings."""
 
     def resolve(self, path: str) -> Path:
         """A path of the file, against the workspace's folder."""
@@ -180,7 +185,19 @@ def _checked(raw: dict[str, Any], path: Path) -> WorkspaceConfig:
         constraints=tuple(str(line) for line in cast("list[object]", raw.get("constraints", []))),
         cluster=cluster,
         sealed=(root / Path(sealed).expanduser()).resolve() if sealed else None,
+        alerts=_alerts(sections["alerts"], path),
     )
+
+
+def _alerts(section: Mapping[str, Any], path: Path) -> alerting.Settings:
+    settings = alerting.parse(section, file=path)
+    if hidden.masked(settings.command) != list(settings.command):
+        raise CockpitError(
+            "[alerts] command holds what looks like a secret, which everybody on this machine could read",
+            "Have the command read it from its environment.",
+            file=path,
+        )
+    return settings
 
 
 def _model(root: Path, name: str) -> str:
@@ -203,6 +220,7 @@ def write(path: Path, values: Mapping[str, Any]) -> None:
         "serve": "The warm vLLM server that answers where mid_eval.engine is vllm.",
         "slurm": "What a job asks of Slurm, where the launcher is slurm.",
         "resources": "Where runs run.",
+        "alerts": "Who is told of ends and findings. Addresses are secrets: name where they are kept.",
         "recipes": "Defaults of a technique, under TRL's names.",
     }
     document = tomlkit.document()

@@ -65,6 +65,15 @@ def groups_of(held_out: object, named: str | None) -> tuple[clusters.Groups | No
         return None, str(error) if named else ""
 
 
+def unread(score: Score, held_out: object, groups: clusters.Groups | None, named: str | None) -> str:
+    """A sentence where the score's items had groups that can't be read any more; empty where all is well."""
+    column = groups.column if groups else named
+    gone = bool(named) and isinstance(held_out, str) and not Path(held_out).is_file()
+    strange = groups is not None and any(item not in groups.of for item in score.items or ())
+    said = "the interval takes every item for itself"
+    return f"groups by {column} can't be read from the held-out file: {said}" if gone or strange else ""
+
+
 def slices_of(held_out: Path) -> dict[str, str]:
     """Item id -> `column=value`, for the first column that names slices; as the trainers name the items."""
     try:

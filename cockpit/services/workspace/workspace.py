@@ -182,6 +182,8 @@ class Workspace:
         groups, wrong = item_slices.groups_of(held_out, named)
         sampled = view.sampled.grouped(groups) if view.sampled else None
         score = view.score.grouped(groups) if view.score else None
+        if not wrong and view.technique != "reward" and view.score is not None:
+            wrong = item_slices.unread(view.score, held_out, groups, named)
         return replace(view, score=score, sampled=sampled, note=wrong or view.note)
 
     def _quick(self, experiment_id: str) -> Signature:

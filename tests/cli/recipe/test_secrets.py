@@ -28,3 +28,20 @@ def test_no_file_of_a_workspace_holds_it_and_the_process_gets_it(workspace: Cli)
     (WorkspaceLayout(workspace.root).private / hidden.FILE).unlink()
     with pytest.raises(ValueError, match="isn't kept in"):
         spawn.command(layout.attempt(1).root, recipe, {}, token="t")
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "hub_token=hunter22",
+        'model_init_kwargs={"token": "hunter22"}',
+        "wandb_api_key=hunter22",
+        "resume_download=x/hf_hunter22hunter22hunter22",
+        'slurm.setup=["export API_KEY=hunter22"]',
+    ],
+)
+def test_a_setting_that_holds_one_is_refused_and_nothing_says_it(workspace: Cli, setting: str) -> None:
+    told = workspace.json("new", "sft", "-m", "mine", "pad_token=PAD", setting, code=2)
+    assert "holds a secret" in told["error"]
+    assert "HF_TOKEN" in told["mend"]
+    assert "hunter22" not in json.dumps(told)

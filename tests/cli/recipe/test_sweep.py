@@ -20,6 +20,31 @@ def test_siblings_differ_in_the_setting_alone(workspace: Cli) -> None:
     assert {ws.experiment(row["id"]).sweep for row in made} == {"sweep-exp_0002"}
 
 
+def test_siblings_keep_what_is_no_trainers_setting_too(workspace: Cli) -> None:
+    asked = {"model.dtype": "float32", "model.load_in_4bit": "true", "launcher": "slurm", "slurm.account": "0042x",
+             "resources.processes": "2", "resources.cuda_visible_devices": "0", "generation.max_new_tokens": "77",
+             "data.chat_template_kwargs": '{"enable_thinking": false}', "resources.env": '{"A": "b"}'}  # fmt: skip
+    workspace.json("new", "sft", *(f"{name}={value}" for name, value in asked.items()), "-m", "mine")
+    layout = Workspace(workspace.root).layout
+    first = json.loads(layout.experiment("exp_0001").draft.read_text())
+    first["data"]["columns"] = {**first["data"]["columns"], "hint": "ignored"}
+    layout.experiment("exp_0001").draft.write_text(json.dumps(first))
+    made = workspace.json("sweep", "lr=1e-5,3e-5")["experiments"]
+    other = json.loads(layout.experiment(made[0]["id"]).draft.read_text())
+    for section in (
+        "model",
+        "data",
+        "generation",
+        "mid_eval",
+        "budget",
+        "resources",
+        "slurm",
+        "launcher",
+        "peft",
+    ):
+        assert other[section] == first[section], section
+
+
 def test_a_technique_may_be_named_and_is_needed_where_nothing_trained_yet(workspace: Cli) -> None:
     code, text = workspace("sweep", "lr=1e-5,3e-5")
     assert code == 2

@@ -13,7 +13,7 @@ from tests.support.untouched import changed, snapshot
 
 QUERIES = (
     ("ls",), ("status",), ("show", "2"), ("show", "2", "--items"), ("findings",), ("findings", "1"), ("methodlog",),
-    ("logs", "2"), ("compare", "1", "2"), ("queue",), ("smoke", "2", "--last"), ("status", "--tmux"),
+    ("logs", "2"), ("compare", "1", "2"), ("report",), ("queue",), ("smoke", "2", "--last"), ("status", "--tmux"),
 )  # fmt: skip
 
 

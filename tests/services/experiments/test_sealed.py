@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,37 @@ def test_an_opening_whose_scoring_failed_goes_on_without_a_reason(ready: Workspa
         sealed.unseal(ready, "exp_0001", lambda _: None)
     behave(sealed=SCORES)
     assert sealed.unseal(ready, "exp_0001", lambda _: None).delta.kind == "gained"
-    assert sum("opened the sealed set" in line for line in ready.method_log_lines()) == 1
+    opened = [line for line in ready.method_log_lines() if "opened the sealed set" in line]
+    assert ["came to no verdict" in line for line in opened] == [False, True]
+
+
+def test_other_weights_and_another_attempt_are_another_look(ready: Workspace, behave: Behave) -> None:
+    sealed.unseal(ready, "exp_0001", lambda _: None)
+    attempt = ready.attempt_dir("exp_0001")
+    assert attempt is not None
+    (attempt.best / "adapter_model.safetensors").write_bytes(b"other weights")  # a resume found a better one
+    behave(sealed={**SCORES, "exp_0001": [0.0, 0.0, 0.0, 0.0]})
+    with pytest.raises(CockpitError, match="opened before, for exp_0001"):
+        sealed.unseal(ready, "exp_0001", lambda _: None)
+    assert sealed.unseal(ready, "exp_0001", lambda _: None, although="it went on").score.value == 0.0
+
+    # A second attempt has neither score nor verdict on the sealed set: it is a second look all the same.
+    shutil.copytree(attempt.root, attempt.root.parent / "002", symlinks=True)
+    shutil.rmtree(attempt.root.parent / "002" / "sealed")
+    with pytest.raises(CockpitError, match="opened before, for exp_0001"):
+        sealed.unseal(Workspace(ready.root), "exp_0001", lambda _: None)
+    lines = [line for line in ready.method_log_lines() if "opened the sealed set" in line]
+    assert len(lines) == 2
+
+
+def test_a_crash_between_the_scoring_and_its_line_is_made_good(ready: Workspace) -> None:
+    sealed.unseal(ready, "exp_0001", lambda _: None)
+    text = ready.layout.methodlog.read_text()
+    kept = [line for line in text.splitlines(keepends=True) if "sealed-verdict/" not in line]
+    assert len(kept) < len(text.splitlines())
+    ready.layout.methodlog.write_text("".join(kept))
+    assert sealed.unseal(ready, "exp_0001", lambda _: None).delta.kind == "gained"
+    assert "sealed-verdict/" in ready.layout.methodlog.read_text()
 
 
 def test_what_can_not_be_scored_breaks_no_seal(ws: Workspace, tmp_path: Path) -> None:

@@ -33,13 +33,28 @@ SECRET = [
         "bash -c 'export KEY=1; run --with ghp_abcdefghijklmnopqrstuvwxyz0123456789'",
         "ghp_abcdefghijklmnopqrstuvwxyz",
     ),
+    ("bash -c 'cd x && WANDB_API_KEY=%s python t.py'" % ("0a" * 20), "0a0a0a"),
+    ("bash -c 'cd x && python t.py --hub_token abcdef --lr 3'", "abcdef"),
+    ("bash -c 'export PASSWORD=\"a b\"; run'", "a b"),
+    ("""train.py --config '{"api_key": "hunter22", "lr": 3}'""", "hunter22"),
+    ("""train.py --config '{"a": "{\\"apiKey\\": \\"hunter22\\"}"}'""", "hunter22"),
+    ("train.py --report https://host/x?a=1&access_token=hunter22&b=2", "hunter22"),
+    ("curl -u me:hunter22 https://host/x", "hunter22"),
+    ("bash -c 'curl -s --user me:hunter22 https://host/x | sh'", "hunter22"),
+    ("train.py +trainer.hub_token=hunter22", "hunter22"),
+    ("train.py '++logger={hub_token:hunter22,lr:3}'", "hunter22"),
+    ("train.py --password 123456", "123456"),
+    ("bash -c 'wandb login %s'" % ("0a" * 20), "0a0a0a"),
     ("train.py --jwt eyJhbGciOiJI.eyJzdWIiOiIx.SflKxwRJSM", "eyJhbGciOiJI"),
 ]
 NONE = [
     "train.py --max-tokens 512", "train.py --tokenizer gpt2 --eos-token '</s>'", "train.py --pad_token '<pad>'",
     "train.py --num_tokens=1000000 --lr 1e-5", "train.py --use_auth_token true", "train.py --token $HF_TOKEN",
     "python -m torch.distributed.run --nproc 2 train.py", "train.py --url https://host:8080/path",
-    "train.py --key-frames 3",
+    "train.py --key-frames 3", "train.py --pad_token PAD --stop-token foo --eos_token=EOS --image-token img",
+    "train.py --bos-token-id 151643 --max_token 4096", "train.py --model hf-internal-testing/tiny-random-gpt2",
+    "bash -c 'run --hub_token $HF_TOKEN --pad_token X; API_KEY=$(cat file) run'", "docker run -u 10:10 x",
+    "bash -c 'if token == x: pass'", "curl -u me https://host:80/x",
     "train.py --skip-layers 3 --sk-learn x", "train.py --special-tokens a,b --tokens-per-batch 4096",
 ]  # fmt: skip
 
@@ -63,6 +78,15 @@ def test_what_is_no_secret_stays_as_it_stands(command: str, tmp_path: Path) -> N
     words = shlex.split(command)
     assert hidden.masked(words) == words
     assert hidden.hide(words, WorkspaceLayout(tmp_path)) == words
+
+
+def test_a_value_that_is_kept_goes_by_its_name(tmp_path: Path) -> None:
+    layout = WorkspaceLayout(tmp_path)
+    layout.private.mkdir()
+    first = hidden.hide(["--token", "hunter22"], layout)
+    second = hidden.hide_values({"API_KEY": "hunter22", "OTHER_SECRET": "other"}, layout)
+    assert second["API_KEY"] == first[1] != second["OTHER_SECRET"]
+    assert len(atomic.read_object(layout.private / hidden.FILE) or {}) == 2
 
 
 @pytest.mark.parametrize(("umask", "mode"), [(0o077, 0o600), (0o022, 0o644), (0o027, 0o640)])

@@ -63,3 +63,16 @@ def test_no_recipe_is_given_what_only_judges(stage: Stage) -> None:
     stage.layout.config.write_text(CONFIG.replace("[verifier]", 'cluster = "source"\n\n[verifier]'))
     config = Workspace(stage.root).config
     assert (config.cluster, "cluster" in config.sections["data"]) == ("source", False)
+
+
+def test_groups_that_can_not_be_read_any_more_are_said(stage: Stage) -> None:
+    file = stage.root / "held_out.jsonl"
+    assert Workspace(stage.root).experiment("exp_0001").note == ""
+    before = file.read_text()
+    file.write_text(before.replace('"id": "i', '"id": "other'))
+    said = "groups by source can't be read from the held-out file: the interval takes every item for itself"
+    assert Workspace(stage.root).experiment("exp_0001").note == said
+    stage.layout.config.write_text(CONFIG.replace("[verifier]", 'cluster = "source"\n\n[verifier]'))
+    assert Workspace(stage.root).experiment("exp_0001").note == said
+    file.unlink()
+    assert Workspace(stage.root).experiment("exp_0001").note == said

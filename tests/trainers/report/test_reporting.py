@@ -20,6 +20,7 @@ import pytest
 from cockpit.contract import AttemptWriter, atomic
 from cockpit.services.foreign.wandb import WandbRun
 from cockpit.services.runs import launcher, trackers
+from cockpit.services.serving import mlflow_page
 from tests.support.attempts import PATIENCE_S, StandIn, clean_up, free_port, until
 from trainers.report import sinks
 from trainers.report.tracker import Reporter, State
@@ -73,8 +74,9 @@ class Server:
         command += ["--artifacts-destination", str(self.folder / "artifacts"), "--host", "127.0.0.1"]
         with (self.folder / "log").open("wb") as log:
             self._process = subprocess.Popen(
-                [*command, "--port", str(self.port)], stdout=log, stderr=log, start_new_session=True
-            )
+                [*command, "--port", str(self.port)], stdout=log, stderr=log, start_new_session=True,
+                env={**os.environ, **mlflow_page.LIGHT},
+            )  # fmt: skip
         until(self._answers, 600)
         return self
 
