@@ -86,7 +86,7 @@ def _changes(rule: Rule) -> str:
 def _rule(rule: Rule) -> str:
     lines = [f"#### {rule.id}", "", rule.means, "", f"- What to do: {rule.advice}"]
     lines += [f"- A draft made from it changes {_changes(rule)}."] if rule.changes else []
-    lines += [f"- Not by a setting: {rule.instead}"] if rule.instead else []
+    lines += [f"- No setting cures it. {rule.instead}"] if rule.instead else []
     if rule.thresholds:
         lines.append("- Judged by:")
         lines += [f"    - `{name}` {limit.value:g}: {limit.means}" for name, limit in rule.thresholds.items()]

@@ -14,6 +14,7 @@ import pytest
 from cockpit.contract.errors import CockpitError
 from cockpit.data.examples import Example, Misfit, read_example
 from cockpit.data.images import opening
+from cockpit.data.images.refs import ref_of
 from cockpit.data.keys import Asked, row_keys
 from cockpit.data.reading.files import load_rows
 from cockpit.data.shapes import recognise
@@ -173,3 +174,10 @@ def test_an_image_is_opened_upright_and_in_colour(tmp_path: Path) -> None:
     assert opening.size_of(str(tmp_path / "a.png")) == (8, 4)
     opened = opening.opened(str(tmp_path / "a.png"))
     assert (opened.size, opened.mode, opened.getpixel((0, 0))) == ((4, 8), "RGB", (255, 255, 255))
+
+
+@pytest.mark.parametrize(
+    ("held", "ref"), [("file:///data/a%20b.png", "/data/a b.png"), ("a%20b.png", "a%20b.png"), (" ", None)]
+)
+def test_a_file_address_is_decoded_and_a_path_is_not(held: str, ref: str | None) -> None:
+    assert ref_of(held) == ref

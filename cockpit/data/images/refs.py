@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import unquote
 
 from cockpit.data.column_names import IMAGES
 
@@ -33,7 +34,7 @@ def ref_of(held: object, depth: int = 0) -> str | None:
         text = held.strip()
         if len(text) > 64 and not text.startswith("data:") and _BEGINS.match(text):
             return f"data:image;base64,{text}"
-        return text.removeprefix("file://") or None
+        return unquote(text.removeprefix("file://")) if text.startswith("file://") else text or None
     if isinstance(held, bytes | bytearray):
         return f"data:image;base64,{base64.b64encode(held).decode()}" if held else None
     if not isinstance(held, Mapping) or depth >= _DEEPEST:

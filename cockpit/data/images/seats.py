@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, cast
 
-from cockpit.data.images.refs import PLACEHOLDER, is_far, listed, name_of, ref_of
+from cockpit.data.images.refs import PLACEHOLDER, is_far, listed, ref_of
 
 Message = dict[str, Any]
 # How the field writes the place of an image into a text.
@@ -124,8 +124,3 @@ def split_at_places(message: Message) -> list[tuple[str, str]]:
 def images_of(turns: Sequence[Message]) -> list[str]:
     """Every image of these turns, in order."""
     return [ref for turn in turns for ref in turn.get("images", ())]
-
-
-def shown_names(refs: Sequence[str]) -> str:
-    """The images of a row for a person, a few of them."""
-    return ", ".join(name_of(ref) for ref in refs[:3]) + (" …" if len(refs) > 3 else "")

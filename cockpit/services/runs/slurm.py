@@ -192,9 +192,7 @@ def _tell(words: Sequence[str]) -> None:
             f"{words[0]} could not be run: {error}", "Is Slurm reachable from here?"
         ) from error
     if done.late:
-        raise CockpitError(
-            f"{words[0]} gave no answer within {_TIMEOUT_S:g} s", "Is Slurm reachable from here?"
-        )
+        raise CockpitError(f"{words[0]} gave no answer within {_TELL_S:g} s", "Is Slurm reachable from here?")
     if not done.well:
         raise CockpitError(f"{words[0]} refused: {done.complaint.strip() or done.code}")
 
