@@ -135,18 +135,19 @@ def _known(view: ExperimentView, digest: str) -> Score | None:
 
 def _scored(ws: Workspace, view: ExperimentView, path: Path, digest: str, tick: Tick) -> Score:
     known = _known(view, digest)
+    why: CockpitError | None = None
     if known is None:
-        lifecycle.again(
-            ws,
-            view.id,
-            lifecycle.settled(ws, view.id),
-            module="trainers.evaluate",
-            arguments=("--sealed", str(path)),
-        )
-        known = _known(lifecycle.wait(ws, view.id, tick), digest)
+        settled = lifecycle.settled(ws, view.id)
+        try:
+            lifecycle.again(
+                ws, view.id, settled, module="trainers.evaluate", arguments=("--sealed", str(path))
+            )
+            known = _known(lifecycle.wait(ws, view.id, tick), digest)
+        except CockpitError as error:  # one that ends at once is told by the launcher
+            why = error
     if known is None:
         raise CockpitError(
-            f"{view.id} could not be scored on the sealed set",
+            f"{view.id} could not be scored on the sealed set" + (f": {why.title}" if why else ""),
             f"`cockpit logs {view.id}` says why; the same command then goes on.",
-        )
+        ) from why
     return known

@@ -120,9 +120,11 @@ class Workspace:
         view = self.experiment(experiment_id)
         if status not in ("committed", "discarded"):
             raise CockpitError(f"{status!r} is no decision", "It is committed or discarded.")
-        if view.status in ("draft", "running"):
+        if view.status in ("draft", "smoked", "running"):
+            never = "Launch it, or leave it: a draft costs nothing."
             raise CockpitError(
-                f"{view.id} is {view.status}: there is nothing to decide yet", "Wait for its score."
+                f"{view.id} is {view.status}: there is nothing to decide yet",
+                "Wait for its score." if view.status == "running" else never,
             )
         if status == "committed" and view.score is None:
             raise CockpitError(
