@@ -157,7 +157,9 @@ def test_the_time_limit_makes_a_checkpoint_on_two_nodes_and_the_job_is_requeued(
     other = attempt.log.with_name("trainer.node1.log").read_text()
     assert "--machine_rank 1" in other
     # torch's agent may log, after its trainer is done, that the first node's agent has left before it.
-    assert not re.search(r"^(\[rank\d+\]: )?Traceback", other, re.M), "it heard of the stop from the first node"
+    assert not re.search(r"^(\[rank\d+\]: )?Traceback", other, re.M), (
+        "it heard of the stop from the first node"
+    )
     rows = [row["step"] for row in read_rows(attempt.metrics) if "loss" in row]
     assert rows == list(range(1, saved + 1)), "rank 0 alone writes, up to its checkpoint"
 
