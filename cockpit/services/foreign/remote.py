@@ -70,7 +70,7 @@ def split(place: str) -> tuple[str, str] | None:
 
 
 class Remote:
-    """A copy in `root` of the runs' files at `host:path`. `trouble` says in a sentence what keeps it from following, if anything.
+    """A copy in `root` of the runs' files at `host:path`. `trouble` says what keeps it from following, if anything.
 
     Raises CockpitError where the host can't be reached or nothing is there.
     """
