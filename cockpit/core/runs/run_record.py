@@ -54,9 +54,9 @@ class Run:
     baseline: the base model's score on the mini-eval's items. stalled: the status's sentence where it stalls.
     train_reward: the mean reward over the training set, where it was measured; else the readings take the
     series. delta: the verdict on the held-out score among all experiments of its set, where that is known; else
-    `against_parent` compares the two. examples: step -> where the examples of that step's batch can be read. settings: the trainer's, by
-    their names, as far as they are known. rewards: what RL adds up, each with its weight. row_tokens: reads the
-    training data, and says how many tokens 99 in 100 rows fit in.
+    `against_parent` compares the two. examples: step -> where the examples of that step's batch can be read.
+    settings: the trainer's, by their names, as far as they are known. rewards: what RL adds up, each with its
+    weight. row_tokens: reads the training data, and says how many tokens 99 in 100 rows fit in.
     """
 
     id: str
