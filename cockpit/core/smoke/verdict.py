@@ -122,7 +122,7 @@ class SmokeVerdict:
         )
 
 
-_STAGE_NAMES = tuple(stage for stage, _ in STAGES)
+_STAGE_NAMES: tuple[Stage, ...] = tuple(stage for stage, _ in STAGES)
 
 
 def _lines(value: object) -> tuple[str, ...]:
