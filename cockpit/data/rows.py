@@ -22,6 +22,7 @@ Prompt = str | list[Message]
 Columns = Mapping[str, str]
 
 ALIASES = USUAL
+_NAMED = {ours: frozenset(names) for ours, names in USUAL.items()}
 _BLANKS = re.compile(r"\s+")
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 SEVERAL = ("completions", "responses", "answers", "candidates", "generations")
@@ -41,6 +42,8 @@ def value(row: Mapping[str, Any], ours: str, columns: Columns | None = None) -> 
 
 def column_of(row: Mapping[str, Any], ours: str, columns: Columns | None = None) -> str | None:
     """Return the name of the column that is read as `ours`; None where none of them holds anything."""
+    if not columns and ours in _NAMED and _NAMED[ours].isdisjoint(row):
+        return None  # told fast: every row is asked for every role
     names = ALIASES.get(ours, (ours,))
     if columns:
         for theirs, meaning in columns.items():
@@ -150,7 +153,7 @@ def _has_words(asked: str, choice: str) -> bool:
 def below_column(row: Mapping[str, Any], columns: Columns | None) -> str | None:
     """Return the column whose text goes below the prompt, Alpaca's input or a passage; None where none does."""
     given = columns or {}
-    named = [theirs for theirs, ours in given.items() if ours == "input"]
+    named = [theirs for theirs, ours in given.items() if ours == "input"] if given else []
     usual = [n for n in _BELOW.get(column_of(row, "prompt", columns) or "", ()) if n not in given]
     return next((name for name in named or usual if row.get(name) not in (None, "", [], {})), None)
 

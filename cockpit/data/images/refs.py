@@ -20,6 +20,7 @@ PLACEHOLDER = "<image>"
 """What stands in a message's text where an image is seen."""
 IMAGE_PARTS = frozenset(("image", "image_url", "input_image"))
 COLUMNS = IMAGES
+_NAMED = frozenset(IMAGES)
 _HELD = ("bytes", "base64", "b64_json", "data", "image_url", "url", "image", "path", "source", "file_name")
 _BASE64 = frozenset(("bytes", "base64", "b64_json", "data"))
 _FAR = re.compile(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]+://")
@@ -98,7 +99,7 @@ def placed(row: dict[str, Any], folder: Path) -> dict[str, Any]:
 
     Bytes become text, so that rows can be written as JSON wherever they are copied to.
     """
-    columns = [name for name in COLUMNS if row.get(name)]
+    columns = [] if _NAMED.isdisjoint(row) else [name for name in COLUMNS if row.get(name)]
     if not columns and not _may_have_boxes(row):
         return row  # as nearly all are
     for box, key in ((row, name) for name in columns):

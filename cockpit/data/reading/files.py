@@ -132,7 +132,8 @@ def reader(path: Path) -> tuple[str, Numbered]:
 
 def _placed(path: Path, rows: Numbered) -> Numbered:
     """The rows with paths of images that lead from here to the file, whichever folder they are read for."""
-    return ((number, placed(row, path.parent)) for number, row in rows)
+    folder = path.parent
+    return ((number, placed(row, folder)) for number, row in rows)
 
 
 def _reader(path: Path) -> tuple[str, Numbered]:

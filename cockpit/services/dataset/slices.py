@@ -13,6 +13,7 @@ from typing import Any
 
 from cockpit.contract.errors import CockpitError
 from cockpit.core.recipe.mini_eval import FEWEST_ITEMS
+from cockpit.data import needs
 from cockpit.data.examples import Example, Misfit, example_of
 from cockpit.data.reading.files import Rows, load_rows
 from cockpit.data.rows import Prompt, Row, as_chat
@@ -48,9 +49,9 @@ def make(
             made.items[name] = own_items(rows, train, path, name)
     wanted = [name for name in ("held_out", "mini_eval") if name not in made.items]
     if wanted:
-        sizes = _sizes(rows, reading, wanted, mini_items)
-        _check_splittable(train, reading)
-        places = splitting.split(rows, sizes, seed=seed, group=lambda row: _group(reading, row))
+        _check_splittable(rows, reading)
+        groups = splitting.grouped(rows, group=lambda row: _group(reading, row))
+        places = splitting.split(groups, _sizes(rows, reading, wanted, mini_items), seed=seed)
         apart = frozenset(place for held in places.values() for place in held)
         taken = {place: row for place, row in enumerate(rows) if place in apart}
         made.train = Rows(train, without=apart)
@@ -76,8 +77,8 @@ def refuse_inseparable(train: Path, held_out: Path | None) -> None:
     rows, reading = _looked_at(train)
     if held_out is not None:
         own_items(rows, train, held_out, "held_out")
+    _check_splittable(rows, reading)
     _sizes(rows, reading, ["held_out", "mini_eval"], FEWEST_ITEMS)
-    _check_splittable(train, reading)
     if not _as_items(rows.first(2000), reading, "sample"):
         raise CockpitError(
             "none of its rows could become an item to be scored", "Give other data.", file=train
@@ -92,21 +93,21 @@ def _looked_at(train: Path) -> tuple[Rows, Reading]:
 def own_items(rows: Rows, train: Path, path: Path, name: str) -> list[Row]:
     """The items of a user's own slice. Raises CockpitError where they are none, or are trained on."""
     items = load_rows(path)
-    datasets.read_as(path, "items")
+    needs.read_as(items, "items", file=str(path))
     _refuse_overlap(rows, items, train, path, name)
     return items
 
 
-def _check_splittable(train: Path, reading: Reading) -> None:
+def _check_splittable(rows: Rows, reading: Reading) -> None:
     """Raise CockpitError where no item to be scored could be made of these rows."""
     if reading.shape in ("text", "prompts"):
         raise CockpitError(
             f"{reading.shown} holds no answers to score, so no held-out set can be set apart",
             "Give a held-out file with prompts and answers: --held-out FILE --mini-eval FILE.",
-            file=train,
+            file=rows.path,
         )
     if reading.shape in _AS_THEY_ARE:
-        datasets.read_as(train, "items")
+        needs.read_as(rows, "items", file=str(rows.path))
 
 
 def _group(reading: Reading, row: Mapping[str, Any]) -> str | None:

@@ -193,8 +193,7 @@ def _write_slices(
         if given is not None:
             paths[name] = given.resolve()
             continue
-        paths[name] = layout.data / f"{name}-{datasets.rows_hash(rows)[:8]}.jsonl"
-        datasets.write_rows(paths[name], rows)
+        paths[name] = datasets.write_by_content(layout.data, name, rows)
     return paths
 
 
