@@ -15,7 +15,7 @@ from cockpit.contract.errors import CockpitError
 from cockpit.core.recipe.mini_eval import FEWEST_ITEMS
 from cockpit.data import needs
 from cockpit.data.examples import Example, Misfit, example_of
-from cockpit.data.reading.files import Rows, load_rows
+from cockpit.data.reading.files import Rows, load_rows, misnamed, reader
 from cockpit.data.rows import Prompt, Row, as_chat
 from cockpit.data.shapes import Reading, recognise
 from cockpit.services.dataset import datasets, splitting
@@ -44,6 +44,8 @@ def make(
     """
     rows, reading = _looked_at(train)
     made = Slices(rows, {})
+    if said := misnamed(train, reader(train)[0]):
+        made.messages.append(said)
     for name, path in (("held_out", held_out), ("mini_eval", mini_eval)):
         if path is not None:
             made.items[name] = own_items(rows, train, path, name)
