@@ -222,6 +222,23 @@ def checked_answer(row: Mapping[str, Any], columns: Columns | None = None) -> ob
     return gold if gold is not None and (boxed or turns or placed) else cast("object", held)
 
 
+def gold_item(row: Mapping[str, Any], columns: Columns | None = None) -> object:
+    """Return what an answer to this row is compared with: the gold answer, else what the row demonstrates.
+
+    None where it has neither: null, NaN and blank text are no answer, wherever rows are scored or sampled for.
+    """
+    gold = checked_answer(row, columns)
+    if not is_blank(gold):
+        return gold
+    said = answer_text(row, columns) if prompt_of(row, columns) is not None else None
+    return None if is_blank(said) else said
+
+
+def is_blank(gold: object) -> bool:
+    """Whether this is no answer: null, NaN (how a table says so) or blank text."""
+    return gold is None or gold != gold or (isinstance(gold, str) and not gold.strip())
+
+
 def _letter(answer: object, choices: list[str]) -> str:
     """The letter of a choice that is named by its place, counted from 0."""
     text = str(answer).strip()
@@ -328,7 +345,7 @@ def prompt_text(row: Mapping[str, Any], columns: Columns | None = None) -> str:
 def answer_text(row: Mapping[str, Any], columns: Columns | None = None) -> str:
     """Return what is to be answered: the gold answer, the demonstration, or the last turn; empty where none."""
     gold = gold_of(row, columns)
-    if gold is not None:
+    if gold is not None and not is_blank(gold):
         return gold
     said = answer_of(row, columns)
     if said is None and (chosen := value(row, "chosen", columns)) is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import unquote
@@ -78,11 +78,15 @@ def identity(ref: str) -> str:
     return hashlib.sha256(ref.encode("utf-8", "backslashreplace")).hexdigest()[:16] if is_inline(ref) else ref
 
 
-def named_places(text: str, refs: list[str] | None, before: int = 0) -> str:
-    """A message's text with each place of an image as `[image 1: cats/cat.png]`; `before`: images in earlier turns."""
+def named_places(text: str, refs: Sequence[object] | None, before: int = 0) -> str:
+    """A message's text with each place of an image as `[image 1: cats/cat.png]`; `before`: images in earlier turns.
+
+    `[image 1]` where it is a column of the row that holds the image.
+    """
     first, *others = text.split(PLACEHOLDER, len(refs or ()))
     for number, (ref, following) in enumerate(zip(refs or (), others, strict=False), before + 1):
-        first += f"[image {number}: {name_of(ref)}]{following}"
+        named = f": {name_of(ref)}" if isinstance(ref, str) else ""
+        first += f"[image {number}{named}]{following}"
     return first
 
 
