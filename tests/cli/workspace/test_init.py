@@ -179,8 +179,6 @@ def test_the_advice_at_the_end_is_that_of_advise(
         for n in range(40)
     ]
     data = str(write_rows("calls.jsonl", rows))
-    made = Cli(tmp_path / "new", capsys).json(
-        "init", "--model", str(model), "--data", data, "--verifier", "tool-call"
-    )
-    said = Cli(tmp_path, capsys).json("advise", "--data", data, "--verifier", "tool-call")
-    assert made["advice"]["technique"] == said["technique"] == "rft"
+    cli = Cli(tmp_path / "new", capsys)
+    made = cli.json("init", "--model", str(model), "--data", data, "--verifier", "tool-call")
+    assert made["advice"]["technique"] == cli.json("advise")["technique"] == "rft"
