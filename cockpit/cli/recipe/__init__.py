@@ -1,4 +1,4 @@
-"""`new`, `fit`, `sweep`: draft an experiment, ask whether it fits in memory, vary a setting.
+"""`new`, `settings`, `fit`, `sweep`: draft an experiment, list what it takes, ask whether it fits, vary a setting.
 
 May import: `services`, `core`, `contract`, `cli.output`, `cli.place`, `cli.tree.look`.
 Start reading at `new.py`.

@@ -15,7 +15,7 @@ from cockpit.contract.errors import CockpitError
 from cockpit.core.recipe.mini_eval import FEWEST_ITEMS
 from cockpit.data.examples import Example, Misfit, example_of
 from cockpit.data.reading.files import Rows, load_rows
-from cockpit.data.rows import Prompt, Row, as_chat
+from cockpit.data.rows import Prompt, Row, as_chat, gold_of
 from cockpit.data.shapes import Reading, recognise
 from cockpit.services.dataset import datasets, splitting
 
@@ -32,6 +32,8 @@ class Slices:
     train: Rows
     items: dict[str, list[Row]]
     messages: list[str] = field(default_factory=list[str])
+    golds: dict[str, bool] = field(default_factory=dict[str, bool])
+    """By slice name: whether its items' answers are gold answers, not just what was said in a demonstration."""
 
 
 def make(
@@ -46,6 +48,7 @@ def make(
     for name, path in (("held_out", held_out), ("mini_eval", mini_eval)):
         if path is not None:
             made.items[name] = own_items(rows, train, path, name)
+            made.golds[name] = any(gold_of(row) is not None for row in made.items[name])
     wanted = [name for name in ("held_out", "mini_eval") if name not in made.items]
     if wanted:
         sizes = _sizes(rows, reading, wanted, mini_items)
@@ -55,7 +58,9 @@ def make(
         taken = {place: row for place, row in enumerate(rows) if place in apart}
         made.train = Rows(train, without=apart)
         for name in wanted:
-            made.items[name] = _as_items([taken[place] for place in places[name]], reading, name)
+            apart_rows = [taken[place] for place in places[name]]
+            made.items[name] = _as_items(apart_rows, reading, name)
+            made.golds[name] = reading.shape in _AS_THEY_ARE or _have_golds(apart_rows, reading)
             n, shown = len(made.items[name]), name.replace("_", "-")
             if not n:
                 raise CockpitError(f"no row of {train.name} could become an item of the {shown} set",
@@ -130,6 +135,16 @@ def _as_items(rows: list[Row], reading: Reading, name: str) -> list[Row]:
         if answer is not None and example.prompt:
             items.append({"id": f"{name}-{len(items) + 1:04d}", "prompt": _prompt(example), "answer": answer})
     return items
+
+
+def _have_golds(rows: list[Row], reading: Reading) -> bool:
+    for row in rows:
+        try:
+            if example_of(reading, row).gold is not None:
+                return True
+        except Misfit:
+            continue
+    return False
 
 
 def _good_answer(example: Example) -> str | None:

@@ -58,14 +58,23 @@ def test_the_same_seed_gives_the_same_slices(
         ({"data": "{few}"}, ["too few"]),
         ({"data": "{columns}"}, ["frage", "data.columns"]),
         ({"verifier": "magic"}, ["magic", "exact"]),
+        ({"model": "nobody/such-model"}, ["no model 'nobody/such-model' here", "HF_HUB_OFFLINE"]),
+        ({"data": "{prose}", "verifier": "boxed"}, ["no gold answers", "boxed", "f1"]),
         ({"verifier": "hashes", "held_out": "{letters}"}, ["none of its own"]),
         ({"held_out": "{leak}"}, ["leak.jsonl", "held-out", "row 8"]),
         ({"verifier": None}, ["--verifier is missing"]),
     ],
 )
 def test_bad_input_gets_one_clear_sentence(
-    cli: Cli, model: Path, tmp_path: Path, write_rows: Write, change: dict[str, Any], says: list[str]
+    cli: Cli,
+    model: Path,
+    tmp_path: Path,
+    write_rows: Write,
+    change: dict[str, Any],
+    says: list[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     broken = tmp_path / "broken.jsonl"
     broken.write_text('{"prompt":"a","answer":"b"}\n\n{"prompt":\n')
     files = {
@@ -75,6 +84,9 @@ def test_bad_input_gets_one_clear_sentence(
         "few": write_rows("few.jsonl", sums(0, 5)),
         "columns": write_rows("columns.jsonl", [{"frage": f"{n}", "antwort": "1"} for n in range(50)]),
         "letters": write_rows("letters.jsonl", [{"prompt": f"q{n}", "answer": ""} for n in range(30)]),
+        "prose": write_rows(
+            "prose.jsonl", [{"prompt": f"q{n}", "completion": f"I think it is {n}."} for n in range(100)]
+        ),
         "leak": write_rows("leak.jsonl", [*sums(200, 5), {"prompt": " 7+1=? ", "answer": "8"}]),
         "good": write_rows("good.jsonl", sums(0, 100)),
     }
