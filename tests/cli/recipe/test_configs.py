@@ -40,7 +40,7 @@ def test_a_configuration_becomes_a_draft(workspace: Cli, file: Path) -> None:
     assert (told["tool"], told["technique"], told["lora"]) == ("axolotl", "sft", True)
     shown = workspace.json("show", told["experiment"])["recipe"]
     assert (shown["trainer"]["learning_rate"], shown["trainer"]["max_length"], shown["peft"]["r"]) == (
-        0.01,
+        0.05,
         128,
         8,
     )
