@@ -51,6 +51,11 @@ COMMANDS: dict[str, Command] = {
     "env": Command("doctor.env", "environments of their own (add ppo, add vllm, ls, rm)", "start"),
     "completion": Command("completion", "completion for bash, zsh or fish, experiment ids too", "start"),
     "new": Command("recipe.new", "a new experiment: technique, hypothesis, settings", "move"),
+    "import": Command(
+        "recipe.import_config", "a TRL, axolotl, LLaMA-Factory or unsloth file as a draft", "move"
+    ),
+    "export": Command("recipe.export_config", "a recipe as a TRL, axolotl or LLaMA-Factory file", "look"),
+    "settings": Command("recipe.settings", "what a technique's trainer takes, in TRL's own words", "move"),
     "sweep": Command("recipe.sweep", "sibling experiments, one for each value of a setting", "move"),
     "fit": Command("recipe.fit", "will it fit in memory, what would make it fit, how long it takes", "move"),
     "literature": Command("technique.literature", "papers for the decision, and what you rely on", "move"),

@@ -102,6 +102,9 @@ ACTIONS: tuple[Action, ...] = (
 BY_ID = {action.id: action for action in ACTIONS}
 
 
+WITHOUT = ("help", "open", "wizard", "doctor", "palette", "quit")
+"""What can be done where there is no workspace, beside moving about."""
+
 _NAMES = {
     "question_mark": "?",
     "slash": "/",

@@ -82,6 +82,8 @@ class CockpitApp(App[int]):
         self.live = live
         """False in tests that look at the workspace themselves."""
         self._commands: Commands | None = None
+        self.watched: str | None = None
+        """Whose runs to look at next, where there is no workspace."""
 
     def get_default_screen(self) -> Screen[None]:
         return Dashboard(self)
@@ -206,6 +208,11 @@ class CockpitApp(App[int]):
         """Have the workspace read now rather than at the next interval."""
         self.poller.poke()
 
+    def watch(self, place: str) -> None:
+        """Leave, for screens on the runs that others made at `place`."""
+        self.watched = place
+        self.exit(0)
+
     def leave(self) -> None:
         self.exit(0)
 
@@ -245,8 +252,17 @@ class CockpitApp(App[int]):
         self.changed()
 
 
-def run(workspace_root: Path | None, *, select: str | None = None, wizard: Path | None = None) -> int:
-    """Open the screens on a workspace (None: say how to make one) and give the exit code."""
+def run(
+    workspace_root: Path | None,
+    *,
+    select: str | None = None,
+    wizard: Path | None = None,
+    watch: Callable[[str], int] | None = None,
+) -> int:
+    """Open the screens on a workspace (None: on what else is here) and give the exit code.
+
+    `watch` opens the screens on runs that others made, where one of them was chosen.
+    """
     from cockpit.ui.backend.local import LocalBackend
 
     textual_patch.install()
@@ -255,6 +271,8 @@ def run(workspace_root: Path | None, *, select: str | None = None, wizard: Path 
         app.state.select(select)
     app.wizard_root = wizard
     code = app.run()
+    if app.watched is not None and watch is not None:
+        return watch(app.watched)
     running = (
         [v.id for v in app.state.snapshot.experiments if v.status == "running"] if app.state.snapshot else []
     )

@@ -35,29 +35,25 @@ def left_open(attempt: AttemptLayout) -> bool:
 
 def close_left(attempt: AttemptLayout) -> None:
     """Send what is missing and end the run, if it can be reached; waits for that, within bounds. Never raises."""
-    if not left_open(attempt):
+    process = start_closing(attempt)
+    if process is None:
         return
     try:
-        with attempt.tracker_log.open("ab") as log:
-            subprocess.run(
-                _command(attempt), stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=CLOSE_S
-            )
-    except (OSError, subprocess.SubprocessError):
-        return
+        process.wait(CLOSE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
-def start_closing(attempt: AttemptLayout) -> None:
-    """The same in the background, for a run that nobody supervises any more."""
+def start_closing(attempt: AttemptLayout) -> subprocess.Popen[bytes] | None:
+    """The same in the background, for a run that nobody supervises any more; None where nothing was started."""
     if not left_open(attempt):
-        return
+        return None
     try:
         with attempt.tracker_log.open("ab") as log:
-            subprocess.Popen(
-                _command(attempt), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
+            return subprocess.Popen(
+                [sys.executable, "-m", MODULE, str(attempt.root), "--close"],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
     except OSError:
-        return
-
-
-def _command(attempt: AttemptLayout) -> list[str]:
-    return [sys.executable, "-m", MODULE, str(attempt.root), "--close"]
+        return None
