@@ -23,10 +23,10 @@ from typing import Any, Literal
 
 from cockpit.contract import AttemptLayout, AttemptWriter, CockpitError, Recipe
 from cockpit.contract.atomic import read_json
+from cockpit.contract.bounded.checkpoint import step_of
 from cockpit.contract.reader import weights_key
 from trainers.attempt import imports
 from trainers.attempt.attempt import Attempt
-from trainers.attempt.checkpoints import step_of
 from trainers.attempt.ending import Ending, explain
 from trainers.attempt.signals import StopFlag
 from trainers.loop.frame import log_error, open_attempt, orchestrator_of, report, say_walls, start_tracker

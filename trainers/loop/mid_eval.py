@@ -13,10 +13,10 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from cockpit.contract.bounded.checkpoint import step_of
 from cockpit.contract.events import CheckpointReason
-from trainers.attempt import checkpoints
+from trainers.attempt import checkpoints, recovery
 from trainers.attempt.attempt import Attempt
-from trainers.attempt.checkpoints import EvalState
 from trainers.attempt.signals import Stopped
 from trainers.loop.progress import Progress, interval
 from trainers.scoring.scoring import Scorer
@@ -44,8 +44,11 @@ class MidEval(Progress, TrainerCallback):
         """
         if start is None:
             return False
-        self.state = EvalState.load(start)
-        step = checkpoints.step_of(start) or 0
+        if self.processes.first:
+            recovery.mend_trainer_state(self.attempt, start, self.trainer)
+            self.state = recovery.eval_state(self.attempt, start)
+        self.state = self.processes.from_first(self.state)
+        step = step_of(start) or 0
         self.trainer.state.global_step = step
         if self.state.due:
             self.trainer._load_from_checkpoint(str(start))
@@ -53,7 +56,7 @@ class MidEval(Progress, TrainerCallback):
                 self.attempt.out.publish_best(step)
             self.state = self.processes.from_first(self.state)
         stop = self.attempt.told_to_stop()
-        over = checkpoints.finished(start) or self.state.early_stopped or stop
+        over = recovery.finished(start) or self.state.early_stopped or stop
         if self.processes.first and not over:
             self.attempt.out.stage("training", f"from {start.name}")  # what was due is done
         return over
