@@ -28,6 +28,7 @@ from cockpit.contract.reader import weights_key
 from trainers.attempt import imports
 from trainers.attempt.attempt import Attempt
 from trainers.attempt.ending import Ending, explain
+from trainers.attempt.printing import never_stop
 from trainers.attempt.signals import StopFlag
 from trainers.loop.frame import log_error, open_attempt, orchestrator_of, report, say_walls, start_tracker
 from trainers.report import summary
@@ -48,6 +49,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--after-training", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
+    never_stop()
     root = args.attempt_dir.resolve()
     stop = StopFlag()
     stop.listen()

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import NoReturn
 
-from cockpit.contract.errors import CockpitError
+from cockpit.contract.errors import CockpitError, of_system
 
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -159,20 +159,26 @@ def _guarded(command: Command, parser: argparse.ArgumentParser, words: Sequence[
         options = parser.parse_intermixed_args(words)  # settings and options in any order
         return int(options.run(options))
     except CockpitError as error:
-        if "--json" in words:
-            import json
-
-            print(json.dumps(error.as_dict()))
-        else:
-            from cockpit.core.safe_text import clean
-
-            print(f"cockpit: {clean(str(error))}", file=sys.stderr)
-        return BAD_INPUT
+        return _refused(error, words)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # `cockpit logs | head`: the reader has seen enough
         sys.stderr.close()
         return OK
+    except OSError as error:
+        return _refused(of_system(error), words)
+
+
+def _refused(error: CockpitError, words: Sequence[str]) -> int:
+    if "--json" in words:
+        import json
+
+        print(json.dumps(error.as_dict()))
+    else:
+        from cockpit.core.safe_text import clean
+
+        print(f"cockpit: {clean(str(error))}", file=sys.stderr)
+    return BAD_INPUT
 
 
 def _common(parser: argparse.ArgumentParser) -> None:

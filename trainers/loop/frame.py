@@ -23,6 +23,7 @@ from trainers.attempt import recovery
 from trainers.attempt.attempt import Attempt, Nobody
 from trainers.attempt.ending import Ending, explain
 from trainers.attempt.environment import quiet_environment
+from trainers.attempt.printing import never_stop
 from trainers.attempt.processes import OneProcess
 from trainers.attempt.signals import StopFlag, Stopped, hold, over
 from trainers.report import summary
@@ -53,6 +54,7 @@ def run(technique: str, train: Callable[[Attempt], Ending], argv: list[str] | No
     args = parser.parse_args(argv)
     if args.attempt_dir is None:
         parser.error("the following arguments are required: attempt_dir")
+    never_stop()
     root = args.attempt_dir.resolve()
     began = time.time()
     stop = StopFlag()

@@ -13,7 +13,8 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from cockpit.contract.bounded.checkpoint import step_of
+from cockpit.contract.bounded.checkpoint import all_of, step_of
+from cockpit.contract.errors import free, sized
 from cockpit.contract.events import CheckpointReason
 from trainers.attempt import checkpoints, recovery
 from trainers.attempt.attempt import Attempt
@@ -124,7 +125,14 @@ class MidEval(Progress, TrainerCallback):
             return False
         best = self.judge(scored, step, scheduled=scheduled)
         self.state.due = False
-        self.state.save(folder)
+        try:
+            self.state.save(folder)
+        except (
+            OSError
+        ) as error:  # it is in the next checkpoint; a resume from this one does the mid-eval again
+            self.attempt.notice(
+                f"{folder.name}: the early-stop state was not kept ({error.strerror}).", "warning"
+            )
         self.report(step, epoch, best, scored)
         return best
 
@@ -137,9 +145,27 @@ class MidEval(Progress, TrainerCallback):
                 return checkpoints.publish(self.attempt.layout, written, step, self.state)
             except OSError as caught:
                 error = str(caught)
+        left = free(self.attempt.layout.checkpoints)
         checkpoints.clear_unfinished(self.attempt.layout)
-        self.attempt.notice(f"The checkpoint at step {step} could not be written: {error}.", "warning")
+        self.attempt.notice(
+            f"The checkpoint at step {step} could not be written: {error}. It needs about {sized(self._need())}, and "
+            f"{left or 'nobody knows how much'} is left at {self.attempt.layout.checkpoints}. "
+            "Training goes on; the next one is tried when its time comes.",
+            "warning",
+        )
         return None
+
+    def _need(self) -> float:
+        """Bytes that a checkpoint takes: as many as the newest, else what is trained and what the optimizer keeps."""
+        newest = next(iter(reversed(all_of(self.attempt.layout))), None)
+        if newest is not None:
+            return sum(path.stat().st_size for path in newest.rglob("*") if path.is_file())
+        held = [p for p in self.trainer.model.parameters() if p.requires_grad]
+        kept = getattr(getattr(self.trainer, "optimizer", None), "state", {})
+        held += [
+            value for state in kept.values() for value in state.values() if hasattr(value, "element_size")
+        ]
+        return sum(tensor.numel() * tensor.element_size() for tensor in held)
 
     def _poll(self) -> set[str]:
         """Return the cockpit's new requests, the same in every process; a request to stop acts like a signal."""

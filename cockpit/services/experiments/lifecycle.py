@@ -11,7 +11,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,9 +117,16 @@ def launch(
             attempt.root.mkdir(parents=True)
         except FileExistsError as error:
             raise CockpitError(f"{view.id} is being launched right now", "Look at it in a moment.") from error
-        recipe = held.pinned(recipe)
-        recipe.dump(attempt.recipe)
-        _start(attempt, recipe)
+        try:
+            recipe = held.pinned(recipe)
+            recipe.dump(attempt.recipe)
+            _start(attempt, recipe)
+        except BaseException:
+            if not attempt.process.exists() and slurm.job_id(attempt) is None:
+                shutil.rmtree(attempt.root, ignore_errors=True)  # nothing ran, so there was no attempt
+                with suppress(OSError):
+                    attempt.root.parent.rmdir()  # where it would have been the first
+            raise
         held.record(attempt.root, f"{view.id} of {ws.root.name}")
     return ws.experiment(view.id)
 

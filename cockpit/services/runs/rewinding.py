@@ -46,6 +46,6 @@ def rewound(attempt: AttemptLayout, step: int) -> Generator[None]:
             own.touch()
         if isinstance(error, OSError):
             raise CockpitError(
-                f"the later checkpoints can't be marked: {error.strerror}", file=attempt.checkpoints
+                f"the later checkpoints can't be marked: {why(error)}", file=attempt.checkpoints
             ) from error
         raise
