@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import NoReturn
 
+from cockpit.cli import printable
 from cockpit.contract.errors import CockpitError, of_system
 
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -107,6 +108,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is None and "_ARGCOMPLETE" in os.environ:  # the shell asks what may stand at its cursor
         import_module("cockpit.cli.completion").answer()
     words = list(sys.argv[1:] if argv is None else argv)
+    printable.make_streams_printable()
     if words[:1] == ["help"]:
         words = [*words[1:2], "--help"]
     at = command_at(words)

@@ -57,6 +57,7 @@ class AttemptWriter:
         self._warn = warn
         self._warned: set[str] = set()
         self._seq = _last_seq(self.layout.events)
+        self._was_there = self.layout.root.is_dir()
         self._open: dict[Path, Any] = {}
         self._waiting: dict[Path, bytes] = {}
 
@@ -134,6 +135,7 @@ class AttemptWriter:
     def publish_best(self, step: int) -> None:
         """Switch `checkpoints/best` to the checkpoint at `step`, atomically."""
         try:
+            self._refuse_to_bring_back()
             atomic.switch_symlink(self.layout.best, self.layout.checkpoint(step).name)
         except OSError as error:
             self._failed("the link to the best checkpoint", error)
@@ -152,6 +154,7 @@ class AttemptWriter:
         """Write `rows` as JSON lines to `path`, whole or not at all; gives their number, None if not written."""
         lines = [_encode(row) for row in rows]
         try:
+            self._refuse_to_bring_back()
             atomic.write_bytes(path, b"".join(lines))
         except OSError as error:
             self.lost += 1
@@ -211,6 +214,7 @@ class AttemptWriter:
         try:
             handle = self._open.get(path)
             if handle is None:
+                self._refuse_to_bring_back()
                 path.parent.mkdir(parents=True, exist_ok=True)
                 handle = open(path, "ab", buffering=0)  # noqa: SIM115 - kept open for the run
                 self._open[path] = handle
@@ -229,6 +233,11 @@ class AttemptWriter:
                 self.lost += 1
             self._waiting[path] = data
             self._failed(path.name, error)
+
+    def _refuse_to_bring_back(self) -> None:
+        """Raise FileNotFoundError where somebody deleted the attempt: a file of it would make half of it again."""
+        if self._was_there and not self.layout.root.is_dir():
+            raise FileNotFoundError(errno.ENOENT, "the attempt's folder was deleted")
 
     def _failed(self, what: str, error: Exception) -> None:
         cause = f"{what}: {error.__class__.__name__}: {getattr(error, 'strerror', None) or error}"

@@ -151,14 +151,25 @@ def test_what_found_no_room_is_there_when_room_returns(tmp_path: Path, room: int
     assert writer.lost == 0
 
 
-def test_a_deleted_folder_is_made_again(writer: AttemptWriter) -> None:
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_deleted_folder_is_not_made_again(tmp_path: Path, closed: bool) -> None:
+    """Whoever deletes a workspace under a run finds nothing of it later; the run itself is ended by its supervisor."""
     import shutil
 
+    warnings: list[str] = []
+    (tmp_path / "ws" / "attempt").mkdir(parents=True)
+    writer = AttemptWriter(tmp_path / "ws" / "attempt", warn=warnings.append)
     writer.notice("info", "one")
-    writer.close()
-    shutil.rmtree(writer.layout.root)
+    if closed:
+        writer.close()
+    shutil.rmtree(tmp_path / "ws")
     writer.notice("info", "two")
-    assert [row["text"] for row in rows(writer.layout.events)] == ["two"]
+    writer.metrics(1, {"loss": 1.0})
+    assert writer.samples(1, "eval", [{"prompt": "p"}]) is None
+    writer.checkpoint(1, best=True)
+    writer.close()
+    assert not (tmp_path / "ws").exists()
+    assert any("was deleted" in warning for warning in warnings)
 
 
 def test_samples_are_whole_and_announced(writer: AttemptWriter) -> None:

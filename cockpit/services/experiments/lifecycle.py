@@ -77,6 +77,10 @@ def draft_baseline(ws: Workspace) -> ExperimentView:
     """`exp_0000`: the base model on the held-out set, before any training."""
     ws.refuse_moves()
     catch_up.before_move(ws)
+    if BASELINE_ID in ws.experiment_ids():
+        raise CockpitError(
+            f"{BASELINE_ID} is there already", f"Launch it, or score it anew: `cockpit score {BASELINE_ID}`."
+        )
     recipe = drafts.resolve(
         ws, drafts.DraftRequest(technique="baseline", hypothesis="the base model, untouched")
     )

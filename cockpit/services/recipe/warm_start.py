@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ADAPTER = "adapter_config.json"
 OF_AN_ADAPTER = ("r", "lora_alpha", "lora_dropout", "target_modules", "use_rslora")
 NOT_A_POLICY = ("baseline", "custom", "reward")
-_STEP = re.compile(r"(?:step_)?(\d+)")
+_STEP = re.compile(r"(?:step_)?(\d{1,18})")
 _BASE = "base"
 
 
