@@ -174,6 +174,7 @@ def score_slice(
         progress=lambda done, of: print(f"{name}: {done}/{of}", flush=True),
     )
     attempt.out.rows(folder / "items.jsonl", scored.rows)
+    summary.write_columns(attempt, folder, scorer.items)
     source = recipe.data.mini_eval if mini else recipe.data.held_out
     known = recipe.data.mini_eval_hash if mini else recipe.data.held_out_hash
     facts = {

@@ -241,7 +241,7 @@ class _Plain:
         seen = pa.Table.from_pylist(first).schema
         self._open(
             path,
-            pa.schema([pa.field(f.name, pa.string()) if pa.types.is_null(f.type) else f for f in seen]),
+            pa.schema([pa.field(f.name, _text_for_null(f.type)) for f in seen]),
         )
 
     def _open(self, path: Path | None, schema: Any) -> None:
@@ -266,6 +266,14 @@ class _Plain:
             return self._file.getvalue()
         self._file.close()
         return None
+
+
+def _text_for_null(kind: Any) -> Any:
+    import pyarrow as pa
+
+    if pa.types.is_list(kind) and pa.types.is_null(kind.value_type):
+        return pa.list_(pa.string())
+    return pa.string() if pa.types.is_null(kind) else kind
 
 
 class _Rich(_Plain):

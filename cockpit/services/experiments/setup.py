@@ -16,7 +16,7 @@ from cockpit.contract.layout import WorkspaceLayout
 from cockpit.core.methodlog import Entry
 from cockpit.core.recipe.mini_eval import TOKENS_AN_ANSWER, items_for
 from cockpit.data.reading.files import Rows
-from cockpit.data.rows import Row, answer_text
+from cockpit.data.rows import Row, gold_item
 from cockpit.services.dataset import datasets, gold, slices
 from cockpit.services.recipe import seeing
 from cockpit.services.workspace import config, methodlog_writer
@@ -128,7 +128,7 @@ def load_verifier_clearly(spec: str) -> Any:
 def _check_items(items: list[Row], verifier: str, made: Made, file: Path, name: str = "held-out") -> None:
     """Gold answers through the verifier, before anything is trained."""
     judge = load_verifier_clearly(verifier)
-    items = [{**row, "answer": answer_text(row)} for row in items]
+    items = [{**row, "answer": gold_item(row)} for row in items]
     check = selfcheck(judge, items)
     if check.share == 0.0:
         why = f" ({check.failures[0].why})" if check.failures else ""
@@ -193,8 +193,7 @@ def _write_slices(
         if given is not None:
             paths[name] = given.resolve()
             continue
-        paths[name] = layout.data / f"{name}-{datasets.rows_hash(rows)[:8]}.jsonl"
-        datasets.write_rows(paths[name], rows)
+        paths[name] = datasets.write_by_content(layout.data, name, rows)
     return paths
 
 

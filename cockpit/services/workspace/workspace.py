@@ -183,7 +183,8 @@ class Workspace:
         except CockpitError:
             named = None  # said by whatever needs the settings
         held_out = mapping(self.recipe_of(view).get("data")).get("held_out")
-        groups, wrong = item_slices.groups_of(held_out, named)
+        scored = AttemptLayout(view.attempt_dir).held_out if view.attempt_dir else None
+        groups, wrong = item_slices.groups_of(held_out, named, scored)
         sampled = view.sampled.grouped(groups) if view.sampled else None
         score = view.score.grouped(groups) if view.score else None
         if not wrong and view.technique != "reward" and view.score is not None:
