@@ -48,8 +48,8 @@ def of_use(
 ) -> Any:
     """Return the examples whose prompts are neither too hard nor too easy, all where no filter was asked for.
 
-    Examples come and go as a `datasets.Dataset`. Says how many are left out, and what it cost. Raises CockpitError where
-    none is left; Stopped.
+    Examples come and go as a `datasets.Dataset`. Says how many are left out, and what it cost. Raises CockpitError
+    where none is left; Stopped.
     """
     recipe, samples = attempt.recipe, attempt.recipe.data.filter_samples
     if samples is None:
