@@ -23,8 +23,6 @@ from trainers.data.items import Item
 from trainers.data.prompts import prompt_text
 from trainers.rollouts import reuse
 
-Row = dict[str, Any]
-
 
 @dataclass(frozen=True)
 class Sorted:
@@ -46,11 +44,12 @@ def sort(rates: Sequence[float], band: tuple[float, float] | None) -> Sorted:
 
 @blame("data")
 def of_use(
-    attempt: Attempt, tokenizer: Any, model: Any, config: Any, examples: list[Row], items: list[Item]
-) -> list[Row]:
+    attempt: Attempt, tokenizer: Any, model: Any, config: Any, examples: Any, items: Sequence[Item]
+) -> Any:
     """Return the examples whose prompts are neither too hard nor too easy, all where no filter was asked for.
 
-    Says how many are left out, and what it cost. Raises CockpitError where none is left; Stopped.
+    Examples come and go as a `datasets.Dataset`. Says how many are left out, and what it cost. Raises CockpitError
+    where none is left; Stopped.
     """
     recipe, samples = attempt.recipe, attempt.recipe.data.filter_samples
     if samples is None:
@@ -79,11 +78,11 @@ def of_use(
         )
     asked, seconds = len(items) * samples, time.monotonic() - began
     attempt.notice(f"{told}: these are left out ({asked:,} answers, {seconds:.0f} s).")
-    return [examples[at] for at in found.kept]
+    return examples.select(found.kept)
 
 
 def _rates(
-    attempt: Attempt, tokenizer: Any, model: Any, config: Any, items: list[Item], samples: int
+    attempt: Attempt, tokenizer: Any, model: Any, config: Any, items: Sequence[Item], samples: int
 ) -> list[float]:
     """Each prompt's mean score by the verifier, over so many answers sampled as training samples them."""
     recipe = attempt.recipe

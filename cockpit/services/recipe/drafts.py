@@ -270,7 +270,10 @@ def write(ws: Workspace, recipe: Recipe, *, now: float) -> Recipe:
     Nothing is left of a draft that can't be written.
     """
     ws.refuse_moves()
-    number = max((int(id_[4:]) for id_ in ws.experiment_ids()), default=-1) + 1
+    taken = ws.experiment_ids()
+    number = max((int(id_[4:]) for id_ in taken), default=0) + 1
+    if recipe.technique == "baseline" and BASELINE_ID not in taken:
+        number = int(BASELINE_ID[4:])  # its id is its own, also where experiments were drafted before it
     ws.layout.experiments.mkdir(parents=True, exist_ok=True)
     while True:
         layout = ws.layout.experiment(f"exp_{number:04d}")

@@ -87,7 +87,9 @@ class Workspace:
         for view in self.experiments():
             if view.id == wanted:
                 return view
-        raise CockpitError(f"there is no experiment {experiment_id!r}", _those_there(self.experiment_ids()))
+        raise CockpitError(
+            f"there is no experiment {_short(experiment_id)!r}", _those_there(self.experiment_ids())
+        )
 
     def attempt_dir(self, experiment_id: str) -> AttemptLayout | None:
         """The latest attempt's folder, or None while it is a draft."""
@@ -204,10 +206,18 @@ def _time(path: str) -> tuple[int, int] | None:
         return None
 
 
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+MOST_DIGITS = 18  # of an experiment's number, or a step's: a longer one names nothing that could be there
+
+
 def normal_id(text: str) -> str:
     """`3`, `exp_3` and `exp_0003` as `exp_0003`; anything else as it is."""
     digits = text.removeprefix("exp_")
-    return f"exp_{int(digits):04d}" if digits.isascii() and digits.isdigit() else text
+    known = digits.isascii() and digits.isdigit() and len(digits) <= MOST_DIGITS
+    return f"exp_{int(digits):04d}" if known else text
 
 
 def latest_attempt(layout: ExperimentLayout) -> AttemptLayout | None:
