@@ -16,16 +16,14 @@ from typing import TYPE_CHECKING, Any
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import BASELINE_ID, ExperimentLayout
-from cockpit.contract.techniques import GROUPED, SAMPLING, rewards_by_verifier
+from cockpit.contract.techniques import SAMPLING, rewards_by_verifier
 from cockpit.core import group_signal
-from cockpit.core.recipe import batches
 from cockpit.core.recipe.recipes import asked_for
 from cockpit.data.reading.files import iter_rows
 from cockpit.data.rows import value
 from cockpit.services.dataset import datasets, gold
-from cockpit.services.recipe import draft_secrets, guardrail, template_switches, warm_start
+from cockpit.services.recipe import draft_secrets, groups, guardrail, template_switches, warm_start
 from cockpit.services.system import stack
-from cockpit.services.workspace import smoke_verdict
 from cockpit.services.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -87,12 +85,12 @@ def resolve(ws: Workspace, request: DraftRequest) -> Recipe:
     recipe = resolved(overrides)
     draft_secrets.refuse_secrets(recipe)
     if not request.warm_start:
-        larger, why = _groups_that_differ(ws, recipe, overrides)
+        larger, why = groups.that_differ(ws, recipe, overrides)
         overrides = {**overrides, group_signal.SETTING: larger} if larger else overrides
         recipe = resolved(overrides) if larger else recipe
         reasons = {**recipe.reasons, f"trainer.{group_signal.SETTING}": why} if why else recipe.reasons
         recipe = recipe.model_copy(update={"reasons": reasons})
-    recipe = _filtered(recipe)
+    recipe = groups.filtered(recipe)
     recipe = with_environment([ws.root], template_switches.noted(_with_reward_model(ws, recipe)))
     if training and recipe.data.train:
         rows, items = guardrail.refuse_leak(recipe)
@@ -105,47 +103,6 @@ def resolve(ws: Workspace, request: DraftRequest) -> Recipe:
         asked |= {f"mid_eval.{name}": value for name, value in config.sections["mid_eval"].items()}
         recipe = mini_eval.fitted(recipe, items=items, rows=rows, asked=asked)
     return recipe
-
-
-def _groups_that_differ(
-    ws: Workspace, recipe: Recipe, overrides: Mapping[str, Any]
-) -> tuple[int | None, str]:
-    """The group size that the base's pass rate asks for (None: the recipe's own), and why; both empty for no RL."""
-    if recipe.technique not in GROUPED or not group_signal.predicts(recipe):
-        return None, ""
-    asked = asked_for(recipe.technique, overrides, ws.config.recipes)
-    if batches.chosen(recipe, asked):
-        asked |= {
-            group_signal.SETTING: recipe.trainer.get(group_signal.SETTING)
-        }  # whole groups must go into a batch of theirs
-    known = smoke_verdict.base_rate(ws, recipe)
-    score = ws.experiment(BASELINE_ID).score if known is None and BASELINE_ID in ws.experiment_ids() else None
-    if score is not None and score.n:
-        known = group_signal.BaseRate(score.value, score.n, "greedy")
-    return group_signal.fitted(recipe, known, asked)
-
-
-def _filtered(recipe: Recipe) -> Recipe:
-    """With the band of pass rates that its groups learn from, where a filter of difficulty is asked for without one.
-
-    Raises CockpitError for a technique that applies none.
-    """
-    if recipe.data.filter_samples is None and recipe.data.filter_band is None:
-        return recipe
-    if recipe.technique not in GROUPED or recipe.data.filter_samples is None:
-        raise CockpitError(
-            "data.filter_band needs data.filter_samples: pass rates are sampled first"
-            if recipe.technique in GROUPED
-            else f"data.filter_samples is for {' and '.join(GROUPED)}, and this is {recipe.technique}",
-            "Set data.filter_samples=8, or leave both out.",
-        )
-    group = recipe.trainer.get(group_signal.SETTING)
-    if recipe.data.filter_band is not None or not isinstance(group, int):
-        return recipe
-    low = round(group_signal.lowest_rate(group), 3)
-    data = recipe.data.model_copy(update={"filter_band": (low, round(1 - low, 3))})
-    why = f"half of the groups of {group} differ from a pass rate of {low:.2g} on (1 - p^G - (1-p)^G)"
-    return recipe.model_copy(update={"data": data, "reasons": {**recipe.reasons, "data.filter_band": why}})
 
 
 def _with_gold(recipe: Recipe) -> Recipe:
