@@ -301,7 +301,7 @@ class Run:
         at = None if self.kept[best] == self.at else self.kept[best]
         scored = await self.heeding(self.score(items, best, "held_out", at))
         place = self.model.get_inference_name(self.kept[best])
-        remote.held_out(self.attempt, scored, verifier, place)
+        remote.held_out(self.attempt, items, scored, verifier, place)
         facts: dict[str, Any] = {"step": self.step, "best_step": best, "best_score": state.best_score}
         if state.early_stopped:
             return Ending("early_stopped", state.stop_reason, **facts)

@@ -34,6 +34,7 @@ def train(attempt: Attempt) -> Ending:
     from trainers.loop.train import ending, resume_point
     from trainers.model import loading
     from trainers.report.telemetry import Telemetry
+    from trainers.rollouts import difficulty
     from trainers.rollouts.rewards import reward_functions
     from trainers.rollouts.rollouts import Rollouts
     from trainers.scoring.scoring import scorer_of
@@ -53,6 +54,7 @@ def train(attempt: Attempt) -> Ending:
         reward_weights=rewards.weights,
     )
     model = loading.load_model(recipe, training=True)
+    examples = difficulty.of_use(attempt, tokenizer, model, config, examples, items)
 
     attempt.stage("tokenizing", f"{len(examples)} prompts")
     trainer = RlooTrainer(

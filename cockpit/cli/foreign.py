@@ -105,6 +105,11 @@ def _ask(ws: Workspace, options: argparse.Namespace) -> int:
     return OK
 
 
+def watch(place: str) -> int:
+    """Open the screens on the runs at `place`."""
+    return run(argparse.Namespace(place=place, once=False, json=False))
+
+
 def _evo(options: argparse.Namespace) -> int:
     """An evo workspace is shown as it lies there, read only: the screens read it live."""
     place = Path(options.place)

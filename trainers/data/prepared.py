@@ -22,6 +22,7 @@ from typing import Any
 import cockpit.data
 import trainers
 from cockpit.contract import CockpitError, atomic
+from cockpit.contract.errors import is_no_room
 from cockpit.data.messages import Message
 from cockpit.data.reading.files import Rows
 from cockpit.data.rows import Row
@@ -31,7 +32,7 @@ from trainers.attempt.ending import blame
 from trainers.attempt.signals import Stopped
 from trainers.data.overlap import training_rows
 from trainers.data.prompts import template_switches
-from trainers.data.tokenized import is_no_room, no_room_for, tokenizer_key
+from trainers.data.tokenized import no_room_for, tokenizer_key
 
 CHUNK = 1000
 ROWS, TOLD = "rows.arrow", "told.json"

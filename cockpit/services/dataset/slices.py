@@ -16,7 +16,7 @@ from cockpit.core.recipe.mini_eval import FEWEST_ITEMS
 from cockpit.data import needs
 from cockpit.data.examples import Example, Misfit, example_of
 from cockpit.data.reading.files import Rows, load_rows, misnamed, reader
-from cockpit.data.rows import Prompt, Row, as_chat, gold_item
+from cockpit.data.rows import Prompt, Row, as_chat, gold_item, gold_of
 from cockpit.data.shapes import Reading, recognise
 from cockpit.services.dataset import datasets, splitting
 
@@ -33,6 +33,8 @@ class Slices:
     train: Rows
     items: dict[str, list[Row]]
     messages: list[str] = field(default_factory=list[str])
+    golds: dict[str, bool] = field(default_factory=dict[str, bool])
+    """By slice name: whether its items' answers are gold answers, not just what was said in a demonstration."""
 
 
 def make(
@@ -49,6 +51,7 @@ def make(
     for name, path in (("held_out", held_out), ("mini_eval", mini_eval)):
         if path is not None:
             made.items[name] = own_items(rows, train, path, name)
+            made.golds[name] = any(gold_of(row) is not None for row in made.items[name])
     wanted = [name for name in ("held_out", "mini_eval") if name not in made.items]
     if wanted:
         _check_splittable(rows, reading)
@@ -66,6 +69,7 @@ def make(
         for name in wanted:
             held = [taken[place] for place in places[name]]
             made.items[name] = _as_items(held, reading, name)
+            made.golds[name] = reading.shape in _AS_THEY_ARE or _have_golds(held, reading)
             n, shown = len(made.items[name]), name.replace("_", "-")
             if not n:
                 why, fix = _why_none(held, reading)
@@ -172,6 +176,16 @@ def _why_none(rows: list[Row], reading: Reading) -> tuple[str, str]:
     except Misfit as misfit:
         return f": {misfit}", misfit.fix
     return "", "Give each row an answer."
+
+
+def _have_golds(rows: list[Row], reading: Reading) -> bool:
+    for row in rows:
+        try:
+            if example_of(reading, row).gold is not None:
+                return True
+        except Misfit:
+            continue
+    return False
 
 
 def _good_answer(example: Example) -> str | None:

@@ -70,7 +70,7 @@ def _folder(root: Path) -> Sequence[ForeignRun]:
         names[:] = sorted(n for n in names if not n.startswith(".") and len(here.parts) - base < _DEEP)
         if any(parent in claimed for parent in here.parents):
             continue
-        found = _one(here, files, root)
+        found = runs_in(here, files, root)
         if found:
             claimed.add(here)
             runs += found
@@ -79,8 +79,8 @@ def _folder(root: Path) -> Sequence[ForeignRun]:
     return runs
 
 
-def _one(here: Path, files: Sequence[str], root: Path) -> list[ForeignRun]:
-    """What one folder holds. A Trainer's folder comes before the event files that it wrote beside it."""
+def runs_in(here: Path, files: Sequence[str], root: Path) -> list[ForeignRun]:
+    """The runs that one folder holds. A Trainer's folder comes before the event files that it wrote beside it."""
     name = str(here.relative_to(root)) if here != root else here.resolve().name
     ours = attempt_in(here)
     if ours is not None:

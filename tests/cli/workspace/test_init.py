@@ -61,13 +61,22 @@ def test_the_same_seed_gives_the_same_slices(
         ({"verifier": "numeric", "held_out": "{letters}"}, ["none of its own"]),
         ({"data": "{own}"}, ["`chat_template_kwargs` of its own", "Set them for the run"]),
         ({"held_out": "{nulls}"}, ["20 of 30 items of the held-out set", "row 2"]),
+        ({"model": "nobody/such-model"}, ["no model 'nobody/such-model' here", "HF_HUB_OFFLINE"]),
+        ({"data": "{prose}", "verifier": "boxed"}, ["no gold answers", "boxed", "f1"]),
         ({"held_out": "{leak}"}, ["leak.jsonl", "held-out", "row 8"]),
         ({"verifier": None}, ["--verifier is missing"]),
     ],
 )
 def test_bad_input_gets_one_clear_sentence(
-    cli: Cli, model: Path, tmp_path: Path, write_rows: Write, change: dict[str, Any], says: list[str]
+    cli: Cli,
+    model: Path,
+    tmp_path: Path,
+    write_rows: Write,
+    change: dict[str, Any],
+    says: list[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     broken = tmp_path / "broken.jsonl"
     broken.write_text('{"prompt":"a","answer":"b"}\n\n{"prompt":\n')
     files = {
@@ -79,6 +88,9 @@ def test_bad_input_gets_one_clear_sentence(
         "letters": write_rows("letters.jsonl", [{"prompt": f"q{n}", "answer": "x"} for n in range(30)]),
         "nulls": write_rows(
             "nulls.jsonl", [{"prompt": f"q{n}", "answer": [str(n), "", None][n % 3]} for n in range(30)]
+        ),
+        "prose": write_rows(
+            "prose.jsonl", [{"prompt": f"q{n}", "completion": f"I think it is {n}."} for n in range(100)]
         ),
         "leak": write_rows("leak.jsonl", [*sums(200, 5), {"prompt": " 7+1=? ", "answer": "8"}]),
         "own": write_rows(
