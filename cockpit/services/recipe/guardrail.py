@@ -26,14 +26,13 @@ def refuse_leak(recipe: Recipe) -> tuple[int, int]:
 
     def counted() -> Generator[Row]:
         nonlocal rows, seen
-        rows = 0
         for _, row in iter_rows(train):
             rows += 1
             seen = seen or (rows if refs_in(row) else 0)
             yield row
 
-    for name, held in (("held-out", held_out), ("mini-eval", items)):
-        met = datasets.overlap_exact(counted(), held, train_columns=columns)
+    found = datasets.overlaps_exact(counted(), [held_out, items], train_columns=columns)
+    for name, met in zip(("held-out", "mini-eval"), found, strict=True):
         if met:
             first = met[0]
             raise CockpitError(
