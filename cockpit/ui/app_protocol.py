@@ -108,6 +108,10 @@ class Cockpit(Protocol):
         """Show a sentence that goes away by itself; what went wrong stays longer and says what to do."""
         ...
 
+    def use_theme(self, name: str) -> None:
+        """Draw in the colours of a theme."""
+        ...
+
     def watch(self, place: str) -> None:
         """Leave, for screens on the runs that others made at `place`."""
         ...

@@ -9,7 +9,7 @@ from typing import NoReturn
 from cockpit.contract.errors import CockpitError
 from cockpit.services.recipe.field_check import DraftFields
 from cockpit.ui import textual_patch
-from cockpit.ui.app import CockpitApp
+from cockpit.ui.app import CockpitApp, themed
 from cockpit.ui.backend.local import LocalBackend
 
 
@@ -53,5 +53,5 @@ class WatchingBackend(LocalBackend):
 def run(root: Path, place: str) -> int:
     """Open the screens on a mirror of `place` and give the exit code."""
     textual_patch.install()
-    code = CockpitApp(WatchingBackend(root, place)).run()
+    code = themed(CockpitApp(WatchingBackend(root, place))).run()
     return int(code or 0)

@@ -73,6 +73,16 @@ class ScreenCommands:
 
         self._open_once(MethodLogScreen)
 
+    def theme(self) -> None:
+        from cockpit.ui.pages.theme import ThemeScreen
+
+        before = self._cockpit.theme
+
+        def chosen(name: str | None) -> None:
+            self._cockpit.use_theme(name or before)
+
+        self._cockpit.push_screen(ThemeScreen(before, self._cockpit.use_theme, self._cockpit.glyphs), chosen)
+
     def doctor(self) -> None:
         from cockpit.ui.pages.lists import DoctorScreen
 
