@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import NoReturn
 
-from cockpit.contract.errors import CockpitError
+from cockpit.cli import printable
+from cockpit.contract.errors import CockpitError, of_system
 
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -112,6 +113,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is None and "_ARGCOMPLETE" in os.environ:  # the shell asks what may stand at its cursor
         import_module("cockpit.cli.completion").answer()
     words = list(sys.argv[1:] if argv is None else argv)
+    printable.make_streams_printable()
     if words[:1] == ["help"]:
         words = [*words[1:2], "--help"]
     at = command_at(words)
@@ -164,20 +166,26 @@ def _guarded(command: Command, parser: argparse.ArgumentParser, words: Sequence[
         options = parser.parse_intermixed_args(words)  # settings and options in any order
         return int(options.run(options))
     except CockpitError as error:
-        if "--json" in words:
-            import json
-
-            print(json.dumps(error.as_dict()))
-        else:
-            from cockpit.core.safe_text import clean
-
-            print(f"cockpit: {clean(str(error))}", file=sys.stderr)
-        return BAD_INPUT
+        return _refused(error, words)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # `cockpit logs | head`: the reader has seen enough
         sys.stderr.close()
         return OK
+    except OSError as error:
+        return _refused(of_system(error), words)
+
+
+def _refused(error: CockpitError, words: Sequence[str]) -> int:
+    if "--json" in words:
+        import json
+
+        print(json.dumps(error.as_dict()))
+    else:
+        from cockpit.core.safe_text import clean
+
+        print(f"cockpit: {clean(str(error))}", file=sys.stderr)
+    return BAD_INPUT
 
 
 def _common(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,7 @@ from textual.app import App
 from textual.reactive import Reactive, var
 from textual.screen import Screen
 
-from cockpit.ui import textual_patch
+from cockpit.ui import leaving, textual_patch
 from cockpit.ui.dashboard.screen import Dashboard
 from cockpit.ui.live.frames import FrameCap, frames_per_second
 from cockpit.ui.messages import (
@@ -124,6 +124,8 @@ class CockpitApp(App[int]):
         self.set_interval(TICK_S, self._tick)
         if self.first_theme is not None:
             self.use_theme(self.first_theme)
+        if not self.is_headless:
+            leaving.heed_signals(self.exit)
         if self.live:
             self.call_after_refresh(lambda: self.poller.start())
         if self.wizard_root is not None:
@@ -230,6 +232,9 @@ class CockpitApp(App[int]):
     def leave(self) -> None:
         self.exit(0)
 
+    def suspend_to_shell(self) -> None:
+        self.action_suspend_process()
+
     def _handle_exception(self, error: Exception) -> None:
         """A fault of our own: the traceback goes to the log, a sentence to the terminal. Tests see it raised."""
         if self.is_headless:
@@ -254,6 +259,8 @@ class CockpitApp(App[int]):
         self.changed()
 
     def _tick(self) -> None:
+        if not self.is_headless:
+            leaving.leave_the_gone(self.exit)
         self.state.now = self.clock()
         self.state.touch("clock")
         self.changed()

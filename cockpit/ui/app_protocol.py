@@ -119,3 +119,7 @@ class Cockpit(Protocol):
     def leave(self) -> None:
         """Close the screens; runs go on."""
         ...
+
+    def suspend_to_shell(self) -> None:
+        """Give the terminal back to the shell until `fg`."""
+        ...

@@ -18,7 +18,7 @@ from cockpit.contract.network import hub
 from cockpit.core.methodlog import Entry
 from cockpit.core.recipe.mini_eval import TOKENS_AN_ANSWER, items_for
 from cockpit.data.reading.files import Rows
-from cockpit.data.rows import Row, answer_text
+from cockpit.data.rows import Row, gold_item
 from cockpit.services.dataset import datasets, gold, measure, slices
 from cockpit.services.recipe import seeing
 from cockpit.services.workspace import config, methodlog_writer
@@ -160,7 +160,7 @@ def _check_items(
 ) -> None:
     """Gold answers through the verifier, before anything is trained; `golds=False`: these are demonstrations."""
     judge = load_verifier_clearly(verifier)
-    items = [{**row, "answer": answer_text(row)} for row in items]
+    items = [{**row, "answer": gold_item(row)} for row in items]
     check = selfcheck(judge, items)
     if not golds and judge.judge is None and not is_graded(verifier):
         made.messages += _without_gold(check, judge, items, file, name)
@@ -245,8 +245,7 @@ def _write_slices(
         if given is not None:
             paths[name] = given.resolve()
             continue
-        paths[name] = layout.data / f"{name}-{datasets.rows_hash(rows)[:8]}.jsonl"
-        datasets.write_rows(paths[name], rows)
+        paths[name] = datasets.write_by_content(layout.data, name, rows)
     return paths
 
 

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 
 from cockpit.contract import atomic
 from cockpit.contract.layout import AttemptLayout
+from cockpit.contract.lock import is_held
 
+RESTARTS = 5  # of a reporter that died; what ends it each time would end the next one too
+SURE_S = (
+    30.0  # until a reporter that was started holds its lock, on a busy machine; doubled with each restart
+)
 CLOSE_S = 180.0  # the closer gives up by itself a good deal sooner
 MODULE = "trainers.report.tracker"
+LOCK = ".tracker.lock"  # in the attempt's folder; a reporter holds it while it lives
 
 
 def start(attempt: AttemptLayout, pid: int, env: Mapping[str, str]) -> None:
@@ -25,6 +32,41 @@ def start(attempt: AttemptLayout, pid: int, env: Mapping[str, str]) -> None:
             )  # fmt: skip
     except OSError:
         return
+
+
+class Kept:
+    """Keeps a run's reporter alive: one that died is started anew, and goes on where tracker.json says it got to."""
+
+    def __init__(
+        self,
+        attempt: AttemptLayout,
+        env: Mapping[str, str],
+        say: Callable[[str], None],
+        *,
+        start: Callable[[AttemptLayout, int, Mapping[str, str]], None] = start,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._attempt, self._env, self._say = attempt, env, say
+        self._start, self._clock = start, clock
+        self._started = 0
+        self._next = clock() + SURE_S
+
+    def look(self, trainer: int) -> None:
+        """Start it anew where nobody reports `trainer`, a process id, that is to be reported; cheap otherwise."""
+        if self._started > RESTARTS or self._clock() < self._next:
+            return
+        self._next = self._clock() + SURE_S
+        if not left_open(self._attempt) or is_held(self._attempt.root / LOCK, unknown=True):
+            return
+        self._started += 1
+        if self._started > RESTARTS:
+            self._say(
+                f"the tracker's process died {self._started} times, and is left alone until the run's end"
+            )
+            return
+        self._say(f"the tracker's process died: started anew ({self._started} of at most {RESTARTS} times)")
+        self._next = self._clock() + SURE_S * 2**self._started
+        self._start(self._attempt, trainer, self._env)
 
 
 def left_open(attempt: AttemptLayout) -> bool:

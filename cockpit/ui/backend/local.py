@@ -145,7 +145,9 @@ class LocalBackend:
 
         if view.attempt_dir is None:
             return ()
-        found = run_findings.for_attempt(view.attempt_dir, parent=self._parent_score(view), now=self.clock())
+        found = run_findings.for_attempt(
+            view.attempt_dir, parent=self._parent_score(view), delta=view.delta, now=self.clock()
+        )
         return run_findings.without_drafts(found) if self.workspace.read_only else found
 
     def _parent_score(self, view: ExperimentView) -> Score | None:

@@ -23,6 +23,9 @@ class ScreenCommands:
         if len(self._cockpit.screen_stack) > 1:
             self._cockpit.pop_screen()
 
+    def suspend(self) -> None:
+        self._cockpit.suspend_to_shell()
+
     def quit(self) -> None:
         self._cockpit.leave()
 

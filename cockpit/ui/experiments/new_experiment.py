@@ -175,7 +175,7 @@ class NewExperimentScreen(WorkerScreen[str]):
     def _work(self, draft: DraftFields) -> ExperimentMade | DraftRefused:
         backend = self.cockpit.backend
         try:
-            with watched(lambda name, rows: self.deliver(RowsRead(name, rows))):
+            with watched(lambda read: self.deliver(RowsRead(read))):
                 wrong = backend.check(draft)
                 return DraftRefused(wrong) if wrong else ExperimentMade(backend.new(draft))
         except CockpitError as error:

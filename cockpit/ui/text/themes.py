@@ -39,18 +39,16 @@ def terminal_theme(theme: Theme) -> TerminalTheme | None:
         for name in ("success", "warning", "error", "primary", "secondary", "accent")
     }
     magenta = named["accent"] if theme.dark else named["secondary"]
-    colours = [
-        named["error"],
-        named["success"],
-        named["warning"],
-        named["primary"],
-        magenta,
-        named["primary"],
-    ]
+    blue = named["primary"].blend(
+        named["error"], 0.4
+    )  # not cyan's: curves of several runs lie over each other
+    colours = [named["error"], named["success"], named["warning"], blue, magenta, named["primary"]]
     row = [ground, *(readable(colour, ground) for colour in colours), text]
     grey = readable(text.blend(ground, 0.35), ground)
-    return TerminalTheme(_triplet(ground), _triplet(text), [_triplet(c) for c in row],
-                         [_triplet(c) for c in (grey, *row[1:])])  # fmt: skip
+    bright = [grey, *(readable(colour.blend(text, 0.35), ground) for colour in row[1:])]
+    return TerminalTheme(
+        _triplet(ground), _triplet(text), [_triplet(c) for c in row], [_triplet(c) for c in bright]
+    )
 
 
 def readable(colour: Color, ground: Color) -> Color:
