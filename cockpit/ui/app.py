@@ -25,6 +25,7 @@ from cockpit.ui.messages import (
     FindingsRead,
     HardwareRead,
     ReasonWanted,
+    ScoreTimed,
     WorkspaceRefreshed,
 )
 from cockpit.ui.state import CockpitState
@@ -86,6 +87,11 @@ class CockpitApp(App[int]):
         """What somebody chose before it began; None keeps the terminal's own colours."""
         self.watched: str | None = None
         """Whose runs to look at next, where there is no workspace."""
+
+    @property
+    def shown_theme(self) -> str:
+        """The name of the theme that is drawn."""
+        return self.theme
 
     def use_theme(self, name: str) -> None:
         """Draw in the colours of a theme: the terminal's own, or Textual's with status colours that can be read."""
@@ -182,6 +188,10 @@ class CockpitApp(App[int]):
         self._done(message.experiment_id)
         self.say(message.title, message.fix, bad=True)
 
+    def on_score_timed(self, message: ScoreTimed) -> None:
+        self._done(message.experiment_id)
+        self.commands.services.ask_score(message)
+
     def on_reason_wanted(self, message: ReasonWanted) -> None:
         self._done(message.experiment_id)
         self.commands.services.ask_reason(message)
@@ -224,7 +234,7 @@ class CockpitApp(App[int]):
         """Have the workspace read now rather than at the next interval."""
         self.poller.poke()
 
-    def watch(self, place: str) -> None:
+    def look_at(self, place: str) -> None:
         """Leave, for screens on the runs that others made at `place`."""
         self.watched = place
         self.exit(0)

@@ -34,6 +34,9 @@ class WatchingBackend(LocalBackend):
         status = self.workspace.experiment(experiment_id).attempt
         return f"{experiment_id}: {asking.ask(attempt, 'stop', live=status is not None and status.live)}"
 
+    def score_time(self, experiment_id: str) -> float | None:
+        self._refuse()
+
     def score(self, experiment_id: str) -> str:
         self._refuse()
 

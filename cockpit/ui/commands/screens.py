@@ -64,7 +64,7 @@ class ScreenCommands:
         if run is None:
             self._cockpit.say("There is no run here to look at.", "W makes a workspace, step by step.")
         else:
-            self._cockpit.watch(run.place)
+            self._cockpit.look_at(run.place)
 
     def findings(self) -> None:
         from cockpit.ui.findings.screen import FindingsScreen
@@ -79,7 +79,7 @@ class ScreenCommands:
     def theme(self) -> None:
         from cockpit.ui.pages.theme import ThemeScreen
 
-        before = self._cockpit.theme
+        before = self._cockpit.shown_theme
 
         def chosen(name: str | None) -> None:
             self._cockpit.use_theme(name or before)

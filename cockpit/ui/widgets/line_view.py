@@ -19,7 +19,8 @@ from cockpit.ui.text.styles import BOLD, CURSOR, DIM, PLAIN
 
 def grounded(widget: Widget, strip: Strip) -> Strip:
     """Lay a strip on the theme's background; the terminal's own needs none."""
-    return strip if widget.app.native_ansi_color else strip.apply_style(widget.rich_style)
+    own: bool = widget.app.native_ansi_color  # pyright: ignore[reportUnknownMemberType]
+    return strip if own else strip.apply_style(widget.rich_style)
 
 
 class LineView(Widget):
