@@ -60,6 +60,7 @@ COMMANDS: dict[str, Command] = {
     "resume": Command("runs.launch:resume", "go on from the last checkpoint", "move"),
     "score": Command("runs.launch:score", "the full held-out pass, now", "move"),
     "unseal": Command("experiments.unseal", "the one look at the sealed held-out set", "move"),
+    "export": Command("export", "the model as adapter, merged, GGUF or for Ollama, scored again", "move"),
     "commit": Command("experiments.decide:commit", "keep an experiment's result", "move"),
     "discard": Command("experiments.decide:discard", "put an experiment aside, with the reason", "move"),
     "note": Command("experiments.decide:note", "write a line to methodlog.md", "move"),
