@@ -258,9 +258,17 @@ def _tell(
     report = gather.of(ws, [plan.view.id])
     baseline = ws.experiment(BASELINE_ID).score if BASELINE_ID in ws.experiment_ids() else None
     text = card.card(
-        report.told[0], report, mapping(plan.recipe.model_dump(mode="json")), form=plan.form.name, base=base,
-        exported=exported.score, checkpoint=exported.checkpoint, baseline=baseline, runtime=plan.form.runtime, findings=found,
-    )  # fmt: skip
+        report.told[0],
+        report,
+        mapping(plan.recipe.model_dump(mode="json")),
+        form=plan.form.name,
+        base=base,
+        exported=exported.score,
+        checkpoint=exported.checkpoint,
+        baseline=baseline,
+        runtime=plan.form.runtime,
+        findings=found,
+    )
     atomic.write_text(folder / CARD, text)
 
 

@@ -25,10 +25,14 @@ pytestmark = pytest.mark.timeout(1800)  # the first test waits for five runs wit
 MOVES: dict[str, tuple[str, bool, dict[str, Any]]] = {
     "sft-full": ("sft", False, {"max_steps": 60, "mid_eval__every_steps": 20}),
     "sft-lora": ("sft", True, {"max_steps": 60, "learning_rate": 5e-3, "peft__r": 16, "mid_eval__every_steps": 20}),
-    "grpo-full": ("grpo", False, {"max_steps": 24, "per_device_train_batch_size": 128, "mid_eval__every_steps": 8}),
+    "grpo-full": (
+        "grpo", False,
+        {"max_steps": 24, "per_device_train_batch_size": 128, "mid_eval__every_steps": 8, "preset": "dapo"},
+    ),
     "grpo-lora": (
         "grpo", True,
-        {"max_steps": 24, "per_device_train_batch_size": 128, "learning_rate": 2e-3, "mid_eval__every_steps": 8},
+        {"max_steps": 24, "per_device_train_batch_size": 128, "learning_rate": 2e-3, "mid_eval__every_steps": 8,
+         "preset": "gspo,dora"},
     ),
 }  # fmt: skip
 
