@@ -17,7 +17,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
     parser.add_argument("experiment", metavar="EXP[@STEP]", help="its best checkpoint, or the one at STEP")
     told = "; ".join(f"{form.name}: {form.says}" for form in forms.FORMS.values())
-    parser.add_argument("--format", choices=tuple(forms.FORMS), default="merged", help=told)
+    told += f"; {', '.join(export_config.FORMATS)}: the recipe, as their YAML"
+    known = (*forms.FORMS, *export_config.FORMATS)
+    parser.add_argument("--format", choices=known, default="merged", help=told)
     parser.add_argument(
         "--type", default="f16", metavar="TYPE", help="numbers of a GGUF: f32, f16, bf16, q8_0; q4_k_m and others with "
         "llama.cpp's llama-quantize in the PATH"

@@ -66,8 +66,9 @@ def _number(value: float | None) -> str:
 
 _SCHEDULES = (
     "linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup",
-    "inverse_sqrt", "cosine_with_min_lr", "cosine_warmup_with_min_lr", "warmup_stable_decay", "reduce_lr_on_plateau",
+    "inverse_sqrt", "cosine_with_min_lr", "cosine_warmup_with_min_lr", "warmup_stable_decay",
 )  # fmt: skip
+"""transformers' schedules but those that need TRL's own evaluation, which the mini-eval stands in for."""
 
 SETTINGS: Mapping[str, Setting] = {
     "learning_rate": Setting("float", 1e-9, 0.1, "a step", "step size of the optimizer, at its highest"),
@@ -107,25 +108,6 @@ SETTINGS: Mapping[str, Setting] = {
     "desirable_weight": Setting("float", 0, 1000, "", "weight of rows labelled true", only=("kto",)),
     "undesirable_weight": Setting("float", 0, 1000, "", "weight of rows labelled false", only=("kto",)),
 }  # fmt: skip
-
-_OF_TECHNIQUE: Mapping[tuple[str, str], Setting] = {
-    ("grpo", "loss_type"): Setting("choice", None, None, "", "how the tokens' losses are weighted and added", (
-        "dapo", "grpo", "dr_grpo", "bnpo", "cispo", "sapo", "luspo", "vespo")),
-    ("grpo", "importance_sampling_level"): Setting(
-        "choice", None, None, "", "one policy ratio a token, or one a sequence", ("token", "sequence")),
-    ("grpo", "multi_objective_aggregation"): Setting(
-        "choice", None, None, "", "how several rewards become one", ("sum_then_normalize", "normalize_then_sum")),
-    ("grpo", "epsilon_high"): Setting("float", 1e-6, 100, "", "upper clip range of the policy ratio"),
-    ("sft", "loss_type"): Setting("choice", None, None, "", "plain likelihood, or weighted by it",
-                                  ("nll", "dft", "chunked_nll")),
-}  # fmt: skip
-"""Settings whose range is a technique's own; other techniques may have one of the same name."""
-
-
-def of(name: str, technique: str) -> Setting | None:
-    """Return a setting as a technique has it; None for one that isn't described here."""
-    return _OF_TECHNIQUE.get((technique, name)) or SETTINGS.get(name)
-
 
 FIRST = (
     "learning_rate", "num_train_epochs", "max_steps", "num_generations", "beta", "kl_coef", "max_completion_length",
