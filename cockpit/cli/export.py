@@ -10,6 +10,7 @@ from typing import Any
 from cockpit.cli import FAILED, OK
 from cockpit.cli.output import print_json, say, size_text
 from cockpit.cli.place import workspace
+from cockpit.cli.recipe import export_config
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +26,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "llama.cpp's llama-quantize in the PATH"
     )  # fmt: skip
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="a new folder (default: exports/ of the workspace)"
+        "--out",
+        "-o",
+        type=Path,
+        metavar="PLACE",
+        help="a new folder (default: in exports/ of the workspace), or the recipe's file (default: printed)",
     )
     parser.add_argument("--push", metavar="OWNER/NAME", help="to the hub, with HF_TOKEN of the environment")
     parser.add_argument(
@@ -35,6 +40,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    if options.format in export_config.FORMATS:
+        return export_config.run(options)
     from cockpit.services.export import export
 
     asked = export.Asked(

@@ -58,7 +58,7 @@ def run(words: Sequence[str], python: str, say: Say, env: Mapping[str, str]) -> 
     """Run a program to its end and give its last lines; it is killed where the waiting for it is broken off."""
     known = {name: value for name, value in os.environ.items() if not name.startswith("EVO_")}
     known |= {"TOKENIZERS_PARALLELISM": "false", "PYTHONIOENCODING": "utf-8:surrogatepass"}
-    known.setdefault("OMP_NUM_THREADS", str(spawn.threads()))
+    known.setdefault("OMP_NUM_THREADS", str(spawn.own_threads()))
     try:
         process = subprocess.Popen(
             list(words), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

@@ -246,7 +246,7 @@ REFUSED_PRESETS = [
     ("sft", ("preset=dapo",), "only grpo"),
     ("grpo", ("preset=grppo",), "It has: dapo, dr-grpo, gspo"),
     ("grpo", ("preset=dapo,gspo",), "they set loss_type"),
-    ("grpo", ("loss_type=dap",), "one of dapo, grpo, dr_grpo"),
+    ("grpo", ("loss_type=dap",), "allowed is one of grpo, dr_grpo"),
     ("sft", ("preset=dora", "peft=null"), "no peft section"),
 ]
 
