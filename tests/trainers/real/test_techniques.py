@@ -19,7 +19,7 @@ from cockpit.contract.reader import read_rows
 from cockpit.core.scores import Score, compare
 from cockpit.services.runs.attempts import read_score
 from tests.support.tiny_settings import settings, training_file
-from tests.trainers.real.conftest import Run, Tiny, TrainRun, make_attempt
+from tests.trainers.real.conftest import Run, Tiny, TrainRun, head, make_attempt
 
 ONE_MID_EVAL: dict[str, Any] = {"mid_eval__every_steps": 1000, "mid_eval__every_epochs": 1000.0}
 GAINS = [(technique, lora) for technique in ("dpo", "kto", "orpo", "rft", "rloo") for lora in (False, True)]
@@ -163,9 +163,10 @@ def test_a_reward_of_the_users_that_fails_says_which_and_why(
 
 
 def test_a_reward_model_as_reward_works_and_is_flagged(tiny: Tiny, tmp_path: Path) -> None:
-    judge = finished_run(move(tiny, tmp_path / "exp_0001", "reward", lora=True, max_steps=5))
-    parts = f"model:{judge.layout.best.resolve()}"
-    run = finished_run(move(tiny, tmp_path / "exp_0002", "grpo", lora=False, max_steps=1, rewards=parts))
+    pairs, few = head(tiny, tmp_path, "comparisons"), head(tiny, tmp_path, "train")
+    judge = finished_run(move(tiny, tmp_path / "exp_0001", "reward", lora=True, train=pairs, max_steps=5))
+    more: dict[str, Any] = {"rewards": f"model:{judge.layout.best.resolve()}", "train": few, "max_steps": 1}
+    run = finished_run(move(tiny, tmp_path / "exp_0002", "grpo", lora=False, **more))
     assert [finding["rule"] for finding in run.events("finding")] == ["learnt-reward"]
     row = next(row for row in run.metrics if "reward" in row)
     assert row["rewards/reward_model/std"] > 0
@@ -175,7 +176,8 @@ def test_a_reward_model_as_reward_works_and_is_flagged(tiny: Tiny, tmp_path: Pat
 def test_rft_trains_each_round_on_what_its_own_policy_got_right(
     attempt: TrainRun, tiny: Tiny, tmp_path: Path
 ) -> None:
-    run = finished_run(move(tiny, tmp_path / "exp_0001", "rft", lora=False, max_steps=12))
+    few = head(tiny, tmp_path, "train", 300)
+    run = finished_run(move(tiny, tmp_path / "exp_0001", "rft", lora=False, train=few, max_steps=12))
     rounds = [list(read_rows(run.layout.root / "rollouts" / f"round_{n:02d}.jsonl")) for n in (1, 2)]
     assert [{row["policy_id"] for row in rows} for rows in rounds] == [{"exp_0001@0"}, {"exp_0001@6"}]
     for rows in rounds:
@@ -190,7 +192,11 @@ def test_rft_trains_each_round_on_what_its_own_policy_got_right(
 
 
 def test_rft_resumes_within_a_round_and_refuses_another_policys_samples(tiny: Tiny, tmp_path: Path) -> None:
-    options = {"max_steps": 8, "mid_eval__every_steps": 6}
+    options: dict[str, Any] = {
+        "max_steps": 8,
+        "mid_eval__every_steps": 6,
+        "train": head(tiny, tmp_path, "train"),
+    }
     cut = finished_run(move(tiny, tmp_path / "exp_0001", "rft", lora=False, **options))
     shutil.rmtree(cut.layout.checkpoint(8))
     second = cut.layout.root / "rollouts" / "round_02.jsonl"
@@ -205,9 +211,10 @@ def test_rft_resumes_within_a_round_and_refuses_another_policys_samples(tiny: Ti
 
 
 def test_rft_says_what_to_do_when_nothing_survives(tiny: Tiny, tmp_path: Path) -> None:
-    run = move(tiny, tmp_path / "exp_0001", "rft", lora=False, max_steps=4, min_reward=2.0)
+    few = head(tiny, tmp_path, "train", 20)
+    run = move(tiny, tmp_path / "exp_0001", "rft", lora=False, train=few, max_steps=4, min_reward=2.0)
     assert run.here() == 1
-    assert "none of 2480 samples reached min_reward=2" in run.end["reason"]
+    assert "none of 80 samples reached min_reward=2" in run.end["reason"]
 
 
 def test_rft_takes_scored_trajectories_as_its_first_round(tiny: Tiny, tmp_path: Path) -> None:
