@@ -11,6 +11,7 @@ an experiment and a real smoke run (a minute).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import shutil
 import sys
@@ -19,6 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import folders
 import talks
 from textual.pilot import Pilot
 
@@ -50,6 +52,8 @@ class Shot(NamedTuple):
     """The wizard's step that it shows, in a copy of the workspace."""
     talks: str = ""
     """Which workspace of `talks.py` it shows instead of the demo's."""
+    bare: bool = False
+    """It shows a folder without a workspace: that of `folders.py`."""
 
 
 SHOTS = (
@@ -70,6 +74,7 @@ SHOTS = (
     Shot("wizard_technique", "grpo", ("W", "pagedown"), ("W",), until="Which technique?", step="advice"),
     Shot("wizard_recipe", "grpo", ("W", "down", "enter"), until="take it", step="recipe"),
     Shot("wizard_smoke", "grpo", ("W",), until="smoke run:", step="smoke"),
+    Shot("empty_folder", "grpo", bare=True, until="Models"),
 )
 
 
@@ -108,9 +113,12 @@ def _all(root: Path, copy: Path, views: Sequence[ExperimentView], out: Path, nam
         if shot.talks:
             at = copy.parent / shot.talks
             shown = talks.make(shot.talks, at, Path(find(root).config.model))
+        if shot.bare:
+            folders.make(copy.parent / "lab", _last_moment(views))
         for size in SIZES:
             path = out / f"{shot.name}_{size[0]}x{size[1]}.svg"
-            svg = asyncio.run(_take(at, shot, shown, size, _last_moment(views)))
+            with contextlib.chdir(copy.parent / "lab" if shot.bare else Path.cwd()):
+                svg = asyncio.run(_take(None if shot.bare else at, shot, shown, size, _last_moment(views)))
             path.write_text(svg.replace(str(copy.parent), root.name), encoding="utf-8")
             print(path)
     return 0
@@ -139,14 +147,14 @@ def _walk(root: Path, copy: Path, step: str) -> None:
         wizard.answer("run")
 
 
-async def _take(root: Path, shot: Shot, shown: str, size: tuple[int, int], now: float) -> str:
+async def _take(root: Path | None, shot: Shot, shown: str, size: tuple[int, int], now: float) -> str:
     app = CockpitApp(LocalBackend(root, clock=lambda: now), glyphs=UNICODE, clock=lambda: now, fps=30)
-    app.state.selected = shown
+    app.state.selected = None if shot.bare else shown
     async with app.run_test(size=size) as pilot:
         await _until(pilot, lambda: app.state.snapshot is not None)
         app.poller.poke()
         await _until(pilot, lambda: app.state.hardware is not None)
-        if not shot.talks:  # there nothing has run
+        if root is not None and not shot.talks:  # there nothing has run
             await _until(pilot, lambda: shown in app.state.findings and _is_read(app, root, shown))
         app.state.now = now
         keys = shot.keys if size[0] < 110 or shot.wide_keys is None else shot.wide_keys

@@ -31,7 +31,7 @@ from trainers.attempt.attempt import Attempt
 from trainers.attempt.ending import Ending
 from trainers.attempt.signals import Stopped
 from trainers.data import freshness
-from trainers.data.items import Item, read_items, refuse_unseen
+from trainers.data.items import Item, Lacking, each_item, refuse_unseen, told_apart
 from trainers.data.overlap import training_rows
 from trainers.data.prompts import plain, template_switches, with_system
 from trainers.loop.frame import run
@@ -301,7 +301,7 @@ class Run:
         at = None if self.kept[best] == self.at else self.kept[best]
         scored = await self.heeding(self.score(items, best, "held_out", at))
         place = self.model.get_inference_name(self.kept[best])
-        remote.held_out(self.attempt, scored, verifier, place)
+        remote.held_out(self.attempt, items, scored, verifier, place)
         facts: dict[str, Any] = {"step": self.step, "best_step": best, "best_score": state.best_score}
         if state.early_stopped:
             return Ending("early_stopped", state.stop_reason, **facts)
@@ -366,9 +366,15 @@ def rewards_of(attempt: Attempt, items: list[Item]) -> Rewards:
 def train_items(attempt: Attempt) -> list[Item]:
     """The prompts to train on, after the guardrail. Raises CockpitError."""
     recipe = attempt.recipe
-    items = read_items(training_rows(recipe).path, recipe.data.columns, name="training data")
-    refuse_unseen(items, recipe, recipe.data.train)
-    return items
+    lacking, file = Lacking(), recipe.data.train
+    rows = training_rows(recipe)
+    numbered = list(each_item(rows, recipe.data.columns, lacking, name="training data", file=file))
+    if not numbered:
+        raise lacking.error("training data", file)
+    if said := lacking.notice(len(rows)):
+        attempt.notice(said, "warning")
+    refuse_unseen(numbered, recipe, file)
+    return told_apart([item for _, item in numbered])
 
 
 def messages(item: Item, recipe: Any) -> list[dict[str, str]]:

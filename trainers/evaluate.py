@@ -23,11 +23,12 @@ from typing import Any, Literal
 
 from cockpit.contract import AttemptLayout, AttemptWriter, CockpitError, Recipe
 from cockpit.contract.atomic import read_json
+from cockpit.contract.bounded.checkpoint import step_of
 from cockpit.contract.reader import weights_key
 from trainers.attempt import imports
 from trainers.attempt.attempt import Attempt
-from trainers.attempt.checkpoints import step_of
 from trainers.attempt.ending import Ending, explain
+from trainers.attempt.printing import never_stop
 from trainers.attempt.signals import StopFlag
 from trainers.loop.frame import log_error, open_attempt, orchestrator_of, report, say_walls, start_tracker
 from trainers.report import summary
@@ -48,6 +49,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--after-training", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
+    never_stop()
     root = args.attempt_dir.resolve()
     stop = StopFlag()
     stop.listen()
@@ -172,6 +174,7 @@ def score_slice(
         progress=lambda done, of: print(f"{name}: {done}/{of}", flush=True),
     )
     attempt.out.rows(folder / "items.jsonl", scored.rows)
+    summary.write_columns(attempt, folder, scorer.items)
     source = recipe.data.mini_eval if mini else recipe.data.held_out
     known = recipe.data.mini_eval_hash if mini else recipe.data.held_out_hash
     facts = {

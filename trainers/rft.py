@@ -22,12 +22,13 @@ def train(attempt: Attempt) -> Ending:
     from datasets import Dataset
 
     from trainers.data.overlap import training_rows
+    from trainers.data.questions import questions
     from trainers.loop import settings
     from trainers.loop.mid_eval import MidEval
     from trainers.loop.train import ending, resume_point
     from trainers.model import loading
     from trainers.report.telemetry import Telemetry
-    from trainers.rollouts.rewards import reward_functions, rl_dataset
+    from trainers.rollouts.rewards import reward_functions
     from trainers.rollouts.rft_config import RftConfig
     from trainers.rollouts.rft_given import given_round, is_given, items_of, rounds_of
     from trainers.rollouts.rft_rounds import RftTrainer, Rounds, Survivors, steps_a_round
@@ -39,12 +40,13 @@ def train(attempt: Attempt) -> Ending:
     attempt.stage("loading", recipe.model.name_or_path)
     tokenizer = loading.load_tokenizer(recipe)
     config = settings.build(RftConfig, attempt, dataset_kwargs={"skip_prepare_dataset": True})
-    rows, given = list(training_rows(recipe)), None
+    rows, given = training_rows(recipe), None
     if is_given(rows, attempt):
-        given, items = given_round(rows, attempt, tokenizer, config), items_of(rows, attempt)
+        scored = list(rows)
+        given, items = given_round(scored, attempt, tokenizer, config), items_of(scored, attempt)
         config.rounds = rounds_of(items, attempt, config)
     else:
-        _, items = rl_dataset(attempt, tokenizer)
+        _, items = questions(attempt, tokenizer)
     rewards = reward_functions(attempt, items, tokenizer)
     model = loading.load_model(recipe, training=True)
     sampler = Sampler(attempt, rewards, tokenizer, config, given)

@@ -23,10 +23,10 @@ def train(attempt: Attempt) -> Ending:
     from trainers.rollouts import vllm_rollouts
 
     vllm_rollouts.prepare(attempt.recipe)  # before torch is imported
-    from datasets import Dataset
     from trl import RLOOConfig
 
     from trainers.data.prompts import template_switches
+    from trainers.data.questions import questions
     from trainers.data.same_tokens import check_tokens
     from trainers.loop import settings
     from trainers.loop.mid_eval import MidEval
@@ -34,7 +34,8 @@ def train(attempt: Attempt) -> Ending:
     from trainers.loop.train import ending, resume_point
     from trainers.model import loading
     from trainers.report.telemetry import Telemetry
-    from trainers.rollouts.rewards import reward_functions, rl_dataset
+    from trainers.rollouts import difficulty
+    from trainers.rollouts.rewards import reward_functions
     from trainers.rollouts.rollouts import Rollouts
     from trainers.scoring.scoring import scorer_of
 
@@ -43,7 +44,7 @@ def train(attempt: Attempt) -> Ending:
 
     attempt.stage("loading", recipe.model.name_or_path)
     tokenizer = loading.load_tokenizer(recipe)
-    examples, items = rl_dataset(attempt, tokenizer)
+    examples, items = questions(attempt, tokenizer)
     rewards = reward_functions(attempt, items, tokenizer)
     config = settings.build(
         RLOOConfig,
@@ -53,6 +54,7 @@ def train(attempt: Attempt) -> Ending:
         reward_weights=rewards.weights,
     )
     model = loading.load_model(recipe, training=True)
+    examples = difficulty.of_use(attempt, tokenizer, model, config, examples, items)
 
     attempt.stage("tokenizing", f"{len(examples)} prompts")
     trainer = RlooTrainer(
@@ -60,7 +62,7 @@ def train(attempt: Attempt) -> Ending:
         model=model,
         args=config,
         reward_funcs=rewards.functions,
-        train_dataset=Dataset.from_list(examples),
+        train_dataset=examples,
         processing_class=tokenizer,
         peft_config=loading.lora(recipe, model),
     )

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import NoReturn
 
-from cockpit.contract.errors import CockpitError
+from cockpit.cli import printable
+from cockpit.contract.errors import CockpitError, of_system
 
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -51,6 +52,11 @@ COMMANDS: dict[str, Command] = {
     "env": Command("doctor.env", "environments of their own (add ppo, add vllm, ls, rm)", "start"),
     "completion": Command("completion", "completion for bash, zsh or fish, experiment ids too", "start"),
     "new": Command("recipe.new", "a new experiment: technique, hypothesis, settings", "move"),
+    "import": Command(
+        "recipe.import_config", "a TRL, axolotl, LLaMA-Factory or unsloth file as a draft", "move"
+    ),
+    "export": Command("recipe.export_config", "a recipe as a TRL, axolotl or LLaMA-Factory file", "look"),
+    "settings": Command("recipe.settings", "what a technique's trainer takes, in TRL's own words", "move"),
     "sweep": Command("recipe.sweep", "sibling experiments, one for each value of a setting", "move"),
     "fit": Command("recipe.fit", "will it fit in memory, what would make it fit, how long it takes", "move"),
     "literature": Command("technique.literature", "papers for the decision, and what you rely on", "move"),
@@ -107,6 +113,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is None and "_ARGCOMPLETE" in os.environ:  # the shell asks what may stand at its cursor
         import_module("cockpit.cli.completion").answer()
     words = list(sys.argv[1:] if argv is None else argv)
+    printable.make_streams_printable()
     if words[:1] == ["help"]:
         words = [*words[1:2], "--help"]
     at = command_at(words)
@@ -159,20 +166,26 @@ def _guarded(command: Command, parser: argparse.ArgumentParser, words: Sequence[
         options = parser.parse_intermixed_args(words)  # settings and options in any order
         return int(options.run(options))
     except CockpitError as error:
-        if "--json" in words:
-            import json
-
-            print(json.dumps(error.as_dict()))
-        else:
-            from cockpit.core.safe_text import clean
-
-            print(f"cockpit: {clean(str(error))}", file=sys.stderr)
-        return BAD_INPUT
+        return _refused(error, words)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # `cockpit logs | head`: the reader has seen enough
         sys.stderr.close()
         return OK
+    except OSError as error:
+        return _refused(of_system(error), words)
+
+
+def _refused(error: CockpitError, words: Sequence[str]) -> int:
+    if "--json" in words:
+        import json
+
+        print(json.dumps(error.as_dict()))
+    else:
+        from cockpit.core.safe_text import clean
+
+        print(f"cockpit: {clean(str(error))}", file=sys.stderr)
+    return BAD_INPUT
 
 
 def _common(parser: argparse.ArgumentParser) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "place",
         metavar="PATH",
-        help="a Trainer's folder, TensorBoard events, mlflow.db, an MLflow address, *.wandb, evo's",
+        help="a Trainer's folder, TensorBoard events, mlflow.db, an MLflow address, *.wandb, trackio's, evo's, "
+        "or HOST:PATH by ssh",
     )
     parser.add_argument(
         "--once", action="store_true", help="print one snapshot instead of opening the screens"
+    )
+    parser.add_argument(
+        "--ask",
+        choices=("stop", "checkpoint", "evaluate"),
+        help="ask the run for it, where the cockpit's callback is in its Trainer",
     )
 
 
@@ -35,19 +42,72 @@ def run(options: argparse.Namespace) -> int:
         return _evo(options)
     from cockpit.services.foreign import find
     from cockpit.services.foreign.mirror import Mirror
+    from cockpit.services.foreign.remote import Remote, split
 
-    mirror = Mirror(find(options.place), options.place)
+    far = split(options.place)
+    remote = Remote(*far) if far else None
+    place = str(remote.root) if remote else options.place
+    try:
+        mirror = Mirror(
+            find(place),
+            options.place,
+            look=partial(find, place),
+            trouble=lambda: remote.trouble if remote else "",
+        )
+    except BaseException:
+        if remote:
+            remote.close()
+        raise
     try:
         mirror.poll()
         ws = Workspace(mirror.root)
+        if options.ask:
+            return _ask(ws, options)
         if options.json or options.once or not sys.stdout.isatty():
             return _snapshot(ws, options)
         from cockpit.ui.watched import run as open_screens
 
+        if remote:
+            remote.start()
         mirror.start()
         return open_screens(mirror.root, options.place)
     finally:
         mirror.close()
+        if remote:
+            remote.close()
+
+
+def _ask(ws: Workspace, options: argparse.Namespace) -> int:
+    from cockpit.services.foreign import asking
+
+    able = [
+        (view, AttemptLayout(view.attempt_dir))
+        for view in ws.experiments()
+        if view.attempt_dir and asking.answers(AttemptLayout(view.attempt_dir))
+    ]
+    if not able:
+        raise CockpitError(
+            f"no run at {options.place} answers requests",
+            "Give its Trainer the callback: from cockpit.contract.hf import Cockpit; callbacks=[Cockpit()].",
+        )
+    living = [(view, attempt) for view, attempt in able if view.attempt and view.attempt.live]
+    if len(living) > 1:
+        names = ", ".join(view.hypothesis for view, _ in living)
+        raise CockpitError(
+            f"several runs at {options.place} are alive: {names}", "Name the output folder of one."
+        )
+    view, attempt = (living or able)[0]
+    done = asking.ask(attempt, options.ask, live=bool(living))
+    if options.json:
+        print_json({"place": options.place, "name": view.hypothesis, "asked": options.ask})
+    else:
+        say(f"{view.hypothesis}: {done}")
+    return OK
+
+
+def watch(place: str) -> int:
+    """Open the screens on the runs at `place`."""
+    return run(argparse.Namespace(place=place, once=False, json=False))
 
 
 def _evo(options: argparse.Namespace) -> int:

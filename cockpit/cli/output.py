@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+import time
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from cockpit.contract.atomic import finite
 from cockpit.core.safe_text import clean, escape_json
 from cockpit.data.reading.watched import watched
 
+_LINE_EVERY_S = 10.0
 PUBLISHED = {"fix": "mend", "message": "says", "description": "says"}
 """Fields whose name in the code is younger than the one that `--json` has had from the start."""
 
@@ -54,22 +56,24 @@ def warn(text: str) -> None:
 
 @contextmanager
 def reading_shown() -> Generator[None]:
-    """Show on one line, where errors go to a terminal, how far the reading of large files is meanwhile."""
-    if not sys.stderr.isatty():
-        yield
-        return
-    shown = False
+    """Show how far the reading of large files is: on one line of a terminal, else in a line every few seconds."""
+    alive, shown, due = sys.stderr.isatty(), False, 0.0
 
-    def tell(name: str, rows: int) -> None:
-        nonlocal shown
+    def tell(read: str) -> None:
+        nonlocal shown, due
+        said = clean(read)
+        if alive:
+            print(f"\r{said}\x1b[K", end="", file=sys.stderr, flush=True)
+        elif time.monotonic() >= due:
+            print(said, file=sys.stderr, flush=True)
+            due = time.monotonic() + _LINE_EVERY_S
         shown = True
-        print(f"\r{clean(name)}: {rows:,} rows read\x1b[K", end="", file=sys.stderr, flush=True)
 
     try:
         with watched(tell):
             yield
     finally:
-        if shown:
+        if shown and alive:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class CockpitError(Exception):
@@ -48,3 +52,62 @@ class GateClosed(CockpitError):
 
     def as_dict(self) -> dict[str, object]:
         return {**super().as_dict(), "opened_by": "reason", "closed": list(self.closed)}
+
+
+def is_no_room(error: OSError) -> bool:
+    """Return True if a file could not be written for want of room: a full disk, a quota, a limit on file sizes."""
+    return error.errno in _NO_ROOM
+
+
+def of_system(error: OSError) -> CockpitError:
+    """Say what the system refused in a sentence with its cure: no room, no inodes, a read-only disk, no permission."""
+    place = str(error.filename) if error.filename else None
+    if error.errno == errno.ENOSPC and _without_inodes(place):
+        return CockpitError(
+            "this disk holds as many files as it can (no inodes left)", "Remove files.", file=place
+        )
+    if is_no_room(error):
+        words = "your quota on this disk is used up" if error.errno == errno.EDQUOT else "the disk is full"
+        room = free(place) if place else None
+        left = f" ({room} left)" if room is not None and error.errno == errno.ENOSPC else ""
+        return CockpitError(
+            f"{words}{left}", "Make room, and do it again: nothing half-made is left.", file=place
+        )
+    if error.errno == errno.EROFS:
+        return CockpitError("this disk is read-only", "Mount it for writing, or work elsewhere.", file=place)
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return CockpitError("there is no permission for this", "Change the owner or the mode.", file=place)
+    return CockpitError(error.strerror or str(error), file=place)
+
+
+def why(error: OSError) -> str:
+    """Return what the system refused, as a part of a sentence."""
+    return of_system(error).title
+
+
+def free(place: str | Path) -> str | None:
+    """Return the room that is left for a user on the disk of `place`, in words; None where that can't be known."""
+    told = _disk(str(place))
+    return sized(told.f_bavail * told.f_frsize) if told else None
+
+
+def sized(amount: float) -> str:
+    """Return a number of bytes in words."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if amount >= size:
+            return f"{amount / size:.3g} {unit}"
+    return f"{amount:.0f} bytes"
+
+
+def _without_inodes(place: str | None) -> bool:
+    told = _disk(place) if place else None
+    return told is not None and told.f_files > 0 and told.f_favail == 0
+
+
+def _disk(place: str) -> os.statvfs_result | None:
+    for folder in (Path(place), *Path(place).absolute().parents):
+        try:
+            return os.statvfs(folder)
+        except OSError:
+            continue
+    return None

@@ -8,7 +8,11 @@ from pathlib import Path
 
 EXPERIMENT_ID = re.compile(r"exp_\d{4,}")
 BASELINE_ID = "exp_0000"
+TRAINER_FOLDER = "cockpit"  # in a Trainer's output folder: the attempt that the callback for it writes
 PIN = "pinned.txt"  # in a checkpoint's folder: the experiments that start from it, so that no rotation takes it away
+PASSED_OVER = (
+    "passed_over.txt"  # in a checkpoint's folder: why no resume goes on from it, until its step is done anew
+)
 
 
 @dataclass(frozen=True, slots=True)

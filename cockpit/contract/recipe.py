@@ -93,6 +93,17 @@ class DataSettings(_Section):
     """Put before every prompt, in training and evaluation alike."""
     chat_template_kwargs: dict[str, JsonValue] = Field(default_factory=dict)
     """What the chat template is given wherever a prompt is rendered: `{"enable_thinking": false}`."""
+    filter_samples: int | None = Field(None, ge=2, le=64)
+    """Answers to each prompt that GRPO and RLOO sample before training, to leave out what is too easy or too hard."""
+    filter_band: tuple[float, float] | None = None
+    """Pass rates of these answers that a prompt may have; null is any but none and all."""
+
+    @field_validator("filter_band")
+    @classmethod
+    def _in_order(cls, band: tuple[float, float] | None) -> tuple[float, float] | None:
+        if band is not None and not 0 <= band[0] <= band[1] <= 1:
+            raise ValueError("it is two pass rates of 0..1, the lower one first: [0.1, 0.9]")
+        return band
 
 
 class RewardPart(_Section):

@@ -7,11 +7,13 @@
     out.end("finished", step=100)
 
 A full disk, a deleted folder or a value that is no number costs a warning on stderr (once per cause), not
-the run. One process may write at a time: rank 0 of the trainer.
+the run; lines that found no room are written when there is some. One process may write at a time: rank 0
+of the trainer.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import sys
@@ -22,10 +24,12 @@ from typing import Any, SupportsFloat, cast
 
 from cockpit.contract import atomic
 from cockpit.contract.bounded import untrusted
+from cockpit.contract.errors import is_no_room
 from cockpit.contract.events import VERSION, CheckpointReason, Level, Outcome, Split, Stage, Subject
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import decode_line, last_event
 
+_PATIENCE = 4 << 20  # bytes of a file's lines that wait for room on the disk
 _TAIL = 65536  # bytes looked at for the last sequence number: far more than a line of ours
 
 
@@ -36,8 +40,8 @@ def _to_stderr(text: str) -> None:
 class AttemptWriter:
     """Appends to one attempt's files; `seq` goes on where an earlier process (before a resume) ended.
 
-    `clock` gives epoch seconds, `warn` takes the sentence that tells of telemetry lost; `lost` counts lines
-    that could not be written.
+    `clock` gives epoch seconds, `warn` takes the sentence that tells of telemetry lost; `lost` counts what
+    could not be written, not even later.
     """
 
     def __init__(
@@ -53,7 +57,9 @@ class AttemptWriter:
         self._warn = warn
         self._warned: set[str] = set()
         self._seq = _last_seq(self.layout.events)
+        self._was_there = self.layout.root.is_dir()
         self._open: dict[Path, Any] = {}
+        self._waiting: dict[Path, bytes] = {}
 
     def stage(self, name: Stage, detail: str = "") -> None:
         """Say which part of the job begins now."""
@@ -77,7 +83,7 @@ class AttemptWriter:
             row[key] = number
         if nonfinite:
             row["nonfinite"] = nonfinite
-        self._append(self.layout.metrics, row)
+        self._add(self.layout.metrics, row)
 
     def rewind(self, step: int) -> int:
         """Drop the rows of metrics.jsonl after `step`, from which a resume goes on; gives how many there were.
@@ -92,6 +98,7 @@ class AttemptWriter:
                     handle.close()
                 atomic.write_bytes(self.layout.metrics, kept)
         except OSError as error:
+            self.lost += 1
             self._failed(self.layout.metrics.name, error)
             return 0
         return dropped
@@ -128,6 +135,7 @@ class AttemptWriter:
     def publish_best(self, step: int) -> None:
         """Switch `checkpoints/best` to the checkpoint at `step`, atomically."""
         try:
+            self._refuse_to_bring_back()
             atomic.switch_symlink(self.layout.best, self.layout.checkpoint(step).name)
         except OSError as error:
             self._failed("the link to the best checkpoint", error)
@@ -146,8 +154,10 @@ class AttemptWriter:
         """Write `rows` as JSON lines to `path`, whole or not at all; gives their number, None if not written."""
         lines = [_encode(row) for row in rows]
         try:
+            self._refuse_to_bring_back()
             atomic.write_bytes(path, b"".join(lines))
         except OSError as error:
+            self.lost += 1
             self._failed(str(path.relative_to(self.layout.root)), error)
             return None
         return len(lines)
@@ -177,41 +187,65 @@ class AttemptWriter:
         """Append one event of any kind."""
         self._seq += 1
         envelope = {"v": VERSION, "seq": self._seq, "time": round(self._clock(), 3), "kind": kind}
-        self._append(self.layout.events, envelope | fields)
+        self._add(self.layout.events, envelope | fields)
 
     def close(self) -> None:
-        """Close the files; writing again opens them again."""
+        """Close the files; writing again opens them again. What still finds no room is lost."""
+        for path in list(self._waiting):
+            self._append(path, b"")
+            self.lost += self._waiting.pop(path, b"").count(b"\n")
         for handle in self._open.values():
             handle.close()
         self._open.clear()
 
-    def _append(self, path: Path, row: Mapping[str, object]) -> None:
-        # Unbuffered append: one write() a line, so that a line is never torn by another process's and a
-        # crash loses nothing that was reported.
+    def _add(self, path: Path, row: Mapping[str, object]) -> None:
         try:
             line = _encode(row)
+        except (ValueError, TypeError) as error:
+            self.lost += 1
+            self._failed(path.name, error)
+        else:
+            self._append(path, line)
+
+    def _append(self, path: Path, line: bytes) -> None:
+        # Unbuffered append: one write() a line, so that a line is never torn by another process's and a
+        # crash loses nothing that was reported.
+        data = self._waiting.pop(path, b"") + line
+        try:
             handle = self._open.get(path)
             if handle is None:
+                self._refuse_to_bring_back()
                 path.parent.mkdir(parents=True, exist_ok=True)
                 handle = open(path, "ab", buffering=0)  # noqa: SIM115 - kept open for the run
                 self._open[path] = handle
                 if _ends_in_half_a_line(path):
-                    line = b"\n" + line  # what a crash tore stays one malformed line of its own
-            written = handle.write(line)
-            if written != len(line):
-                raise OSError(28, "No space left on device")
-        except (OSError, ValueError, TypeError) as error:
-            stale = self._open.pop(path, None)
-            if stale is not None:
-                stale.close()
+                    data = b"\n" + data  # what a crash tore stays one malformed line of its own
+            data = data[handle.write(data) :]
+            if data:
+                raise OSError(errno.ENOSPC, "No space left on device")
+        except OSError as error:
+            if not is_no_room(error):  # where there is no room, half a line that was written is gone on with
+                stale = self._open.pop(path, None)
+                if stale is not None:
+                    stale.close()
+            if len(data) > max(_PATIENCE, len(line)):
+                data = data[: len(data) - len(line)]
+                self.lost += 1
+            self._waiting[path] = data
             self._failed(path.name, error)
 
+    def _refuse_to_bring_back(self) -> None:
+        """Raise FileNotFoundError where somebody deleted the attempt: a file of it would make half of it again."""
+        if self._was_there and not self.layout.root.is_dir():
+            raise FileNotFoundError(errno.ENOENT, "the attempt's folder was deleted")
+
     def _failed(self, what: str, error: Exception) -> None:
-        self.lost += 1
         cause = f"{what}: {error.__class__.__name__}: {getattr(error, 'strerror', None) or error}"
         if cause not in self._warned:
             self._warned.add(cause)
-            self._warn(f"could not write {cause}; training goes on, this part of its record is lost")
+            self._warn(
+                f"could not write {cause}; training goes on, and what waits is written when there is room"
+            )
 
 
 def _encode(row: Mapping[str, object]) -> bytes:

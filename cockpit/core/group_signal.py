@@ -21,6 +21,7 @@ ENOUGH = 0.5
 USUAL = 8
 SIZES = (4, 8, 16, 32)
 SETTING = "num_generations"
+FILTER = "data.filter_samples=8 leaves the others out"
 FEWEST_PROMPTS = 2
 """In an optimizer step: of one prompt alone the gradient is noise."""
 _BATCH, _PASSES = "per_device_train_batch_size", "gradient_accumulation_steps"
@@ -67,7 +68,10 @@ def cure(rate: float, group: int) -> str:
     """Say what would have to be true for half of the groups to differ: a larger group, or other prompts."""
     low = lowest_rate(group)
     if rate > 0.5:
-        return f"take harder prompts: keep those that the base passes in {low:.0%} to {1 - low:.0%} of its answers"
+        return (
+            f"take harder prompts: keep those that the base passes in {low:.0%} to {1 - low:.0%} of its answers "
+            f"({FILTER})"
+        )
     larger = smallest_group(rate)
     raised = (
         f"set {SETTING}={larger} ({differing(rate, larger):.0%} then), or "
@@ -76,7 +80,7 @@ def cure(rate: float, group: int) -> str:
     )
     return (
         f"{raised}raise the pass rate to {low:.2g} first: keep the prompts that the base passes in {low:.0%} to "
-        f"{1 - low:.0%} of its answers, or warm-start from a short SFT on worked answers"
+        f"{1 - low:.0%} of its answers ({FILTER}), or warm-start from a short SFT on worked answers"
     )
 
 

@@ -153,8 +153,8 @@ class Delta:
 
     kind: gained or lost (p < 0.05), level (surely within `LEVEL_MARGIN`), too_few (can't be told), or
     incomparable. value: child minus parent, with its 95 % interval. wins and losses count paired items that
-    turned right and wrong, None where unpaired. items_needed: how many items would show a difference of this
-    size with 80 % power, None where there is none to show.
+    turned right and wrong (of graded scores: better and worse), None where unpaired. items_needed: how many items
+    would show a difference of this size with 80 % power, None where there is none to show.
     """
 
     kind: Kind
@@ -188,6 +188,7 @@ class _Test:
     losses: int | None = None
     groups: int | None = None
     cluster: str = ""
+    graded: bool = False
 
 
 def incomparable(child: Score, parent: Score) -> str:
@@ -254,7 +255,7 @@ def _paired(child: Score, parent: Score) -> _Test | None:
         return _Test(mean, lo, hi, stats.mcnemar(wins, losses), n, needed, wins, losses)
     lo, hi, p = stats.bootstrap_difference(steps)
     variance = sum((step - mean) ** 2 for step in steps) / max(1, n - 1)
-    return _Test(mean, lo, hi, p, n, _items_for_mean(mean, variance), wins, losses)
+    return _Test(mean, lo, hi, p, n, _items_for_mean(mean, variance), wins, losses, graded=True)
 
 
 def _of_groups(steps: Mapping[str, float], groups: Mapping[str, int] | None, cluster: str) -> _Test:
@@ -266,7 +267,8 @@ def _of_groups(steps: Mapping[str, float], groups: Mapping[str, int] | None, clu
     error = clusters.error_of(steps, groups)
     n, mean = len(steps), sum(steps.values()) / len(steps)
     wins, losses = sum(step > 0 for step in steps.values()), sum(step < 0 for step in steps.values())
-    if all(step in (-1.0, 0.0, 1.0) for step in steps.values()):
+    whole = all(step in (-1.0, 0.0, 1.0) for step in steps.values())
+    if whole:
         wider = math.sqrt(error.design) * error.quantile / stats.Z95
         lo, hi = stats.paired_difference(wins, losses, n, stats.Z95 * wider)
         p = clusters.sign_flips(clusters.sums(steps, groups))
@@ -281,7 +283,9 @@ def _of_groups(steps: Mapping[str, float], groups: Mapping[str, int] | None, clu
             lo, hi, p = stats.alike(mean, error.groups)
         needed = _items_for_mean(mean, n * error.se**2)
     needed = None if needed is None else max(needed, n + 1)  # the test is more careful than the plan for it
-    return _Test(mean, lo, hi, p, n, needed, wins, losses, error.groups if groups else None, cluster)
+    return _Test(
+        mean, lo, hi, p, n, needed, wins, losses, error.groups if groups else None, cluster, not whole
+    )
 
 
 def _items_for_mean(mean: float, variance: float) -> int | None:
@@ -311,7 +315,8 @@ def _sentence(kind: Kind, test: _Test) -> str:
     items = f"{test.n:,} paired items" if test.wins is not None else f"{test.n:,} items"
     if test.groups is not None:
         items += f" in {test.groups:,} groups by {test.cluster}"
-    turned = f": {test.wins} newly right, {test.losses} newly wrong" if test.wins is not None else ""
+    up, down = ("better", "worse") if test.graded else ("newly right", "newly wrong")
+    turned = f": {test.wins} {up}, {test.losses} {down}" if test.wins is not None else ""
     p = "p < 0.001" if test.p < 0.001 else f"p = {test.p:.3f}" if test.p < 0.1 else f"p = {test.p:.2f}"
     few = _few_groups(test)
     if kind in ("gained", "lost"):

@@ -67,7 +67,8 @@ def keys_of(prompt: Prompt) -> list[str]:
 
 def item_keys(prompt: Prompt, row: Mapping[str, Any], columns: Columns | None = None) -> Keys:
     """Return the keys of an item to be scored: `prompt` is what is asked, `row` where it stands."""
-    return _seen(Keys((*keys_of(prompt), *_reordered(row, columns)), tuple(_bare(row, columns))), row)
+    bare = bare_question(row, columns)
+    return _seen(Keys((*keys_of(prompt), *_reordered(bare, row, columns)), tuple(_bare(bare))), row)
 
 
 def row_keys(row: Mapping[str, Any], columns: Columns | None = None) -> Keys:
@@ -87,8 +88,9 @@ def row_keys(row: Mapping[str, Any], columns: Columns | None = None) -> Keys:
     if not found:
         plain: object = value(row, "text", columns) or sides[0]
         found = [*keys_of(_turns(plain)), *_of_text(plain)]
-    found += _reordered(row, columns)
-    return _seen(Keys(tuple(dict.fromkeys(found)), tuple(_bare(row, columns))), row)
+    bare = bare_question(row, columns)
+    found += _reordered(bare, row, columns)
+    return _seen(Keys(tuple(dict.fromkeys(found)), tuple(_bare(bare))), row)
 
 
 def _seen(keys: Keys, row: Mapping[str, Any]) -> Keys:
@@ -119,14 +121,13 @@ def _of_text(plain: object) -> list[str]:
     return [] if plain is None else _normalised([str(plain), *str(plain).splitlines()])
 
 
-def _bare(row: Mapping[str, Any], columns: Columns | None) -> list[str]:
-    bare = bare_question(row, columns)
+def _bare(bare: str | None) -> list[str]:
     return _normalised([bare] if bare is not None else [])
 
 
-def _reordered(row: Mapping[str, Any], columns: Columns | None) -> list[str]:
+def _reordered(bare: str | None, row: Mapping[str, Any], columns: Columns | None) -> list[str]:
     """A question with its choices in any order: shuffled ones are the same question."""
-    bare, choices = bare_question(row, columns), choices_of(row, columns)
+    choices = choices_of(row, columns) if bare is not None else []
     return _normalised(["\n".join([bare, *sorted(choices)])]) if bare is not None and choices else []
 
 

@@ -48,8 +48,10 @@ def read_as(
             raise CockpitError(
                 f"there is no column {theirs!r}", f"There are: {_listed(counts)}.", file=file or None
             )
-    full = {name for name, count in counts.items() if count == len(rows)}
     choices = NEEDS.get(need, NEEDS["items"])
+    full = {name for name, count in counts.items() if count == len(rows)}
+    if choices is NEEDS["items"]:  # rows without a gold answer are told apart where they are read
+        full |= {name for name in _golds(given) if counts.get(name, 0) > len(rows) / 2}
     lacking: int | None = None
     for wanted in choices:
         found = {ours: theirs for ours in wanted if (theirs := _reading(ours, full, given)) is not None}
@@ -70,6 +72,12 @@ def read_as(
     raise CockpitError(
         f"no column set that {need} can use: it has {_listed(counts, len(rows))}", fix, file=file or None
     )
+
+
+def _golds(given: Mapping[str, str]) -> list[str]:
+    """The names of a column of gold answers."""
+    named = [theirs for theirs, ours in given.items() if ours == "answer"]
+    return named or [alias for alias in ALIASES["answer"] if alias not in given]
 
 
 def _beside(rows: Rereadable, need: str, reading: Mapping[str, str]) -> dict[str, str]:

@@ -22,6 +22,7 @@ Prompt = str | list[Message]
 Columns = Mapping[str, str]
 
 ALIASES = USUAL
+_NAMED = {ours: frozenset(names) for ours, names in USUAL.items()}
 _BLANKS = re.compile(r"\s+")
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 SEVERAL = ("completions", "responses", "answers", "candidates", "generations")
@@ -41,6 +42,8 @@ def value(row: Mapping[str, Any], ours: str, columns: Columns | None = None) -> 
 
 def column_of(row: Mapping[str, Any], ours: str, columns: Columns | None = None) -> str | None:
     """Return the name of the column that is read as `ours`; None where none of them holds anything."""
+    if not columns and ours in _NAMED and _NAMED[ours].isdisjoint(row):
+        return None  # told fast: every row is asked for every role
     names = ALIASES.get(ours, (ours,))
     if columns:
         for theirs, meaning in columns.items():
@@ -150,7 +153,7 @@ def _has_words(asked: str, choice: str) -> bool:
 def below_column(row: Mapping[str, Any], columns: Columns | None) -> str | None:
     """Return the column whose text goes below the prompt, Alpaca's input or a passage; None where none does."""
     given = columns or {}
-    named = [theirs for theirs, ours in given.items() if ours == "input"]
+    named = [theirs for theirs, ours in given.items() if ours == "input"] if given else []
     usual = [n for n in _BELOW.get(column_of(row, "prompt", columns) or "", ()) if n not in given]
     return next((name for name in named or usual if row.get(name) not in (None, "", [], {})), None)
 
@@ -217,6 +220,23 @@ def checked_answer(row: Mapping[str, Any], columns: Columns | None = None) -> ob
     turns = messages_in(cast("list[object]", held)) if isinstance(held, list) else None
     placed = not isinstance(held, dict | list) and gold != str(cast("object", held))
     return gold if gold is not None and (boxed or turns or placed) else cast("object", held)
+
+
+def gold_item(row: Mapping[str, Any], columns: Columns | None = None) -> object:
+    """Return what an answer to this row is compared with: the gold answer, else what the row demonstrates.
+
+    None where it has neither: null, NaN and blank text are no answer, wherever rows are scored or sampled for.
+    """
+    gold = checked_answer(row, columns)
+    if not is_blank(gold):
+        return gold
+    said = answer_text(row, columns) if prompt_of(row, columns) is not None else None
+    return None if is_blank(said) else said
+
+
+def is_blank(gold: object) -> bool:
+    """Whether this is no answer: null, NaN (how a table says so) or blank text."""
+    return gold is None or gold != gold or (isinstance(gold, str) and not gold.strip())
 
 
 def _letter(answer: object, choices: list[str]) -> str:
@@ -325,7 +345,7 @@ def prompt_text(row: Mapping[str, Any], columns: Columns | None = None) -> str:
 def answer_text(row: Mapping[str, Any], columns: Columns | None = None) -> str:
     """Return what is to be answered: the gold answer, the demonstration, or the last turn; empty where none."""
     gold = gold_of(row, columns)
-    if gold is not None:
+    if gold is not None and not is_blank(gold):
         return gold
     said = answer_of(row, columns)
     if said is None and (chosen := value(row, "chosen", columns)) is not None:

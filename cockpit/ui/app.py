@@ -13,7 +13,7 @@ from textual.app import App
 from textual.reactive import Reactive, var
 from textual.screen import Screen
 
-from cockpit.ui import textual_patch
+from cockpit.ui import leaving, textual_patch
 from cockpit.ui.dashboard.screen import Dashboard
 from cockpit.ui.live.frames import FrameCap, frames_per_second
 from cockpit.ui.messages import (
@@ -82,6 +82,8 @@ class CockpitApp(App[int]):
         self.live = live
         """False in tests that look at the workspace themselves."""
         self._commands: Commands | None = None
+        self.watched: str | None = None
+        """Whose runs to look at next, where there is no workspace."""
 
     def get_default_screen(self) -> Screen[None]:
         return Dashboard(self)
@@ -108,6 +110,8 @@ class CockpitApp(App[int]):
 
     def on_mount(self) -> None:
         self.set_interval(TICK_S, self._tick)
+        if not self.is_headless:
+            leaving.heed_signals(self.exit)
         if self.live:
             self.call_after_refresh(lambda: self.poller.start())
         if self.wizard_root is not None:
@@ -206,8 +210,16 @@ class CockpitApp(App[int]):
         """Have the workspace read now rather than at the next interval."""
         self.poller.poke()
 
+    def watch(self, place: str) -> None:
+        """Leave, for screens on the runs that others made at `place`."""
+        self.watched = place
+        self.exit(0)
+
     def leave(self) -> None:
         self.exit(0)
+
+    def suspend_to_shell(self) -> None:
+        self.action_suspend_process()
 
     def _handle_exception(self, error: Exception) -> None:
         """A fault of our own: the traceback goes to the log, a sentence to the terminal. Tests see it raised."""
@@ -233,6 +245,8 @@ class CockpitApp(App[int]):
         self.changed()
 
     def _tick(self) -> None:
+        if not self.is_headless:
+            leaving.leave_the_gone(self.exit)
         self.state.now = self.clock()
         self.state.touch("clock")
         self.changed()
@@ -245,8 +259,17 @@ class CockpitApp(App[int]):
         self.changed()
 
 
-def run(workspace_root: Path | None, *, select: str | None = None, wizard: Path | None = None) -> int:
-    """Open the screens on a workspace (None: say how to make one) and give the exit code."""
+def run(
+    workspace_root: Path | None,
+    *,
+    select: str | None = None,
+    wizard: Path | None = None,
+    watch: Callable[[str], int] | None = None,
+) -> int:
+    """Open the screens on a workspace (None: on what else is here) and give the exit code.
+
+    `watch` opens the screens on runs that others made, where one of them was chosen.
+    """
     from cockpit.ui.backend.local import LocalBackend
 
     textual_patch.install()
@@ -255,6 +278,8 @@ def run(workspace_root: Path | None, *, select: str | None = None, wizard: Path 
         app.state.select(select)
     app.wizard_root = wizard
     code = app.run()
+    if app.watched is not None and watch is not None:
+        return watch(app.watched)
     running = (
         [v.id for v in app.state.snapshot.experiments if v.status == "running"] if app.state.snapshot else []
     )

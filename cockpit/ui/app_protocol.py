@@ -108,6 +108,14 @@ class Cockpit(Protocol):
         """Show a sentence that goes away by itself; what went wrong stays longer and says what to do."""
         ...
 
+    def watch(self, place: str) -> None:
+        """Leave, for screens on the runs that others made at `place`."""
+        ...
+
     def leave(self) -> None:
         """Close the screens; runs go on."""
+        ...
+
+    def suspend_to_shell(self) -> None:
+        """Give the terminal back to the shell until `fg`."""
         ...

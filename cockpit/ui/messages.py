@@ -155,12 +155,7 @@ class WizardEvent(Answer):
 class RowsRead(Answer):
     """How far the reading of a large file is; the next one takes its place."""
 
-    name: str
-    rows: int
-
-    @property
-    def text(self) -> str:
-        return f"{self.name}: {self.rows:,} rows read"
+    text: str
 
 
 @dataclass(eq=False, repr=False)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from cockpit.contract.errors import CockpitError
+from cockpit.services.foreign import asking
 from cockpit.services.recipe.field_check import DraftFields
 from cockpit.ui import textual_patch
 from cockpit.ui.app import CockpitApp
@@ -27,7 +28,11 @@ class WatchingBackend(LocalBackend):
         self._refuse()
 
     def stop(self, experiment_id: str, *, now: bool) -> str:
-        self._refuse()
+        attempt = self.workspace.attempt_dir(experiment_id)
+        if now or attempt is None or not asking.answers(attempt):
+            self._refuse()
+        status = self.workspace.experiment(experiment_id).attempt
+        return f"{experiment_id}: {asking.ask(attempt, 'stop', live=status is not None and status.live)}"
 
     def score(self, experiment_id: str) -> str:
         self._refuse()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cockpit.services.foreign.hf import STATE
+from cockpit.services.foreign.sources.hf import STATE
 from tests.support.cli import Cli
 from tests.support.ui.gallery import build
 

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,28 @@ def test_somebody_listens_or_nobody(listener: str, deaf: str, monkeypatch: pytes
     assert not hub.reachable()
     monkeypatch.setenv("HF_ENDPOINT", "https://")
     assert not hub.reachable()
+
+
+def test_what_the_hub_says_of_a_model(deaf: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Hub(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            told = self.headers.get("Authorization") == "Bearer mine"
+            self.send_response(200 if self.path == "/api/models/a/b" or told else 404)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hub) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.delenv("HF_TOKEN", raising=False)
+        assert (hub.status("a/b"), hub.status("a/none")) == (200, 404)
+        monkeypatch.setenv("HF_TOKEN", "mine")
+        assert hub.status("a/private") == 200
+        server.shutdown()
+    monkeypatch.setenv("HF_ENDPOINT", f"http://{deaf}")
+    assert hub.status("a/b") == 0
 
 
 def test_a_name_server_that_hangs_is_a_no(monkeypatch: pytest.MonkeyPatch) -> None:

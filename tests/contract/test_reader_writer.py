@@ -111,19 +111,65 @@ def test_a_full_disk_costs_a_warning_not_the_run(tmp_path: Path) -> None:
     writer = AttemptWriter(tmp_path, warn=warnings.append)
     for step in range(5):
         writer.metrics(step, {"loss": 1.0})
+    assert writer.lost == 0, "they wait for room"
+    writer.close()
     assert writer.lost == 5
     assert len(warnings) == 1, "one warning a cause"
     assert "No space left" in warnings[0]
 
 
-def test_a_deleted_folder_is_made_again(writer: AttemptWriter) -> None:
+class Disk:
+    """A file of a disk with so much room; `write` takes what fits, as the system's does."""
+
+    def __init__(self, path: Path, room: int) -> None:
+        self.path, self.room = path, room
+
+    def write(self, data: bytes) -> int:
+        if not self.room:
+            raise OSError(28, "No space left on device")
+        fits, self.room = data[: self.room], max(0, self.room - len(data))
+        with self.path.open("ab") as handle:
+            return handle.write(fits)
+
+    def close(self) -> None: ...
+
+
+@pytest.mark.parametrize("room", [0, 10, 40, 41, 100])
+def test_what_found_no_room_is_there_when_room_returns(tmp_path: Path, room: int) -> None:
+    """Wherever the disk was full, in the middle of a line too: every line is there once, in its order."""
+    warnings: list[str] = []
+    writer = AttemptWriter(tmp_path, warn=warnings.append, clock=lambda: 1.0)
+    disk = Disk(writer.layout.metrics, room)
+    writer._open[writer.layout.metrics] = disk
+    for step in range(5):
+        writer.metrics(step, {"loss": 1.0})
+    assert len(warnings) == 1
+    disk.room = 10_000
+    writer.metrics(5, {"loss": 1.0})
+    writer.close()
+    assert [row["step"] for row in rows(writer.layout.metrics)] == list(range(6))
+    assert writer.lost == 0
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_deleted_folder_is_not_made_again(tmp_path: Path, closed: bool) -> None:
+    """Whoever deletes a workspace under a run finds nothing of it later; the run itself is ended by its supervisor."""
     import shutil
 
+    warnings: list[str] = []
+    (tmp_path / "ws" / "attempt").mkdir(parents=True)
+    writer = AttemptWriter(tmp_path / "ws" / "attempt", warn=warnings.append)
     writer.notice("info", "one")
-    writer.close()
-    shutil.rmtree(writer.layout.root)
+    if closed:
+        writer.close()
+    shutil.rmtree(tmp_path / "ws")
     writer.notice("info", "two")
-    assert [row["text"] for row in rows(writer.layout.events)] == ["two"]
+    writer.metrics(1, {"loss": 1.0})
+    assert writer.samples(1, "eval", [{"prompt": "p"}]) is None
+    writer.checkpoint(1, best=True)
+    writer.close()
+    assert not (tmp_path / "ws").exists()
+    assert any("was deleted" in warning for warning in warnings)
 
 
 def test_samples_are_whole_and_announced(writer: AttemptWriter) -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import io
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from cockpit.contract.errors import CockpitError
+from cockpit.data.reading import opening
 from cockpit.data.reading.files import iter_rows, load_rows
 from cockpit.services.dataset import datasets
+from cockpit.services.dataset.sources import open_source
 
 ROWS = [{"prompt": "1+1=?", "answer": "2"}, {"prompt": "naïve ☕?", "answer": "ja"}]
 
@@ -30,6 +35,11 @@ def write(path: Path, content: str | bytes) -> Path:
         ("lines.json", "\n".join(json.dumps(row) for row in ROWS)),
         ("a.csv", "prompt,answer\n1+1=?,2\nnaïve ☕?,ja\n"),
         ("a.tsv", "prompt\tanswer\n1+1=?\t2\nnaïve ☕?\tja\n"),
+        *(
+            (f"lines.{name}", "\n".join(json.dumps(row) for row in ROWS))
+            for name in ("csv", "txt", "parquet")
+        ),
+        ("array.csv", json.dumps(ROWS)),
     ],
 )
 def test_the_usual_files_are_read(tmp_path: Path, name: str, content: str) -> None:
@@ -77,12 +87,41 @@ def test_a_bad_array_csv_folder_and_missing_file_are_refused(tmp_path: Path) -> 
         (write(tmp_path / "a.json", '[{"a": 1},\n{"a": }]'), "not a JSON array"),
         (write(tmp_path / "b.json", "[1]"), "a number or boolean"),
         (write(tmp_path / "c.csv", b"a,b\n\xff,1\n"), "not a CSV file"),
+        (write(tmp_path / "d.jsonl", "a,b\n1,2\n"), "a table"),
+        (_bomb(tmp_path / "bomb.jsonl.gz"), "over 500 times its size"),
+        (_pipe(tmp_path / "pipe.jsonl"), "a pipe or a device"),
+        (Path("/dev/zero"), "a pipe or a device"),
         (tmp_path, "a folder"),
         (tmp_path / "none.jsonl", "no such data file"),
     ]:
         with pytest.raises(CockpitError, match=says) as caught:
             load_rows(path)
         assert str(path) in str(caught.value)
+
+
+def _bomb(path: Path) -> Path:
+    with gzip.open(path, "wb") as handle:
+        for _ in range(200):
+            handle.write(b" " * ((1 << 20) - 1) + b"\n")
+    return path
+
+
+def _pipe(path: Path) -> Path:
+    os.mkfifo(path)
+    return path
+
+
+def test_what_a_file_is_in_spite_of_its_name_is_said(tmp_path: Path) -> None:
+    path = write(tmp_path / "rows.csv", json.dumps(ROWS[0]))
+    assert open_source(str(path)).notes == ("rows.csv is JSON in spite of its name, and is read as that.",)
+    assert open_source(str(write(tmp_path / "rows.jsonl", json.dumps(ROWS[0])))).notes == ()
+
+
+def test_a_line_has_a_bounded_length() -> None:
+    held = opening.lines(io.BytesIO(b"short\n" + b"a" * 3000), Path("a.jsonl"), most=1000)
+    assert next(held) == b"short\n"
+    with pytest.raises(CockpitError, match="this line is longer than"):
+        next(held)
 
 
 def test_iter_rows_reads_no_further_than_asked(tmp_path: Path) -> None:

@@ -206,8 +206,10 @@ async def test_no_workspace_says_how_to_get_one(size: tuple[int, int]) -> None:
         assert "There is no workspace here." in cockpit.text
         assert "cockpit init" in cockpit.text
         assert "cockpit demo" in cockpit.text
-        await cockpit.press("n")
-        await cockpit.until("`cockpit init` makes one")
+        assert "n new" not in cockpit.text
+        for key in ("n", "s", "f"):
+            await cockpit.press(key)
+            await cockpit.until("W makes one, step by step")
 
 
 @pytest.mark.parametrize("size", [(20, 6), (30, 8), (40, 12), (1, 1), (79, 23), (400, 100)])

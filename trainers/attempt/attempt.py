@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from cockpit.contract import AttemptLayout, AttemptWriter, Recipe
@@ -36,7 +37,8 @@ class Nobody:
 class Attempt:
     """What a trainer is given. `facts` collects values for train_summary.json (tokens, trackers, …), `extra_metrics`
     numbers that go into every row of metrics.jsonl beside what TRL logs. `said`: every notice, with its level and what
-    it is about. `closing`: what is to be done when training is over, however it ended.
+    it is about. `closing`: what is to be done when training is over, however it ended. `start`: the checkpoint that a
+    resume goes on from, known in the first process.
     """
 
     layout: AttemptLayout
@@ -51,6 +53,7 @@ class Attempt:
     extra_metrics: dict[str, float] = field(default_factory=dict)
     said: list[tuple[str, str, Any]] = field(default_factory=list)
     closing: ExitStack = field(default_factory=ExitStack)
+    start: Path | None = None
 
     def stage(self, name: Stage, detail: str = "") -> None:
         """Report a stage, unless the run was asked to stop meanwhile. Raises Stopped."""

@@ -1,21 +1,26 @@
-"""Checkpoints: published whole by a rename, found again for a resume, rotated so that the best one always stays."""
+"""Checkpoints: published whole by a rename, with a manifest of their files, and rotated so that the best always stays.
+
+Which one a resume goes on from, and what of it must be rebuilt, is in `recovery.py`.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
+import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cockpit.contract import AttemptLayout
-from cockpit.contract.atomic import read_json, write_json
-from cockpit.contract.layout import PIN
+import msgspec
 
-STATE = "cockpit_state.json"
-_NAME = re.compile(r"step_(\d{6,})")
+from cockpit.contract import AttemptLayout
+from cockpit.contract.atomic import finite, read_json, read_object, write_json
+from cockpit.contract.bounded import manifest
+from cockpit.contract.bounded.checkpoint import STATE, all_of, step_of
+from cockpit.contract.layout import PASSED_OVER, PIN
+
 # Pickled arguments that nothing reads again, TRL's model card, which would describe some other run, and FSDP's pickled
 # copy of the weights.
 _SURPLUS = ("training_args.bin", "README.md", "pytorch_model_fsdp.bin")
@@ -41,45 +46,32 @@ class EvalState:
     planned: int = 0
 
     def save(self, folder: Path) -> None:
-        write_json(folder / STATE, asdict(self))
+        values = asdict(self)
+        write_json(folder / STATE, {**values, "crc32": _checksum(values)})
 
     @classmethod
-    def load(cls, folder: Path) -> EvalState:
-        """The state in `folder`; a fresh one where there is none (a checkpoint of another program)."""
-        kept = read_json(folder / STATE)
-        known = cls.__dataclass_fields__
-        return cls(**{k: v for k, v in kept.items() if k in known}) if isinstance(kept, dict) else cls()
+    def load(cls, folder: Path) -> EvalState | None:
+        """Return the state in `folder`; None where it is missing, damaged, or another program's."""
+        kept = read_object(folder / STATE)
+        if kept is None or kept.pop("crc32", _checksum(kept)) != _checksum(kept):
+            return None
+        try:
+            return msgspec.convert(kept, cls)
+        except msgspec.ValidationError:
+            return None
 
 
-def step_of(folder: Path) -> int | None:
-    match = _NAME.fullmatch(folder.name)
-    return int(match[1]) if match else None
-
-
-def all_of(layout: AttemptLayout) -> list[Path]:
-    """Every published checkpoint, oldest step first."""
-    found = [p for p in layout.checkpoints.glob("step_*") if step_of(p) is not None and p.is_dir()]
-    return sorted(found, key=lambda p: step_of(p) or 0)
-
-
-def newest(layout: AttemptLayout) -> Path | None:
-    """The checkpoint to resume from: the newest one that has a trainer's state."""
-    whole = [path for path in all_of(layout) if (path / "trainer_state.json").is_file()]
-    return whole[-1] if whole else None
-
-
-def finished(folder: Path) -> bool:
-    """Whether the run that wrote `folder` had done all its steps there: training on would add one too many."""
-    state = read_json(folder / "trainer_state.json") or {}
-    return state.get("global_step", 0) >= state.get("max_steps", 1) > 0
+def _checksum(values: Any) -> int:
+    return zlib.crc32(json.dumps(finite(values), sort_keys=True).encode())
 
 
 def publish(layout: AttemptLayout, written: Path, step: int, state: EvalState) -> Path:
-    """Make `written`, which transformers just filled, the checkpoint of `step`. Raises OSError."""
+    """Make `written`, which transformers filled, the checkpoint of `step`, on the disk for good. Raises OSError."""
     for name in _SURPLUS:
         (written / name).unlink(missing_ok=True)
     _restore_cache_switch(written / "config.json")
     state.save(written)
+    manifest.write(written, of=lambda name: name != STATE)
     target = layout.checkpoint(step)
     old = written.with_name(f"{target.name}.old")
     shutil.rmtree(old, ignore_errors=True)
@@ -88,6 +80,7 @@ def publish(layout: AttemptLayout, written: Path, step: int, state: EvalState) -
             shutil.copyfile(target / PIN, written / PIN)
         os.replace(target, old)
     os.replace(written, target)
+    manifest.sync_folder(layout.checkpoints)
     shutil.rmtree(old, ignore_errors=True)
     return target
 
@@ -102,6 +95,7 @@ def _restore_cache_switch(config: Path) -> None:
 def rotate(layout: AttemptLayout, *, keep_last: int, best_step: int | None) -> None:
     """Delete the oldest checkpoints beyond `keep_last`; never the best one, nor one that an experiment starts from."""
     others = [p for p in all_of(layout) if step_of(p) != best_step and not (p / PIN).exists()]
+    others.sort(key=lambda p: not (p / PASSED_OVER).exists())  # first those that no resume goes on from
     for path in others[: max(0, len(others) - keep_last)]:
         # Renamed first: a deletion that is cut short must not leave half a checkpoint under a good name.
         doomed = layout.checkpoints / ".writing" / f"{path.name}.old"

@@ -22,6 +22,7 @@ from typing import Any
 import cockpit.data
 import trainers
 from cockpit.contract import CockpitError, atomic
+from cockpit.contract.errors import is_no_room
 from cockpit.data.messages import Message
 from cockpit.data.reading.files import Rows
 from cockpit.data.rows import Row
@@ -31,7 +32,7 @@ from trainers.attempt.ending import blame
 from trainers.attempt.signals import Stopped
 from trainers.data.overlap import training_rows
 from trainers.data.prompts import template_switches
-from trainers.data.tokenized import is_no_room, no_room_for, tokenizer_key
+from trainers.data.tokenized import no_room_for, tokenizer_key
 
 CHUNK = 1000
 ROWS, TOLD = "rows.arrow", "told.json"
@@ -240,7 +241,7 @@ class _Plain:
         seen = pa.Table.from_pylist(first).schema
         self._open(
             path,
-            pa.schema([pa.field(f.name, pa.string()) if pa.types.is_null(f.type) else f for f in seen]),
+            pa.schema([pa.field(f.name, _text_for_null(f.type)) for f in seen]),
         )
 
     def _open(self, path: Path | None, schema: Any) -> None:
@@ -265,6 +266,14 @@ class _Plain:
             return self._file.getvalue()
         self._file.close()
         return None
+
+
+def _text_for_null(kind: Any) -> Any:
+    import pyarrow as pa
+
+    if pa.types.is_list(kind) and pa.types.is_null(kind.value_type):
+        return pa.list_(pa.string())
+    return pa.string() if pa.types.is_null(kind) else kind
 
 
 class _Rich(_Plain):

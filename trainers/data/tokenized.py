@@ -10,7 +10,6 @@ source; another release than the one that was read for them is not cached.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import importlib.metadata
 import json
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from cockpit.contract import CockpitError
+from cockpit.contract.errors import is_no_room
 from trainers.attempt import cache
 from trainers.attempt.attempt import Attempt
 
@@ -108,11 +108,6 @@ class Mapped:
         for function, options in self._steps:
             made = made.map(function, **options)
         return made
-
-
-def is_no_room(error: OSError) -> bool:
-    """Whether a file could not be written for want of room: a full disk, a quota, a limit on file sizes."""
-    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def no_room_for(what: str, where: Path, error: OSError) -> str:

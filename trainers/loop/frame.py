@@ -17,11 +17,13 @@ from typing import Any
 
 from cockpit import verifiers
 from cockpit.contract import AttemptLayout, AttemptWriter, CockpitError, Recipe
+from cockpit.contract.bounded.checkpoint import step_of
 from cockpit.contract.network import hub
-from trainers.attempt import checkpoints
+from trainers.attempt import recovery
 from trainers.attempt.attempt import Attempt, Nobody
 from trainers.attempt.ending import Ending, explain
 from trainers.attempt.environment import quiet_environment
+from trainers.attempt.printing import never_stop
 from trainers.attempt.processes import OneProcess
 from trainers.attempt.signals import StopFlag, Stopped, hold, over
 from trainers.report import summary
@@ -52,6 +54,7 @@ def run(technique: str, train: Callable[[Attempt], Ending], argv: list[str] | No
     args = parser.parse_args(argv)
     if args.attempt_dir is None:
         parser.error("the following arguments are required: attempt_dir")
+    never_stop()
     root = args.attempt_dir.resolve()
     began = time.time()
     stop = StopFlag()
@@ -62,6 +65,7 @@ def run(technique: str, train: Callable[[Attempt], Ending], argv: list[str] | No
     try:
         attempt = open_attempt(root, technique, out, stop, processes=processes, resume=args.resume)
         if attempt.resume and processes.first:
+            attempt.start = recovery.choose(attempt)
             _forget_lost_steps(attempt)
         start_tracker(attempt)
         say_walls(attempt)
@@ -86,8 +90,7 @@ def run(technique: str, train: Callable[[Attempt], Ending], argv: list[str] | No
 
 def _forget_lost_steps(attempt: Attempt) -> None:
     """Drop the rows after the checkpoint that a resume goes on from: a killed run had got further than it had saved."""
-    newest = checkpoints.newest(attempt.layout)
-    step = (checkpoints.step_of(newest) or 0) if newest else 0
+    step = (step_of(attempt.start) or 0) if attempt.start else 0
     dropped = attempt.out.rewind(step)
     if dropped:
         attempt.notice(

@@ -13,10 +13,11 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from cockpit.contract.bounded.checkpoint import all_of, step_of
+from cockpit.contract.errors import free, sized
 from cockpit.contract.events import CheckpointReason
-from trainers.attempt import checkpoints
+from trainers.attempt import checkpoints, recovery
 from trainers.attempt.attempt import Attempt
-from trainers.attempt.checkpoints import EvalState
 from trainers.attempt.signals import Stopped
 from trainers.loop.progress import Progress, interval
 from trainers.scoring.scoring import Scorer
@@ -44,8 +45,11 @@ class MidEval(Progress, TrainerCallback):
         """
         if start is None:
             return False
-        self.state = EvalState.load(start)
-        step = checkpoints.step_of(start) or 0
+        if self.processes.first:
+            recovery.mend_trainer_state(self.attempt, start, self.trainer)
+            self.state = recovery.eval_state(self.attempt, start)
+        self.state = self.processes.from_first(self.state)
+        step = step_of(start) or 0
         self.trainer.state.global_step = step
         if self.state.due:
             self.trainer._load_from_checkpoint(str(start))
@@ -53,7 +57,7 @@ class MidEval(Progress, TrainerCallback):
                 self.attempt.out.publish_best(step)
             self.state = self.processes.from_first(self.state)
         stop = self.attempt.told_to_stop()
-        over = checkpoints.finished(start) or self.state.early_stopped or stop
+        over = recovery.finished(start) or self.state.early_stopped or stop
         if self.processes.first and not over:
             self.attempt.out.stage("training", f"from {start.name}")  # what was due is done
         return over
@@ -121,7 +125,14 @@ class MidEval(Progress, TrainerCallback):
             return False
         best = self.judge(scored, step, scheduled=scheduled)
         self.state.due = False
-        self.state.save(folder)
+        try:
+            self.state.save(folder)
+        except (
+            OSError
+        ) as error:  # it is in the next checkpoint; a resume from this one does the mid-eval again
+            self.attempt.notice(
+                f"{folder.name}: the early-stop state was not kept ({error.strerror}).", "warning"
+            )
         self.report(step, epoch, best, scored)
         return best
 
@@ -134,9 +145,27 @@ class MidEval(Progress, TrainerCallback):
                 return checkpoints.publish(self.attempt.layout, written, step, self.state)
             except OSError as caught:
                 error = str(caught)
+        left = free(self.attempt.layout.checkpoints)
         checkpoints.clear_unfinished(self.attempt.layout)
-        self.attempt.notice(f"The checkpoint at step {step} could not be written: {error}.", "warning")
+        self.attempt.notice(
+            f"The checkpoint at step {step} could not be written: {error}. It needs about {sized(self._need())}, and "
+            f"{left or 'nobody knows how much'} is left at {self.attempt.layout.checkpoints}. "
+            "Training goes on; the next one is tried when its time comes.",
+            "warning",
+        )
         return None
+
+    def _need(self) -> float:
+        """Bytes that a checkpoint takes: as many as the newest, else what is trained and what the optimizer keeps."""
+        newest = next(iter(reversed(all_of(self.attempt.layout))), None)
+        if newest is not None:
+            return sum(path.stat().st_size for path in newest.rglob("*") if path.is_file())
+        held = [p for p in self.trainer.model.parameters() if p.requires_grad]
+        kept = getattr(getattr(self.trainer, "optimizer", None), "state", {})
+        held += [
+            value for state in kept.values() for value in state.values() if hasattr(value, "element_size")
+        ]
+        return sum(tensor.numel() * tensor.element_size() for tensor in held)
 
     def _poll(self) -> set[str]:
         """Return the cockpit's new requests, the same in every process; a request to stop acts like a signal."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cockpit.contract import CockpitError, stopping
-from trainers.attempt import checkpoints
+from trainers.attempt import checkpoints, recovery
 from trainers.attempt.attempt import Attempt
 from trainers.attempt.checkpoints import EvalState
 from trainers.attempt.ending import Ending
@@ -19,7 +19,7 @@ def resume_point(attempt: Attempt) -> Path | None:
     Raises Stopped where any process was asked to stop, CockpitError for a fresh start over earlier checkpoints.
     """
     # One answer for all: a node whose file system lags behind must not begin anew beside one that goes on.
-    start = attempt.processes.from_first(_newest(attempt) if attempt.processes.first else None)
+    start = attempt.processes.from_first(_start(attempt) if attempt.processes.first else None)
     if attempt.processes.first:
         checkpoints.clear_unfinished(attempt.layout)
     if attempt.told_to_stop():
@@ -31,9 +31,9 @@ def resume_point(attempt: Attempt) -> Path | None:
     return start
 
 
-def _newest(attempt: Attempt) -> Path | None:
-    newest = checkpoints.newest(attempt.layout)
+def _start(attempt: Attempt) -> Path | None:
     if not attempt.resume:
+        newest = recovery.newest(attempt.layout)
         if newest is not None:
             raise CockpitError(
                 f"this attempt already has checkpoints, up to {newest.name}",
@@ -41,11 +41,11 @@ def _newest(attempt: Attempt) -> Path | None:
                 file=attempt.layout.checkpoints,
             )
         return None
-    if newest is None:
+    if attempt.start is None:
         attempt.notice("There is no checkpoint to resume from: training begins anew.", "warning")
         return None
-    attempt.notice(f"Resumed from {newest.name}.")
-    return newest
+    attempt.notice(f"Resumed from {attempt.start.name}.")
+    return attempt.start
 
 
 def ending(attempt: Attempt, state: EvalState, step: int) -> Ending:
@@ -82,5 +82,5 @@ def _answer_to_a_stop(attempt: Attempt, state: EvalState) -> str | None:
         return None
     if state.best_step is not None:
         return attempt.layout.checkpoint(state.best_step).name
-    newest = checkpoints.newest(attempt.layout)
+    newest = recovery.newest(attempt.layout)
     return newest.name if newest else None

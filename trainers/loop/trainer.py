@@ -61,6 +61,9 @@ class CockpitTrainer:
         """
 
     def _save_checkpoint(self, *args: Any, **named: Any) -> None:
+        if self.attempt.processes.agree(not self.attempt.layout.root.is_dir())[0]:
+            self.save_error = "the attempt's folder was deleted"  # it isn't made again
+            return
         with self._noting_save_errors():
             super()._save_checkpoint(*args, **named)  # type: ignore[misc]
 

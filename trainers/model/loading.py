@@ -10,13 +10,14 @@ import os
 import shutil
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from cockpit.contract import CockpitError, Recipe
 from cockpit.contract.atomic import read_json
 from cockpit.contract.network import hub
 from trainers.attempt import cache
-from trainers.model import new_tokens
+from trainers.attempt.ending import blame
+from trainers.model import new_tokens, targets
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -229,6 +230,8 @@ def lora(recipe: Recipe, model: object, *, task: str = "CAUSAL_LM") -> Any | Non
         return None
     from peft import LoraConfig
 
+    with blame("settings"):
+        targets.check(recipe.peft.model_dump(), cast("Any", model))
     given = recipe.peft.model_dump()
     if (
         task == "SEQ_CLS"

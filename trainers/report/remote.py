@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from trainers.attempt.attempt import Attempt
 from trainers.report import summary
 from trainers.scoring.scoring import Scored
+
+if TYPE_CHECKING:
+    from trainers.data.items import Item
 
 T = TypeVar("T")
 
@@ -26,10 +29,11 @@ def batches(data: Sequence[T], size: int, steps: int, seed: int) -> Iterator[lis
         del order[:size]
 
 
-def held_out(attempt: Attempt, scored: Scored, verifier: Any, place: str) -> None:
+def held_out(attempt: Attempt, items: Sequence[Item], scored: Scored, verifier: Any, place: str) -> None:
     """Write the held-out score of the weights that the service keeps at `place`, its items, and result.json."""
     recipe = attempt.recipe
     attempt.out.rows(attempt.layout.held_out / "items.jsonl", scored.rows)
+    summary.write_columns(attempt, attempt.layout.held_out, items)
     result = {"score": scored.score, "passed": scored.passed, "parsed": scored.parsed, "n": scored.n}
     about = {
         "v": 1,

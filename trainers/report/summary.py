@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,10 @@ from trainers.attempt.attempt import Attempt
 from trainers.attempt.ending import Ending
 
 if TYPE_CHECKING:
+    from trainers.data.items import Item
     from trainers.scoring.scoring import Scored
+
+_SHORT, _MOST_COLUMNS = 100, 16  # characters of a value that names a group; columns that are kept
 
 
 def write_train_summary(attempt: Attempt, ending: Ending) -> None:
@@ -65,6 +69,29 @@ def write_result(attempt: Attempt, scored: Scored, checkpoint: Path | None) -> N
         ]
     write(attempt.layout.result, result)
     attempt.orchestrator.publish_result(result, scored.rows)
+
+
+def write_columns(attempt: Attempt, folder: Path, items: Sequence[Item]) -> None:
+    """Keep beside a score what may group its items (source, template, subject …), as their file may change or go."""
+    rows = [
+        {
+            name: value
+            for name, value in item.row.items()
+            if isinstance(value, int | str) and not isinstance(value, bool) and len(str(value)) <= _SHORT
+        }
+        for item in items
+    ]
+    said: dict[str, list[int | str]] = {}
+    for row in rows:
+        for name, value in row.items():
+            said.setdefault(name, []).append(value)
+    shared = [name for name, values in said.items() if len(set(values)) < len(values)][:_MOST_COLUMNS]
+    if shared:
+        kept = [{name: row[name] for name in shared if name in row} for row in rows]
+        attempt.out.rows(
+            folder / "columns.jsonl",
+            [{"item": item.id, **row} for item, row in zip(items, kept, strict=True)],
+        )
 
 
 def file_key(path: str | Path) -> str | None:

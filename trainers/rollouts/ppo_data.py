@@ -66,7 +66,7 @@ def ppo_dataset(attempt: Attempt, tokenizer: Any) -> tuple[list[Row], list[Item]
             Item(str(label or f"train-{number:05d}"), prompt, as_text(gold), {**row, "answer": gold},
                  tuple(tools_of(column(row, "tools", recipe.data.columns)) or ()))
         )  # fmt: skip
-    refuse_tools(items, recipe, tokenizer)
+    refuse_tools(enumerate(items, 1), recipe, tokenizer)
     encode = {"add_special_tokens": tokenizer.chat_template is None}
     rows = [
         {"input_ids": tokenizer(prompt_text(tokenizer, i.prompt, recipe), **encode)["input_ids"]}

@@ -16,7 +16,7 @@ from safetensors.torch import load_model, save_model
 from transformers import TrainerCallback
 from trl.experimental.ppo import PPOTrainer, ppo_trainer  # type: ignore[attr-defined]
 
-from trainers.attempt.checkpoints import step_of
+from cockpit.contract.bounded.checkpoint import step_of
 from trainers.loop.trainer import CockpitTrainer
 
 VALUE = "value_model.safetensors"

@@ -11,43 +11,17 @@ import importlib
 import math
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from cockpit import verifiers
 from cockpit.contract import CockpitError
-from cockpit.data.left_out import LeftOut
 from trainers.attempt.attempt import Attempt
 from trainers.attempt.ending import blame
-from trainers.data.examples import tell
-from trainers.data.image_rows import asked_with_images
-from trainers.data.items import Item, read_items, refuse_tools, refuse_unseen
-from trainers.data.overlap import training_rows
-from trainers.data.prompts import prompt_text, training_prompt
+from trainers.data.items import Item
+from trainers.data.prompts import prompt_text
 from trainers.scoring.scoring import judged
-
-
-@blame("data")
-def rl_dataset(attempt: Attempt, tokenizer: Any) -> tuple[list[dict[str, Any]], list[Item]]:
-    """TRL rows (prompt, and the item's place in the list beside it), after the guardrail. Raises CockpitError."""
-    recipe = attempt.recipe
-    left = LeftOut(recipe.data.columns, sampled=True)
-    items = read_items(training_rows(recipe).path, recipe.data.columns, name="training data", left=left)
-    tell(left, attempt)
-    refuse_unseen(items, recipe, recipe.data.train)
-    if recipe.technique != "rft":  # which renders its prompts itself
-        refuse_tools(items, recipe, tokenizer)
-    seen = any(item.images for item in items)
-    rows = [
-        (
-            asked_with_images(tokenizer, item.prompt, recipe)
-            if seen
-            else {"prompt": training_prompt(tokenizer, item.prompt, recipe)}
-        )
-        | {"item": index}
-        for index, item in enumerate(items)
-    ]
-    return rows, items
 
 
 @dataclass(frozen=True)
@@ -61,7 +35,7 @@ class Rewards:
 
 
 @blame("reward")
-def reward_functions(attempt: Attempt, items: list[Item], tokenizer: Any) -> Rewards:
+def reward_functions(attempt: Attempt, items: Sequence[Item], tokenizer: Any) -> Rewards:
     """Load them. Raises CockpitError naming the one that can't be loaded."""
     parts = [(part.source, part.weight) for part in attempt.recipe.rewards] or [("verifier", 1.0)]
     judge = Judge(attempt, items, tokenizer)
@@ -87,7 +61,7 @@ def text_of(completion: Any) -> str:
 class Judge:
     """The verifier's view of a batch, once for all the reward functions that ask. `born`: the step that sampled it."""
 
-    def __init__(self, attempt: Attempt, items: list[Item], tokenizer: Any) -> None:
+    def __init__(self, attempt: Attempt, items: Sequence[Item], tokenizer: Any) -> None:
         self.attempt = attempt
         self.items = items
         prompt = prompt_text(tokenizer, items[0].prompt, attempt.recipe) if tokenizer and items else ""

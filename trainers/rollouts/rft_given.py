@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +47,7 @@ class Given:
         return [dict(row) for row in self.made]
 
 
-def is_given(rows: Sequence[Row], attempt: Attempt) -> bool:
+def is_given(rows: Iterable[Row], attempt: Attempt) -> bool:
     """Whether the training file holds scored answers, and not prompts to be sampled for."""
     columns = attempt.recipe.data.columns
     return any(column(row, name, columns) is not None for row in rows for name in ("reward", "passed"))

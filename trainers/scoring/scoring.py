@@ -44,7 +44,7 @@ def load_slice(attempt: Attempt, which: Slice) -> tuple[list[Item], Any]:
         "held_out": (data.held_out, "held-out set"),
     }[which]
     items = eval_items(path, data.columns, name=name)
-    refuse_unseen(items, attempt.recipe, path)
+    refuse_unseen(enumerate(items, 1), attempt.recipe, path)
     return items, verifiers.load(attempt.recipe.verifier)
 
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from cockpit.cli import OK
-from cockpit.cli.output import print_json, say
+from cockpit.cli.output import print_json, reading_shown, say
 from cockpit.contract.errors import CockpitError
 
 
@@ -37,13 +37,14 @@ def run(options: argparse.Namespace) -> int:
                 f"--{name.replace('_', '-')} {value} makes no sense", "Give a number from 1 up."
             )
     file, tokenizer = _defaults(options)
-    seen = inspect.inspect(
-        file,
-        tokenizer=tokenizer,
-        max_length=options.max_length,
-        split=options.split,
-        limit=options.limit,
-    )
+    with reading_shown():
+        seen = inspect.inspect(
+            file,
+            tokenizer=tokenizer,
+            max_length=options.max_length,
+            split=options.split,
+            limit=options.limit,
+        )
     if options.json:
         print_json(inspect.as_dict(seen))
     else:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cockpit.cli import FAILED, OK
-from cockpit.cli.output import print_json, say
+from cockpit.cli.output import print_json, reading_shown, say
 from cockpit.contract.errors import CockpitError
 
 if TYPE_CHECKING:
@@ -54,14 +53,14 @@ def run(options: argparse.Namespace) -> int:
 
     columns = named_columns(options.column)
     began = time.monotonic()
-    found = overlap.compare(
-        options.train,
-        options.held_out,
-        train_columns=columns,
-        held_out_columns=columns,
-        progress=_progress(began) if sys.stderr.isatty() else None,
-        limit=options.limit,
-    )
+    with reading_shown():
+        found = overlap.compare(
+            options.train,
+            options.held_out,
+            train_columns=columns,
+            held_out_columns=columns,
+            limit=options.limit,
+        )
     seconds = time.monotonic() - began
     if found.unread == found.rows:
         raise CockpitError(
@@ -120,14 +119,6 @@ def named_columns(given: list[str]) -> dict[str, str]:
             raise CockpitError(f"--column {pair!r} is no THEIRS=OURS", "For instance --column frage=prompt.")
         made[theirs] = ours
     return made
-
-
-def _progress(began: float) -> Callable[[int], None]:
-    def tell(rows: int) -> None:
-        rate = rows / max(1e-6, time.monotonic() - began)
-        print(f"\r{rows:,} rows, {rate:,.0f} a second ", end="", file=sys.stderr, flush=True)
-
-    return tell
 
 
 def as_text(found: Overlap, train: str, held_out: str, most: int, seconds: float) -> str:

@@ -76,7 +76,8 @@ def run(options: argparse.Namespace) -> int:
             for row in scored
         ]
         without = [{"row": row.line, "why": row.why} for row in lacking]
-        print_json({"verifier": verifier.spec, **counts, "rows": rows, "unscored_rows": without})
+        print_json({"verifier": verifier.spec, **counts, "against_itself": scored[0].itself, "rows": rows,
+                    "unscored_rows": without})  # fmt: skip
     else:
         say(_as_text(verifier, scored, lacking, counts))
     return OK
@@ -143,6 +144,11 @@ def _as_text(
         f"of {counts['n']:,}; {counts['passed']:,} with the full score, {counts['n'] - counts['parsed']:,} without an "
         "answer."
     )
+    if scored[0].itself:
+        said += (
+            "\nThe file has no gold answers, so each completion was judged against itself: what passes can be read by "
+            "the verifier, which doesn't make it right."
+        )
     if not lacking:
         return said
     one = "1 row was" if len(lacking) == 1 else f"{len(lacking):,} rows were"

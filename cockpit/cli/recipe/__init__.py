@@ -1,5 +1,5 @@
-"""`new`, `fit`, `sweep`: draft an experiment, ask whether it fits in memory, vary a setting.
+"""`new`, `import`, `export`, `settings`, `fit`, `sweep`: make drafts, from settings or from files of other trainers.
 
-May import: `services`, `core`, `contract`, `cli.output`, `cli.place`, `cli.tree.look`.
+May import: `services`, `core`, `contract`, `cli.output`, `cli.place`, `cli.tree.look`, `cli.spotcheck`.
 Start reading at `new.py`.
 """

@@ -17,7 +17,9 @@ from cockpit.services.workspace.workspace import ExperimentView, Workspace
 def arguments(parser: argparse.ArgumentParser) -> None:
     from cockpit.contract.techniques import RUNNABLE
 
-    parser.add_argument("technique", choices=RUNNABLE, nargs="?", help="left out with --from-finding alone")
+    parser.add_argument(
+        "technique", choices=[*RUNNABLE, "baseline"], nargs="?", help="left out with --from-finding alone"
+    )
     names = "TRL's own names or short ones (lr, bs), or peft.r=16, …"
     parser.add_argument("settings", nargs="*", metavar="NAME=VALUE", help=names)
     parser.add_argument("--hypothesis", "-m", default="", help="what you expect, in a line")
@@ -47,6 +49,8 @@ def run(options: argparse.Namespace) -> int:
     with reading_shown():
         if options.from_finding:
             view = _from_finding(ws, options)
+        elif options.technique == "baseline":
+            view = lifecycle.draft_baseline(ws)
         else:
             view = lifecycle.new(
                 ws,
@@ -84,7 +88,7 @@ def run(options: argparse.Namespace) -> int:
             say(f"  {names} {reason}.")
         for concern in against:
             say(f"  ! {concern.headline}\n      {concern.fix}")
-        if not options.launch and options.technique != "custom":
+        if not options.launch and options.technique not in ("custom", "baseline"):
             say(f"Prove it on ten examples with `cockpit smoke {view.id}`.")
         if not options.launch:
             say(f"Start it with `cockpit launch {view.id}`.")

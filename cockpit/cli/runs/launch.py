@@ -30,7 +30,14 @@ def stop(parser: argparse.ArgumentParser) -> None:
 
 
 def resume(parser: argparse.ArgumentParser) -> None:
-    _arguments(parser, lambda ws, id_, _: lifecycle.resume(ws, id_))
+    _arguments(parser, lambda ws, id_, options: lifecycle.resume(ws, id_, step=options.step))
+    parser.add_argument(
+        "--from",
+        type=int,
+        dest="step",
+        metavar="STEP",
+        help="not from the newest checkpoint but from this one",
+    )
 
 
 def score(parser: argparse.ArgumentParser) -> None:

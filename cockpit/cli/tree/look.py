@@ -69,6 +69,13 @@ def as_dict(view: ExperimentView) -> dict[str, Any]:
         "delta": view.delta.value if view.delta else None,
         "delta_kind": view.delta.kind if view.delta else None,
         "delta_sentence": view.delta.sentence if view.delta else None,
+        "smoke": {
+            "green": view.smoke.green,
+            "stage": view.smoke.stage or None,
+            "headline": view.smoke.headline,
+        }
+        if view.smoke
+        else None,
         "pass_at": view.passes.as_dict() if view.passes else None,
         "mini_eval": {"best": view.mini_best, "last": view.mini_last, "baseline": view.mini_baseline},
         "best_step": view.best_step,

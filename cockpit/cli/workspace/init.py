@@ -73,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
             seed=options.seed,
             sections={"generation": generation} if generation else {},
         )
-        advice = advised(workspace=Workspace(root), data=options.data).advice
+        advice = advised(workspace=Workspace(root), data=options.data, verifier=options.verifier).advice
     if options.json:
         print_json({**plain(made), "advice": {"technique": advice.name, "why": advice.why}})
         return OK

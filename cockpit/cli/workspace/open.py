@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -31,7 +32,16 @@ def run(options: argparse.Namespace) -> int:
     start = Path(options.dir) if options.dir else None
     if start is not None and not start.is_dir():
         raise CockpitError(f"there is no folder {start}", "Check --dir.")
-    return open_screens(_root(start))  # without one the screens say how to make it
+    root = _root(start)
+    if root is None and start is not None:
+        os.chdir(start)  # what is seen there, and the wizard, are about that folder
+    return open_screens(root, watch=_watch)  # without a workspace the screens say what else is here
+
+
+def _watch(place: str) -> int:
+    from cockpit.cli.foreign import watch
+
+    return watch(place)
 
 
 def _root(start: Path | None) -> Path | None:

@@ -1,5 +1,5 @@
-"""What comes from others, within bounds of size, depth, kind and time: files, and what programs say.
+"""What comes from others, within bounds of size, depth, kind and time: files, folders and what programs say.
 
-May import: nothing of the cockpit.
-Start reading at `untrusted.py` (files and JSON), then `children.py` (programs).
+May import: `cockpit.contract.atomic`.
+Start reading at `untrusted.py` (files and JSON), then `children.py` (programs) and `manifest.py` (folders of files).
 """

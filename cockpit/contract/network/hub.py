@@ -12,7 +12,8 @@ import socket
 import threading
 import urllib.request
 from collections.abc import Mapping
-from urllib.parse import urlsplit
+from urllib.error import HTTPError
+from urllib.parse import quote, urlsplit
 
 OFFLINE = "HF_HUB_OFFLINE"
 SILENT = "COCKPIT_HUB_SILENT"
@@ -32,10 +33,14 @@ def is_id(name: str | None) -> bool:
     return not os.path.isdir(name)
 
 
+def _endpoint() -> str:
+    endpoint = (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
+    return endpoint if "//" in endpoint else f"https://{endpoint}"
+
+
 def host() -> tuple[str, int]:
     """Where a request for the hub goes first: a proxy of the environment, a mirror (HF_ENDPOINT), or the hub."""
-    endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
-    place = urlsplit(endpoint if "//" in endpoint else f"https://{endpoint}")
+    place = urlsplit(_endpoint())
     proxies = urllib.request.getproxies()
     proxy = proxies.get(place.scheme) or proxies.get("all")
     if proxy and not urllib.request.proxy_bypass(place.hostname or ""):
@@ -62,3 +67,22 @@ def reachable(timeout_s: float = 6.0) -> bool:
     asking.start()
     asking.join(timeout_s)
     return bool(found and found[0])
+
+
+def status(model: str, timeout_s: float = 10.0) -> int:
+    """What the hub answers to the question for this model, as HTTP says it: 200 where it is there; 0 without an answer.
+
+    A private or gated one is there for whoever has set HF_TOKEN.
+    """
+    token = os.environ.get("HF_TOKEN", "").strip()
+    try:
+        request = urllib.request.Request(
+            f"{_endpoint()}/api/models/{quote(model)}",
+            headers={"Authorization": f"Bearer {token}"} if token else {},
+        )
+        with urllib.request.urlopen(request, timeout=timeout_s) as answer:
+            return int(answer.status)
+    except HTTPError as error:
+        return error.code
+    except (OSError, ValueError):
+        return 0

@@ -72,6 +72,10 @@ class Grams:
         self._shift = np.uint64(64 - bits)
         self._sieve = np.zeros(1 << bits, np.bool_)
         self._sieve[(self.keys >> self._shift).astype(np.int64)] = True
+        self._coarse = self._shift + np.uint64(2)
+        leads = np.arange(1 << (bits - 2), dtype=np.uint64) << self._coarse
+        self._first = np.searchsorted(self.keys, leads).astype(np.int32)
+        """Where the keys with the same leading bits begin, about one in two of them with a key."""
 
     def find(self, hashes: U64) -> I64:
         """Return each hash's gram, -1 for none."""
@@ -79,9 +83,15 @@ class Grams:
         if not len(self.keys):
             return found
         maybe = np.flatnonzero(self._sieve[(hashes >> self._shift).astype(np.int64)])
-        at = np.minimum(np.searchsorted(self.keys, hashes[maybe]), len(self.keys) - 1)
-        same = self.keys[at] == hashes[maybe]
-        found[maybe[same]] = at[same]
+        asked = hashes[maybe]
+        at = self._first[(asked >> self._coarse).astype(np.int64)].astype(np.int64)
+        last = len(self.keys) - 1
+        while len(maybe):
+            keys = self.keys[np.minimum(at, last)]
+            same = keys == asked
+            found[maybe[same]] = at[same]
+            further = (keys < asked) & (at < last)
+            maybe, asked, at = maybe[further], asked[further], at[further] + 1
         return found
 
     def items_met(self) -> I64:
@@ -134,7 +144,9 @@ class MinHash:
         )
         shingles = [self._own(windows(mixed(ids), 2)) for ids in texts]
         usable = [k for k, own in enumerate(shingles) if len(own) >= FEWEST]
-        keys = self._bands([shingles[k] for k in usable])
+        used = [shingles[k] for k in usable]
+        flat = np.concatenate(used) if used else np.empty(0, np.uint64)
+        keys = self._bands(flat, np.array([len(own) for own in used], np.int64))
         owner = np.repeat(np.array(usable, np.int64), BANDS)
         order = np.argsort(keys.ravel(), kind="stable")
         self._keys, self._owner = keys.ravel()[order], owner[order]
@@ -143,15 +155,14 @@ class MinHash:
         gram = self._known.find(values)
         return values[~((gram >= 0) & self._template[gram])] if len(self._template) else values
 
-    def _bands(self, shingles: list[U64]) -> U64:
-        """One key a band for each set of shingles, the band's number in it."""
-        made = np.empty((len(shingles), BANDS), np.uint64)
-        if not shingles:
+    def _bands(self, flat: U64, sizes: I64) -> U64:
+        """One key a band for each set of shingles, the band's number in it; the sets lie in `flat` end to end."""
+        made = np.empty((len(sizes), BANDS), np.uint64)
+        if not len(sizes):
             return made
-        flat = np.concatenate(shingles)
-        starts = np.concatenate(([0], np.cumsum([len(s) for s in shingles])[:-1])).astype(np.int64)
+        starts = np.cumsum(sizes) - sizes
         for band in range(BANDS):
-            key = np.full(len(shingles), band + 1, np.uint64)
+            key = np.full(len(sizes), band + 1, np.uint64)
             for row in range(band * ROWS, (band + 1) * ROWS):
                 hashed = flat * self._a[row]
                 hashed += self._b[row]
@@ -178,8 +189,9 @@ class MinHash:
         likely = np.flatnonzero((known >= PREFILTER * own) & (own >= FEWEST))
         if not len(likely):
             return none
-        slices = [slice(starts[k], starts[k] + pairs[k]) for k in likely]
-        keys = self._bands([values[part][~template[part]] for part in slices]).ravel()
+        places = expanded(starts[likely], pairs[likely])
+        mine = ~template[places]
+        keys = self._bands(values[places[mine]], own[likely]).ravel()
         left = np.searchsorted(self._keys, keys, "left")
         found = np.searchsorted(self._keys, keys, "right") - left
         texts = np.repeat(np.repeat(likely, BANDS), found)

@@ -17,6 +17,7 @@ from cockpit.core.overlap.index import SIZES, Grams, Hits, MinHash, distinct, ex
 from cockpit.core.overlap.match import SHORTEST_ANSWER, TEMPLATE_SHARE, Item, Judge, Match, Weights
 from cockpit.core.overlap.notation import FEW_WORDS, key
 from cockpit.core.overlap.text import Spellings, spelled, without_labels
+from cockpit.core.overlap.tokens import Tokens
 
 BATCH = 2_000  # rows
 KEPT = 4  # training texts kept for an item and a way of being found
@@ -110,14 +111,16 @@ class Scan:
         skeletons = [np.array(item.skeleton, np.int64) for item in self.items[: self.questions]]
         self.alike = MinHash(skeletons, template=max(2, TEMPLATE_SHARE * len(skeletons)))
         self.keys: dict[str, list[int]] = {}
-        self._outlines = set[tuple[int, str, str, str]]()
-        self._few = False
-        for number, item in enumerate(items):
-            turns = (*item.turns, "\n".join(item.turns))
-            for asks in {key(turn) for turn in turns} - {""}:
+        self._tokens = Tokens(self.spellings)
+        turns_of = [(*item.turns, "\n".join(item.turns)) for item in items]
+        laid = self._tokens.lay(
+            [turn for turns in turns_of for turn in (*turns, *(t.casefold() for t in turns))]
+        )
+        self._outlines = np.unique(_outlines(*laid))
+        self._few = bool(np.any(laid.sizes <= FEW_WORDS))
+        for number in range(len(items)):
+            for asks in {key(turn) for turn in turns_of[number]} - {""}:
                 self.keys.setdefault(asks, []).append(number)
-            self._outlines |= {_outline(spelled(turn)) for turn in turns}
-            self._few |= any(len(spelled(turn)) <= FEW_WORDS for turn in turns)
         self.rows = self.unread = self.exact_rows = 0
         self._kept: Kept = {}
         self._floor = {way: np.full((len(self.items), 2), -np.inf) for way in WAYS}
@@ -135,20 +138,18 @@ class Scan:
         """Take a batch of rows; the order does not matter."""
         self.rows += len(rows)
         self.unread += sum(not row.said and not any(row.asked) for row in rows)
-        look = self.spellings.__getitem__
-        flat: list[int] = []
-        lengths: list[int] = []
-        for row in rows:
-            for text in (row.asked[0] if len(row.asked) == 1 else "\n".join(row.asked), row.said):
-                words = spelled(text)
-                if len(lengths) % 2 == 0:
-                    self._exact(row, text, words)
-                flat += map(look, words)
-                lengths.append(len(words))
-                flat.append(0)
-        codes = np.array(flat, np.int64)
-        sizes = np.array(lengths, np.int64)
-        starts = np.concatenate(([0], np.cumsum(sizes + 1)[:-1])).astype(np.int64)
+        if not rows:
+            return
+        asked = [row.asked[0] if len(row.asked) == 1 else "\n".join(row.asked) for row in rows]
+        codes, starts, sizes = self._tokens.lay(
+            [text for row, ask in zip(rows, asked, strict=True) for text in (ask, row.said)]
+        )
+        outlined = np.isin(_outlines(codes, starts[::2], sizes[::2]), self._outlines)
+        if self._few:  # another notation may have other words
+            outlined |= sizes[::2] <= FEW_WORDS
+        for row, whole, likely in zip(rows, asked, outlined.tolist(), strict=True):
+            if likely or row.keys is not None or len(row.asked) != 1:
+                self._exact(row, whole)
         self._ngrams(rows, codes & 0xFFFFFFFF, starts, sizes)
         if len(self.templates.keys):
             hits = find_grams(self.templates, codes >> 32, mixed(codes >> 32))
@@ -156,10 +157,7 @@ class Scan:
         texts, items, bands = self.alike.candidates(codes >> 32, starts, sizes)
         self._keep_best(rows, "alike", texts, items, bands, np.zeros(len(texts)))
 
-    def _exact(self, row: Text, whole: str, words: Sequence[str]) -> None:
-        short = self._few and len(words) <= FEW_WORDS  # another notation may have other words
-        if row.keys is None and len(row.asked) == 1 and not short and _outline(words) not in self._outlines:
-            return
+    def _exact(self, row: Text, whole: str) -> None:
         met: dict[int, str] = {}
         for text in (whole, *(row.asked if row.keys is None else row.keys)):
             asks = key(text)
@@ -364,12 +362,13 @@ class Scan:
         return sorted(found.values(), key=lambda p: -p[1])[:most]
 
 
-def _outline(words: Sequence[str]) -> tuple[int, str, str, str]:
-    """What texts that are the same have in common at least; cheap to ask."""
-    if not words:
-        return (0, "", "", "")
-    n = len(words)
-    return (n, words[0].casefold(), words[n // 2].casefold(), words[-1].casefold())
+def _outlines(codes: Any, starts: Any, sizes: Any) -> Any:
+    """A number that texts which are the same have in common: of their length and of three of their words."""
+    ids = codes & 0xFFFFFFFF
+    made = mixed(sizes)
+    for at in (np.zeros_like(sizes), sizes // 2, np.maximum(0, sizes - 1)):
+        made = mixed(made + ids[starts + at].astype(np.uint64))
+    return made
 
 
 def excerpt(text: str, where: float = 0.0) -> str:

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from cockpit.contract.errors import CockpitError
-from cockpit.contract.setting_names import ALIASES, DECIDED, GONE, SECTION_ALIASES, recipe_name
+from cockpit.contract.setting_names import DECIDED, GONE, SECTION_ALIASES
 from cockpit.contract.techniques import GROUPED, TECHNIQUES
-from cockpit.core.recipe import settings
+from cockpit.core.recipe import settings, trl_fields
 from cockpit.core.recipe.aliases import Named, named
 from cockpit.core.recipe.settings import SETTINGS, defaults, shown
 
@@ -182,7 +182,7 @@ def _set(raw: dict[str, Any], name: str, value: Any, technique: str) -> None:
         raw["peft"] = dict(cast("Mapping[str, Any]", value)) if value is not None else None
         return
     section, dot, key = name.partition(".")
-    if not dot:
+    if not dot or (section not in SECTIONS and section in trl_fields.fields(technique)):
         section, key = "trainer", name
     if section not in SECTIONS:
         close = difflib.get_close_matches(section, SECTIONS, n=1)
@@ -234,11 +234,8 @@ def _check_trainer(name: str, value: Any, technique: str) -> None:
                            "Leave it out: it is for inference.")  # fmt: skip
     setting = SETTINGS.get(name)
     if setting is None:
-        close = difflib.get_close_matches(name, [*SETTINGS, *ALIASES], n=1, cutoff=0.86)
-        if close:
-            meant = recipe_name(close[0], technique)
-            raise CockpitError(f"{shown_as}: there is no such setting", f"Did you mean {meant}?")
-        return  # TRL has many more; the trainer refuses what it does not know, by name
+        trl_fields.check(name, value, technique)
+        return
     if setting.only and technique not in setting.only and technique != "custom":
         other = "generation." + name if name in ("temperature", "top_p") else ""
         raise CockpitError(f"{shown_as}: {technique.upper()} has no such setting, only {', '.join(setting.only)}",
@@ -267,6 +264,10 @@ def _finish(raw: dict[str, Any], technique: str, asked: Mapping[str, Any]) -> No
     if peft is not None and "lora_alpha" not in peft and isinstance(peft.get("r"), int):
         peft["lora_alpha"] = 2 * peft["r"]  # keeps the update's scale when the rank changes
     trainer = raw["trainer"]
+    if trainer.get("bf16") and trainer.get("fp16"):
+        raise CockpitError(
+            "bf16=true and fp16=true exclude each other", "Keep one of the two: bf16 where there is one."
+        )
     _refuse_inference(trainer, peft is not None)
     if technique in GROUPED:
         _check_groups(raw, technique, {*asked, *(name.partition(".")[2] for name in asked)})

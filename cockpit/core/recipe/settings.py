@@ -66,8 +66,9 @@ def _number(value: float | None) -> str:
 
 _SCHEDULES = (
     "linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup",
-    "inverse_sqrt", "cosine_with_min_lr", "cosine_warmup_with_min_lr", "warmup_stable_decay", "reduce_lr_on_plateau",
+    "inverse_sqrt", "cosine_with_min_lr", "cosine_warmup_with_min_lr", "warmup_stable_decay",
 )  # fmt: skip
+"""transformers' schedules but those that need TRL's own evaluation, which the mini-eval stands in for."""
 
 SETTINGS: Mapping[str, Setting] = {
     "learning_rate": Setting("float", 1e-9, 0.1, "a step", "step size of the optimizer, at its highest"),

@@ -76,12 +76,18 @@ def sourced(finding: Finding) -> Finding:
 
 
 def ranked(findings: Iterable[Finding]) -> list[Finding]:
-    """Return them gravest first, in a stable order, each key once (the gravest of equals)."""
+    """Return them gravest first, in a stable order, each key once (the gravest of equals, that with a change first)."""
     order = {severity: -rank for rank, severity in enumerate(SEVERITIES)}
     kept: dict[str, Finding] = {}
     for finding in sorted(
         findings,
-        key=lambda f: (order[f.severity], _RANK.get(f.rule, len(RULES)), f.experiments, f.headline),
+        key=lambda f: (
+            order[f.severity],
+            _RANK.get(f.rule, len(RULES)),
+            f.experiments,
+            not f.change,
+            f.headline,
+        ),
     ):
         kept.setdefault(finding.key, finding)
     return list(kept.values())

@@ -26,6 +26,8 @@ class Kept:
     ended_days: float
     best_step: int | None
     checkpoints: tuple[tuple[int, str, int], ...]
+    resumes_at: int | None = None
+    """The step of the newest whole checkpoint, of a run in one of `RESUMABLE`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +56,10 @@ def _of(attempt: Kept, needed: Collection[str]) -> list[Removal]:
     newest = max((step for step, _, _ in attempt.checkpoints), default=None)
     undecided = attempt.status not in ("committed", "discarded")
     resumable = attempt.latest and undecided and attempt.state in RESUMABLE
+    resumes = {newest, attempt.resumes_at} if resumable else set[int | None]()
     found: list[Removal] = []
     for step, path, size in attempt.checkpoints:
-        if step == attempt.best_step or path in needed or (resumable and step == newest):
+        if step == attempt.best_step or path in needed or step in resumes:
             continue
         if attempt.best_step is None and step == newest:
             continue  # no best is known: the newest stands for it

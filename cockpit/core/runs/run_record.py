@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from cockpit.contract.setting_names import recipe_name
 from cockpit.contract.techniques import REWARDED
-from cockpit.core.scores import Score
+from cockpit.core.scores import Delta, Score, compare
 
 Points = tuple[tuple[int, float], ...]
 
@@ -53,9 +53,10 @@ class Run:
 
     baseline: the base model's score on the mini-eval's items. stalled: the status's sentence where it stalls.
     train_reward: the mean reward over the training set, where it was measured; else the readings take the
-    series. examples: step -> where the examples of that step's batch can be read. settings: the trainer's, by
-    their names, as far as they are known. rewards: what RL adds up, each with its weight. row_tokens: reads the
-    training data, and says how many tokens 99 in 100 rows fit in.
+    series. delta: the verdict on the held-out score among all experiments of its set, where that is known; else
+    `against_parent` compares the two. examples: step -> where the examples of that step's batch can be read.
+    settings: the trainer's, by their names, as far as they are known. rewards: what RL adds up, each with its
+    weight. row_tokens: reads the training data, and says how many tokens 99 in 100 rows fit in.
     """
 
     id: str
@@ -69,6 +70,7 @@ class Run:
     stalled: str = ""
     held_out: Score | None = None
     parent: Score | None = None
+    delta: Delta | None = None
     train_reward: float | None = None
     groups: Groups | None = None
     examples: Mapping[int, str] = field(default_factory=dict[int, str])
@@ -89,6 +91,13 @@ class Run:
         """Return a setting that is a number, whatever the run calls it; None for one that isn't known."""
         value = self.settings.get(self.called(name))
         return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+    @property
+    def against_parent(self) -> Delta | None:
+        """Return the held-out score against the parent's; None where one of them is missing."""
+        if self.held_out is None or self.parent is None:
+            return None
+        return self.delta or compare(self.held_out, self.parent)
 
     @property
     def rate(self) -> float | None:

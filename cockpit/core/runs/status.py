@@ -102,7 +102,7 @@ def derive(
         return _by_end_event(process, signs, alive)
     if process is None:
         if signs.last is not None:
-            return _by_age(signs, now, "nobody supervises it")
+            return _by_age(signs, now, "nobody supervises it", supervised=False)
         if launching:
             return _status("starting", "Starting: its supervisor is being started.", signs)
         return _status("queued", "Not started yet.", signs)
@@ -241,7 +241,8 @@ def _living(process: ProcessFacts, signs: Signs, now: float, alive: Liveness) ->
         budget = process.stop_reason == "time_budget"
         why = "its time budget is used up" if budget else f"asked {span(coarse(now - asked))} ago"
         return _status("stopping", f"Stopping: {why}; it writes a checkpoint first.", signs)
-    note = "" if alive.supervisor else " Its supervisor is gone: time budget and exit are not watched."
+    unwatched = process.supervisor is not None and not alive.supervisor
+    note = " Its supervisor is gone: time budget and exit are not watched." if unwatched else ""
     begun = signs.last if signs.last is not None else process.started
     sign = begun
     if signs.stage != "training" and signs.log_time is not None and sign is not None:
@@ -270,14 +271,18 @@ def _working(signs: Signs, now: float, started: float | None) -> tuple[State, st
     return "running", f"{what[:1].upper()}{what[1:]}{detail}{step}", long
 
 
-def _by_age(signs: Signs, now: float, why: str) -> AttemptStatus:
+def _by_age(signs: Signs, now: float, why: str, *, supervised: bool = True) -> AttemptStatus:
     """No process to look at: the newest line speaks, and the sentence says so."""
     silent = None if signs.last is None else max(0.0, now - signs.last)
     if silent is None:
         return _status("starting", f"Started, but nothing heard of it yet; {why}.", signs, sure=False)
     heard = f"last heard of {span(coarse(silent))} ago; {why}"
     if silent > max(UNSEEN_LOST_S, 3 * stall_after(signs)):
-        return _status("lost", f"Lost{_at(signs)}: {heard}.", signs, stale_s=silent, sure=False)
+        says = f"Lost{_at(signs)}: {heard}."
+        if not supervised:
+            step = _at(signs) or " before its first step"
+            says = f"Over{step}: its newest line is {span(coarse(silent))} old, and none says how it ended."
+        return _status("lost", says, signs, stale_s=silent, sure=False)
     # Nothing is stalled against a pace that nobody knows: of another's file only the age is said.
     paced = signs.step_time is not None or signs.stage not in (None, "training")
     if paced and silent > stall_after(signs):
@@ -297,7 +302,8 @@ def _gone(process: ProcessFacts, signs: Signs, alive: Liveness) -> AttemptStatus
     if alive.supervisor:
         return _status("stopping", "Just ended; its supervisor is writing down how.", signs)
     why = f" The log ends with: {signs.error}" if signs.error else ""
-    says = f"Lost{_at(signs)}: trainer and supervisor are gone without a word, killed or lost with the machine.{why}"
+    who = "its process is" if process.supervisor is None else "trainer and supervisor are"
+    says = f"Lost{_at(signs)}: {who} gone without a word, killed or lost with the machine.{why}"
     return _status("lost", says, signs, reason=signs.error)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from cockpit.contract.techniques import REWARDED, SAMPLING
 from cockpit.core.smoke import errors, wording
 from cockpit.core.smoke.facts import SmokeFacts
-from cockpit.core.smoke.verdict import STAGE_OF, Cause, SmokeVerdict
+from cockpit.core.smoke.verdict import STAGE_OF, STAGES, Cause, SmokeVerdict, Stage
 
 _BROKEN: Mapping[str, Cause] = {
     "data": "rows_break", "reward": "reward_breaks", "settings": "setting_refused",
@@ -27,8 +27,47 @@ def judge(facts: SmokeFacts) -> SmokeVerdict:
         cause = rule(facts)
         if cause is not None:
             headline, fix = wording.words_of(cause, facts)
-            return SmokeVerdict(False, STAGE_OF[cause], headline, fix, seen, minded, cause=cause)
+            red = STAGE_OF[cause]
+            proven = tuple(stage for stage, _ in STAGES if stage != red and _proves(facts, stage))
+            return SmokeVerdict(False, red, headline, fix, seen, minded, cause=cause, proven=proven)
     return SmokeVerdict(True, "", wording.headline_of_green(facts), "", seen, minded)
+
+
+_LOADED = ("tokenizing", "training", "evaluating", "saving", "done")
+_TRAINS = ("training", "evaluating", "saving", "done")
+
+
+def _proves(facts: SmokeFacts, stage: Stage) -> bool:
+    """Whether what the run left behind shows that a stage was passed; nothing is taken from the order of stages."""
+    match stage:
+        case "packages":
+            return facts.stage not in ("", "importing")
+        case "settings" | "data":
+            return facts.stage in _TRAINS or facts.steps > 0
+        case "load":
+            return facts.stage in _LOADED or facts.steps > 0
+        case "reward":
+            return facts.technique in REWARDED and facts.rollouts > 0
+        case "template":
+            return bool(facts.rendered) and not facts.render_error and not facts.drift
+        case "verifier":
+            return facts.audit is not None and facts.audit.cases > 0 and not facts.audit.lax
+        case "dtype" | "oom" | "time" | "training":
+            return facts.steps > 0
+        case "nan":
+            return facts.steps > 0 and not facts.nonfinite and bool(facts.losses)
+        case "checkpoint":
+            return bool(facts.checkpoint) and facts.checkpoint_bytes > 0
+        case "scorer":
+            return bool(facts.scored)
+        case "no signal":
+            return 0 < facts.rollouts_passed < facts.rollouts and not facts.never_differs
+        case "unparseable":
+            return facts.parsed > 0
+        case "zero score":
+            return facts.best_item > 0
+        case "":
+            return False
 
 
 def _ended_by_memory(facts: SmokeFacts) -> Cause | None:

@@ -9,11 +9,12 @@ from typing import Any, Literal, cast
 SOURCE = 'source text, "Before committing the budget: smoke-run"'
 
 Stage = Literal[
-    "packages", "data", "reward", "load", "template", "verifier", "dtype", "nan", "oom", "training", "time",
+    "packages", "settings", "data", "reward", "load", "template", "verifier", "dtype", "nan", "oom", "training", "time",
     "checkpoint", "scorer", "unparseable", "zero score", "no signal", "",
 ]  # fmt: skip
 STAGES: tuple[tuple[Stage, str], ...] = (
     ("packages", "the packages that it needs are there"),
+    ("settings", "TRL and peft take its settings"),
     ("data", "the rows become training examples"),
     ("reward", "the rewards load and score (RL)"),
     ("load", "the model and its tokenizer load"),
@@ -48,7 +49,7 @@ STAGE_OF: dict[Cause, Stage] = {
     "reward_breaks": "reward",
     "model_breaks": "load",
     "rows_break": "data",
-    "setting_refused": "training",
+    "setting_refused": "settings",
     "scorer_breaks": "scorer",
     "training_breaks": "training",
     "template_refuses": "template",
@@ -72,7 +73,8 @@ OF_OBJECTIVE: frozenset[Cause] = frozenset({"prompts_differ", "unreadable"})
 class SmokeVerdict:
     """Green, or red at a `stage` for a `cause`; `evidence` is what was seen, `mend` what to do.
 
-    `cautions` don't close the gate. Sentences are for people: what decides anything reads stage and cause.
+    `cautions` don't close the gate. Sentences are for people: what decides anything reads stage and cause. `proven`:
+    the other stages that this run is known to have passed, of a green one all.
     """
 
     green: bool
@@ -83,6 +85,7 @@ class SmokeVerdict:
     cautions: tuple[str, ...] = ()
     source: str = SOURCE
     cause: Cause = ""
+    proven: tuple[Stage, ...] = ()
 
     @property
     def of_objective(self) -> bool:
@@ -100,6 +103,7 @@ class SmokeVerdict:
             "evidence": list(self.evidence),
             "cautions": list(self.cautions),
             "source": self.source,
+            "proven": list(self.proven),
         }
 
     @classmethod
@@ -114,10 +118,11 @@ class SmokeVerdict:
             evidence=_lines(value.get("evidence")),
             cautions=_lines(value.get("cautions")),
             cause=cause if cause in STAGE_OF else "",
+            proven=tuple(stage for stage in _STAGE_NAMES if stage in _lines(value.get("proven"))),
         )
 
 
-_STAGE_NAMES = frozenset(stage for stage, _ in STAGES)
+_STAGE_NAMES: tuple[Stage, ...] = tuple(stage for stage, _ in STAGES)
 
 
 def _lines(value: object) -> tuple[str, ...]:
@@ -125,12 +130,12 @@ def _lines(value: object) -> tuple[str, ...]:
 
 
 def passed_stages(verdict: SmokeVerdict) -> Sequence[tuple[Stage, str, bool | None]]:
-    """Every stage with whether it passed: True before the one that failed, None after it."""
-    if verdict.green:
-        return [(stage, says, True) for stage, says in STAGES]
-    names = [stage for stage, _ in STAGES]
-    at = names.index(verdict.stage) if verdict.stage in names else 0
+    """Every stage with whether it passed: False where it is red, None where the run proved nothing of it."""
     return [
-        (stage, says, True if i < at else False if i == at else None)
-        for i, (stage, says) in enumerate(STAGES)
+        (
+            stage,
+            says,
+            False if stage == verdict.stage else True if verdict.green or stage in verdict.proven else None,
+        )
+        for stage, says in STAGES
     ]

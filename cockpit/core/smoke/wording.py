@@ -164,7 +164,7 @@ _WORDS: dict[Cause, Callable[[SmokeFacts], Words]] = {
     ),
     "setting_refused": lambda facts: (
         f"A setting can't be used: {_said(facts)}",
-        "Correct it, or leave it out.",
+        "Correct it, or leave it out: `cockpit new --set NAME=VALUE`.",
     ),
     "scorer_breaks": lambda facts: (
         f"The scorer can't use the checkpoint: {_said(facts)}",

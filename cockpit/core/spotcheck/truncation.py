@@ -29,8 +29,7 @@ def truncation(sides: Sides) -> Mismatch | None:
             headline=f"max_length={rendered.max_length} cuts the answer off: row {row.row} has {fact.tokens:,} tokens",
             train=excerpt(f"training row {row.row}, what is cut off", text, (kept, len(text))),
             eval=of_asked(sides.items, "the eval"),
-            fix=f"Raise max_length (the longest row has {max(f.tokens for f in rendered.rows):,} tokens), or leave long "
-            "rows out.",
+            fix=_longer_rows(max(f.tokens for f in rendered.rows), rendered),
             action="setting",
         )
     return _eval_truncation(sides, rendered)
@@ -52,7 +51,7 @@ def _eval_truncation(sides: Sides, rendered: Rendered) -> Mismatch | None:
             headline=f"Training answers are longer than the scorer lets the model write (max_new_tokens={limit})",
             train=of_target(target, None) if target else Quote("training", ""),
             eval=Quote("the scorer's limit", f"max_new_tokens={limit}; row {row.row} trains {row.trained:,}", ((15, 15 + len(str(limit))),)),
-            fix=f"Raise generation.max_new_tokens to {max(r.trained for r in longer):,} or more.",
+            fix=_longer_answers(max(longer, key=lambda r: r.trained), rendered),
             action="setting",
         )  # fmt: skip
     room = rendered.max_positions
@@ -70,8 +69,38 @@ def _eval_truncation(sides: Sides, rendered: Rendered) -> Mismatch | None:
         headline=f"Prompt and answer do not fit the model's {room:,} positions",
         train=Quote("the model", f"{room:,} positions", ((0, len(f"{room:,}")),)),
         eval=of_prompt(found) if found else Quote("the eval", ""),
-        fix="Shorten the prompts, or lower generation.max_new_tokens.",
+        fix=_shorter_prompts(need, room, max(item.tokens for item in full)),
         action="setting",
+    )
+
+
+def _longer_rows(longest: int, rendered: Rendered) -> str:
+    room = rendered.max_positions
+    if room is None or longest <= room:
+        return f"Raise max_length (the longest row has {longest:,} tokens), or leave long rows out."
+    return (
+        f"The model has {room:,} positions and the longest row {longest:,} tokens: raise max_length to {room:,} at most, "
+        "and shorten what is longer, or leave it out; or take a model with more positions."
+    )
+
+
+def _longer_answers(row: RowFacts, rendered: Rendered) -> str:
+    room = rendered.max_positions
+    if room is None or row.tokens <= room:
+        return f"Raise generation.max_new_tokens to {row.trained:,} or more."
+    return (
+        f"The longest answer has {row.trained:,} tokens and its row {row.tokens:,}, and the model has {room:,} "
+        "positions: shorten it, or take a model with more positions."
+    )
+
+
+def _shorter_prompts(need: int, room: int, longest: int) -> str:
+    """A lower limit would cut the answers: what is over is in the prompts, or the model is too small."""
+    if need >= room:
+        return f"An answer alone needs up to {need:,} tokens: take a model with more positions."
+    return (
+        f"An answer needs up to {need:,} tokens, which leaves {room - need:,} for a prompt, and the longest has "
+        f"{longest:,}: shorten such prompts, leave these items out, or take a model with more positions."
     )
 
 

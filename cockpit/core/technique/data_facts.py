@@ -35,6 +35,7 @@ def facts_of(profile: Profile, examples: Sequence[Example], verifier: Verifier |
         two_sided_prompts=_two_sided(profile),
         passed=profile.pass_share,
         grouped="group" in profile.reading.columns,
+        tools=profile.tools > 0,
         identical_pairs=profile.identical_pairs.total / profile.rows if profile.rows else 0.0,
     )
     return facts if verifier is None else _with_verifier(facts, profile, examples, verifier)

@@ -31,6 +31,7 @@ _IMITATES = (
     "SFT learns to imitate: its loss can look healthy while the verifier can read nothing that the model says"
 )
 _OWN_PAIRS = "passing and failing samples could be paired, but they go stale as soon as the model moves"
+_NO_TOOLS = "TRL's sampler leaves the rows' tools out of the prompt, so that such a run is refused"
 _NO_BASE_SFT = "it always trains, and it leaves the reward that you can check unused"
 
 _RL_RANKS = (
@@ -80,6 +81,26 @@ ENDS: tuple[End, ...] = (
             Rank("orpo", "poor", _OWN_PAIRS),
         ),
         comfortable=("sft", "on unfiltered texts it trains on the failures as well"),
+    ),
+    End(
+        "rft-tools",
+        "rft",
+        "A program can check the calls, and of what samples its own answers RFT alone shows the model the tools that "
+        "the rows list.",
+        f"{TABLE}; {RFT}",
+        (
+            Rank("rft", "best", _RFT),
+            Rank(
+                "sft",
+                "good",
+                f"it shows the tools too, and is the start where no call passes yet. {_IMITATES}",
+            ),
+            *(Rank(name, "impossible", _NO_TOOLS) for name in ("grpo", "rloo", "ppo")),
+            Rank("dpo", "poor", _OWN_PAIRS),
+            Rank("kto", "poor", _OWN_PAIRS),
+            Rank("orpo", "poor", _OWN_PAIRS),
+        ),
+        comfortable=("sft", _NO_BASE_SFT),
     ),
     End(
         "cold-start",

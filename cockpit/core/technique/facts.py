@@ -35,6 +35,7 @@ class Facts:
     two_sided_prompts: float | None = None
     passed: float | None = None
     grouped: bool = False
+    tools: bool = False
     identical_pairs: float = 0.0
     base_score: float | None = None
     base_items: int | None = None

@@ -86,6 +86,10 @@ def _see_base(facts: Facts) -> Seen | None:
     return Seen("sometimes", f"the base model scores {score:.2f}")
 
 
+def _see_tools(facts: Facts) -> Seen | None:
+    return Seen("tools", "the rows list tools that the answer may call") if facts.tools else None
+
+
 def _see_demonstrations(facts: Facts) -> Seen | None:
     if facts.shape is None:
         return None
@@ -266,9 +270,11 @@ NODES: tuple[Node, ...] = (
         (
             Option("no", "no: the highest score", "drift", "the score matters most"),
             Option("yes", "yes: a steady run", "rft", "SFT's stability is wanted"),
+            Option("tools", "RFT alone shows tools while sampling", "rft-tools", "the prompts list tools"),
         ),
         "no",
         TABLE,
+        _see_tools,
     ),
     Node(
         "drift",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import unquote
@@ -20,6 +20,7 @@ PLACEHOLDER = "<image>"
 """What stands in a message's text where an image is seen."""
 IMAGE_PARTS = frozenset(("image", "image_url", "input_image"))
 COLUMNS = IMAGES
+_NAMED = frozenset(IMAGES)
 _HELD = ("bytes", "base64", "b64_json", "data", "image_url", "url", "image", "path", "source", "file_name")
 _BASE64 = frozenset(("bytes", "base64", "b64_json", "data"))
 _FAR = re.compile(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]+://")
@@ -77,11 +78,15 @@ def identity(ref: str) -> str:
     return hashlib.sha256(ref.encode("utf-8", "backslashreplace")).hexdigest()[:16] if is_inline(ref) else ref
 
 
-def named_places(text: str, refs: list[str] | None, before: int = 0) -> str:
-    """A message's text with each place of an image as `[image 1: cats/cat.png]`; `before`: images in earlier turns."""
+def named_places(text: str, refs: Sequence[object] | None, before: int = 0) -> str:
+    """A message's text with each place of an image as `[image 1: cats/cat.png]`; `before`: images in earlier turns.
+
+    `[image 1]` where it is a column of the row that holds the image.
+    """
     first, *others = text.split(PLACEHOLDER, len(refs or ()))
     for number, (ref, following) in enumerate(zip(refs or (), others, strict=False), before + 1):
-        first += f"[image {number}: {name_of(ref)}]{following}"
+        named = f": {name_of(ref)}" if isinstance(ref, str) else ""
+        first += f"[image {number}{named}]{following}"
     return first
 
 
@@ -98,7 +103,7 @@ def placed(row: dict[str, Any], folder: Path) -> dict[str, Any]:
 
     Bytes become text, so that rows can be written as JSON wherever they are copied to.
     """
-    columns = [name for name in COLUMNS if row.get(name)]
+    columns = [] if _NAMED.isdisjoint(row) else [name for name in COLUMNS if row.get(name)]
     if not columns and not _may_have_boxes(row):
         return row  # as nearly all are
     for box, key in ((row, name) for name in columns):

@@ -9,19 +9,17 @@ What a file is, its content says first (gzip, Parquet, a pointer of Git LFS), th
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import json
 import re
-import sys
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 from cockpit.contract.errors import CockpitError
 from cockpit.data.images.refs import placed
-from cockpit.data.reading import arrow_rows, json_rows
+from cockpit.data.reading import arrow_rows, json_rows, opening
 from cockpit.data.reading.watched import told
 from cockpit.data.rows import Row
 
@@ -62,6 +60,8 @@ _OTHER: tuple[tuple[re.Pattern[bytes], str, str], ...] = (
     (re.compile(rb"\s*<(!doctype|html)", re.I), "this is a web page, not data", "Fetch the file itself."),
     (re.compile(rb"\s*<\?xml"), "this is XML", _ONE_A_LINE),
 )
+_JSON = re.compile(rb'\s*(\{\s*"|\[\s*\{)')
+_NAMED = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".txt", ".md", ".parquet", ".arrow")
 _YAML = re.compile(rb"(---\s|- \S|[A-Za-z_]\w*:\s)")
 
 
@@ -113,11 +113,7 @@ def iter_rows(path: str | Path) -> Numbered:
     """Yield line number (or place, from 1) and row of a data file. Raises CockpitError."""
     place = Path(path).expanduser()
     try:
-        if place.is_dir():
-            raise CockpitError("this is a folder, not a data file", "Name a JSONL file in it.", file=place)
         yield from reader(place)[1]
-    except FileNotFoundError:
-        raise CockpitError("there is no such data file", "Correct the path.", file=place) from None
     except OSError as error:
         raise CockpitError(
             f"the data file can't be read: {error.strerror or error}", "Check its rights.", file=place
@@ -132,23 +128,18 @@ def reader(path: Path) -> tuple[str, Numbered]:
 
 def _placed(path: Path, rows: Numbered) -> Numbered:
     """The rows with paths of images that lead from here to the file, whichever folder they are read for."""
-    return ((number, placed(row, path.parent)) for number, row in rows)
+    folder = path.parent
+    return ((number, placed(row, folder)) for number, row in rows)
 
 
 def _reader(path: Path) -> tuple[str, Numbered]:
-    try:
-        with path.open("rb") as handle:
-            head = handle.read(_HEAD)
-    except FileNotFoundError:
-        raise CockpitError("there is no such data file", "Correct the path.", file=path) from None
-    except OSError as error:
-        raise CockpitError(
-            f"the data file can't be read: {error.strerror or error}", "Check its rights.", file=path
-        ) from error
+    with opening.opened(path) as handle:
+        head = handle.read(_HEAD)
     suffixes = [suffix.lower() for suffix in path.suffixes]
     packed = head.startswith(b"\x1f\x8b") or suffixes[-1:] == [".gz"]
     if packed:
-        head = _unpacked(path)
+        with opening.raw(path, packed=True) as handle:
+            head = handle.read(_HEAD)
         suffixes = [suffix for suffix in suffixes if suffix != ".gz"]
     last = suffixes[-1] if suffixes else ""
     for pattern, why, fix in _OTHER:
@@ -156,33 +147,71 @@ def _reader(path: Path) -> tuple[str, Numbered]:
             raise CockpitError(why, fix, file=path)
     if last in _PACKED:
         raise CockpitError(f"a {last} file can't be read as it is", "Unpack it first.", file=path)
-    if head.startswith(b"PAR1") or last == ".parquet":
+    is_json = _JSON.match(head.removeprefix(_BOM)) is not None
+    if head.startswith(b"PAR1") or (last == ".parquet" and not is_json):
         return "parquet", arrow_rows.parquet(path)
-    if last == ".arrow":
+    if head.startswith(b"ARROW1") or (last == ".arrow" and not is_json):
         return "arrow", arrow_rows.arrow([path])
     kind, rows = _of_text(path, head.removeprefix(_BOM), last, packed=packed)
     return (f"{kind}.gz" if packed else kind), rows
 
 
 def _of_text(path: Path, head: bytes, suffix: str, *, packed: bool) -> tuple[str, Numbered]:
-    if suffix in (".txt", ".md"):
+    if suffix in (".txt", ".md") and not _are_rows(head):
         return "text", _passages(path, packed=packed)
-    if suffix in (".csv", ".tsv"):
+    if suffix in (".csv", ".tsv") and not _JSON.match(head):
         return suffix[1:], _csv(path, "\t" if suffix == ".tsv" else ",", packed=packed)
+    if _is_table(head):
+        raise CockpitError(
+            "this is a table with one line a row (CSV), not JSON", "Name it .csv (or .tsv).", file=path, line=1
+        )  # fmt: skip
     begin = head.lstrip()
     named_lines = suffix in (".jsonl", ".ndjson")
     if begin.startswith(b"[") and (not named_lines or begin[1:].lstrip()[:1] in (b"{", b"")):
-        return "json", json_rows.rows(lambda: _text(path, packed=packed), path)
+        return "json", json_rows.rows(lambda: opening.text(path, packed=packed), path)
     if begin.startswith(b"{") and not _begins_with_a_row(path, packed=packed, alone=named_lines):
-        return "json", json_rows.rows(lambda: _text(path, packed=packed), path)
+        return "json", json_rows.rows(lambda: opening.text(path, packed=packed), path)
     return "jsonl", _lines(path, packed=packed)
+
+
+def _are_rows(head: bytes) -> bool:
+    """Whether a file that is named as text holds rows: an object on each of its first lines."""
+    first = [line for line in head.splitlines()[:3] if line.strip()][:2]
+    try:
+        return bool(first) and all(isinstance(json.loads(line), dict) for line in first)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _is_table(head: bytes) -> bool:
+    """Whether the first lines are cells between delimiters, as many in the second as in the first."""
+    lines = head.decode("utf-8", "replace").splitlines()[:2]
+    if len(lines) < 2 or lines[0].lstrip()[:1] in ("", "{", "[", "-", "#") or re.search(r"[:,;] ", lines[0]):
+        return False
+    try:
+        counts = [{len(next(csv.reader([line], delimiter=mark))) for line in lines} for mark in _DELIMITERS]
+    except (csv.Error, StopIteration):
+        return False
+    return any(len(each) == 1 and max(each) > 1 for each in counts)
+
+
+def misnamed(path: Path, kind: str) -> str:
+    """Say what a file is where its name says another thing; empty where it doesn't."""
+    names = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
+    named, held = names[-1] if names else "", kind.removesuffix(".gz")
+    fitting = {"parquet": (".parquet",), "arrow": (".arrow",)}.get(held, (".json", ".jsonl", ".ndjson"))
+    if named not in _NAMED or named in fitting or held in ("csv", "tsv", "text"):
+        return ""
+    what = {"parquet": "Parquet", "arrow": "Arrow"}.get(held, "JSON")
+    return f"{path.name} is {what} in spite of its name, and is read as that."
 
 
 def _begins_with_a_row(path: Path, *, packed: bool, alone: bool) -> bool:
     """Whether the first line is a whole object (or wrong in its midst); `alone`: even where nothing follows."""
-    with _bytes(path, packed=packed) as handle:
-        first = next((line for line in handle if line.strip()), b"").removeprefix(_BOM).rstrip()
-        more = any(line.strip() for line in handle)
+    with opening.raw(path, packed=packed) as handle:
+        each = (line for line in opening.lines(handle, path) if line.strip())
+        first = next(each, b"").removeprefix(_BOM).rstrip()
+        more = next(each, None) is not None
     try:
         json.loads(first)
     except (ValueError, RecursionError) as error:
@@ -191,35 +220,12 @@ def _begins_with_a_row(path: Path, *, packed: bool, alone: bool) -> bool:
     return more or alone
 
 
-def _bytes(path: Path, *, packed: bool) -> BinaryIO:
-    return cast("BinaryIO", gzip.open(path, "rb")) if packed else path.open("rb")
-
-
-def _text(path: Path, *, packed: bool) -> io.TextIOWrapper:
-    return io.TextIOWrapper(_bytes(path, packed=packed), encoding="utf-8-sig", newline="")
-
-
-def _unpacked(path: Path) -> bytes:
-    try:
-        with gzip.open(path, "rb") as handle:
-            return handle.read(_HEAD)
-    except (OSError, EOFError) as error:
-        raise _broken_gzip(path, error) from None
-
-
-def _broken_gzip(path: Path, error: Exception) -> CockpitError:
-    return CockpitError(f"this is not a whole gzip file: {error}", "Unpack or fetch it anew.", file=path)
-
-
 def _lines(path: Path, *, packed: bool) -> Numbered:
-    with _bytes(path, packed=packed) as handle:
-        try:
-            for number, raw in enumerate(handle, 1):
-                raw = raw.removeprefix(_BOM) if number == 1 else raw
-                if raw and not raw.isspace():
-                    yield number, json_rows.as_row(_json_of(raw, path, number), path, number)
-        except (gzip.BadGzipFile, EOFError) as error:
-            raise _broken_gzip(path, error) from None
+    with opening.raw(path, packed=packed) as handle:
+        for number, raw in enumerate(opening.lines(handle, path), 1):
+            raw = raw.removeprefix(_BOM) if number == 1 else raw
+            if raw and not raw.isspace():
+                yield number, json_rows.as_row(_json_of(raw, path, number), path, number)
 
 
 def _json_of(raw: bytes, path: Path, number: int) -> object:
@@ -258,11 +264,12 @@ def _not_json(raw: bytes, error: ValueError, path: Path, number: int) -> Cockpit
 
 def _csv(path: Path, usual: str, *, packed: bool) -> Numbered:
     """CSV holds text only: cells that are JSON (a list of messages, say) are read as such."""
-    csv.field_size_limit(min(sys.maxsize, 1 << 31))  # the library's own limit is 128 KiB a cell
+    csv.field_size_limit(opening.LONGEST)  # the library's own limit is 128 KiB a cell
     number = 0
     try:
-        with _text(path, packed=packed) as handle:
-            table = csv.reader(handle, delimiter=_delimiter(handle, usual))
+        with opening.text(path, packed=packed) as handle:
+            delimiter = _delimiter(handle, usual, path)
+            table = csv.reader(opening.text_lines(handle, path), delimiter=delimiter)
             names = next(table, list[str]())
             for cells in table:
                 number = table.line_num
@@ -278,11 +285,9 @@ def _csv(path: Path, usual: str, *, packed: bool) -> Numbered:
         raise CockpitError(
             f"this is not a CSV file: {error}", "Give JSONL.", file=path, line=number
         ) from None
-    except (gzip.BadGzipFile, EOFError) as error:
-        raise _broken_gzip(path, error) from None
 
 
-def _delimiter(handle: io.TextIOWrapper, usual: str) -> str:
+def _delimiter(handle: io.TextIOWrapper, usual: str, path: Path) -> str:
     """What parts the columns; another than usual only where the usual one gives one column.
 
     Excel writes semicolons where a comma parts decimals. The file is at its beginning again afterwards.
@@ -290,7 +295,7 @@ def _delimiter(handle: io.TextIOWrapper, usual: str) -> str:
 
     def columns(delimiter: str) -> int:
         handle.seek(0)
-        return len(next(csv.reader(handle, delimiter=delimiter), list[str]()))
+        return len(next(csv.reader(opening.text_lines(handle, path), delimiter=delimiter), list[str]()))
 
     found = usual if columns(usual) > 1 else max((usual, *_DELIMITERS), key=columns)
     handle.seek(0)
@@ -321,8 +326,8 @@ def _passages(path: Path, *, packed: bool) -> Numbered:
     passage: list[str] = []
     start = number = 1
     try:
-        with _text(path, packed=packed) as handle:
-            for number, line in enumerate(handle, 1):
+        with opening.text(path, packed=packed) as handle:
+            for number, line in enumerate(opening.text_lines(handle, path), 1):
                 if line.strip():
                     start = start if passage else number
                     passage.append(line)
@@ -337,4 +342,4 @@ def _passages(path: Path, *, packed: bool) -> Numbered:
         ) from None
 
 
-__all__ = ["Numbered", "Rows", "iter_rows", "load_rows", "reader"]
+__all__ = ["Numbered", "Rows", "iter_rows", "load_rows", "misnamed", "reader"]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO, cast
 
 from cockpit.contract.errors import CockpitError
+from cockpit.data.reading.opening import LONGEST, TOO_LONG
 
 _CHUNK = 1 << 20
 _BLANK = " \t\r\n"
@@ -170,6 +171,8 @@ class _Window:
 
     def _fill(self) -> bool:
         """Read on; each time as much again as is waiting, so that a huge row costs no quadratic time."""
+        if len(self.text) - self.at > LONGEST:
+            raise self._wrong(f"a row is {TOO_LONG}")
         more = "" if self.ended else self.handle.read(max(_CHUNK, len(self.text) - self.at))
         self.ended = not more
         self.line += self.text.count("\n", 0, self.at)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,11 +34,24 @@ def content_hash(path: str | Path) -> str:
 
 
 def rows_hash(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Return a SHA-256 over the rows' content, whatever their order and the file's spelling of them."""
-    each = sorted(
-        hashlib.sha256(json.dumps(row, sort_keys=True, default=str).encode()).digest() for row in rows
-    )
-    return hashlib.sha256(b"".join(each)).hexdigest()
+    """Return a hash of the rows' content in hexadecimal, whatever their order and the file's spelling of them."""
+    total = _Total()
+    for row in rows:
+        total.add(json.dumps(row, sort_keys=True, default=str).encode())
+    return total.hexdigest()
+
+
+class _Total:
+    """The sum of the SHA-256 of things that come in any order: nothing is kept of them."""
+
+    def __init__(self) -> None:
+        self._sum = 0
+
+    def add(self, thing: bytes) -> None:
+        self._sum += int.from_bytes(hashlib.sha256(thing).digest(), "big")
+
+    def hexdigest(self) -> str:
+        return hashlib.sha256(self._sum.to_bytes(64, "big")).hexdigest()
 
 
 def read_as(path: str | Path, need: str, given: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -50,8 +63,28 @@ def read_as(path: str | Path, need: str, given: Mapping[str, str] | None = None)
 
 def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write JSONL, whole or not at all."""
-    lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    atomic.write_parts(path, (line.encode("utf-8", "backslashreplace") for line in lines))
+    atomic.write_parts(path, map(_line, rows))
+
+
+def write_by_content(folder: Path, name: str, rows: Iterable[Mapping[str, Any]]) -> Path:
+    """Write JSONL into a file that is named after what is in it, whole or not at all, and return its path."""
+    total = _Total()
+
+    def lines() -> Iterator[bytes]:
+        for row in rows:
+            yield (line := _line(row))
+            total.add(line)
+
+    made = folder / f"{name}.jsonl"
+    atomic.write_parts(made, lines())
+    return made.rename(folder / f"{name}-{total.hexdigest()[:8]}.jsonl")
+
+
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def _line(row: Mapping[str, Any]) -> bytes:
+    return (_encode(row) + "\n").encode("utf-8", "backslashreplace")
 
 
 @dataclass(frozen=True, slots=True)

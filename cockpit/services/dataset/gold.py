@@ -22,7 +22,7 @@ def training_check(
     own = (
         {**row, verifier.gold_key: row.get(verifier.gold_key, gold)}
         for row, gold in golds
-        if gold is not None
+        if not meaning.is_blank(gold)
     )
     check = selfcheck(verifier, islice(own, MOST if verifier.judge is None else MOST_JUDGED))
     return check if check.checked else None

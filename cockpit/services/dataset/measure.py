@@ -83,7 +83,7 @@ def _tokenizer_file(name: str) -> Path:
 
 def cached_file(repository: str, file: str) -> Path | None:
     """A file of a hub repository, if the hub's own cache on this machine has it; nothing is downloaded."""
-    if repository.count("/") != 1 or ".." in repository:
+    if repository.count("/") > 1 or ".." in repository or not repository.strip("/"):
         return None
     home = os.environ.get("HF_HOME", "~/.cache/huggingface")
     root = Path(os.environ.get("HF_HUB_CACHE", f"{home}/hub")).expanduser()

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
@@ -29,7 +28,6 @@ from cockpit.services.dataset import sources
 LARGE = 4_000_000  # bytes, some thousands of rows: a second process costs a second to begin
 EVEN, ODD, EVERY = (0,), (1,), (0, 1)
 SHORT = 60  # characters: "Write a function." says nothing without the function
-Progress = Callable[[int], None]
 _SAID = ("completion", "answer", "chosen", "rejected", "text")
 
 
@@ -39,25 +37,20 @@ def compare(
     *,
     train_columns: Mapping[str, str] | None = None,
     held_out_columns: Mapping[str, str] | None = None,
-    progress: Progress | None = None,
     limit: int | None = None,
 ) -> Overlap:
-    """Compare two data files. `progress` gets the number of rows so far. Raises CockpitError naming file and line."""
+    """Compare two data files. Raises CockpitError naming file and line."""
     scan = Scan(_items(held_out, held_out_columns))
     task = (train, held_out, train_columns, held_out_columns, limit, BATCH)
     with _helper(train) as helper:
         other = None if helper is None else helper.submit(_half, *task)
-        told = time.monotonic()
-        for read, batch in _batches(train, train_columns, limit, BATCH, EVERY if other is None else EVEN):
+        for batch in _batches(train, train_columns, limit, BATCH, EVERY if other is None else EVEN):
             scan.feed(batch)
-            if progress is not None and time.monotonic() - told > 0.5:
-                told = time.monotonic()
-                progress(read)
         if other is not None:
             try:
                 scan.absorb(other.result())
             except BrokenExecutor:  # it was killed: its half is read here
-                for _, batch in _batches(train, train_columns, limit, BATCH, ODD):
+                for batch in _batches(train, train_columns, limit, BATCH, ODD):
                     scan.feed(batch)
     if not scan.rows:
         raise CockpitError("the training set is empty", "Name a file with rows.", file=train)
@@ -86,7 +79,7 @@ def _half(
 ) -> Seen:
     """What every second batch shows."""
     scan = Scan(_items(held_out, held_out_columns))
-    for _, batch in _batches(train, train_columns, limit, batch_rows, ODD):
+    for batch in _batches(train, train_columns, limit, batch_rows, ODD):
         scan.feed(batch)
     return scan.seen()
 
@@ -106,13 +99,12 @@ def _items(held_out: str, columns: Mapping[str, str] | None) -> list[Asked]:
 
 def _batches(
     train: str, columns: Mapping[str, str] | None, limit: int | None, size: int, which: tuple[int, ...]
-) -> Iterator[tuple[int, list[Text]]]:
-    """Batches of rows as texts, with the number of rows read so far: the even ones, the odd ones or all."""
-    rows, number, read = _rows(train, limit), 0, 0
+) -> Iterator[list[Text]]:
+    """Batches of rows as texts: the even ones, the odd ones or all."""
+    rows, number = _rows(train, limit), 0
     while batch := list(islice(rows, size)):
-        read += len(batch)
         if number % 2 in which:
-            yield read, [text_of(line, row, columns) for line, row in batch]
+            yield [text_of(line, row, columns) for line, row in batch]
         number += 1
 
 

@@ -49,8 +49,8 @@ class Pictures:
         size = f", at most {self.largest.width} x {self.largest.height} pixels" if self.largest else ""
         which = f" (of the first {self.looked:,})" if self.looked < self.images else ""
         said = [
-            f"{self.rows:,} rows have images, {self.images:,} in all{size}{which}: they need a vision-language model; "
-            "the lengths below are of the text alone."
+            f"{self.rows:,} rows have images, {self.images:,} in all{size}{which}: they need a vision-language "
+            "model (with one for text alone, a run is refused); the lengths below are of the text alone."
         ]
         if self.unread:
             said.append(f"{self.unread:,} of {self.looked:,} images can't be read: {'; '.join(self.why)}.")

@@ -13,9 +13,10 @@ from typing import Any
 
 from cockpit.contract.errors import CockpitError
 from cockpit.core.recipe.mini_eval import FEWEST_ITEMS
+from cockpit.data import needs
 from cockpit.data.examples import Example, Misfit, example_of
-from cockpit.data.reading.files import Rows, load_rows
-from cockpit.data.rows import Prompt, Row, as_chat
+from cockpit.data.reading.files import Rows, load_rows, misnamed, reader
+from cockpit.data.rows import Prompt, Row, as_chat, gold_item, gold_of
 from cockpit.data.shapes import Reading, recognise
 from cockpit.services.dataset import datasets, splitting
 
@@ -32,6 +33,8 @@ class Slices:
     train: Rows
     items: dict[str, list[Row]]
     messages: list[str] = field(default_factory=list[str])
+    golds: dict[str, bool] = field(default_factory=dict[str, bool])
+    """By slice name: whether its items' answers are gold answers, not just what was said in a demonstration."""
 
 
 def make(
@@ -43,23 +46,38 @@ def make(
     """
     rows, reading = _looked_at(train)
     made = Slices(rows, {})
+    if said := misnamed(train, reader(train)[0]):
+        made.messages.append(said)
     for name, path in (("held_out", held_out), ("mini_eval", mini_eval)):
         if path is not None:
             made.items[name] = own_items(rows, train, path, name)
+            made.golds[name] = any(gold_of(row) is not None for row in made.items[name])
     wanted = [name for name in ("held_out", "mini_eval") if name not in made.items]
     if wanted:
-        sizes = _sizes(rows, reading, wanted, mini_items)
-        _check_splittable(train, reading)
-        places = splitting.split(rows, sizes, seed=seed, group=lambda row: _group(reading, row))
+        _check_splittable(rows, reading)
+        marks = _Marks(reading)
+        groups = splitting.grouped(rows, group=marks)
+        if marks.without_gold:
+            made.messages.append(
+                f"{marks.without_gold:,} of {len(rows):,} rows have no gold answer (the first is row {marks.first}): "
+                "none of them is set apart, and RL leaves them out."
+            )
+        places = splitting.split(groups, _sizes(rows, reading, wanted, mini_items), seed=seed)
         apart = frozenset(place for held in places.values() for place in held)
         taken = {place: row for place, row in enumerate(rows) if place in apart}
         made.train = Rows(train, without=apart)
         for name in wanted:
-            made.items[name] = _as_items([taken[place] for place in places[name]], reading, name)
+            held = [taken[place] for place in places[name]]
+            made.items[name] = _as_items(held, reading, name)
+            made.golds[name] = reading.shape in _AS_THEY_ARE or _have_golds(held, reading)
             n, shown = len(made.items[name]), name.replace("_", "-")
             if not n:
-                raise CockpitError(f"no row of {train.name} could become an item of the {shown} set",
-                                   f"Give a file of your own: --{shown}.", file=train)  # fmt: skip
+                why, fix = _why_none(held, reading)
+                raise CockpitError(
+                    f"no row of {train.name} could become an item of the {shown} set{why}",
+                    f"{fix} Or give a file of your own: --{shown}.",
+                    file=train,
+                )
             made.messages.append(f"Set {n} items of {train.name} apart as {shown} (seed {seed}).")
     return made
 
@@ -76,8 +94,8 @@ def refuse_inseparable(train: Path, held_out: Path | None) -> None:
     rows, reading = _looked_at(train)
     if held_out is not None:
         own_items(rows, train, held_out, "held_out")
+    _check_splittable(rows, reading)
     _sizes(rows, reading, ["held_out", "mini_eval"], FEWEST_ITEMS)
-    _check_splittable(train, reading)
     if not _as_items(rows.first(2000), reading, "sample"):
         raise CockpitError(
             "none of its rows could become an item to be scored", "Give other data.", file=train
@@ -92,34 +110,52 @@ def _looked_at(train: Path) -> tuple[Rows, Reading]:
 def own_items(rows: Rows, train: Path, path: Path, name: str) -> list[Row]:
     """The items of a user's own slice. Raises CockpitError where they are none, or are trained on."""
     items = load_rows(path)
-    datasets.read_as(path, "items")
+    needs.read_as(items, "items", file=str(path))
+    lacking = [number for number, row in enumerate(items, 1) if gold_item(row) is None]
+    if lacking:
+        raise CockpitError(
+            f"{len(lacking):,} of {len(items):,} items of the {name.replace('_', '-')} set have no gold answer: the "
+            f"first is row {lacking[0]}",
+            "Give each one, or take them out: what can't be scored says nothing.",
+            file=path,
+        )
     _refuse_overlap(rows, items, train, path, name)
     return items
 
 
-def _check_splittable(train: Path, reading: Reading) -> None:
+def _check_splittable(rows: Rows, reading: Reading) -> None:
     """Raise CockpitError where no item to be scored could be made of these rows."""
     if reading.shape in ("text", "prompts"):
         raise CockpitError(
             f"{reading.shown} holds no answers to score, so no held-out set can be set apart",
             "Give a held-out file with prompts and answers: --held-out FILE --mini-eval FILE.",
-            file=train,
+            file=rows.path,
         )
     if reading.shape in _AS_THEY_ARE:
-        datasets.read_as(train, "items")
+        needs.read_as(rows, "items", file=str(rows.path))
 
 
-def _group(reading: Reading, row: Mapping[str, Any]) -> str | None:
-    """What must stay together beside equal prompts: a trajectory's group."""
-    column = reading.columns.get("group")
-    value = row.get(column) if column else None
-    return None if value is None else f"group {value}"
+class _Marks:
+    """What is noticed of each row on the way: what it must stay together with, and whether it has a gold answer."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._group, self._asks = reading.columns.get("group"), reading.shape in _AS_THEY_ARE
+        self.seen = self.without_gold = self.first = 0
+
+    def __call__(self, row: Mapping[str, Any]) -> str | None:
+        """Return what must stay together beside equal prompts: a trajectory's group."""
+        self.seen += 1
+        if self._asks and gold_item(row) is None:
+            self.without_gold += 1
+            self.first = self.first or self.seen
+        value = row.get(self._group) if self._group else None
+        return None if value is None else f"group {value}"
 
 
 def _as_items(rows: list[Row], reading: Reading, name: str) -> list[Row]:
     """The rows as `prompt` and `answer`; those without a good answer are left out."""
     if reading.shape in _AS_THEY_ARE:
-        return rows
+        return [row for row in rows if gold_item(row) is not None]
     items: list[Row] = []
     for row in rows:
         try:
@@ -130,6 +166,26 @@ def _as_items(rows: list[Row], reading: Reading, name: str) -> list[Row]:
         if answer is not None and example.prompt:
             items.append({"id": f"{name}-{len(items) + 1:04d}", "prompt": _prompt(example), "answer": answer})
     return items
+
+
+def _why_none(rows: list[Row], reading: Reading) -> tuple[str, str]:
+    """What the first of these rows says against itself, if it does, and what to do."""
+    try:
+        for row in rows[:1]:
+            example_of(reading, row)
+    except Misfit as misfit:
+        return f": {misfit}", misfit.fix
+    return "", "Give each row an answer."
+
+
+def _have_golds(rows: list[Row], reading: Reading) -> bool:
+    for row in rows:
+        try:
+            if example_of(reading, row).gold is not None:
+                return True
+        except Misfit:
+            continue
+    return False
 
 
 def _good_answer(example: Example) -> str | None:
@@ -165,8 +221,6 @@ def _sizes(rows: Rows, reading: Reading, wanted: list[str], mini_items: int) -> 
 
 
 def _usable_share(rows: Rows, reading: Reading) -> float:
-    if reading.shape in _AS_THEY_ARE:
-        return 1.0
     sample = rows.first(2000)
     return max(0.05, len(_as_items(sample, reading, "sample")) / len(sample))
 

@@ -13,7 +13,7 @@ from cockpit.contract.bounded import untrusted
 from cockpit.contract.errors import CockpitError
 from cockpit.data.images.refs import placed
 from cockpit.data.reading.arrow_rows import arrow
-from cockpit.data.reading.files import reader
+from cockpit.data.reading.files import misnamed, reader
 from cockpit.services.dataset import hub_rows
 
 Rows = Iterator[tuple[int, dict[str, Any]]]
@@ -57,7 +57,8 @@ def open_source(name: str, *, split: str | None = None, limit: int | None = None
 
 def _file(path: Path) -> Source:
     kind, rows = reader(path)
-    return Source(str(path), kind, rows, path.stat().st_size)
+    said = misnamed(path, kind)
+    return Source(str(path), kind, rows, path.stat().st_size, (said,) if said else ())
 
 
 def _folder(path: Path, split: str | None) -> Source:

@@ -17,21 +17,12 @@ Row = Mapping[str, Any]
 Group = tuple[int, ...]
 
 
-def split(
-    rows: Iterable[Row],
-    sizes: Mapping[str, int],
-    *,
-    seed: int = 0,
-    given: Mapping[str, str] | None = None,
-    group: Callable[[Row], str | None] = lambda _: None,
-) -> dict[str, list[int]]:
+def split(groups: list[Group], sizes: Mapping[str, int], *, seed: int = 0) -> dict[str, list[int]]:
     """Return the places (from 0) of the rows of each slice; these have exactly these sizes, and what is left trains.
 
-    Rows that ask the same thing (or share a user's turn, or `group`) always land in the same slice, so nothing
-    leaks by a repeated prompt; the same rows and seed give the same slices, whatever the rows' order. Raises
-    CockpitError where the rows do not suffice.
+    A group always lands in one slice, so nothing leaks by a repeated prompt; the same rows and seed give the same
+    slices, whatever the rows' order. `groups` are put in another order. Raises CockpitError where they do not suffice.
     """
-    groups = _groups(rows, given, group)
     count, wanted = sum(map(len, groups)), sum(sizes.values())
     if wanted >= count:
         raise CockpitError(
@@ -79,10 +70,16 @@ class _Keys:
             self.places.append(place)
 
 
-def _groups(
-    rows: Iterable[Row], given: Mapping[str, str] | None, group: Callable[[Row], str | None]
+def grouped(
+    rows: Iterable[Row],
+    *,
+    given: Mapping[str, str] | None = None,
+    group: Callable[[Row], str | None] = lambda _: None,
 ) -> list[Group]:
-    """Places of rows that share any key, directly or by way of others; in an order that is not the file's."""
+    """Return the places of rows that ask the same thing (or share a user's turn, or `group`), in groups.
+
+    Also of those that do so by way of others; in an order that is not the file's.
+    """
     import numpy as np
 
     whole, bare, count = _Keys(), _Keys(), 0

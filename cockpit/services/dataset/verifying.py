@@ -10,7 +10,7 @@ from typing import Any, cast
 from cockpit.contract.errors import CockpitError
 from cockpit.core.dataset.answer_writing import write_answer
 from cockpit.data.messages import messages_in, spoken
-from cockpit.data.rows import Row, checked_answer
+from cockpit.data.rows import Row, checked_answer, gold_item, is_blank
 from cockpit.services.dataset.sources import open_source
 from cockpit.verifiers import Verdict, Verifier
 from cockpit.verifiers.audit.audit import Audit, audit
@@ -37,6 +37,8 @@ class Scored:
     completion: str
     gold: str
     verdict: Verdict
+    itself: bool = False
+    """Whether the completion is a demonstration, and there is no other gold answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +62,19 @@ def score_file(
 ) -> tuple[list[Scored], list[Unscored]]:
     """Score the completion of every row against its own gold answer (or `answer`); rows that lack one come apart.
 
-    Raises CockpitError where no row can be scored, with what the first one lacks.
+    Where no row has a gold answer, demonstrations are scored against themselves. Raises CockpitError where no row can
+    be scored, with what the first one lacks.
     """
     rows = _rows(file, columns)
     lacking: list[Unscored] = []
     pairs: list[tuple[int, str, Row]] = []
     first: CockpitError | None = None
+    shown = answer is None and not any(_has_gold(verifier, row, columns) for _, row in rows)
     for number, row in rows:
         try:
-            said, item = completion_of(row, columns), item_of(verifier, row, answer, columns)
-            if said is None:
+            item = item_of(verifier, row, answer, columns, demonstrated=shown)
+            if (said := completion_of(row, columns)) is None:
                 raise _no_completion(row)
-            verifier.gold(item)
         except CockpitError as error:
             first = first or CockpitError(f"row {number}: {error.title}", error.fix, file=file)
             lacking.append(Unscored(number, error.title))
@@ -81,10 +84,18 @@ def score_file(
         raise first or CockpitError("the file holds no completions", "Give one row a completion.", file=file)
     verdicts = verifier.many([(said, item) for _, said, item in pairs])
     scored = [
-        Scored(number, said, verifier.gold(item), verdict)
+        Scored(number, said, verifier.gold(item), verdict, itself=shown)
         for (number, said, item), verdict in zip(pairs, verdicts, strict=True)
     ]
     return scored, lacking
+
+
+def _has_gold(verifier: Verifier, row: Row, columns: Mapping[str, str] | None) -> bool:
+    try:
+        item_of(verifier, row, None, columns)
+    except CockpitError:
+        return False
+    return True
 
 
 def _rows(file: str, columns: Mapping[str, str] | None, most: int | None = None) -> list[tuple[int, Row]]:
@@ -120,20 +131,25 @@ def completion_of(row: Row, columns: Mapping[str, str] | None = None) -> str | N
 
 
 def item_of(
-    verifier: Verifier, row: Row, answer: str | None = None, columns: Mapping[str, str] | None = None
+    verifier: Verifier,
+    row: Row,
+    answer: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    *,
+    demonstrated: bool = False,
 ) -> Row:
-    """The row as the verifier's item: with its gold answer under the name that the verifier reads."""
-    if answer is not None:
-        return {**row, verifier.gold_key: answer}
-    if verifier.gold_key in row and not columns:
-        gold = row[verifier.gold_key]
-        return (
-            row
-            if not isinstance(gold, list | dict)
-            else {**row, verifier.gold_key: checked_answer(row, columns)}
-        )
-    gold = checked_answer(row, columns)
-    return row if gold is None else {**row, verifier.gold_key: gold}
+    """The row as the verifier's item, with its gold answer where the verifier reads it.
+
+    With `demonstrated` that may be the answer that the row shows. Raises CockpitError where it has none.
+    """
+    held: object = answer
+    if answer is None:
+        own = row.get(verifier.gold_key)
+        plain = not is_blank(own) and not isinstance(own, list | dict) and not columns
+        held = own if plain else gold_item(row, columns) if demonstrated else checked_answer(row, columns)
+    item = row if held is None else {**row, verifier.gold_key: None if is_blank(held) else held}
+    verifier.gold(item)
+    return item
 
 
 def audit_file(
@@ -148,8 +164,7 @@ def audit_file(
     rows = _rows(file, columns, AUDITED_ROWS)
     for number, row in rows:
         try:
-            item = item_of(verifier, row, None, columns)
-            verifier.gold(item)
+            item = item_of(verifier, row, None, columns, demonstrated=True)
         except CockpitError as error:
             first = first or CockpitError(f"row {number}: {error.title}", error.fix, file=file)
         else:

@@ -32,10 +32,14 @@ def closed(ws: Workspace, view: ExperimentView, recipe: Recipe, baseline: Score 
         return []
     found: list[Gate] = []
     if recipe.technique not in ("custom", "reward") and baseline is None:
-        running = (
-            ws.experiment(BASELINE_ID).status == "running" if BASELINE_ID in ws.experiment_ids() else False
-        )
-        fix = f"{BASELINE_ID} is running: wait for its score." if running else f"Launch {BASELINE_ID} first."
+        fix = "Make it with `cockpit new baseline --launch`."
+        if BASELINE_ID in ws.experiment_ids():
+            running = ws.experiment(BASELINE_ID).status == "running"
+            fix = (
+                f"{BASELINE_ID} is running: wait for its score."
+                if running
+                else f"Launch {BASELINE_ID} first."
+            )
         message = "the base model has not been scored yet, so no gain could be told from it"
         found.append(Gate("baseline", message, fix))
     found += _held_back(ws)

@@ -11,7 +11,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ from cockpit.core.runs.gpu_placement import Need
 from cockpit.services.experiments import catch_up, gates
 from cockpit.services.recipe import attempt_limit, drafts, reward_check
 from cockpit.services.recipe.warm_start import check_there, choose
-from cockpit.services.runs import attempts, gpu_leases, launcher, observe, slurm
+from cockpit.services.runs import attempts, gpu_leases, launcher, observe, rewinding, slurm
 from cockpit.services.workspace import methodlog_writer
 from cockpit.services.workspace.workspace import ExperimentView, Workspace
 
@@ -77,6 +77,10 @@ def draft_baseline(ws: Workspace) -> ExperimentView:
     """`exp_0000`: the base model on the held-out set, before any training."""
     ws.refuse_moves()
     catch_up.before_move(ws)
+    if BASELINE_ID in ws.experiment_ids():
+        raise CockpitError(
+            f"{BASELINE_ID} is there already", f"Launch it, or score it anew: `cockpit score {BASELINE_ID}`."
+        )
     recipe = drafts.resolve(
         ws, drafts.DraftRequest(technique="baseline", hypothesis="the base model, untouched")
     )
@@ -117,9 +121,16 @@ def launch(
             attempt.root.mkdir(parents=True)
         except FileExistsError as error:
             raise CockpitError(f"{view.id} is being launched right now", "Look at it in a moment.") from error
-        recipe = held.pinned(recipe)
-        recipe.dump(attempt.recipe)
-        _start(attempt, recipe)
+        try:
+            recipe = held.pinned(recipe)
+            recipe.dump(attempt.recipe)
+            _start(attempt, recipe)
+        except BaseException:
+            if not attempt.process.exists() and slurm.job_id(attempt) is None:
+                shutil.rmtree(attempt.root, ignore_errors=True)  # nothing ran, so there was no attempt
+                with suppress(OSError):
+                    attempt.root.parent.rmdir()  # where it would have been the first
+            raise
         held.record(attempt.root, f"{view.id} of {ws.root.name}")
     return ws.experiment(view.id)
 
@@ -133,8 +144,11 @@ def closed_gates(ws: Workspace, experiment_id: str) -> list[gates.Gate]:
     return gates.closed(ws, view, recipe, attempts.read_score(_baseline_attempt(ws), "mini_eval"))
 
 
-def resume(ws: Workspace, experiment_id: str) -> ExperimentView:
-    """Go on from the newest checkpoint. Raises CockpitError, also for a run that came to its own end."""
+def resume(ws: Workspace, experiment_id: str, *, step: int | None = None) -> ExperimentView:
+    """Go on from the newest whole checkpoint, or from that of `step`.
+
+    Raises CockpitError, also for a run that came to its own end.
+    """
     ws.refuse_moves()
     catch_up.before_move(ws)
     view = ws.experiment(experiment_id)
@@ -144,7 +158,10 @@ def resume(ws: Workspace, experiment_id: str) -> ExperimentView:
             "Make a new experiment, with a hypothesis of its own.",
         )
     attempt = settled(ws, experiment_id)
-    again(ws, experiment_id, attempt, resume=True)
+    if step is not None and attempts.is_live(observe.observe(attempt)):
+        raise CockpitError(f"{view.id} runs, so it can't go back to step {step}", "Stop it first.")
+    with rewinding.rewound(attempt, step) if step is not None else nullcontext():
+        again(ws, experiment_id, attempt, resume=True)
     for stale in (attempt.sampled, attempt.sealed):  # of a checkpoint that may be the best no longer
         shutil.rmtree(stale, ignore_errors=True)
     return ws.experiment(experiment_id)

@@ -13,6 +13,7 @@ from cockpit.contract.values import mapping
 from cockpit.core.dataset.chat_templates import asked
 from cockpit.core.safe_text import clip
 from cockpit.services.recipe import attempt_limit
+from cockpit.services.workspace.view import red_smoke
 from cockpit.services.workspace.workspace import ExperimentView, Workspace
 
 _MID_EVAL = ("step", "score", "passed", "parsed", "n", "best", "baseline", "items")
@@ -61,6 +62,10 @@ def as_text(view: ExperimentView, facts: Mapping[str, Any]) -> str:
         lines.append(f"  starts from {view.start}")
     lines.append(f"  model       {view.model}")
     lines.append(f"  verifier    {view.verifier}")
+    if view.smoke:
+        colour = "green" if view.smoke.green else f"red at {view.smoke.stage}"
+        lines.append(f"  smoke run   {colour}: {view.smoke.headline}")
+        lines += [f"      next: {view.smoke.fix}"] if view.smoke.fix else []
     if view.attempt:
         lines.append(f"  run         {view.attempt.sentence}")
     if view.score:
@@ -68,7 +73,7 @@ def as_text(view: ExperimentView, facts: Mapping[str, Any]) -> str:
         lines.append(f"  held-out    {score.text(3)} on {score.over()}, {score.parsed} parsed")
     if view.passes:
         lines.append(f"  sampled     {view.passes.sentence()}")
-    if view.note:
+    if view.note and view.note != red_smoke(view.smoke):
         lines.append(f"  note        {view.note}")
     if view.delta:
         lines.append(f"  delta       {view.delta.sentence}")

@@ -6,6 +6,7 @@ gold answers, a held-out item in the training data, a model folder that isn't on
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,16 +14,22 @@ from typing import Any
 
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import WorkspaceLayout
+from cockpit.contract.network import hub
 from cockpit.core.methodlog import Entry
 from cockpit.core.recipe.mini_eval import TOKENS_AN_ANSWER, items_for
 from cockpit.data.reading.files import Rows
-from cockpit.data.rows import Row, answer_text
-from cockpit.services.dataset import datasets, gold, slices
+from cockpit.data.rows import Row, gold_item
+from cockpit.services.dataset import datasets, gold, measure, slices
 from cockpit.services.recipe import seeing
 from cockpit.services.workspace import config, methodlog_writer
 from cockpit.services.workspace.workspace import Workspace
+from cockpit.verifiers import Verifier, selfcheck
 from cockpit.verifiers import load as load_verifier
-from cockpit.verifiers import selfcheck
+from cockpit.verifiers.catalogue import is_graded
+from cockpit.verifiers.selfcheck import SelfCheck
+
+PROSE = 12
+"""Words of a typical answer from which it is prose: hardly ever given again word by word."""
 
 
 @dataclass(slots=True)
@@ -76,7 +83,7 @@ def init(
         if (number := seeing.first_with_images(rows)) is not None:
             seeing.refuse_blind_model(model, file, number)
     _check_apart(apart, "mini_eval", apart.items["mini_eval"], mini_eval or train)
-    _check_items(apart.items["held_out"], verifier, made, held_out or train)
+    _check_items(apart.items["held_out"], verifier, made, held_out or train, golds=apart.golds["held_out"])
     _check_training(apart.train, verifier, made)
     if sealed is not None:
         _check_sealed(sealed, apart, verifier, made, train)
@@ -102,7 +109,11 @@ def init(
 
 
 def check_model(model: str) -> str:
-    """A model folder, made absolute, or a hub id as it is. Raises CockpitError for a folder that isn't a model."""
+    """A model folder, made absolute, or a hub id as it is.
+
+    Raises CockpitError for a folder that isn't a model, and for an id that neither this machine's cache nor the hub
+    has. Asks the hub where the cache doesn't know it: that may take seconds.
+    """
     path = Path(model).expanduser()
     if path.is_dir():
         if not (path / "config.json").is_file() and not (path / "adapter_config.json").is_file():
@@ -114,7 +125,26 @@ def check_model(model: str) -> str:
         return str(path.resolve())
     if path.is_file() or model.startswith((".", "/", "~")) or model.count("/") > 1:
         raise CockpitError("there is no such model folder", "Correct the path, or give a hub id.", file=path)
+    if not any(measure.cached_file(model, name) for name in ("config.json", "adapter_config.json")):
+        _ask_hub(model)
     return model
+
+
+def _ask_hub(model: str) -> None:
+    """Raise CockpitError for a model that the hub doesn't give, or that nobody can ask it for."""
+    here = f"there is no model {model!r} here: no folder of that name, and none in the hub's cache on this machine"
+    otherwise = "Give a folder that `save_pretrained` wrote"
+    if hub.offline():
+        raise CockpitError(f"{here}; HF_HUB_OFFLINE forbids asking the hub", f"{otherwise}, or unset it.")
+    answer = hub.status(model) if hub.reachable() else 0
+    if answer in (401, 403, 404):
+        raise CockpitError(
+            f"the hub has no model {model!r} for you (HTTP {answer}), and there is no folder of that name",
+            "Correct the name; for a private or gated model set HF_TOKEN.",
+        )
+    if answer != 200:
+        said = f"the hub answers with an error (HTTP {answer})" if answer else "the hub can't be reached"
+        raise CockpitError(f"{here}; {said}", f"{otherwise}, or try again with a network.")
 
 
 def load_verifier_clearly(spec: str) -> Any:
@@ -125,11 +155,15 @@ def load_verifier_clearly(spec: str) -> Any:
         raise CockpitError(f"--verifier {spec!r}: {error}") from error
 
 
-def _check_items(items: list[Row], verifier: str, made: Made, file: Path, name: str = "held-out") -> None:
-    """Gold answers through the verifier, before anything is trained."""
+def _check_items(
+    items: list[Row], verifier: str, made: Made, file: Path, name: str = "held-out", *, golds: bool = True
+) -> None:
+    """Gold answers through the verifier, before anything is trained; `golds=False`: these are demonstrations."""
     judge = load_verifier_clearly(verifier)
-    items = [{**row, "answer": answer_text(row)} for row in items]
+    items = [{**row, "answer": gold_item(row)} for row in items]
     check = selfcheck(judge, items)
+    if not golds and judge.judge is None and not is_graded(verifier):
+        made.messages += _without_gold(check, judge, items, file, name)
     if check.share == 0.0:
         why = f" ({check.failures[0].why})" if check.failures else ""
         raise CockpitError(
@@ -141,6 +175,24 @@ def _check_items(items: list[Row], verifier: str, made: Made, file: Path, name: 
         made.messages.append(f"Careful: {verifier} accepts only {check.share:.0%} of its own gold answers.")
     if len(items) < 100:
         made.messages.append(f"{len(items)} {name} items show only large gains; 200 or more are better.")
+
+
+def _without_gold(check: SelfCheck, judge: Verifier, items: list[Row], file: Path, name: str) -> list[str]:
+    """What to say where items have demonstrations alone. Raises CockpitError where the verifier reads none of them."""
+    if not check.written:
+        raise CockpitError(
+            f"the {name} items have no gold answers, only what was once said, and {judge.spec} finds nothing to "
+            f"compare in that: it reads {judge.wanted}",
+            "Give items with a gold answer (a column `answer`), or choose f1, which compares words.",
+            file=file,
+        )
+    words = statistics.median(len(str(item["answer"]).split()) for item in items)
+    if judge.spec == "exact" and words > PROSE:
+        return [
+            f"Careful: exact wants every answer word by word, and these are prose ({words:.0f} words each, no gold "
+            "answers): nearly nothing will ever score. f1 grades prose by the words in common."
+        ]
+    return []
 
 
 def _check_apart(apart: slices.Slices, name: str, items: list[Row], file: Path) -> None:
@@ -193,8 +245,7 @@ def _write_slices(
         if given is not None:
             paths[name] = given.resolve()
             continue
-        paths[name] = layout.data / f"{name}-{datasets.rows_hash(rows)[:8]}.jsonl"
-        datasets.write_rows(paths[name], rows)
+        paths[name] = datasets.write_by_content(layout.data, name, rows)
     return paths
 
 

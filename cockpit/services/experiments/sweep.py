@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from cockpit.contract.errors import CockpitError
+from cockpit.contract.errors import CockpitError, of_system
 from cockpit.core.recipe import recipes, sweeps
 from cockpit.core.recipe.aliases import rename_text
 from cockpit.services.experiments import lifecycle
@@ -40,18 +40,25 @@ def make(
     settings = [rename_text(text, technique) for text in settings]
     combinations, names = sweeps.expand(settings), sweeps.varying(settings)
     views: list[ExperimentView] = []
-    for combination in combinations:
-        shown = ", ".join(part for part in combination if part.partition("=")[0] in names)
-        changed = recipes.named_overrides(combination, technique).settings
-        line = f"{hypothesis}: {shown}" if hypothesis else f"sweep: {shown}"
-        if varied is not None and base is not None:
-            views.append(varied.new(ws, changed, parent=base.parent, hypothesis=line))
-        else:
-            views.append(lifecycle.new(ws, technique, hypothesis=line, parent=of, train=train, overrides=changed,
-                                       lora=lora))  # fmt: skip
-    mark = {"id": f"sweep-{views[0].id}", "size": len(views), "settings": names}
-    for view in views:
-        ws.update_record(view.id, {"sweep": mark})
+    try:
+        for combination in combinations:
+            shown = ", ".join(part for part in combination if part.partition("=")[0] in names)
+            changed = recipes.named_overrides(combination, technique).settings
+            line = f"{hypothesis}: {shown}" if hypothesis else f"sweep: {shown}"
+            if varied is not None and base is not None:
+                views.append(varied.new(ws, changed, parent=base.parent, hypothesis=line))
+            else:
+                views.append(lifecycle.new(ws, technique, hypothesis=line, parent=of, train=train, overrides=changed,
+                                           lora=lora))  # fmt: skip
+        mark = {"id": f"sweep-{views[0].id}", "size": len(views), "settings": names}
+        for view in views:
+            ws.update_record(view.id, {"sweep": mark})
+    except (CockpitError, OSError) as error:
+        told = of_system(error) if isinstance(error, OSError) else error
+        if not views:
+            raise told from error
+        made = f"{told.title}; {len(views)} of {len(combinations)} experiments are drafted, from {views[0].id} on"
+        raise CockpitError(made, told.fix, file=told.file) from error
     return [ws.experiment(view.id) for view in views]
 
 

@@ -55,7 +55,7 @@ class Record:
 
 @dataclass(slots=True)
 class EvalLog:
-    """One file's records; `unscored`: how many had no score that can be read."""
+    """One file's records; `unscored`: how many had no score that can be read; `blank`: empty lines."""
 
     path: Path
     kind: Kind
@@ -63,6 +63,7 @@ class EvalLog:
     task: str = ""
     records: list[Record] = field(default_factory=list[Record])
     unscored: int = 0
+    blank: int = 0
 
     def metrics(self) -> list[str]:
         """Return the metrics that every record has, in the file's order."""
@@ -125,8 +126,10 @@ def _text(path: Path, metric: str | None) -> EvalLog:
                 file=path,
             )
     log = EvalLog(path, "JSONL")
-    column, columns = metric, dict[str, None]()
+    column, columns, last = metric, dict[str, None](), 0
     for number, row in iter_rows(path):
+        log.blank += number - last - 1 if ".jsonl" in path.suffixes else 0
+        last = number
         if number == 1 and "doc_id" in row and ("resps" in row or "filtered_resps" in row):
             log.kind = "lm-eval"
             named = _OF_LM_EVAL.fullmatch(path.name)

@@ -106,9 +106,9 @@ def _side(
 ) -> Side:
     values = {item: [record.scores[metric] for record in records] for item, records in by.items()}
     means = {item: sum(scores) / len(scores) for item, scores in values.items()}
-    most = max(map(len, values.values()))
+    most, fewest = max(map(len, values.values())), min(map(len, values.values()))
     sampled = None
-    if most == 1:
+    if fewest == 1:  # a few that stand twice make no samples of the rest
         score = Score.of_items(means)
     else:
         score = Score.of(0.0, len(means)).sampled(means, most)
@@ -148,10 +148,15 @@ def _notes(
             said.append(f"{_items(alone)} of {name} {_is(alone)} not in the other: left out.")
         if log.unscored:
             said.append(f"{_items(log.unscored)} of {name} {_has(log.unscored)} no score: left out.")
-        counts = {len(by[item]) for item in same}
-        if len(counts) > 1:
+        if log.blank:
+            said.append(f"{log.blank:,} empty line{'s' * (log.blank != 1)} of {name}: left out.")
+        counts = {item: len(by[item]) for item in same}
+        twice = [item for item, count in counts.items() if count > 1]
+        if twice and len(set(counts.values())) > 1:
             said.append(
-                f"{name} has {min(counts)} to {max(counts)} answers an item: an item's mean counts as one."
+                f"{_items(len(twice))} of {name} {_stands(len(twice))} there more than once ({clip(twice[0], 30)}: "
+                f"{counts[twice[0]]} times), others not: an item's mean counts as one. Give different items different "
+                "ids."
             )
     if lost := len(shared) - len(same):
         said.append(f"{_items(lost)} with the same id {_has(lost)} another question in each: left out.")
@@ -167,6 +172,10 @@ def _items(count: int) -> str:
 
 def _is(count: int) -> str:
     return "is" if count == 1 else "are"
+
+
+def _stands(count: int) -> str:
+    return "stands" if count == 1 else "stand"
 
 
 def _has(count: int) -> str:

@@ -7,18 +7,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cockpit.contract.errors import CockpitError
-from cockpit.services.foreign import mlflow
-from cockpit.services.foreign.factory_log import LOG, FactoryRun
-from cockpit.services.foreign.hf import STATE, TrainerRun, newest_state
 from cockpit.services.foreign.record import ForeignRun
-from cockpit.services.foreign.tensorboard import PATTERN, TensorBoardRun
-from cockpit.services.foreign.wandb import WandbRun
+from cockpit.services.foreign.sources import mlflow, tensorboard, trackio
+from cockpit.services.foreign.sources.attempt import AttemptRun, attempt_in
+from cockpit.services.foreign.sources.factory_log import LOG, FactoryRun
+from cockpit.services.foreign.sources.hf import STATE, TrainerRun, newest_state
+from cockpit.services.foreign.sources.lines import LOGS, NAMES, LinesRun
+from cockpit.services.foreign.sources.wandb import WandbRun
 
 _DEEP = 4
 _MOST = 500
 _LOOKED_FOR = (
     "a Trainer's output folder, a LLaMA-Factory trainer_log.jsonl, TensorBoard event files, mlflow.db or mlruns/, an "
-    "MLflow address, run-*.wandb or an evo workspace"
+    "MLflow address, run-*.wandb, a trackio project's .db, metrics as JSON lines or CSV, a Trainer's log, or an evo "
+    "workspace"
 )
 
 
@@ -43,14 +45,20 @@ def _file(path: Path) -> Sequence[ForeignRun]:
     if path.suffix == ".wandb":
         return [WandbRun(path, path.stem)]
     if path.suffix in (".db", ".sqlite", ".sqlite3"):
-        return mlflow.sqlite_runs(path)
+        return _database(path)
     if path.name == STATE:
         return [TrainerRun(path.parent, path.parent.name)]
     if path.name == LOG:
         return [FactoryRun(path, path.parent.name)]
     if ".tfevents." in path.name:
-        return [TensorBoardRun(path.parent, path.parent.name)]
+        return tensorboard.runs_in(path.parent, path.parent.name)
+    if path.suffix in (".jsonl", ".csv", ".tsv", *LOGS):
+        return [LinesRun(path, path.stem)]
     return []
+
+
+def _database(path: Path) -> Sequence[ForeignRun]:
+    return trackio.runs_in(path) if trackio.is_store(path) else mlflow.sqlite_runs(path)
 
 
 def _folder(root: Path) -> Sequence[ForeignRun]:
@@ -62,7 +70,7 @@ def _folder(root: Path) -> Sequence[ForeignRun]:
         names[:] = sorted(n for n in names if not n.startswith(".") and len(here.parts) - base < _DEEP)
         if any(parent in claimed for parent in here.parents):
             continue
-        found = _one(here, files, root)
+        found = runs_in(here, files, root)
         if found:
             claimed.add(here)
             runs += found
@@ -71,9 +79,12 @@ def _folder(root: Path) -> Sequence[ForeignRun]:
     return runs
 
 
-def _one(here: Path, files: Sequence[str], root: Path) -> list[ForeignRun]:
-    """What one folder holds. A Trainer's folder comes before the event files that it wrote beside it."""
+def runs_in(here: Path, files: Sequence[str], root: Path) -> list[ForeignRun]:
+    """The runs that one folder holds. A Trainer's folder comes before the event files that it wrote beside it."""
     name = str(here.relative_to(root)) if here != root else here.resolve().name
+    ours = attempt_in(here)
+    if ours is not None:
+        return [AttemptRun(ours, name)]
     if newest_state(here) is not None and not here.name.startswith("checkpoint-"):
         return [TrainerRun(here, name)]
     if LOG in files:
@@ -85,6 +96,6 @@ def _one(here: Path, files: Sequence[str], root: Path) -> list[ForeignRun]:
     found: list[ForeignRun] = [
         WandbRun(here / f, f.removesuffix(".wandb")) for f in sorted(files) if f.endswith(".wandb")
     ]
-    if not found and next(here.glob(PATTERN), None) is not None:
-        found = [TensorBoardRun(here, name)]
-    return found
+    found += [run for f in sorted(files) if f.endswith(".db") for run in trackio.runs_in(here / f)]
+    found = found or list(tensorboard.runs_in(here, name))
+    return found or [LinesRun(here / f, name) for f in NAMES if f in files]

@@ -1,7 +1,7 @@
 """Mirror foreign runs as attempt folders of our own, in a temporary folder, and keep them up to date.
 
 The screens and the readings know one thing only, the attempt folder; so a run from elsewhere is written as one. What
-is watched is never written to.
+is watched is never written to. A run that has an attempt folder already is linked, and read where it lies.
 """
 
 from __future__ import annotations
@@ -16,12 +16,18 @@ from pathlib import Path
 from typing import Any
 
 from cockpit.contract import atomic
-from cockpit.contract.layout import WorkspaceLayout
-from cockpit.contract.values import number
+from cockpit.contract.layout import AttemptLayout, WorkspaceLayout
+from cockpit.contract.values import mapping, number
 from cockpit.contract.writer import AttemptWriter
-from cockpit.services.foreign.record import ForeignRun, Row, Update, technique_of
+from cockpit.core.runs.evidence import Pid
+from cockpit.services.foreign.record import ForeignRun, Row, Update
+from cockpit.services.foreign.sources.attempt import AttemptRun
+from cockpit.services.foreign.techniques import technique_of
+from cockpit.services.system import processes
 
 EVERY_S = 1.0
+LOOK_EVERY = 10  # polls until it is looked whether another run has begun
+_MOST = 500
 _CONFIG = """\
 # Runs that are only watched: {place}
 name = {name}
@@ -53,6 +59,8 @@ class _One:
         self.names: set[str] = set()
         self.ended = False
         self._told = ""
+        self._begun = False
+        self._process: Pid | None = None
         self._open()
 
     def _open(self) -> None:
@@ -65,16 +73,28 @@ class _One:
             self.out.close()
             shutil.rmtree(self.attempt.root, ignore_errors=True)
             self._open()
-            self.names, self.ended, self._told = set(), False, ""
+            self.names, self.ended, self._told, self._begun = set(), False, "", False
+        if update.rewound_to is not None:
+            self.out.rewind(update.rewound_to)
+            self.out.notice("info", f"It was resumed: rows after step {update.rewound_to} were logged anew.")
+        if not self._begun:
+            self._begun = True
+            self.when = _written(Path(self.run.place)) or self.clock()
+            self.out.stage("loading", self.run.place)
         for row in update.rows:
             self._row(row)
         for step, samples in sorted(update.samples.items()):
             self.when = self.clock()
             self.out.samples(step, "train", samples)
         self._records()
+        self._watch_process(update)
         if update.state in ("finished", "failed", "stopped") and not self.ended:
             self.ended = True
             self.out.end(update.state, update.why or f"as {self.run.kind} says")
+
+    def warn(self, text: str) -> None:
+        """Tell what is the matter with the place that the run is watched at."""
+        self.out.notice("warning", text)
 
     def _row(self, row: Row) -> None:
         fresh = not self.names
@@ -84,9 +104,25 @@ class _One:
         self.names |= row.values.keys()
         self.out.metrics(row.step, row.values)
 
+    def _watch_process(self, update: Update) -> None:
+        """Note the process that writes, once it was seen alive: when it goes without a word, that is told at once."""
+        pid = getattr(self.run, "pid", None)
+        if pid is None or (self._process is not None and self._process.pid == pid):
+            return
+        began = processes.start_time(pid)
+        if began is None:
+            return
+        self._process = Pid(pid, began)
+        here = processes.machine()
+        record = {
+            "v": 1, "host": here.host, "boot_id": here.boot_id, "pid_namespace": here.pid_namespace,
+            "trainer": {"pid": pid, "start_time": began}, "started": None,
+        }  # fmt: skip
+        atomic.write_json(self.attempt.process, record)
+
     def _records(self) -> None:
-        """experiment.json and recipe.json: the technique is known only once it has logged something."""
-        technique = technique_of(sorted(self.names))
+        """experiment.json and recipe.json: the technique may be known only once something was logged."""
+        technique = technique_of(sorted(self.names), self.run.settings)
         settings = self.run.settings
         key = f"{technique} {self.run.name} {len(settings)}"
         if key == self._told:
@@ -97,38 +133,119 @@ class _One:
             k: v for k, v in settings.items() if isinstance(v, str | int | float | bool) and k != "model"
         }
         beta = number(settings.get("beta"))
-        record: dict[str, Any] = {
-            "v": 1, "id": self.id, "parent": None, "technique": technique, "lora": "lora_rank" in settings,
-            "hypothesis": self.run.name, "model": model, "verifier": "", "created": self.clock(), "decision": None,
-            "smoke": None,
-        }  # fmt: skip
         recipe: dict[str, Any] = {
             "v": 1, "experiment_id": self.id, "technique": technique, "hypothesis": self.run.name,
             "model": {"name_or_path": model}, "trainer": trainer | ({"beta": beta} if beta is not None else {}),
             "watched": {"kind": self.run.kind, "place": self.run.place},
         }  # fmt: skip
-        for path, value in ((self.experiment.record, record), (self.attempt.recipe, recipe)):
+        record = _record(self.id, technique, self.run.name, model, lora="lora_rank" in settings)
+        for path, value in (
+            (self.experiment.record, record | {"created": self.clock()}),
+            (self.attempt.recipe, recipe),
+        ):
             atomic.write_json(path, value)
 
 
-class Mirror:
-    """Keeps `root` (made here, thrown away by `close`) up to date with `runs`."""
+class _Linked:
+    """A run that has an attempt folder: the link to it, and the experiment's record."""
 
     def __init__(
-        self, runs: Sequence[ForeignRun], place: str, *, clock: Callable[[], float] = time.time
+        self, run: AttemptRun, layout: WorkspaceLayout, number_: int, clock: Callable[[], float]
+    ) -> None:
+        self.run = run
+        self.id = f"exp_{number_:04d}"
+        self._experiment = layout.experiment(self.id)
+        self._clock = clock
+        self._told = ""
+        link = self._experiment.attempt(1).root
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(run.folder.resolve(), target_is_directory=True)
+
+    def warn(self, text: str) -> None:
+        """Nothing: its events are its own, and its newest line's age is shown."""
+
+    def take(self, update: Update) -> None:
+        """Tell the technique and the model as its recipe does."""
+        recipe = mapping(atomic.read_json(AttemptLayout(self.run.folder).recipe))
+        technique = str(recipe.get("technique") or "unknown")
+        if technique == self._told:
+            return
+        self._told = technique
+        model = str(mapping(recipe.get("model")).get("name_or_path") or "")
+        lora = "peft" in recipe
+        record = _record(self.id, technique, str(recipe.get("hypothesis") or self.run.name), model, lora=lora)
+        atomic.write_json(self._experiment.record, record | {"created": self._clock()})
+
+
+def _record(id_: str, technique: str, hypothesis: str, model: str, *, lora: bool) -> dict[str, Any]:
+    return {
+        "v": 1, "id": id_, "parent": None, "technique": technique, "lora": lora, "hypothesis": hypothesis,
+        "model": model, "verifier": "", "decision": None, "smoke": None,
+    }  # fmt: skip
+
+
+class Mirror:
+    """Keeps `root` (made here, thrown away by `close`) up to date with `runs`.
+
+    `look` finds the runs again: one that began later is taken in. `trouble` says what keeps the place from being
+    followed, "" where nothing does; each run's events tell it.
+    """
+
+    def __init__(
+        self,
+        runs: Sequence[ForeignRun],
+        place: str,
+        *,
+        look: Callable[[], Sequence[ForeignRun]] | None = None,
+        trouble: Callable[[], str] = str,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.root = Path(tempfile.mkdtemp(prefix="cockpit-watch-"))
         self.place = place
         self._layout = WorkspaceLayout(self.root)
         self._stop = threading.Event()
+        self._look, self._clock, self._trouble, self._told = look, clock, trouble, ""
         model = next((str(run.settings["model"]) for run in runs if run.settings.get("model")), "-")
         config = _CONFIG.format(place=_line(place), name=_quoted(f"watched: {place}"), model=_quoted(model))
         self._layout.config.write_text(config, "utf-8")
-        self._runs = [_One(run, self._layout, number_, clock) for number_, run in enumerate(runs, 1)]
+        self._runs: list[_One | _Linked] = []
+        self._known: set[tuple[str, str]] = set()
+        self._add(runs)
         self._thread = threading.Thread(target=self._follow, name="cockpit-mirror", daemon=True)
+
+    def _add(self, runs: Sequence[ForeignRun]) -> None:
+        for run in runs:
+            identity = (run.place, run.name)
+            if identity in self._known or len(self._runs) >= _MOST:
+                continue
+            self._known.add(identity)
+            number_ = len(self._runs) + 1
+            one = (
+                _Linked(run, self._layout, number_, self._clock)
+                if isinstance(run, AttemptRun)
+                else _One(run, self._layout, number_, self._clock)
+            )
+            self._runs.append(one)
+
+    def look_again(self) -> None:
+        """Take in the runs that have begun since; what can't be looked at now is looked at later."""
+        if self._look is None:
+            return
+        try:
+            found = self._look()
+        except Exception:  # noqa: BLE001 - the runs that are known are shown whatever is the matter with the place
+            return
+        # What was found in a folder first as one thing (event files) and now as another (with a checkpoint) is one run.
+        taken = [Path(place) for place, _ in self._known]
+        self._add([run for run in found if (run.place, run.name) in self._known or not _within(run, taken)])
 
     def poll(self) -> None:
         """Take over what is new, once."""
+        trouble = self._trouble()
+        if trouble != self._told:
+            self._told = trouble
+            for one in self._runs:
+                one.warn(trouble or "It is followed again.")
         for one in self._runs:
             try:
                 update = one.run.poll()
@@ -150,8 +267,28 @@ class Mirror:
         shutil.rmtree(self.root, ignore_errors=True)
 
     def _follow(self) -> None:
+        polls = 0
         while not self._stop.wait(EVERY_S):
+            polls += 1
+            if polls % LOOK_EVERY == 0:
+                self.look_again()
             self.poll()
+
+
+def _written(place: Path) -> float | None:
+    """When the newest file of a source was written (epoch seconds); None where the place is none of the disk."""
+    try:
+        if place.is_dir():
+            return max((path.stat().st_mtime for path in place.iterdir()), default=None)
+        return place.stat().st_mtime
+    except OSError:
+        return None
+
+
+def _within(run: ForeignRun, taken: Sequence[Path]) -> bool:
+    """Whether a Trainer's folder holds, or lies in, the place of a run that is shown already."""
+    here = Path(run.place)
+    return run.kind == "trainer" and any(here in place.parents for place in taken)
 
 
 def _line(text: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+import socket
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -28,12 +30,17 @@ class Update:
     samples: dict[int, list[dict[str, Any]]] = field(default_factory=dict[int, list[dict[str, Any]]])
     state: State = "unknown"
     why: str = ""
+    rewound_to: int | None = None
+    """A resume went on from this step: the rows after it that were given before count no more, `rows` follow it."""
     restarted: bool = False
     """The source was replaced: everything read before counts no more."""
 
 
 class ForeignRun(Protocol):
-    """One run. `settings` are the hyperparameters that it names, `place` says where it was found."""
+    """One run. `settings` are the hyperparameters that it names, `place` says where it was found.
+
+    A run that knows the process which writes it has an attribute `pid` as well.
+    """
 
     name: str
     kind: str
@@ -52,22 +59,10 @@ def metric(name: str) -> str:
     return METRICS.get(name, name)
 
 
-_ODDS = {"log_odds_ratio", "odds_ratio_loss", "log_odds_chosen"}
-_PPO = {"objective/kl", "objective/scores", "objective/rlhf_reward", "ppo/mean_scores", "policy/clipfrac_avg"}
-_REWARD_MODEL = {"min_reward", "mean_reward", "max_reward"}
+_EVENT_FILE = re.compile(r"tfevents\.\d+\.(.+)\.(\d+)\.\d+$")
 
 
-def technique_of(names: Sequence[str]) -> str:
-    """Guess the technique by the metrics that it logs, as TRL and LLaMA-Factory name them."""
-    known = {metric(name) for name in names}
-    if known & _PPO:
-        return "ppo"
-    if any(name.startswith("completions/") for name in known) or {"reward", "reward_std"} <= known:
-        return "grpo"
-    if known & _ODDS:
-        return "orpo"
-    if "rewards/accuracies" in known or "rewards/margins" in known:
-        return "kto" if "kl" in known else "dpo"
-    if known >= _REWARD_MODEL or {"accuracy", "margin"} <= known:
-        return "reward"
-    return "sft"
+def source_pid(file_name: str) -> int | None:
+    """Give the process id in an event file's name, None where the name tells none or that of another machine."""
+    match = _EVENT_FILE.search(file_name)
+    return int(match[2][:9]) if match and match[1] == socket.gethostname() else None

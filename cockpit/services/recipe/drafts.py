@@ -92,6 +92,7 @@ def resolve(ws: Workspace, request: DraftRequest) -> Recipe:
         recipe = resolved(overrides) if larger else recipe
         reasons = {**recipe.reasons, f"trainer.{group_signal.SETTING}": why} if why else recipe.reasons
         recipe = recipe.model_copy(update={"reasons": reasons})
+    recipe = _filtered(recipe)
     recipe = with_environment([ws.root], template_switches.noted(_with_reward_model(ws, recipe)))
     if training and recipe.data.train:
         rows, items = _refuse_leak(recipe)
@@ -122,6 +123,29 @@ def _groups_that_differ(
     if score is not None and score.n:
         known = group_signal.BaseRate(score.value, score.n, "greedy")
     return group_signal.fitted(recipe, known, asked)
+
+
+def _filtered(recipe: Recipe) -> Recipe:
+    """With the band of pass rates that its groups learn from, where a filter of difficulty is asked for without one.
+
+    Raises CockpitError for a technique that applies none.
+    """
+    if recipe.data.filter_samples is None and recipe.data.filter_band is None:
+        return recipe
+    if recipe.technique not in GROUPED or recipe.data.filter_samples is None:
+        raise CockpitError(
+            "data.filter_band needs data.filter_samples: pass rates are sampled first"
+            if recipe.technique in GROUPED
+            else f"data.filter_samples is for {' and '.join(GROUPED)}, and this is {recipe.technique}",
+            "Set data.filter_samples=8, or leave both out.",
+        )
+    group = recipe.trainer.get(group_signal.SETTING)
+    if recipe.data.filter_band is not None or not isinstance(group, int):
+        return recipe
+    low = round(group_signal.lowest_rate(group), 3)
+    data = recipe.data.model_copy(update={"filter_band": (low, round(1 - low, 3))})
+    why = f"half of the groups of {group} differ from a pass rate of {low:.2g} on (1 - p^G - (1-p)^G)"
+    return recipe.model_copy(update={"data": data, "reasons": {**recipe.reasons, "data.filter_band": why}})
 
 
 def _with_gold(recipe: Recipe) -> Recipe:
@@ -289,7 +313,10 @@ def write(ws: Workspace, recipe: Recipe, *, now: float) -> Recipe:
     Nothing is left of a draft that can't be written.
     """
     ws.refuse_moves()
-    number = max((int(id_[4:]) for id_ in ws.experiment_ids()), default=-1) + 1
+    taken = ws.experiment_ids()
+    number = max((int(id_[4:]) for id_ in taken), default=0) + 1
+    if recipe.technique == "baseline" and BASELINE_ID not in taken:
+        number = int(BASELINE_ID[4:])  # its id is its own, also where experiments were drafted before it
     ws.layout.experiments.mkdir(parents=True, exist_ok=True)
     while True:
         layout = ws.layout.experiment(f"exp_{number:04d}")

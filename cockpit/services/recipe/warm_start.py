@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from cockpit.contract import atomic
-from cockpit.contract.errors import CockpitError
+from cockpit.contract.errors import CockpitError, why
 from cockpit.contract.layout import BASELINE_ID, PIN, AttemptLayout
 from cockpit.services.workspace.workspace import ExperimentView, Workspace, latest_attempt
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ADAPTER = "adapter_config.json"
 OF_AN_ADAPTER = ("r", "lora_alpha", "lora_dropout", "target_modules", "use_rslora")
 NOT_A_POLICY = ("baseline", "custom", "reward")
-_STEP = re.compile(r"(?:step_)?(\d+)")
+_STEP = re.compile(r"(?:step_)?(\d{1,18})")
 _BASE = "base"
 
 
@@ -165,7 +165,7 @@ def pin(recipe: Recipe) -> None:
             handle.write(f"{recipe.experiment_id}\n")
     except OSError as error:
         raise CockpitError(
-            f"the checkpoint to start from can't be kept: {error.strerror}",
+            f"the checkpoint to start from can't be kept: {why(error)}",
             "It may just have been rotated away: choose another one.",
             file=folder,
         ) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cockpit.contract import atomic
-from cockpit.contract.errors import CockpitError
+from cockpit.contract.errors import CockpitError, why
 from cockpit.core.report.facts import MARK
 
 _HEAD = 200  # bytes in which the mark stands
@@ -44,7 +44,7 @@ def write(path: Path, text: str) -> int:
 
 def _refused(path: Path, error: OSError) -> CockpitError:
     return CockpitError(
-        f"the report can't be written: {error.strerror or error}",
+        f"the report can't be written: {why(error)}",
         "Make room, or name a file elsewhere.",
         file=path,
     )

@@ -23,7 +23,7 @@ from cockpit.core.rules.run_rules import judge
 from cockpit.core.rules.table import ranked, sourced
 from cockpit.core.runs.metric_names import aliased
 from cockpit.core.runs.run_record import Run, groups_of, mid_evals_of, series_of
-from cockpit.core.scores import Score
+from cockpit.core.scores import Delta, Score
 from cockpit.services.rules import row_tokens
 from cockpit.services.runs import attempts, observe
 from cockpit.services.workspace.workspace import stamp
@@ -34,19 +34,32 @@ _EVENTS = (1_048_576, 1_048_576)
 _SAMPLE_FILES = 6  # newest files of rollouts that the groups are counted from
 
 
-def for_attempt(root: Path, *, parent: Score | None = None, now: float | None = None) -> list[Finding]:
-    """Findings of one attempt as of `now` (epoch seconds), gravest first, its trainer's among them. No OSError."""
+def for_attempt(
+    root: Path, *, parent: Score | None = None, delta: Delta | None = None, now: float | None = None
+) -> list[Finding]:
+    """Findings of one attempt as of `now` (epoch seconds), gravest first, its trainer's among them. No OSError.
+
+    `parent` is its parent's score, `delta` the verdict against it among all experiments, where that is known.
+    """
     attempt = AttemptLayout(root)
     status = observe.observe(attempt, now=now)
     stalled = status.sentence if status.state == "stalled" else ""
-    key = (*(stamp(path) for path in (attempt.events, attempt.metrics, attempt.process)), stalled, parent)
+    score = attempt.held_out / "score.json"
+    key = (
+        *(stamp(path) for path in (attempt.events, attempt.metrics, attempt.process, score)),
+        stalled,
+        parent,
+        delta,
+    )
     kept = _KEPT.get(root)
     if kept is None or kept[0] != key:
-        kept = _KEPT[root] = (key, _read(attempt, stalled, parent))
+        kept = _KEPT[root] = (key, _read(attempt, stalled, parent, delta))
     return kept[1]
 
 
-def run_of(attempt: AttemptLayout, *, stalled: str = "", parent: Score | None = None) -> Run:
+def run_of(
+    attempt: AttemptLayout, *, stalled: str = "", parent: Score | None = None, delta: Delta | None = None
+) -> Run:
     """The attempt's files as the value that the readings judge."""
     recipe = mapping(atomic.read_json(attempt.recipe))
     trainer = mapping(recipe.get("trainer"))
@@ -74,6 +87,7 @@ def run_of(attempt: AttemptLayout, *, stalled: str = "", parent: Score | None = 
         stalled=stalled,
         held_out=attempts.read_score(attempt),
         parent=parent,
+        delta=delta,
         groups=groups_of(_rollouts(attempt)),
         examples=_examples(attempt),
         beta=float(beta) if isinstance(beta, int | float) else None,
@@ -108,8 +122,8 @@ def edited(run: Run, known: Mapping[str, Any]) -> Run:
     return replace(run, **{name: value for name, value in known.items() if value is not None})
 
 
-def _read(attempt: AttemptLayout, stalled: str, parent: Score | None) -> list[Finding]:
-    run = run_of(attempt, stalled=stalled, parent=parent)
+def _read(attempt: AttemptLayout, stalled: str, parent: Score | None, delta: Delta | None) -> list[Finding]:
+    run = run_of(attempt, stalled=stalled, parent=parent, delta=delta)
     events = observe.rows_at_ends(attempt.events, *_EVENTS)
     told = [Finding.from_dict(row) for row in events if row.get("kind") == "finding"]
     named = [

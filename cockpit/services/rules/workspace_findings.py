@@ -106,7 +106,7 @@ def of_view(view: ExperimentView, views: Iterable[ExperimentView]) -> list[Findi
     if view.attempt_dir is None:
         return []
     parent = next((v.score for v in views if v.id == view.parent), None)
-    return run_findings.for_attempt(view.attempt_dir, parent=parent)
+    return run_findings.for_attempt(view.attempt_dir, parent=parent, delta=view.delta)
 
 
 def across(
@@ -149,6 +149,7 @@ def _move(ws: Workspace, view: ExperimentView, verifier: Mapping[str, Any]) -> M
         technique=view.technique,
         status=view.status,
         score=view.score,
+        delta=view.delta,
         random_score=float(chance) if isinstance(chance, int | float) else None,
         verifiable=not is_graded(view.verifier),  # shares of words are no verdict
         # Where nobody said: a choice among given answers asks for knowledge.

@@ -20,7 +20,7 @@ from typing import Any, cast
 
 from cockpit.contract import atomic, control
 from cockpit.contract.bounded import untrusted
-from cockpit.contract.errors import CockpitError
+from cockpit.contract.errors import CockpitError, why
 from cockpit.contract.layout import AttemptLayout
 from cockpit.core.runs.evidence import Pid, ProcessFacts
 from cockpit.core.runs.status import Liveness
@@ -183,9 +183,7 @@ def _ask(attempt: AttemptLayout, grace_s: float | None) -> None:
     except OSError as error:
         # The signal that follows does the same, unless the folder is all that we can reach.
         if liveness(read_facts(attempt.process)).where == "elsewhere":
-            raise CockpitError(
-                f"the request can't be written: {error.strerror}", file=attempt.control
-            ) from error
+            raise CockpitError(f"the request can't be written: {why(error)}", file=attempt.control) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +216,7 @@ def _supervise(
     except OSError as error:
         os.close(hear)
         raise CockpitError(
-            f"the supervisor could not be started: {error.strerror or error}", file=error.filename
+            f"the supervisor could not be started: {why(error)}", file=error.filename
         ) from error
     finally:
         os.close(tell)

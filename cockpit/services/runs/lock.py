@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cockpit.contract import atomic
-from cockpit.contract.errors import CockpitError
+from cockpit.contract.errors import CockpitError, why
 from cockpit.contract.layout import AttemptLayout
 from cockpit.services.runs import observe
 from cockpit.services.system import processes
@@ -37,14 +37,14 @@ def _take(path: Path) -> bool:
         return False
     except OSError as error:
         raise CockpitError(
-            f"the attempt's folder can't be written: {error.strerror}", file=path.parent
+            f"the attempt's folder can't be written: {why(error)}", file=path.parent
         ) from error
     try:
         os.write(handle, json.dumps(processes.me()).encode())
     except OSError as error:
         path.unlink(missing_ok=True)
         raise CockpitError(
-            f"the attempt's folder can't be written: {error.strerror}", file=path.parent
+            f"the attempt's folder can't be written: {why(error)}", file=path.parent
         ) from error
     finally:
         os.close(handle)

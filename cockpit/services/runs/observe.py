@@ -98,7 +98,10 @@ def text_at_end(path: Path, window: int) -> str:
 
 
 def last_error(log: str) -> str:
-    """The line of a log that says why: what the last traceback raised, else the last line that says anything."""
+    """The line of a log that says why: what the last traceback raised, else the last that says anything.
+
+    A full disk leaves a last line of a few letters, which say nothing.
+    """
     lines = [line.rstrip() for line in log.replace("\r", "\n").split("\n")]
     for index in range(len(lines) - 1, -1, -1):
         if lines[index].startswith("Traceback (most recent call last)"):
@@ -106,7 +109,8 @@ def last_error(log: str) -> str:
                 if line and not line[0].isspace():
                     return line
             break
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+    said = [line.strip() for line in reversed(lines) if line.strip()]
+    return next((line for line in said if sum(map(str.isalpha, line)) > 2), said[0] if said else "")
 
 
 def _at_end(path: Path, window: int) -> tuple[bytes, bool]:

@@ -78,15 +78,12 @@ def submit(
             "Correct the recipe's slurm section.",
             file=attempt.recipe,
         ) from error
-    atomic.write_json(
-        attempt.root / RECORD,
-        {
-            "v": 1,
-            "job_id": str(submitted.job_id),
-            "submitted": time.time(),
-            "partition": settings.get("partition"),
-        },
-    )
+    told = {"v": 1, "job_id": str(submitted.job_id), "submitted": time.time()}
+    try:
+        atomic.write_json(attempt.root / RECORD, {**told, "partition": settings.get("partition")})
+    except OSError:
+        _tell(["scancel", str(submitted.job_id)])  # nobody would find it again
+        raise
     _ASKED.forget()
     return str(submitted.job_id)
 

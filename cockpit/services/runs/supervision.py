@@ -14,7 +14,7 @@ from typing import Literal
 from cockpit.contract import control
 from cockpit.contract.layout import AttemptLayout
 from cockpit.core.runs.evidence import Pid
-from cockpit.services.runs import observe
+from cockpit.services.runs import observe, trackers
 from cockpit.services.runs.aftermath import Beside
 from cockpit.services.runs.record import ProcessFile
 from cockpit.services.system.processes import (
@@ -55,11 +55,18 @@ class Watch:
     """Waits for one trainer. Made before it is started, so that no signal to the supervisor is lost."""
 
     def __init__(
-        self, layout: AttemptLayout, record: ProcessFile, *, grace_s: float | None, beside: Beside
+        self,
+        layout: AttemptLayout,
+        record: ProcessFile,
+        *,
+        grace_s: float | None,
+        beside: Beside,
+        reporter: trackers.Kept,
     ) -> None:
         self.layout = layout
         self.record = record
         self.beside = beside
+        self.reporter = reporter
         self.stop: Stop | None = None
         self.forced = False
         self.now = False
@@ -89,6 +96,7 @@ class Watch:
                     return status
                 self._act(trainer, budget)
                 self.beside.look()
+                self.reporter.look(trainer.pid)
                 next_step = budget if self.stop is None else self.stop.deadline
                 wake = min(TICK_S, next_step - time.monotonic())
                 select.select(heard, [], [], max(0.0, wake))

@@ -103,7 +103,13 @@ def run(layout: AttemptLayout, options: argparse.Namespace, ready: Ready, lock: 
     oom = OomWatch()
     _name_server(layout, recipe)
     _become_subreaper()
-    watch = Watch(layout, record, grace_s=_budget(recipe, "grace_s"), beside=aftermath.Beside(layout, say))
+    watch = Watch(
+        layout,
+        record,
+        grace_s=_budget(recipe, "grace_s"),
+        beside=aftermath.Beside(layout, say),
+        reporter=_reporter(layout, options.launch),
+    )
     # A job's node is taken away while it waits; elsewhere a stop that comes late changes nothing.
     leave = watch.told_to_leave if options.foreground else None
     try:
@@ -163,7 +169,13 @@ def adopt(layout: AttemptLayout, ready: Ready, lock: Lock) -> int:
     if facts is None or facts.trainer is None or not alive(facts.trainer):
         return ready.fail("nothing to adopt: no trainer lives here")
     grace = _budget(atomic.read_object(layout.recipe) or {}, "grace_s")
-    watch = Watch(layout, record, grace_s=grace, beside=aftermath.Beside(layout, say))
+    watch = Watch(
+        layout,
+        record,
+        grace_s=grace,
+        beside=aftermath.Beside(layout, say),
+        reporter=_reporter(layout, facts.launch),
+    )
     record.update(supervisor={"pid": os.getpid(), "start_time": start_time(os.getpid())}, adopted=True)
     record.write()
     ready.tell(trainer=facts.trainer.pid)
@@ -178,6 +190,10 @@ def adopt(layout: AttemptLayout, ready: Ready, lock: Lock) -> int:
     aftermath.write_down(layout, say)
     trackers.close_left(layout)
     return 0
+
+
+def _reporter(layout: AttemptLayout, launch: str | None) -> trackers.Kept:
+    return trackers.Kept(layout, {**os.environ, MARK: launch or ""}, say)
 
 
 def say(text: str) -> None:

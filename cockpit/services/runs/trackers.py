@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 
 from cockpit.contract import atomic
 from cockpit.contract.layout import AttemptLayout
+from cockpit.contract.lock import is_held
 
+RESTARTS = 5  # of a reporter that died; what ends it each time would end the next one too
+SURE_S = (
+    30.0  # until a reporter that was started holds its lock, on a busy machine; doubled with each restart
+)
 CLOSE_S = 180.0  # the closer gives up by itself a good deal sooner
 MODULE = "trainers.report.tracker"
+LOCK = ".tracker.lock"  # in the attempt's folder; a reporter holds it while it lives
 
 
 def start(attempt: AttemptLayout, pid: int, env: Mapping[str, str]) -> None:
@@ -27,6 +34,41 @@ def start(attempt: AttemptLayout, pid: int, env: Mapping[str, str]) -> None:
         return
 
 
+class Kept:
+    """Keeps a run's reporter alive: one that died is started anew, and goes on where tracker.json says it got to."""
+
+    def __init__(
+        self,
+        attempt: AttemptLayout,
+        env: Mapping[str, str],
+        say: Callable[[str], None],
+        *,
+        start: Callable[[AttemptLayout, int, Mapping[str, str]], None] = start,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._attempt, self._env, self._say = attempt, env, say
+        self._start, self._clock = start, clock
+        self._started = 0
+        self._next = clock() + SURE_S
+
+    def look(self, trainer: int) -> None:
+        """Start it anew where nobody reports `trainer`, a process id, that is to be reported; cheap otherwise."""
+        if self._started > RESTARTS or self._clock() < self._next:
+            return
+        self._next = self._clock() + SURE_S
+        if not left_open(self._attempt) or is_held(self._attempt.root / LOCK, unknown=True):
+            return
+        self._started += 1
+        if self._started > RESTARTS:
+            self._say(
+                f"the tracker's process died {self._started} times, and is left alone until the run's end"
+            )
+            return
+        self._say(f"the tracker's process died: started anew ({self._started} of at most {RESTARTS} times)")
+        self._next = self._clock() + SURE_S * 2**self._started
+        self._start(self._attempt, trainer, self._env)
+
+
 def left_open(attempt: AttemptLayout) -> bool:
     """Whether a reporter began on this attempt and never ended its run there."""
     record = atomic.read_object(attempt.tracker)
@@ -35,29 +77,25 @@ def left_open(attempt: AttemptLayout) -> bool:
 
 def close_left(attempt: AttemptLayout) -> None:
     """Send what is missing and end the run, if it can be reached; waits for that, within bounds. Never raises."""
-    if not left_open(attempt):
+    process = start_closing(attempt)
+    if process is None:
         return
     try:
-        with attempt.tracker_log.open("ab") as log:
-            subprocess.run(
-                _command(attempt), stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=CLOSE_S
-            )
-    except (OSError, subprocess.SubprocessError):
-        return
+        process.wait(CLOSE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
-def start_closing(attempt: AttemptLayout) -> None:
-    """The same in the background, for a run that nobody supervises any more."""
+def start_closing(attempt: AttemptLayout) -> subprocess.Popen[bytes] | None:
+    """The same in the background, for a run that nobody supervises any more; None where nothing was started."""
     if not left_open(attempt):
-        return
+        return None
     try:
         with attempt.tracker_log.open("ab") as log:
-            subprocess.Popen(
-                _command(attempt), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
+            return subprocess.Popen(
+                [sys.executable, "-m", MODULE, str(attempt.root), "--close"],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
     except OSError:
-        return
-
-
-def _command(attempt: AttemptLayout) -> list[str]:
-    return [sys.executable, "-m", MODULE, str(attempt.root), "--close"]
+        return None

@@ -186,7 +186,7 @@ def _conclude(
         "time": ws.clock(),
     }
     atomic.write_json(attempt.root / smoke_verdict.VERDICT, values)
-    ws.update_record(experiment_id, {"smoke": values if verdict.green else None})
+    ws.update_record(experiment_id, {"smoke": values})
     colour = "green" if verdict.green else f"red at {verdict.stage}"
     key = f"smoke/{experiment_id}/{attempt.root.name}"
     text = f"{colour}: {verdict.headline}" + (f" Next: {verdict.fix}" if verdict.fix else "")

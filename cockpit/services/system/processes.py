@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -15,20 +14,12 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from cockpit.contract.hf.process import machine as machine
 from cockpit.core.runs.evidence import Pid, ProcessFacts
 from cockpit.core.runs.status import Liveness
 
 MARK = "COCKPIT_ATTEMPT"  # environment variable that all descendants of a trainer carry
 LINUX = sys.platform.startswith("linux")
-
-
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """Where a pid means something."""
-
-    host: str
-    boot_id: str
-    pid_namespace: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +37,6 @@ class Row:
     @property
     def key(self) -> Pid:
         return Pid(self.pid, self.start_time)
-
-
-@cache
-def machine() -> Machine:
-    """This host, this boot, this container."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        boot = ""
-    try:
-        namespace = os.readlink("/proc/self/ns/pid")
-    except OSError:
-        namespace = ""
-    return Machine(socket.gethostname(), boot, namespace)
 
 
 def start_time(pid: int) -> float | None:

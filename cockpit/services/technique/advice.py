@@ -18,7 +18,7 @@ from cockpit.services.workspace import smoke_verdict
 from cockpit.services.workspace.workspace import Workspace
 from cockpit.verifiers import load as load_verifier
 
-LOOKED_AT = 20_000  # rows; the shape and its shares are known long before
+LOOKED_AT = 5000  # rows; the shape and its shares are known long before
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cockpit.contract.errors import CockpitError
+from cockpit.contract.errors import CockpitError, why
 from cockpit.contract.layout import WorkspaceLayout
 from cockpit.services.wizard.state import WizardState
 from cockpit.services.workspace.workspace import Workspace
@@ -67,7 +67,7 @@ class WizardSession:
             self.state.save(self.root)
         except OSError as error:
             raise CockpitError(
-                f"the wizard's answers can't be kept: {error.strerror}",
+                f"the wizard's answers can't be kept: {why(error)}",
                 "Check the folder's rights.",
                 file=self.root,
             ) from error

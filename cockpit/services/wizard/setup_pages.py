@@ -53,10 +53,6 @@ def look_page(session: WizardSession) -> Page:
     return Page(tuple(text.split("\n")), "Is that what you meant?", GO_ON, cli_equivalent=cli_equivalent)
 
 
-def take_nothing(session: WizardSession, value: str, reason: str) -> bool:
-    return True
-
-
 def held_out_page(session: WizardSession) -> Page:
     return Page(
         (

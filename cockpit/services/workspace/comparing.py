@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cockpit.contract import atomic
-from cockpit.contract.errors import CockpitError
+from cockpit.contract.errors import CockpitError, why
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import read_rows
 from cockpit.contract.values import finite
@@ -54,7 +54,7 @@ def export(ws: Workspace, whole: Comparison) -> tuple[Path, Path]:
         atomic.write_text(csv, as_csv(whole))
     except OSError as error:
         raise CockpitError(
-            f"the comparison can't be written: {error.strerror or error}",
+            f"the comparison can't be written: {why(error)}",
             "Make room, or rights.",
             file=folder,
         ) from error

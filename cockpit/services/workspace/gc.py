@@ -9,10 +9,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from cockpit.contract import atomic
+from cockpit.contract.bounded import checkpoint
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.values import mapping
-from cockpit.core.runs.pruning import Kept, Removal, plan
+from cockpit.core.runs.pruning import RESUMABLE, Kept, Removal, plan
 from cockpit.services.runs import attempts, observe
 from cockpit.services.workspace.caching import folder_size
 from cockpit.services.workspace.workspace import ExperimentView, Workspace
@@ -74,6 +75,7 @@ def _attempts(ws: Workspace, view: ExperimentView) -> list[Kept]:
                 status=view.status,
                 ended_days=max(0.0, ws.clock() - ended) / _DAY_S,
                 best_step=_best_step(attempt),
+                resumes_at=_resumes_at(attempt) if status.state in RESUMABLE else None,
                 checkpoints=checkpoints,
             )
         )
@@ -90,6 +92,12 @@ def _checkpoints(attempt: AttemptLayout) -> list[tuple[int, str, int]]:
         for folder in folders
         if (found := _STEP.fullmatch(folder.name)) and folder.is_dir() and not folder.is_symlink()
     ]
+
+
+def _resumes_at(attempt: AttemptLayout) -> int | None:
+    """Where the newest checkpoint is damaged, an older one is what a resume needs."""
+    found = checkpoint.newest_whole(attempt)
+    return checkpoint.step_of(found) if found else None
 
 
 def _best_step(attempt: AttemptLayout) -> int | None:

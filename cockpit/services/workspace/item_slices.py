@@ -54,8 +54,23 @@ def scores_of(view: ExperimentView, recipe: Mapping[str, Any]) -> dict[str, Scor
     }
 
 
-def groups_of(held_out: object, named: str | None) -> tuple[clusters.Groups | None, str]:
-    """How the items of a held-out file group, by the column `named` or one that is found; or what is wrong with it."""
+COLUMNS = "columns.jsonl"
+"""Beside a score: what its items' rows held that may group them (trainers/report/summary.py writes it)."""
+
+
+def groups_of(
+    held_out: object, named: str | None, scored: Path | None = None
+) -> tuple[clusters.Groups | None, str]:
+    """How the items of a held-out file group, by the column `named` or one that is found; or what is wrong with it.
+
+    `scored`: the folder of a score. What is kept there counts first, for the file may have changed since.
+    """
+    try:
+        known = scored and _kept(scored / COLUMNS, f"groups by {named}", lambda rows: _groups(rows, named))
+    except CockpitError:
+        known = None  # a column that was not kept may stand in the file
+    if known:
+        return known, ""
     if not isinstance(held_out, str) or not held_out:
         return None, ""
     try:
@@ -65,10 +80,15 @@ def groups_of(held_out: object, named: str | None) -> tuple[clusters.Groups | No
         return None, str(error) if named else ""
 
 
+def _groups(rows: Rows, named: str | None) -> clusters.Groups | None:
+    ids = [str(row.pop("item", number)) for number, row in enumerate(rows)]
+    return clusters.find(rows, ids, named)
+
+
 def unread(score: Score, held_out: object, groups: clusters.Groups | None, named: str | None) -> str:
     """A sentence where the score's items had groups that can't be read any more; empty where all is well."""
     column = groups.column if groups else named
-    gone = bool(named) and isinstance(held_out, str) and not Path(held_out).is_file()
+    gone = bool(named) and not groups and isinstance(held_out, str) and not Path(held_out).is_file()
     strange = groups is not None and any(item not in groups.of for item in score.items or ())
     said = "the interval takes every item for itself"
     return f"groups by {column} can't be read from the held-out file: {said}" if gone or strange else ""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cockpit.contract import atomic, lock
 from cockpit.contract.bounded import untrusted
-from cockpit.contract.errors import CockpitError
+from cockpit.contract.errors import CockpitError, why
 from cockpit.core import methodlog
 from cockpit.core.methodlog import Entry
 from cockpit.services.workspace.workspace import Workspace
@@ -54,7 +54,7 @@ def held(ws: Workspace, *, wait_s: float | None = None, take: Take | None = None
         lock_ = (take or _take)(place, wait_s)
     except OSError as error:
         raise CockpitError(
-            f"the method log can't be written: {error.strerror or error}",
+            f"the method log can't be written: {why(error)}",
             "Nothing of it is lost.",
             file=place,
         ) from error
@@ -155,7 +155,7 @@ def _write(path: Path, text: str) -> None:
         atomic.write_bytes(path, text.encode("utf-8", "surrogateescape"))
     except OSError as error:
         raise CockpitError(
-            f"the method log can't be written: {error.strerror}", "Nothing of it is lost.", file=path
+            f"the method log can't be written: {why(error)}", "Nothing of it is lost.", file=path
         ) from error
 
 

@@ -115,4 +115,7 @@ def fingerprint(recipe: Recipe) -> str:
     )
     kept["mid_eval"].pop("baseline", None)
     kept["resources"].pop("cuda_visible_devices", None)  # which GPU was free says nothing of the recipe
+    for name in ("filter_samples", "filter_band"):  # settings that older recipes don't know
+        if kept["data"].get(name) is None:
+            kept["data"].pop(name, None)
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -13,6 +12,7 @@ from cockpit.contract.values import mapping
 from cockpit.core.pass_at import Passes, Sampled
 from cockpit.core.runs.status import AttemptStatus
 from cockpit.core.scores import Delta, Score
+from cockpit.core.smoke.verdict import SmokeVerdict
 from cockpit.services.runs import attempts
 
 
@@ -60,6 +60,8 @@ class ExperimentView:
     """Several sampled answers an item, where they were asked for."""
     passes: Passes | None = None
     """pass@k of these, against the base where that was sampled, too."""
+    smoke: SmokeVerdict | None = None
+    """What its last smoke run said."""
     note: str = ""
     """Why there is no score, or anything else that needs a sentence."""
 
@@ -77,6 +79,8 @@ def read(layout: ExperimentLayout, attempt: AttemptLayout | None, now: float) ->
         return None
     facts = attempts.read(attempt, now) if attempt is not None else None
     decision = _decision(record.get("decision"))
+    smoked = mapping(record.get("smoke"))
+    smoke = SmokeVerdict.from_dict(smoked) if smoked else None
     return ExperimentView(
         id=layout.root.name,
         parent=record.get("parent"),
@@ -86,7 +90,7 @@ def read(layout: ExperimentLayout, attempt: AttemptLayout | None, now: float) ->
         created=float(record.get("created") or 0.0),
         model=str(record.get("model", "")),
         verifier=str(record.get("verifier", "")),
-        status=_status(record, facts, decision),
+        status=_status(smoke, facts, decision),
         attempt=facts.status if facts else None,
         attempt_dir=attempt.root if attempt else None,
         score=facts.score if facts else None,
@@ -98,7 +102,8 @@ def read(layout: ExperimentLayout, attempt: AttemptLayout | None, now: float) ->
         decision=decision,
         start=str(record.get("warm_start_from") or ""),
         sweep=str(mapping(record.get("sweep")).get("id", "")),
-        note=facts.note if facts else "",
+        smoke=smoke,
+        note=facts.note if facts else red_smoke(smoke),
         sampled=facts.sampled if facts else None,
     )
 
@@ -112,10 +117,17 @@ def _decision(value: object) -> Decision | None:
     )
 
 
-def _status(record: Mapping[str, Any], facts: attempts.AttemptFacts | None, decision: Decision | None) -> str:
+def red_smoke(smoke: SmokeVerdict | None) -> str:
+    """Where the last smoke run was red, and why; empty where it was green or there was none."""
+    return f"smoke run red at {smoke.stage}: {smoke.headline}" if smoke and not smoke.green else ""
+
+
+def _status(
+    smoke: SmokeVerdict | None, facts: attempts.AttemptFacts | None, decision: Decision | None
+) -> str:
     """The words of the product: draft, smoked, running, evaluated, committed, discarded, failed."""
     if facts is None or (facts.status.state == "queued" and not facts.status.in_line):  # nothing was started
-        return "smoked" if record.get("smoke") else "draft"
+        return "smoked" if smoke is not None and smoke.green else "draft"
     if attempts.is_live(facts.status):
         return "running"
     if decision is not None:

@@ -87,7 +87,9 @@ class Workspace:
         for view in self.experiments():
             if view.id == wanted:
                 return view
-        raise CockpitError(f"there is no experiment {experiment_id!r}", _those_there(self.experiment_ids()))
+        raise CockpitError(
+            f"there is no experiment {_short(experiment_id)!r}", _those_there(self.experiment_ids())
+        )
 
     def attempt_dir(self, experiment_id: str) -> AttemptLayout | None:
         """The latest attempt's folder, or None while it is a draft."""
@@ -181,7 +183,8 @@ class Workspace:
         except CockpitError:
             named = None  # said by whatever needs the settings
         held_out = mapping(self.recipe_of(view).get("data")).get("held_out")
-        groups, wrong = item_slices.groups_of(held_out, named)
+        scored = AttemptLayout(view.attempt_dir).held_out if view.attempt_dir else None
+        groups, wrong = item_slices.groups_of(held_out, named, scored)
         sampled = view.sampled.grouped(groups) if view.sampled else None
         score = view.score.grouped(groups) if view.score else None
         if not wrong and view.technique != "reward" and view.score is not None:
@@ -203,10 +206,18 @@ def _time(path: str) -> tuple[int, int] | None:
         return None
 
 
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+MOST_DIGITS = 18  # of an experiment's number, or a step's: a longer one names nothing that could be there
+
+
 def normal_id(text: str) -> str:
     """`3`, `exp_3` and `exp_0003` as `exp_0003`; anything else as it is."""
     digits = text.removeprefix("exp_")
-    return f"exp_{int(digits):04d}" if digits.isascii() and digits.isdigit() else text
+    known = digits.isascii() and digits.isdigit() and len(digits) <= MOST_DIGITS
+    return f"exp_{int(digits):04d}" if known else text
 
 
 def latest_attempt(layout: ExperimentLayout) -> AttemptLayout | None:

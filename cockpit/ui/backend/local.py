@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cockpit.core.scores import Score
     from cockpit.core.spotcheck.spot import SpotCheck
     from cockpit.core.tree.comparing import Axis, Comparison
+    from cockpit.services.foreign.here import Here
     from cockpit.services.recipe.field_check import DraftFields
     from cockpit.services.spotcheck.check import Bench
     from cockpit.services.system.hardware import Hardware as Looker
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 LOG_BYTES = 4_000_000
 """How far back the log of the run screen reaches."""
 ACROSS_S = 15.0
+HERE_S = 5.0
 _JUDGING_SHARE = 200.0  # judging again, where nothing changed, takes half a percent of the time at most
 """Seconds until the diagnostics across experiments are asked again though no score changed (a spot check does it)."""
 _ROW_BYTES = 8_000_000
@@ -40,6 +42,7 @@ class LocalBackend:
         self._workspace: Workspace | None = None
         self._lock = threading.Lock()
         self._judging_pause = 0.0
+        self._here: tuple[float, Here] | None = None
         self._judged: tuple[object, float, tuple[Finding, ...]] | None = None
         self._hardware: Looker | None = None
         self._shown: Hardware | None = None
@@ -70,7 +73,7 @@ class LocalBackend:
         from cockpit.contract.errors import CockpitError
 
         if self.root is None:
-            return WorkspaceSnapshot()
+            return WorkspaceSnapshot(here=self._look_here())
         workspace = self.workspace
         with self._lock:
             snapshot = WorkspaceSnapshot(
@@ -91,6 +94,16 @@ class LocalBackend:
             return snapshot._replace(
                 name=config.name, model=config.model, held_out=str(config.held_out), verifier=config.verifier
             )
+
+    def _look_here(self) -> Here:
+        """What there is without a workspace; looked for again after a while, since runs begin."""
+        from cockpit.services.foreign import here
+
+        now = time.monotonic()
+        if self._here is None or now - self._here[0] > HERE_S:
+            seen = here.look(Path.cwd())
+            self._here = (time.monotonic(), seen)
+        return self._here[1]
 
     def _with_story(self, snapshot: WorkspaceSnapshot) -> WorkspaceSnapshot:
         """The demo's narration, where this is its workspace."""
@@ -132,7 +145,9 @@ class LocalBackend:
 
         if view.attempt_dir is None:
             return ()
-        found = run_findings.for_attempt(view.attempt_dir, parent=self._parent_score(view), now=self.clock())
+        found = run_findings.for_attempt(
+            view.attempt_dir, parent=self._parent_score(view), delta=view.delta, now=self.clock()
+        )
         return run_findings.without_drafts(found) if self.workspace.read_only else found
 
     def _parent_score(self, view: ExperimentView) -> Score | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from cockpit.core.findings import Finding
+    from cockpit.services.foreign.here import Here
     from cockpit.services.workspace.workspace import ExperimentView
 
 
@@ -32,6 +33,8 @@ class WorkspaceSnapshot(NamedTuple):
     problem: Problem | None = None
     story: str = ""
     """How far the demo is, where this is its workspace."""
+    here: Here | None = None
+    """What is in this folder, where it is no workspace."""
 
     def view(self, experiment_id: str | None) -> ExperimentView | None:
         return next((view for view in self.experiments if view.id == experiment_id), None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from cockpit.ui import actions
 from cockpit.ui.commands.charts import ChartCommands
 from cockpit.ui.commands.making import MakingCommands
 from cockpit.ui.commands.moving import MovingCommands
@@ -38,11 +39,21 @@ class Commands:
 
     def do(self, action_id: str) -> None:
         """Carry out an action: `do_<id>` of the screen in front, else the common way."""
+        if not self._possible(action_id):
+            self.cockpit.say("There is no workspace here yet.", "W makes one, step by step.")
+            return
         own: Callable[[], None] | None = getattr(self.cockpit.screen, f"do_{action_id}", None)
         if own is not None:
             own()
         else:
             self.act(action_id)
+
+    def _possible(self, action_id: str) -> bool:
+        """Whether there is something that the action could be about."""
+        snapshot = self.cockpit.state.snapshot
+        if snapshot is None or snapshot.root is not None or len(self.cockpit.screen_stack) > 1:
+            return True
+        return action_id in actions.WITHOUT or actions.BY_ID[action_id].group == actions.MOVING
 
     def act(self, action_id: str) -> None:
         """Carry out an action the common way; what only another kind of screen can do does nothing."""

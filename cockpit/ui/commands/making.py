@@ -20,7 +20,6 @@ class MakingCommands:
 
         snapshot = self._cockpit.state.snapshot
         if snapshot is None or snapshot.root is None:
-            self._cockpit.say("There is no workspace here.", "`cockpit init` makes one.", bad=True)
             return
 
         def made(experiment_id: str | None) -> None:

@@ -23,6 +23,9 @@ class ScreenCommands:
         if len(self._cockpit.screen_stack) > 1:
             self._cockpit.pop_screen()
 
+    def suspend(self) -> None:
+        self._cockpit.suspend_to_shell()
+
     def quit(self) -> None:
         self._cockpit.leave()
 
@@ -45,8 +48,23 @@ class ScreenCommands:
     def open(self) -> None:
         from cockpit.ui.run.screen import RunScreen
 
-        if selected(self._cockpit) is not None:
+        snapshot = self._cockpit.state.snapshot
+        if snapshot is not None and snapshot.root is None:
+            self._watch()
+        elif selected(self._cockpit) is not None:
             self._cockpit.push_screen(RunScreen(self._cockpit))
+
+    def _watch(self) -> None:
+        """Leave for the screens on the run under the cursor: one that others made, in a folder without a workspace."""
+        snapshot = self._cockpit.state.snapshot
+        runs = snapshot.here.runs if snapshot is not None and snapshot.here is not None else ()
+        run = next(
+            (run for run in runs if run.place == self._cockpit.state.selected), runs[0] if runs else None
+        )
+        if run is None:
+            self._cockpit.say("There is no run here to look at.", "W makes a workspace, step by step.")
+        else:
+            self._cockpit.watch(run.place)
 
     def findings(self) -> None:
         from cockpit.ui.findings.screen import FindingsScreen

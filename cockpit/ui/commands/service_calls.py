@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from cockpit.contract.errors import CockpitError, GateClosed
+from cockpit.contract.errors import CockpitError, GateClosed, of_system
 from cockpit.ui.messages import ActionFailed, ActionSucceeded, DraftMade, ReasonWanted
 
 if TYPE_CHECKING:
@@ -75,6 +75,11 @@ class ServiceCalls:
                 return ReasonWanted(experiment_id, doing, error.closed, error.instead, again)
             where = f"{error.file}:{error.line}: " if error.line else f"{error.file}: " if error.file else ""
             return ActionFailed(where + error.title, error.fix, experiment_id)
+        except OSError as error:
+            told = of_system(error)
+            return ActionFailed(
+                f"{told.file}: {told.title}" if told.file else told.title, told.fix, experiment_id
+            )
         except Exception as error:  # noqa: BLE001 - the screen says it in a sentence, the log has the traceback
             kept = self._cockpit.backend.complain(error)
             fix = f"The traceback is in {kept}." if kept else ""

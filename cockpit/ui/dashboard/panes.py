@@ -9,7 +9,7 @@ from rich.style import Style
 
 from cockpit.core.safe_text import clean
 from cockpit.ui import actions
-from cockpit.ui.dashboard import bars, tree
+from cockpit.ui.dashboard import bars, here, tree
 from cockpit.ui.findings.view import finding_lines, no_findings
 from cockpit.ui.pages import method, panels
 from cockpit.ui.text import status_style
@@ -52,7 +52,10 @@ def experiments(state: CockpitState, glyphs: Glyphs, width: int, height: int) ->
     marked = f", {len(state.marked)} selected" if state.marked else ""
     heading = f"Experiments{words}{marked}"
     if snapshot is None or snapshot.root is None:
-        return Shown(_folded(status_style.NO_WORKSPACE, width), heading)
+        found = snapshot.here if snapshot else None
+        seen = here.lines(found, state.now, width, height, glyphs)
+        offers = _folded(status_style.no_workspace(None if found is None else bool(seen)), width)
+        return Shown([*seen, *offers], "No workspace here", state.selected)
     if not snapshot.experiments:
         empty = status_style.EMPTY_DEMO if snapshot.story else status_style.EMPTY
         return Shown(_folded(empty, width), heading)

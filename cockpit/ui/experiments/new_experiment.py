@@ -12,9 +12,11 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from cockpit.contract.errors import CockpitError
+from cockpit.core.recipe import trl_fields
 from cockpit.core.recipe.aliases import notes_on
 from cockpit.data.reading.watched import watched
 from cockpit.services.recipe.field_check import DraftFields
+from cockpit.ui.experiments.settings_list import SettingsListScreen
 from cockpit.ui.messages import Answer, DraftRefused, ExperimentMade, RowsRead
 from cockpit.ui.pages.worker_screen import WorkerScreen
 from cockpit.ui.text.lines import line
@@ -32,7 +34,7 @@ _HINTS = {
     "parent": "what it branches from: exp_0003, its step exp_0003@40, or exp_0003@base",
     "data": "the workspace's training file",
     "hypothesis": "what you expect, in a line",
-    "settings": "TRL's names: learning_rate=1e-4 max_steps=200 peft.r=16",
+    "settings": "learning_rate=1e-4 max_steps=200 peft.r=16 …  / lists all that TRL takes",
 }
 
 
@@ -53,6 +55,7 @@ class NewExperimentScreen(WorkerScreen[str]):
         Binding("escape", "dismiss", "back", show=False, id="new.back"),
         Binding("enter", "make", "make the draft", show=False, id="new.make"),
         Binding("f2", "wizard", "step by step", show=False, id="new.wizard"),
+        Binding("slash", "settings", "every setting", show=False, priority=True, id="new.settings"),
         Binding("down", "app.focus_next", "next field", show=False, id="new.next"),
         Binding("up", "app.focus_previous", "field before", show=False, id="new.previous"),
     ]
@@ -75,14 +78,16 @@ class NewExperimentScreen(WorkerScreen[str]):
         selected = branch_from(self.cockpit.state.selected_view) or self.cockpit.state.selected or ""
         for name in FIELDS:
             value = selected if name == "parent" else ""
-            field = Input(value=value, placeholder=_HINTS[name], id=name, compact=True)
+            field = Input(
+                value=value, placeholder=_HINTS[name], id=name, compact=True, select_on_focus=name == "parent"
+            )  # elsewhere one key would delete what was typed
             yield self._row(_LABELS[name], field)
             yield Wrong(f"wrong_{name}", glyphs)
         yield Wrong("wrong_", glyphs)
         foot = LineView(id="foot", glyphs=glyphs, focusable=False)
         foot.lines = [
-            line(("enter", KEY), (" make the draft  ", DIM), ("tab", KEY), (" next field  ", DIM),
-                 ("left/right", KEY), (" choose  ", DIM), ("f2", KEY), (" wizard  ", DIM),
+            line(("enter", KEY), (" make it  ", DIM), ("tab", KEY), (" next  ", DIM),
+                 ("arrows", KEY), (" choose  ", DIM), ("/", KEY), (" settings  ", DIM), ("f2", KEY), (" wizard  ", DIM),
                  ("esc", KEY), (" back", DIM))
         ]  # fmt: skip
         yield foot
@@ -108,6 +113,31 @@ class NewExperimentScreen(WorkerScreen[str]):
         """The same, step by step: the data looked at, the technique advised, a smoke run."""
         self.dismiss(None)
         self.cockpit.commands.act("wizard")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """`/` lists the settings except where it is a sign of what is being typed: in a path, inside a word."""
+        if action == "settings" and isinstance(field := self.focused, Input):
+            before = field.value[: field.cursor_position]
+            return field.id == "settings" and (not before or before.endswith(" "))
+        return super().check_action(action, parameters)
+
+    def action_settings(self) -> None:
+        """List all that the chosen technique takes; the chosen setting is put into the settings' field."""
+        technique = self.query_one("#technique", ChoiceRow).value
+        if not trl_fields.fields(technique):
+            self.query_one("#wrong_settings", Wrong).note(
+                f"{technique} takes no settings of TRL's", self.size.width - 15
+            )
+            return
+        self.app.push_screen(SettingsListScreen(technique, self.cockpit.glyphs), self._take)
+
+    def _take(self, name: str | None) -> None:
+        if name is None:
+            return
+        field = self.query_one("#settings", Input)
+        field.value = f"{field.value.rstrip()} {name}=".lstrip()
+        field.focus()
+        field.cursor_position = len(field.value)
 
     # -- making it -----------------------------------------------------------------------------------------------
 
@@ -145,7 +175,7 @@ class NewExperimentScreen(WorkerScreen[str]):
     def _work(self, draft: DraftFields) -> ExperimentMade | DraftRefused:
         backend = self.cockpit.backend
         try:
-            with watched(lambda name, rows: self.deliver(RowsRead(name, rows))):
+            with watched(lambda read: self.deliver(RowsRead(read))):
                 wrong = backend.check(draft)
                 return DraftRefused(wrong) if wrong else ExperimentMade(backend.new(draft))
         except CockpitError as error:

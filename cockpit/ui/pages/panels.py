@@ -41,6 +41,9 @@ def keys(scope: str) -> Build:
 
     def build(state: CockpitState, glyphs: Glyphs, width: int, height: int) -> Shown:
         offered = actions.footer(scope, offered_states(state.selected_view))
+        if state.snapshot is not None and state.snapshot.root is None:
+            seen = state.snapshot.here is not None and bool(state.snapshot.here.runs)
+            offered = [actions.BY_ID[name] for name in actions.WITHOUT if name != "open" or seen]
         return Shown([keys_line(offered, width)])
 
     return build

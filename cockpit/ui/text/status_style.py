@@ -62,18 +62,27 @@ def technique(view: ExperimentView) -> str:
     return f"{name} LoRA" if view.lora else name
 
 
-NO_WORKSPACE: tuple[tuple[str, Style], ...] = (
-    ("There is no workspace here.", BOLD),
-    ("", PLAIN),
-    ("A workspace is a folder with a cockpit.toml: one base model, one held-out set, one verifier.", PLAIN),
-    ("", PLAIN),
-    ("cockpit demo             see the whole story on a tiny model, in minutes", ACCENT),
+_OFFERS: tuple[tuple[str, Style], ...] = (
     ("W  or  cockpit wizard    from a data file to a proven recipe, step by step", ACCENT),
+    ("cockpit demo             see the whole story on a tiny model, in minutes", ACCENT),
     ("cockpit init             make a workspace in this folder", ACCENT),
-    ("cockpit --dir FOLDER     open one that is somewhere else", ACCENT),
-    ("", PLAIN),
-    ("q leaves, ? lists the keys.", DIM),
+    ("cockpit import FILE      a configuration of another trainer becomes a draft", ACCENT),
+    ("cockpit --dir FOLDER     open a workspace that is somewhere else", ACCENT),
 )
+_A_WORKSPACE = "A workspace is a folder with a cockpit.toml: one base model, one held-out set, one verifier."
+
+
+def no_workspace(seen: bool | None) -> tuple[tuple[str, Style], ...]:
+    """What to do without a workspace; shorter where something was seen, None where nobody looked."""
+    if seen:
+        return _OFFERS
+    nothing = "" if seen is None else "No run, data file or model was found in this folder either."
+    return (
+        ("There is no workspace here.", BOLD), (nothing, PLAIN), ("", PLAIN), (_A_WORKSPACE, PLAIN), ("", PLAIN),
+        *_OFFERS, ("", PLAIN), ("q leaves, ? lists the keys.", DIM),
+    )  # fmt: skip
+
+
 EMPTY: tuple[tuple[str, Style], ...] = (
     ("No experiments yet.", BOLD),
     ("First the baseline: it scores the untrained model.", PLAIN),

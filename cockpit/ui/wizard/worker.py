@@ -44,7 +44,7 @@ class WizardWorker:
         threading.Thread(target=self._work, args=(act,), name="cockpit-wizard", daemon=True).start()
 
     def _work(self, act: Callable[[], None]) -> None:
-        with watched(lambda name, rows: self.post(RowsRead(name, rows))):
+        with watched(lambda read: self.post(RowsRead(read))):
             self.post(self._turned(act))
 
     def _turned(self, act: Callable[[], None]) -> WizardTurned:

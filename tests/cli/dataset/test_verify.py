@@ -95,3 +95,36 @@ def test_an_audit_is_a_gate(rows: str, capsys: pytest.CaptureFixture[str]) -> No
     assert told["examples"][0]["should_pass"] is False
     assert main(["audit", "lax_gate:contains", "--data", rows]) == 1
     assert "accepted, though wrong: the number with a digit more" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"prompt": "2+3", "completion": "so\n#### 5"},
+        {"messages": [{"role": "user", "content": "2+3"}, {"role": "assistant", "content": "so\n#### 5"}]},
+    ],
+)
+def test_demonstrations_are_their_own_gold_answers_and_that_is_said(
+    row: dict[str, object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "shown.jsonl"
+    file.write_text(json.dumps(row) + "\n")
+    assert main(["verify", str(file), "--verifier", "hashes", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["passed"], told["against_itself"]) == (1, True)
+    assert main(["verify", str(file), "--verifier", "hashes"]) == 0
+    assert (
+        "The file has no gold answers, so each completion was judged against itself"
+        in capsys.readouterr().out
+    )
+    assert main(["audit", "hashes", "--data", str(file), "--json"]) == 0
+
+
+def test_null_and_blank_answers_are_no_gold_answers(rows: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path(rows).write_text("".join(json.dumps(row | {"answer": gold}) + "\n" for row, gold in
+                                  zip(ROWS, ("5", None, " "), strict=True)))  # fmt: skip
+    assert main(["verify", rows, "--verifier", "tagged:answer", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["n"], told["unscored"], told["against_itself"]) == (1, 2, False)
+    assert main(["audit", "tagged:answer", "--data", rows, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["without_gold"] == 0, "what they show is their answer"

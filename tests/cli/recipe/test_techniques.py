@@ -87,3 +87,18 @@ def test_a_reward_model_may_be_one_of_several_rewards(workspace: Cli, reward_mod
     sources = [part["source"] for part in recipe(workspace, made["id"])["rewards"]]
     assert sources[0] == "verifier"
     assert sources[1].endswith("checkpoints/step_000010")
+
+
+def test_a_filter_of_difficulty_takes_its_band_from_the_groups(workspace: Cli) -> None:
+    made = workspace.json("new", "grpo", "data.filter_samples=8")
+    draft = recipe(workspace, made["id"])
+    assert draft["data"]["filter_band"] == [0.083, 0.917]
+    assert "half of the groups of 8 differ" in draft["reasons"]["data.filter_band"]
+    made = workspace.json("new", "rloo", "data.filter_samples=8", "data.filter_band=[0.2,0.8]")
+    assert recipe(workspace, made["id"])["data"]["filter_band"] == [0.2, 0.8]
+    for words in (("sft", "data.filter_samples=8"), ("grpo", "data.filter_band=[0.2,0.8]")):
+        assert "data.filter_" in workspace.json("new", *words, code=2)["error"]
+    assert (
+        "lower one first"
+        in workspace.json("new", "grpo", "data.filter_samples=8", "data.filter_band=[1,0]", code=2)["error"]
+    )

@@ -58,14 +58,25 @@ def test_the_same_seed_gives_the_same_slices(
         ({"data": "{few}"}, ["too few"]),
         ({"data": "{columns}"}, ["frage", "data.columns"]),
         ({"verifier": "magic"}, ["magic", "exact"]),
-        ({"verifier": "hashes", "held_out": "{letters}"}, ["none of its own"]),
+        ({"verifier": "numeric", "held_out": "{letters}"}, ["none of its own"]),
+        ({"data": "{own}"}, ["`chat_template_kwargs` of its own", "Set them for the run"]),
+        ({"held_out": "{nulls}"}, ["20 of 30 items of the held-out set", "row 2"]),
+        ({"model": "nobody/such-model"}, ["no model 'nobody/such-model' here", "HF_HUB_OFFLINE"]),
+        ({"data": "{prose}", "verifier": "boxed"}, ["no gold answers", "boxed", "f1"]),
         ({"held_out": "{leak}"}, ["leak.jsonl", "held-out", "row 8"]),
         ({"verifier": None}, ["--verifier is missing"]),
     ],
 )
 def test_bad_input_gets_one_clear_sentence(
-    cli: Cli, model: Path, tmp_path: Path, write_rows: Write, change: dict[str, Any], says: list[str]
+    cli: Cli,
+    model: Path,
+    tmp_path: Path,
+    write_rows: Write,
+    change: dict[str, Any],
+    says: list[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     broken = tmp_path / "broken.jsonl"
     broken.write_text('{"prompt":"a","answer":"b"}\n\n{"prompt":\n')
     files = {
@@ -74,8 +85,21 @@ def test_bad_input_gets_one_clear_sentence(
         "empty": write_rows("empty.jsonl", []),
         "few": write_rows("few.jsonl", sums(0, 5)),
         "columns": write_rows("columns.jsonl", [{"frage": f"{n}", "antwort": "1"} for n in range(50)]),
-        "letters": write_rows("letters.jsonl", [{"prompt": f"q{n}", "answer": ""} for n in range(30)]),
+        "letters": write_rows("letters.jsonl", [{"prompt": f"q{n}", "answer": "x"} for n in range(30)]),
+        "nulls": write_rows(
+            "nulls.jsonl", [{"prompt": f"q{n}", "answer": [str(n), "", None][n % 3]} for n in range(30)]
+        ),
+        "prose": write_rows(
+            "prose.jsonl", [{"prompt": f"q{n}", "completion": f"I think it is {n}."} for n in range(100)]
+        ),
         "leak": write_rows("leak.jsonl", [*sums(200, 5), {"prompt": " 7+1=? ", "answer": "8"}]),
+        "own": write_rows(
+            "own.jsonl",
+            [
+                {"prompt": f"q{n}", "completion": "a", "chat_template_kwargs": {"enable_thinking": False}}
+                for n in range(30)
+            ],
+        ),
         "good": write_rows("good.jsonl", sums(0, 100)),
     }
     values = {"model": str(model), "data": str(files["good"]), "verifier": "exact", **change}
@@ -137,3 +161,36 @@ def test_json_says_what_was_made(cli: Cli, model: Path, write_rows: Write) -> No
     assert made["held_out"] == str(held), "a user's own held-out file is respected"
     assert made["counts"] == {"held_out": 30, "mini_eval": 5, "train": 95}
     assert json.loads(json.dumps(made)) == made
+
+
+def test_rows_without_a_gold_answer_are_counted_and_never_set_apart(
+    tmp_path: Path, model: Path, write_rows: Write, capsys: Any
+) -> None:
+    rows = sums(0, 100)
+    for n in range(0, 60, 3):
+        rows[n]["answer"] = [None, " "][n % 2]
+    cli = Cli(tmp_path / "new", capsys)
+    code, text = cli("init", "--model", str(model), "--data", str(write_rows("sums.jsonl", rows)), "--verifier",
+                     "exact", "--yes")  # fmt: skip
+    assert code == 0, text
+    assert "20 of 100 rows have no gold answer (the first is row 1)" in text
+    (held,) = (cli.root / ".cockpit" / "data").glob("held_out-*.jsonl")
+    assert all(str(row["answer"]).strip() for row in map(json.loads, held.read_text().splitlines()))
+
+
+def test_the_advice_at_the_end_is_that_of_advise(
+    tmp_path: Path, model: Path, write_rows: Write, capsys: Any
+) -> None:
+    tools = [{"type": "function", "function": {"name": "weather", "parameters": {}}}]
+    rows = [
+        {
+            "tools": tools,
+            "query": f"Weather in {n}?",
+            "answers": [{"name": "weather", "arguments": {"city": str(n)}}],
+        }
+        for n in range(40)
+    ]
+    data = str(write_rows("calls.jsonl", rows))
+    cli = Cli(tmp_path / "new", capsys)
+    made = cli.json("init", "--model", str(model), "--data", data, "--verifier", "tool-call")
+    assert made["advice"]["technique"] == cli.json("advise")["technique"] == "rft"

@@ -10,7 +10,7 @@ import pytest
 
 from cockpit.contract.techniques import GROUPED, TECHNIQUES
 from cockpit.core.findings import Finding
-from cockpit.core.recipe import recipes, settings
+from cockpit.core.recipe import recipes, trl_fields
 from cockpit.core.recipe.settings import unset
 from cockpit.core.rules.run_rules.judge import read
 from cockpit.core.rules.table import RULES, rule
@@ -43,8 +43,9 @@ KIN = {
 }
 """Techniques whose runs look alike, so that each made run stands for one of each."""
 SAMPLES: Mapping[str, Any] = {
-    "bf16": True, "fp16": False, "loss_type": "dr_grpo", "rewards": "0*format,1*verifier", "num_generations": 16,
-    "top_p": 1.0, "assistant_only_loss": False, "completion_only_loss": False, "learning_rate": 1e-5, "max_length": 64,
+    "bf16": True, "fp16": False, "vllm_enable_sleep_mode": False, "loss_type": "dr_grpo",
+    "vllm_importance_sampling_correction": True, "rewards": "0*format,1*verifier", "num_generations": 16, "top_p": 1.0,
+    "assistant_only_loss": False, "completion_only_loss": False, "learning_rate": 1e-5, "max_length": 64,
 }  # fmt: skip
 """Values of settings that don't take a 1."""
 EDGED: Mapping[str, Any] = {
@@ -83,9 +84,7 @@ SETTINGS = {technique: settings_of(technique) for technique in TECHNIQUES}
 
 def has(technique: str, name: str) -> bool:
     """Whether the technique has the setting."""
-    known = settings.SETTINGS.get(name)
-    sampling = name in ("top_k", "min_p") or name.startswith("vllm_")
-    return (not (known and known.only) and not sampling) or technique in ((known and known.only) or GROUPED)
+    return "." in name or name in trl_fields.fields(technique)
 
 
 def ours(run: Run, technique: str, more: Mapping[str, Any]) -> Run:

@@ -43,6 +43,7 @@ def judged(base: dict[str, Any] | None = None, **fields: Any) -> dict[str, Findi
         ("degenerate-reward", {"technique": "sft", "reward_saturation": 0.0}, {}),
         ("reward-hacking", {"held_out_score": 0.3, "train_reward_mean": 0.8}, {}),
         ("reward-hacking", {"held_out_score": 0.3, "train_reward_mean": 0.6}, {"train_reward_mean": 0.4}),
+        ("held-out-lost", {"technique": "sft", "held_out_score": 0.3}, {}),
         ("objective-mismatch", {"spot_check": "mismatched"}, {}),
         ("mid-eval-regression", {"slices": {"sums": [0.4, 100], "rest": [0.9, 100]}},
          {"slices": {"sums": [0.7, 100], "rest": [0.5, 100]}}),
@@ -69,6 +70,8 @@ def test_a_rule_fires_on_a_record_that_asks_for_it(
         ("reward-hacking", {"held_out_score": 0.47, "train_reward_mean": 0.8}, {}),  # within the noise
         ("reward-hacking", {"held_out_score": 0.3, "train_reward_mean": 0.3}, {}),  # both fell
         ("reward-hacking", {"technique": "sft", "held_out_score": 0.3, "train_reward_mean": 0.9}, {}),
+        ("held-out-lost", {"technique": "sft", "held_out_score": 0.47}, {}),  # within the noise
+        ("held-out-lost", {"held_out_score": 0.3, "train_reward_mean": 0.8}, {}),  # reward hacking says it already
         ("objective-mismatch", {"spot_check": "matched"}, {}),
         ("objective-mismatch", {"spot_check": None}, {}),
         ("mid-eval-regression", {"slices": {"sums": [0.65, 100]}}, {"slices": {"sums": [0.7, 100]}}),

@@ -21,7 +21,7 @@ from cockpit.core.runs.run_record import (
     mid_evals_of,
     series_of,
 )
-from cockpit.core.scores import Score
+from cockpit.core.scores import Score, compare
 
 RUNS = Path(__file__).parent / "runs"
 
@@ -152,6 +152,20 @@ FIRES = [
         "the held-out score fell to 0.62",
     ),
     (
+        "worse than its parent",
+        edit(run(), held_out=Score.of(0.4, 200), parent=Score.of(0.6, 200)),
+        "held-out-lost",
+        "alarm",
+        "fell from 0.60, its parent's, to 0.40",
+    ),
+    (
+        "worse than its parent, unread",
+        edit(run(), held_out=Score.of(0.1, 200, parsed=30), parent=Score.of(0.6, 200, parsed=190)),
+        "held-out-lost",
+        "alarm",
+        "to 0.10: 30 of 200 answers parse",
+    ),
+    (
         "a large gap",
         edit(run(), train_reward=0.95, held_out=Score.of(0.4, 200)),
         "overfit-or-leak",
@@ -261,6 +275,17 @@ QUIET = [
     ),
     ("reward and score up", run("grpo", reward=RISING_REWARD, evals=[(20, 0.5), (40, 0.7)], baseline=0.3)),
     ("a gap in the noise of ten items", edit(run(), train_reward=0.9, held_out=Score.of(0.6, 10))),
+    ("below its parent, in the noise", edit(run(), held_out=Score.of(0.5, 20), parent=Score.of(0.6, 20))),
+    ("above its parent", edit(run(), held_out=Score.of(0.8, 200), parent=Score.of(0.6, 200))),
+    (
+        "lost by itself, and not among so many",
+        edit(
+            run(),
+            held_out=Score.of(0.4, 200),
+            parent=Score.of(0.6, 200),
+            delta=compare(Score.of(0.4, 200), Score.of(0.6, 200), among=[1.0] * 2000),
+        ),
+    ),
     ("a small gap", edit(run(), train_reward=0.8, held_out=Score.of(0.7, 500))),
     ("rewards that are no shares", edit(run("grpo", reward=[3.0] * 60), held_out=Score.of(0.5, 200))),
     (

@@ -31,7 +31,7 @@ DRIFT = Drift("<|im_start|>system\nYou are…", "", "", 10)
         (replace(RL, state="failed", stage="loading", part="reward", error="No module named 'mine'"), "reward"),
         (replace(RL, state="failed", stage="training", part="reward", error="the reward 'a:b' failed"), "reward"),
         (replace(GOOD, state="failed", stage="loading", part="data", error="row 3 has no demonstration"), "data"),
-        (replace(GOOD, state="failed", stage="loading", part="settings", error="TRL has no setting foo"), "training"),
+        (replace(GOOD, state="failed", stage="loading", part="settings", error="TRL has no setting foo"), "settings"),
         (replace(GOOD, state="failed", stage="tokenizing", error="row 3 has no demonstration"), "data"),
         (replace(GOOD, state="failed", stage="training", error="expected scalar type Float but found BFloat16"),
          "dtype"),
@@ -92,6 +92,30 @@ def test_a_smoke_run_that_works_opens_the_gate(facts: SmokeFacts, why: str) -> N
     verdict = judge(facts)
     assert verdict.green, (why, verdict.headline)
     assert all(ok for _, _, ok in passed_stages(verdict))
+
+
+NOTHING = replace(
+    GOOD, state="failed", steps=0, losses=(), checkpoint="", checkpoint_bytes=0, scored=None, rendered=None, parsed=0,
+    **ZERO,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("facts", "proven"),
+    [
+        (replace(NOTHING, stage="loading", part="settings", error="no module is called q"), {"packages"}),
+        (replace(NOTHING, stage="loading", error="no file named model.safetensors", rendered=10),
+         {"packages", "template"}),
+        (replace(NOTHING, stage="importing", error="No module named 'trl'"), set[str]()),
+        (replace(NOTHING, stage="tokenizing", error="row 3 has no answer"), {"packages", "load"}),
+        (replace(NOTHING, state="oom_killed", stage="training"), {"packages", "settings", "data", "load"}),
+        (replace(GOOD, nonfinite=("loss",), rendered=None),
+         {"packages", "settings", "data", "load", "dtype", "oom", "time", "training", "checkpoint", "scorer",
+          "unparseable", "zero score"}),
+    ],
+)  # fmt: skip
+def test_no_stage_is_called_passed_that_the_run_does_not_prove(facts: SmokeFacts, proven: set[str]) -> None:
+    assert {name for name, _, ok in passed_stages(judge(facts)) if ok} == proven
 
 
 def test_the_verdicts_headline_names_the_cause() -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from cockpit.core.spotcheck.mismatch import find_mismatches, verdict_of
 from cockpit.core.spotcheck.sides import item_of, sides_of, target_of
-from cockpit.core.spotcheck.types import KINDS, as_dict
+from cockpit.core.spotcheck.types import KINDS, ItemFacts, Rendered, RowFacts, as_dict
 from cockpit.verifiers import load
 from tests.support.spot_cases import HEALTHY, SICK, Case
 
@@ -98,3 +99,41 @@ def test_an_eval_row_that_ends_in_a_call_has_it_as_its_gold_answer() -> None:
     judge = load("tool-call")
     assert judge('{"name": "f", "arguments": {"y": 2, "x": 1}}', {"answer": item.gold}).passed
     assert not judge('{"name": "f", "arguments": {"y": 2}}', {"answer": item.gold}).passed
+
+
+@pytest.mark.parametrize(
+    ("row", "item", "max_length", "cure"),
+    [
+        (
+            {"tokens": 90, "cut": 26, "kept_chars": 1},
+            40,
+            64,
+            "Raise max_length (the longest row has 90 tokens)",
+        ),
+        (
+            {"tokens": 200, "cut": 136, "kept_chars": 1},
+            40,
+            64,
+            "128 positions and the longest row 200 tokens",
+        ),
+        ({"tokens": 90, "trained": 70}, 40, 128, "Raise generation.max_new_tokens to 70"),
+        ({"tokens": 200, "trained": 70}, 40, 256, "shorten it, or take a model with more positions"),
+        (
+            {"tokens": 90, "trained": 30},
+            110,
+            128,
+            "up to 30 tokens, which leaves 98 for a prompt, and the longest has 110",
+        ),
+    ],
+)
+def test_the_cure_of_what_is_cut_is_one_that_the_model_has_room_for(
+    row: dict[str, int], item: int, max_length: int, cure: str
+) -> None:
+    data = [{"prompt": "2+2?", "answer": "#### 4"}]
+    sides = sides_of(data, data, load("hashes"), technique="sft", max_new_tokens=64)
+    fact = {"row": 1, "tokens": 90, "cut": 0, "bos": 0, "ends": True, "follows": "", "trained": 9, "trained_prompt": 0,
+            "kept_chars": 99, "target_found": True}  # fmt: skip
+    rendered = Rendered((RowFacts(**{**fact, **row}),), (ItemFacts(row=1, tokens=item, bos=0),), (),
+                        ends=("</s>",), max_length=max_length, max_positions=128)  # fmt: skip
+    (found,) = [m for m in find_mismatches(replace(sides, rendered=rendered)) if m.kind == "truncation"]
+    assert cure in found.fix

@@ -162,3 +162,9 @@ def test_the_tree_is_whole() -> None:
         named = [rank.technique for rank in end.ranked]
         assert len(named) == len(set(named)), end.id
         assert end.technique is None or named[:1] == [end.technique], end.id
+
+
+def test_rows_that_list_tools_are_for_what_shows_them_while_it_samples() -> None:
+    advice = advise(Facts(shape="messages", rows=60, verifier="tool-call", gold_accepted=1.0, tools=True))
+    assert advice.technique == "rft"
+    assert {rank.technique for rank in advice.ranked if rank.fit == "impossible"} == {"grpo", "rloo", "ppo"}

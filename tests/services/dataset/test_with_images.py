@@ -63,6 +63,16 @@ def test_inspect_counts_images_and_names_what_is_missing(tmp_path: Path) -> None
     for number, size in enumerate([(8, 4), (3, 9)]):
         image.new("L", size).save(tmp_path / f"images/{number}.png")
     text = as_text(inspect(str(rows_file(tmp_path, 3))))
-    assert "3 rows have images, 3 in all, at most 8 x 9 pixels: they need a vision-language model" in text
+    assert (
+        "3 rows have images, 3 in all, at most 8 x 9 pixels: they need a vision-language model (with one"
+        in text
+    )
     assert "1 of 3 images can't be read: row 3: the image images/2.png is not there" in text
     assert "left out" not in text
+
+
+def test_a_place_in_the_turns_and_the_image_in_a_column_are_one_image(tmp_path: Path) -> None:
+    asked = [{"type": "image"}, {"type": "text", "text": "Dark?"}]
+    turns = [{"role": "user", "content": asked}, {"role": "assistant", "content": "yes"}]
+    (tmp_path / "rows.jsonl").write_text(json.dumps({"images": ["a.png"], "messages": turns}) + "\n")
+    assert "1 rows have images, 1 in all" in as_text(inspect(str(tmp_path / "rows.jsonl")))

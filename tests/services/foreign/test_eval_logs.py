@@ -109,6 +109,20 @@ def test_items_of_one_log_alone_are_left_out_and_counted(cli: Cli, tmp_path: Pat
     assert "on 30 items" in said
 
 
+def test_empty_lines_and_ids_that_stand_twice_are_said(cli: Cli, tmp_path: Path) -> None:
+    base = jsonl(tmp_path / "a.jsonl", [{"id": k, "score": 0.3} for k in range(30)])
+    run = jsonl(tmp_path / "b.jsonl", [{"id": k, "score": 0.5} for k in (*range(30), 7)])
+    run.write_text(run.read_text().replace("\n", "\n\n", 2))
+    told = cli.json("compare", str(base), str(run))
+    assert told["notes"] == [
+        "2 empty lines of b.jsonl: left out.",
+        "1 item of b.jsonl stands there more than once (7: 2 times), others not: an item's mean counts as one. Give "
+        "different items different ids.",
+    ]
+    assert told["pairs"][0]["sentence"].startswith("Gained 0.200 on 30 paired items: 30 better, 0 worse")
+    assert "samples each" not in cli("compare", str(base), str(run))[1]
+
+
 def test_the_same_id_for_another_question_is_no_pair(cli: Cli, tmp_path: Path) -> None:
     base = jsonl(tmp_path / "a.jsonl", [{"id": k, "prompt": f"q{k}", "score": 1} for k in range(20)])
     run = jsonl(tmp_path / "b.jsonl", [{"id": k, "prompt": f"q{k % 15}", "score": 1} for k in range(20)])

@@ -17,7 +17,7 @@ import pytest
 
 from cockpit.contract.errors import CockpitError
 from cockpit.services.foreign import find
-from cockpit.services.foreign.record import technique_of
+from cockpit.services.foreign.techniques import technique_of
 
 # -- a Trainer's folder -------------------------------------------------------------------------------------------
 

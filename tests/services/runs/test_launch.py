@@ -20,6 +20,7 @@ from cockpit.services.runs.record import ProcessFile
 from cockpit.services.system import processes
 from cockpit.services.system.processes import alive
 from tests.support.attempts import PATIENCE_S, StandIn, clean_up, until
+from tests.support.disks import fill, mounted
 
 pytestmark = pytest.mark.fault
 
@@ -206,24 +207,8 @@ def test_folder_deleted_under_a_running_supervisor(standin: StandIn) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(disk)], capture_output=True
-    )
-    if made.returncode != 0:
-        pytest.skip("no file system may be mounted here")
-    yield disk
-    subprocess.run(["umount", "-l", str(disk)], check=True)
-
-
-def fill(disk: Path) -> None:
-    with (disk / "filler").open("ab", buffering=0) as out:
-        try:
-            while out.write(b"x" * 4096):
-                pass
-        except OSError:
-            return
+    with mounted(tmp_path / "disk") as disk:
+        yield disk
 
 
 def test_disk_that_fills_up_during_the_run(small_disk: Path) -> None:
@@ -247,7 +232,7 @@ def test_disk_that_is_full_from_the_start(small_disk: Path) -> None:
     standin = StandIn(small_disk / "attempt")
     standin.trainer(COUNTS)
     fill(small_disk)
-    with pytest.raises(CockpitError, match="No space left"):
+    with pytest.raises(CockpitError, match="the disk is full"):
         launcher.launch(standin.layout)
     assert not (standin.layout.root / "starts").exists()
 

@@ -106,8 +106,8 @@ CASES: list[tuple[str, ProcessFacts | None, Signs, float, Liveness, str, str]] =
     ("bare lines, fresh", None, Signs.read(TRAINING, steps(START + 90)), 100, Liveness(), "running", "nobody supervises it"),
     ("bare lines, silent", None, Signs.read(TRAINING, steps(START + 90)), 400, Liveness(), "stalled", "Perhaps stalled"),
     ("a file read at once tells no pace", None, Signs.read(TRAINING, steps(START + 90, every=0)), 400, Liveness(), "running", "last heard of 5 min ago"),
-    ("a file read at once, given up", None, Signs.read(TRAINING, steps(START + 90, every=0)), 9000, Liveness(), "lost", "Lost"),
-    ("bare lines, old", None, Signs.read(TRAINING, steps(START + 90)), 9000, Liveness(), "lost", "Lost"),
+    ("a file read at once, given up", None, Signs.read(TRAINING, steps(START + 90, every=0)), 9000, Liveness(), "lost", "Over at step 120: its newest line is 2 h"),
+    ("bare lines, old", None, Signs.read(TRAINING, steps(START + 90)), 9000, Liveness(), "lost", "Over at step 120: its newest line is 2 h"),
     ("resumed: the old end is past", process(started=START + 500), Signs.read([*TRAINING, end("stopped")], steps(START + 40)), 505, ALIVE, "starting", "the process is up"),
     ("resumed and training", process(started=START + 500), Signs.read([end("stopped"), stage("training", START + 510)], steps(START + 520)), 525, ALIVE, "running", "Training, step 120"),
 ]

@@ -171,6 +171,11 @@ def test_the_command(ws: Workspace, draft: str, behave: Behave, capsys: pytest.C
     assert [s["passed"] for s in told["stages"]][-1] is False
     assert main(["-C", str(ws.root), "smoke", "1", "--last"]) == 1
     assert "RED at zero score" in capsys.readouterr().out
+    assert main(["-C", str(ws.root), "ls"]) == 0
+    assert "smoke run red at zero score" in capsys.readouterr().out
+    assert main(["-C", str(ws.root), "show", "1"]) == 0
+    assert "red at zero score: None of" in (shown := capsys.readouterr().out)
+    assert "next: Check the format" in shown
     behave()
     assert main(["-C", str(ws.root), "smoke", "1"]) == 0
     assert "GREEN" in capsys.readouterr().out

@@ -12,6 +12,8 @@ from cockpit.services.workspace import gc
 from cockpit.services.workspace.workspace import Workspace
 from tests.support.ui.stage import NOW, Stage
 
+EMPTY_TENSORS = b"\x02\0\0\0\0\0\0\0{}"
+
 
 @pytest.fixture
 def ws(tmp_path: Path) -> Workspace:
@@ -77,3 +79,15 @@ def test_a_link_out_of_the_workspace_is_left_alone(
     (attempt.checkpoints / "step_000040").symlink_to(outside)
     gc.remove(ws, gc.look(ws))
     assert (outside / "precious").exists()
+
+
+def test_what_a_resume_needs_stays_where_the_newest_is_damaged(ws: Workspace) -> None:
+    attempt = ws.attempt_dir("exp_0001")
+    assert attempt is not None
+    attempt.events.write_text(f'{{"v": 1, "seq": 1, "time": {NOW}, "kind": "end", "outcome": "failed"}}\n')
+    for step in (10, 20, 30):
+        (attempt.checkpoint(step) / "trainer_state.json").write_text("{}")
+        (attempt.checkpoint(step) / "model.safetensors").write_bytes(EMPTY_TENSORS)
+    assert [removal.step for removal in gc.look(ws)] == [20]
+    (attempt.checkpoint(30) / "model.safetensors").write_bytes(EMPTY_TENSORS[:-1])
+    assert gc.look(ws) == []

@@ -65,6 +65,20 @@ def test_no_recipe_is_given_what_only_judges(stage: Stage) -> None:
     assert (config.cluster, "cluster" in config.sections["data"]) == ("source", False)
 
 
+def test_groups_kept_beside_the_score_outlive_the_file(stage: Stage) -> None:
+    for id_ in ("exp_0000", "exp_0001"):
+        folder = stage.layout.experiment(id_).attempt(1).held_out
+        rows = [{"item": f"i{k}", "source": f"s{k // 5}"} for k in range(N)]
+        (folder / "columns.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (stage.root / "held_out.jsonl").unlink()
+    for named in ("", 'cluster = "source"\n\n'):
+        stage.layout.config.write_text(CONFIG.replace("[verifier]", f"{named}[verifier]"))
+        view = Workspace(stage.root).experiment("exp_0001")
+        assert view.delta is not None
+        assert view.score is not None
+        assert (view.delta.kind, view.score.cluster, view.note) == ("too_few", "source", "")
+
+
 def test_groups_that_can_not_be_read_any_more_are_said(stage: Stage) -> None:
     file = stage.root / "held_out.jsonl"
     assert Workspace(stage.root).experiment("exp_0001").note == ""

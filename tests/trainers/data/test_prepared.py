@@ -16,6 +16,7 @@ from trainers.attempt.signals import StopFlag
 from trainers.data import prepared as prepared_module
 from trainers.data.demonstrations import sft_rows
 from trainers.data.prepared import prepared
+from trainers.data.questions import questions
 from trainers.data.selection import learnable
 
 ROWS = [
@@ -49,18 +50,22 @@ class Workspace:
     def write(self, name: str, rows: list[dict[str, Any]]) -> None:
         (self.root / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
-    def run(self, **data: Any) -> tuple[list[Any], list[str]]:
-        """The rows of a new run, and what its events say."""
+    def attempt(self, technique: str, **data: Any) -> Attempt:
+        """A new run."""
         self.runs += 1
         root = self.root / ".cockpit" / "experiments" / f"exp_{self.runs:04d}" / "attempts" / "001"
         root.mkdir(parents=True)
         files = {"train": "train", "mini_eval": "held", "held_out": "held"}
         given = {name: str(self.root / f"{file}.jsonl") for name, file in files.items()}
         recipe = Recipe.parse(
-            {"experiment_id": "exp_0001", "technique": "sft", "model": {"name_or_path": "none"}, "verifier": "exact",
-             "data": given | data}
+            {"experiment_id": "exp_0001", "technique": technique, "model": {"name_or_path": "none"},
+             "verifier": "exact", "data": given | data}
         )  # fmt: skip
-        attempt = Attempt(AttemptLayout(root), recipe, AttemptWriter(root), StopFlag())
+        return Attempt(AttemptLayout(root), recipe, AttemptWriter(root), StopFlag())
+
+    def run(self, **data: Any) -> tuple[list[Any], list[str]]:
+        """The rows of a new run, and what its events say."""
+        attempt = self.attempt("sft", **data)
 
         def make(rows: Any) -> tuple[Iterator[Any], dict[str, Any]]:
             self.made += 1
@@ -69,9 +74,11 @@ class Workspace:
         rows, _ = prepared(attempt, Tokenizer(), make)
         attempt.closing.close()
         assert not attempt.layout.rows.exists()
-        return list(rows), [
-            str(event["text"]) for event in read_rows(attempt.layout.events) if "text" in event
-        ]
+        return list(rows), told(attempt)
+
+
+def told(attempt: Attempt) -> list[str]:
+    return [str(event["text"]) for event in read_rows(attempt.layout.events) if "text" in event]
 
 
 @pytest.fixture
@@ -86,6 +93,31 @@ def test_a_sibling_takes_the_rows_and_says_the_same(workspace: Workspace) -> Non
     assert any("1 labelled no" in text for text in said)
     assert workspace.run() == (first, said)
     assert workspace.made == 1
+
+
+def test_what_judges_an_answer_is_read_from_the_disk(workspace: Workspace) -> None:
+    golds = [5, None, {"a": [1]}, "", "x"]
+    rows = [{"id": "same", "prompt": f"{n}?", "answer": gold, "n": n} for n, gold in enumerate(golds)]
+    workspace.write("train", rows)
+    for _ in range(2):  # the second run takes them from the cache
+        attempt = workspace.attempt("grpo")
+        examples, items = questions(attempt, Tokenizer())
+        assert examples.column_names == ["prompt", "item"]
+        assert [row["prompt"][0]["content"] for row in examples] == ["0?", "2?", "4?"]
+        assert [items[row["item"]].row for row in examples] == [rows[0], rows[2], rows[4]]
+        assert [(item.id, item.prompt) for item in items] == [
+            ("same#1", "0?"),
+            ("same#2", "2?"),
+            ("same#3", "4?"),
+        ]
+        assert "2 of 5 rows have no gold answer and are left out (the first is row 2)." in told(attempt)
+        attempt.closing.close()
+
+
+def test_rows_without_any_gold_answer_can_t_be_sampled_for(workspace: Workspace) -> None:
+    workspace.write("train", [{"prompt": f"{n}?", "answer": None} for n in range(3)])
+    with pytest.raises(CockpitError, match="row 1 of the training data has no answer, nor have 2 more"):
+        questions(workspace.attempt("grpo"), Tokenizer())
 
 
 def test_another_file_or_setting_is_other_rows(workspace: Workspace) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -37,6 +38,8 @@ def test_the_mid_eval_left_due_is_made_by_the_policy(wrapped: bool, tmp_path: Pa
     start = tmp_path / "step_000010"
     start.mkdir()
     EvalState(due=True).save(start)
+    state = {"global_step": 10, "max_steps": 20, "log_history": []}
+    (start / "trainer_state.json").write_text(json.dumps(state))
     policy = Answers()
     model = SimpleNamespace(policy=policy, value_model=object()) if wrapped else policy
     loaded: list[str] = []

@@ -103,6 +103,7 @@ def test_a_full_disk_costs_a_warning(attempt: TrainRun) -> None:
     assert run.start(largest_file=100_000).wait(timeout=600) == 0, run.log
     assert (run.end["outcome"], run.end["step"]) == ("finished", 4)
     assert "The checkpoint at step 2 could not be written" in run.notices
+    assert "It needs about " in run.notices
     assert "so they are held in memory" in run.notices
     assert [row["step"] for row in run.metrics if "loss" in row] == [1, 2, 3, 4]
     assert run.checkpoints == []

@@ -7,6 +7,7 @@ have their own file (test_scores).
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -119,7 +120,7 @@ def test_dpo_alone_lowers_both_answers_and_the_reading_says_so(tiny: Tiny, tmp_p
     assert last["rewards/accuracies"] > 0.9  # its own objective is met all the same
 
 
-def test_rewards_add_up_by_their_weights_and_every_rollout_is_on_record(
+def test_rewards_add_up_by_their_weights_and_every_rollout_of_a_prompt_of_use_is_on_record(
     tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -127,7 +128,16 @@ def test_rewards_add_up_by_their_weights_and_every_rollout_is_on_record(
         "def short(completions, **rest):\n    return [0.5 for _ in completions]\n"
     )
     parts = "verifier,0.2*format,2*my_rewards:short"
-    run = finished_run(move(tiny, tmp_path / "exp_0001", "rloo", lora=False, max_steps=2, rewards=parts))
+    asked: dict[str, Any] = {"max_steps": 2, "rewards": parts, "data__filter_samples": 4}
+    run = finished_run(move(tiny, tmp_path / "exp_0001", "rloo", lora=False, **asked))
+    told = re.search(
+        r"(\d+) of (\d+) prompts pass in some and not all of 4 sampled answers; (\d+) are too hard and (\d+) too easy: "
+        r"these are left out \((\d+) answers", run.notices.replace(",", "")
+    )  # fmt: skip
+    assert told is not None, run.notices
+    kept, of, hard, easy, answers = map(int, told.groups())
+    assert (kept, answers) == (of - hard - easy, 4 * of)
+    assert 0 < kept < of
     row = next(row for row in run.metrics if "reward" in row)
     means = {name: row[f"rewards/{name}/mean"] for name in ("verifier", "format", "short")}
     assert row["reward"] == pytest.approx(means["verifier"] + 0.2 * means["format"] + 2 * 0.5, abs=1e-4)

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from cockpit.contract import AttemptWriter, atomic
-from cockpit.services.foreign.wandb import WandbRun
+from cockpit.services.foreign.sources.wandb import WandbRun
 from cockpit.services.runs import launcher, trackers
 from cockpit.services.serving import mlflow_page
 from tests.support.attempts import PATIENCE_S, StandIn, clean_up, free_port, until

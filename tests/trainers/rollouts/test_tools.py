@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from cockpit.contract import CockpitError, Recipe
+from trainers.data.overlap import training_rows
 from trainers.data.prompts import answer_ids
+from trainers.data.questions import question_rows
 from trainers.rollouts.ppo_data import ppo_dataset
-from trainers.rollouts.rewards import rl_dataset
 from trainers.scoring.pair_scoring import reward_rows
 
 TOOL = {"type": "function", "function": {"name": "weather", "parameters": {}}}
@@ -48,6 +49,10 @@ def attempt(tmp_path: Path, technique: str, **row: object) -> Any:
     )  # fmt: skip
 
 
+def asked(run: Any) -> list[Any]:
+    return list(question_rows(training_rows(run.recipe), run, Tokenizer())[0])
+
+
 def test_an_answer_is_learnt_below_the_tools(tmp_path: Path) -> None:
     recipe = attempt(tmp_path, "rft").recipe
     head, _ = answer_ids(Tokenizer(), "q", "a", recipe, [TOOL])
@@ -64,12 +69,12 @@ def test_a_reward_model_reads_the_tools(tmp_path: Path) -> None:
 @pytest.mark.parametrize("technique", ["grpo", "rloo"])
 def test_what_would_sample_without_tools_refuses_them(tmp_path: Path, technique: str) -> None:
     with pytest.raises(CockpitError, match=f"row 1 of the training data names tools, and {technique} would"):
-        rl_dataset(attempt(tmp_path, technique, tools=[TOOL]), Tokenizer())
-    assert len(rl_dataset(attempt(tmp_path, technique), Tokenizer())[0]) == 1
+        asked(attempt(tmp_path, technique, tools=[TOOL]))
+    assert len(asked(attempt(tmp_path, technique))) == 1
 
 
 def test_ppo_refuses_tools_and_rft_keeps_them(tmp_path: Path) -> None:
     with pytest.raises(CockpitError, match="ppo would sample without them"):
         ppo_dataset(attempt(tmp_path, "ppo", tools=[TOOL]), Tokenizer())
-    _, items = rl_dataset(attempt(tmp_path, "rft", tools=[TOOL]), Tokenizer())
-    assert items[0].tools == (TOOL,)
+    (row,) = asked(attempt(tmp_path, "rft", tools=[TOOL]))
+    assert json.loads(row["held"])["tools"] == [TOOL]

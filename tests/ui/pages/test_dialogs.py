@@ -12,6 +12,7 @@ from cockpit.services.recipe.field_check import DraftFields
 from cockpit.ui import actions
 from cockpit.ui.dashboard.screen import Dashboard
 from cockpit.ui.experiments.new_experiment import NewExperimentScreen
+from cockpit.ui.widgets.form import ChoiceRow
 from cockpit.ui.wizard.screen import WizardScreen
 from tests.support.ui.drive import LARGE, SMALL, opened
 from tests.support.ui.gallery import build
@@ -237,3 +238,32 @@ async def test_no_key_does_harm_on_a_page(tmp_path: Path, key: str) -> None:
         await cockpit.pilot.pause()
         assert not cockpit.backend.asked
         assert not cockpit.backend.complaints
+
+
+@SIZES
+async def test_slash_lists_every_setting_and_enter_takes_one(tmp_path: Path, size: tuple[int, int]) -> None:
+    async with opened(build("decided", tmp_path), size=size) as cockpit:
+        await cockpit.press("n")
+        await cockpit.until("New experiment")
+        cockpit.app.screen.query_one("#technique", ChoiceRow).value = "grpo"
+        await cockpit.press("slash")
+        await cockpit.until("GRPO takes")
+        assert cockpit.text.index("learning_rate") < cockpit.text.index("num_generations")
+        await cockpit.press(*"sequence level")
+        await cockpit.until("one of token, sequence")
+        await cockpit.press("enter")
+        await cockpit.until("importance_sampling_level=")
+        await cockpit.press(*"sequence")
+        field = cockpit.app.screen.query_one("#settings", Input)
+        assert field.value == "importance_sampling_level=sequence"
+        await cockpit.press(*" chat_template_path=a/b")
+        assert field.value.endswith("=a/b")
+
+
+async def test_a_technique_without_a_trainer_of_trl_says_so(tmp_path: Path) -> None:
+    async with opened(build("decided", tmp_path)) as cockpit:
+        await cockpit.press("n")
+        await cockpit.until("New experiment")
+        cockpit.app.screen.query_one("#technique", ChoiceRow).value = "baseline"
+        await cockpit.press("slash")
+        await cockpit.until("no settings of TRL's")

@@ -85,4 +85,20 @@ ROWS: tuple[Rule, ...] = (
         },
         other_sources=(HEALTHY_LOSS, BY_SLICE),
     ),
+    Rule(
+        "held-out-lost",
+        "evals",
+        "The held-out score fell below that of the experiment it started from, out of the noise.",
+        "Discard it, and start anew from its parent with a lower learning rate, fewer epochs or other data.",
+        'source text, "One attempt, one shot": a regression is discarded, the next one starts from its parent with '
+        "another hypothesis; tested as every delta is (McNemar, Holm)",
+        changes={"learning_rate": TECHNIQUES},
+        instead="Where its answers parse no more, the data are off: `cockpit spot-check` and `cockpit realign`.",
+        offers=("discard", "spot_check"),
+        thresholds={
+            "unread": Threshold(
+                0.5, "of the parent's share of answers that parse: below it, it is the format"
+            ),
+        },
+    ),
 )

@@ -20,7 +20,7 @@ ROWS: tuple[Rule, ...] = (
             "top_k": GROUPED,
             "min_p": GROUPED,
             "vllm_enable_sleep_mode": GROUPED,
-            "vllm_importance_sampling_correction": GROUPED,
+            "vllm_importance_sampling_correction": ("grpo",),
         },
         instead="Where these stand right, the versions are at fault: `cockpit doctor` names them.",
         offers=("stop",),

@@ -13,12 +13,13 @@ from cockpit.core.rules.rows.evals import HEALTHY_LOSS
 from cockpit.core.rules.run_rules.run_rule import RunRule
 from cockpit.core.rules.table import found, limit
 from cockpit.core.runs.run_record import MidEval, Run
-from cockpit.core.scores import compare
+from cockpit.core.scores import Delta, Score
 
 P_BASELINE = limit("mid-eval-regression", "p_baseline")
 P_BEST = limit("mid-eval-regression", "p_best")
 GAP = limit("overfit-or-leak", "gap")
 RISE = limit("reward-hacking", "rise")
+UNREAD = limit("held-out-lost", "unread")
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,11 +183,7 @@ def reward_hacking(run: Run) -> list[Finding]:
         last = fall.trailing[-1]
         seen, told = f"the mini-eval fell to {last.passed}/{last.n}", _told(run.mid_evals, run.baseline)
         since = fall.since
-    elif (
-        run.held_out is not None
-        and run.parent is not None
-        and compare(run.held_out, run.parent).kind == "lost"
-    ):
+    elif run.held_out and run.parent and run.against_parent and run.against_parent.kind == "lost":
         seen, since = f"the held-out score fell to {run.held_out.value:.2f}", None
         told = f"held-out {run.parent.text()} before, {run.held_out.text()} now"
     else:
@@ -252,4 +249,39 @@ def _late_reward(run: Run) -> float | None:
     return stats.mean(rewards[-max(5, len(rewards) // 5) :])
 
 
-RULES: tuple[RunRule, ...] = (mid_eval_regression, reward_hacking, overfit_or_leak)
+def held_out_lost(run: Run) -> list[Finding]:
+    """The held-out score fell below the parent's, by the same test as every delta."""
+    delta = run.against_parent
+    if run.held_out is None or run.parent is None or delta is None or reward_hacking(run):
+        return []
+    return lost_finding(run.id, run.held_out, run.parent, delta, advice.rate(run, 0.5))
+
+
+SLOWER = advice.Cure("lower the learning rate")
+
+
+def lost_finding(
+    experiment: str, now: Score, before: Score, delta: Delta, cure: advice.Cure = SLOWER
+) -> list[Finding]:
+    """Judge a held-out score below the parent's: whether the format was lost, or what it could do."""
+    if delta.kind != "lost":
+        return []
+    head = f"The held-out score fell from {before.value:.2f}, its parent's, to {now.value:.2f}"
+    told = [f"held-out {before.text()} before, {now.text()} now", delta.sentence]
+    if now.parsed is not None and before.parsed and now.parsed / now.n < UNREAD * before.parsed / before.n:
+        head += f": {now.parsed} of {now.n} answers parse"
+        told.append(f"{before.parsed} of {before.n} answers parsed before")
+        cure = advice.Cure("")
+        step = (
+            "Put three training examples beside three eval prompts (`cockpit spot-check`), and write the rows anew in "
+            "the form that the verifier reads (`cockpit realign`); discard this one."
+        )
+    else:
+        step = (
+            f"Discard it, and start anew from its parent: {cure}, train for fewer epochs, or mix in rows of what it "
+            "could do before. Read the items that it lost first (`cockpit compare`)."
+        )
+    return [found("held-out-lost", "alarm", head, told, step, (experiment,), change=cure.change)]
+
+
+RULES: tuple[RunRule, ...] = (mid_eval_regression, reward_hacking, overfit_or_leak, held_out_lost)

@@ -56,7 +56,9 @@ def sampler_mismatch(run: Run) -> list[Finding]:
         since = run.since(
             "sampling/sampling_logp_difference/mean", series.began(apart, lambda value: value >= level)
         )
-    asked = {"vllm_enable_sleep_mode": False} if widens else {"top_p": 1.0, "top_k": 0, "min_p": 0.0}
+    asked: dict[str, object] = (
+        {"vllm_enable_sleep_mode": False} if widens else {"top_p": 1.0, "top_k": 0, "min_p": 0.0}
+    )
     cure = (
         "The sampler's weights grow stale: set vllm_enable_sleep_mode to False, or update TRL, so that weights are "
         "synced before every generation"
@@ -64,6 +66,8 @@ def sampler_mismatch(run: Run) -> list[Finding]:
         else "Set top_p to 1, top_k to 0 and min_p to 0 (each biases the ratio), and give the sampler the trainer's "
         "dtype"
     )
+    correcting = run.technique != "rloo"  # RLOO of TRL has no such correction
+    asked |= {"vllm_importance_sampling_correction": True} if correcting else {}
     return [
         found(
             "sampler-mismatch",
@@ -82,10 +86,10 @@ def sampler_mismatch(run: Run) -> list[Finding]:
                     else []
                 ),
             ),
-            f"{cure}; set vllm_importance_sampling_correction to True meanwhile.",
+            cure + ("; set vllm_importance_sampling_correction to True meanwhile." if correcting else "."),
             (run.id,),
             since,
-            change=advice.switched(run, {**asked, "vllm_importance_sampling_correction": True}),
+            change=advice.switched(run, asked),
         )
     ]
 

@@ -13,7 +13,7 @@ from typing import Any, Literal, cast
 
 from cockpit.contract.errors import CockpitError
 from cockpit.core.safe_text import clip
-from cockpit.core.scores import Score
+from cockpit.core.scores import Delta, Score, compare
 from cockpit.core.smoke.verdict import SmokeVerdict
 from cockpit.core.technique import families
 
@@ -46,6 +46,8 @@ class Move:
     technique: str
     status: str
     score: Score | None = None
+    delta: Delta | None = None
+    """The verdict against its parent among all experiments of the set, where that is known."""
     random_score: float | None = None
     verifiable: bool | None = None
     knowledge_heavy: bool | None = None
@@ -63,6 +65,12 @@ class Move:
     def trained(self) -> bool:
         """Whether weights were moved."""
         return not families.untrained(self.technique)
+
+    def against(self, parent: Move | None) -> Delta | None:
+        """Return its score against the parent's; None where one of them is missing."""
+        if self.score is None or parent is None or parent.score is None:
+            return None
+        return self.delta or compare(self.score, parent.score)
 
     @property
     def family(self) -> str:

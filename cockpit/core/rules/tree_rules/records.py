@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from cockpit.core.findings import Finding, Severity
 from cockpit.core.rules.rows.evals import BY_SLICE
-from cockpit.core.rules.run_rules.evals import RISE, gap_finding
+from cockpit.core.rules.run_rules.evals import RISE, gap_finding, lost_finding
 from cockpit.core.rules.run_rules.reward import NEAR
 from cockpit.core.rules.table import found, ranked
 from cockpit.core.rules.tree_rules.history import History, Move
@@ -33,9 +33,10 @@ def judge_records(history: History) -> list[Finding]:
 
 def reward_hacking(move: Move, parent: Move | None) -> list[Finding]:
     """The training reward went up against the parent's, the held-out score down, outside the noise."""
+    delta = move.against(parent)
     if move.family not in LEARNS_FROM_REWARD or move.train_reward is None or move.score is None:
         return []
-    if parent is None or parent.score is None or compare(move.score, parent.score).kind != "lost":
+    if parent is None or parent.score is None or delta is None or delta.kind != "lost":
         return []
     before = parent.train_reward if parent.train_reward is not None else parent.score.value
     if move.train_reward - before < RISE:
@@ -49,13 +50,21 @@ def reward_hacking(move: Move, parent: Move | None) -> list[Finding]:
             f"{parent.score.value:.2f} to {move.score.value:.2f}",
             (
                 f"train mean reward {move.train_reward:.3f}, {what} {before:.3f}",
-                compare(move.score, parent.score).sentence,
+                delta.sentence,
             ),
             "Raise the KL penalty and go back to the best checkpoint; read the highest-rewarded samples for what "
             "they exploit, and make the reward the verifier itself.",
             (move.id,),
         )
     ]
+
+
+def held_out_lost(move: Move, parent: Move | None) -> list[Finding]:
+    """The held-out score fell below the parent's, outside the noise."""
+    delta = move.against(parent)
+    if move.score is None or parent is None or parent.score is None or delta is None:
+        return []
+    return [] if reward_hacking(move, parent) else lost_finding(move.id, move.score, parent.score, delta)
 
 
 def overfit_or_leak(move: Move, parent: Move | None) -> list[Finding]:
@@ -153,7 +162,7 @@ def slice_losses(move: Move, parent: Move | None) -> list[Finding]:
     lost, gained = slices_moved(move, parent)
     if not lost:
         return []
-    whole = compare(move.score, parent.score) if move.score and parent.score else None
+    whole = move.against(parent)
     if whole is not None and whole.kind == "incomparable":
         return []
     names = ", ".join(name for name, _, _ in lost)
@@ -190,6 +199,7 @@ def slices_moved(move: Move, parent: Move) -> tuple[list[Moved], list[Moved]]:
 
 RULES: tuple[Callable[[Move, Move | None], list[Finding]], ...] = (
     reward_hacking,
+    held_out_lost,
     overfit_or_leak,
     degenerate_reward,
     objective_mismatch,

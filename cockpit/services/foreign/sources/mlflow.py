@@ -10,6 +10,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,6 +18,7 @@ from cockpit.contract.bounded import untrusted
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.values import mapping, number
 from cockpit.services.foreign.record import Row, State, Update, metric
+from cockpit.services.foreign.sources.tail import read_only
 
 STATES: dict[str, State] = {
     "RUNNING": "running",
@@ -44,7 +46,7 @@ class SqliteRun:
     def poll(self) -> Update:
         update = Update()
         try:
-            with _connect(self.database) as store:
+            with closing(read_only(self.database)) as store:
                 status = store.execute(
                     "select status from runs where run_uuid = ?", (self.run_id,)
                 ).fetchone()
@@ -218,7 +220,7 @@ class Server:
 def sqlite_runs(database: Path) -> list[SqliteRun]:
     """The newest runs of a store. Raises CockpitError where it is no MLflow store."""
     try:
-        with _connect(database) as store:
+        with closing(read_only(database)) as store:
             found = store.execute(
                 "select run_uuid, name from runs where lifecycle_stage = 'active' order by start_time desc limit ?",
                 (_RUNS,),
@@ -234,11 +236,6 @@ def file_runs(store: Path) -> list[FileRun]:
     """The runs of an `mlruns` folder."""
     found = sorted(store.glob("*/*/meta.yaml"))
     return [FileRun(path.parent, _meta(path.parent).get("run_name") or path.parent.name) for path in found]
-
-
-def _connect(database: Path) -> sqlite3.Connection:
-    address = f"file:{urllib.parse.quote(str(database.resolve()))}?mode=ro"
-    return sqlite3.connect(address, uri=True, timeout=1.0)
 
 
 def _meta(folder: Path) -> dict[str, str]:

@@ -1,8 +1,10 @@
-"""New bytes of a growing binary file, a bounded block at a time."""
+"""What is new in a growing binary file, a bounded block at a time; and a database that somebody else writes."""
 
 from __future__ import annotations
 
 import os
+import sqlite3
+import urllib.parse
 from pathlib import Path
 
 from cockpit.contract.bounded import untrusted
@@ -44,3 +46,9 @@ class ByteTail:
     def keep(self, rest: bytes) -> None:
         """Half a record: it comes again before the next block."""
         self._rest = rest
+
+
+def read_only(database: Path) -> sqlite3.Connection:
+    """Open an SQLite file without ever writing to it. Raises sqlite3.Error."""
+    address = f"file:{urllib.parse.quote(str(database.resolve()))}?mode=ro"
+    return sqlite3.connect(address, uri=True, timeout=1.0)

@@ -1,4 +1,8 @@
-"""A Hugging Face Trainer's output folder: `trainer_state.json` of the newest checkpoint, TRL's completion tables."""
+"""A Hugging Face Trainer's output folder: `trainer_state.json` of the newest checkpoint, TRL's completion tables.
+
+The state is written with each checkpoint alone; between two of them the event files or the `trainer_log.jsonl` in the
+folder tell how it goes on.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,9 @@ from cockpit.contract.bounded import untrusted
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.values import finite, mapping, number, whole
 from cockpit.data.reading.files import iter_rows
-from cockpit.services.foreign.record import Row, Update, metric
+from cockpit.services.foreign.record import ForeignRun, Row, Update, metric
+from cockpit.services.foreign.sources import tensorboard
+from cockpit.services.foreign.sources.factory_log import LOG, FactoryRun
 
 STATE = "trainer_state.json"
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)")
@@ -21,7 +27,7 @@ _TOTALS = ("train_runtime", "train_samples_per_second", "train_steps_per_second"
 
 
 class TrainerRun:
-    """One output folder; `trainer_state.json` is written with each checkpoint, so the run is seen as of the last."""
+    """One output folder; what is logged between its checkpoints is read from the files that tell it live."""
 
     kind = "trainer"
 
@@ -32,6 +38,14 @@ class TrainerRun:
         self._count = 0
         self._last_step = -1
         self._tables: set[str] = set()
+        self._live: ForeignRun | None = None
+        self._ahead: dict[str, int] = {}  # by metric, the step up to which the live source was heard
+        self._saved: dict[str, int] = {}  # the same of the saved state
+
+    @property
+    def pid(self) -> int | None:
+        """The process that writes the event files, where they tell it and it is one of this machine."""
+        return getattr(self._live, "pid", None)
 
     def poll(self) -> Update:
         update = Update()
@@ -47,6 +61,7 @@ class TrainerRun:
                 self._history(state, stamp / 1e9, update)
         except (OSError, ValueError):
             return update  # being written: the next poll sees it whole
+        self._go_on(update)
         self._completions(update)
         return update
 
@@ -59,20 +74,44 @@ class TrainerRun:
         history = [mapping(row) for row in cast("list[object]", told)] if isinstance(told, list) else []
         steps = [whole(row.get("step")) or 0 for row in history]
         if len(history) < self._count or (self._count and steps[self._count - 1] != self._last_step):
-            update.restarted, self._count = True, 0
+            update.restarted, self._count, self._live = True, 0, None
+            self._ahead.clear()
+            self._saved.clear()
         for step, entry in zip(steps[self._count :], history[self._count :], strict=True):
             values = {
                 metric(name): found
                 for name, value in entry.items()
                 if name != "step" and name not in _TOTALS and (found := number(value)) is not None
             }
+            values = {name: found for name, found in values.items() if step > self._ahead.get(name, -1)}
             if values:
+                self._saved |= dict.fromkeys(values, step)
                 update.rows.append(Row(step, when, values))
         self._count = len(history)
         self._last_step = steps[-1] if steps else -1
         done, most = state.get("global_step"), state.get("max_steps")
         if isinstance(done, int) and isinstance(most, int) and 0 < most <= done:
             update.state = "finished"
+
+    def _go_on(self, update: Update) -> None:
+        """Add what event files or a log below the folder tell beyond the newest state."""
+        newest = _newest_events(self.folder)
+        if newest is not None and newest != getattr(self._live, "folder", None):
+            self._live = tensorboard.runs_in(newest, self.name)[-1]
+        elif self._live is None and (self.folder / LOG).is_file():
+            self._live = FactoryRun(self.folder / LOG, self.name)
+        if self._live is None:
+            return
+        for row in self._live.poll().rows:
+            values = {
+                name: found
+                for logged, found in row.values.items()
+                if (name := _as_saved(logged)) not in _TOTALS
+                and row.step > max(self._ahead.get(name, -1), self._saved.get(name, -1))
+            }
+            if values:
+                self._ahead |= dict.fromkeys(values, row.step)
+                update.rows.append(Row(row.step, row.time, values))
 
     def _settings(self, folder: Path) -> None:
         if "model" in self.settings:
@@ -103,6 +142,20 @@ class TrainerRun:
             for row in rows:
                 step = whole(row.get("step")) or 0
                 update.samples.setdefault(step, []).append(_sample(row, step))
+
+
+def _newest_events(folder: Path) -> Path | None:
+    """The folder of the newest event file, in the place where a Trainer writes them."""
+    found = [*folder.glob(tensorboard.PATTERN), *folder.glob(f"runs/*/{tensorboard.PATTERN}")]
+    return max(found, key=lambda path: path.name, default=Path()).parent if found else None
+
+
+def _as_saved(name: str) -> str:
+    """A metric's name in the state, of its tag in an event file."""
+    for prefix in ("eval", "test"):
+        if name.startswith(f"{prefix}/"):
+            return f"{prefix}_{name[len(prefix) + 1 :]}"
+    return name
 
 
 def newest_state(folder: Path) -> Path | None:

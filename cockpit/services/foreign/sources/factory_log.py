@@ -12,7 +12,7 @@ from typing import Any
 from cockpit.contract.bounded import untrusted
 from cockpit.contract.values import mapping, number, whole
 from cockpit.services.foreign.record import Row, Update, metric
-from cockpit.services.foreign.tail import ByteTail
+from cockpit.services.foreign.sources.tail import ByteTail
 
 LOG = "trainer_log.jsonl"
 _PROGRESS = ("current_steps", "total_steps", "percentage", "throughput", "total_tokens")

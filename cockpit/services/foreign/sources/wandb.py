@@ -8,9 +8,9 @@ from typing import Any
 
 from cockpit.contract.bounded import untrusted
 from cockpit.contract.values import number
-from cockpit.services.foreign import wire
 from cockpit.services.foreign.record import Row, Update, metric
-from cockpit.services.foreign.tail import ByteTail
+from cockpit.services.foreign.sources import wire
+from cockpit.services.foreign.sources.tail import ByteTail
 
 _MAGIC, _START = b":W&B", 7
 _BLOCK, _HEADER = 32_768, 7

@@ -1,0 +1,165 @@
+"""What becomes of another trainer's settings: carried under the recipe's names, or left out with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from cockpit.contract.setting_names import DECIDED, GONE, recipe_name
+from cockpit.core.recipe import trl_fields
+from cockpit.core.recipe.settings import shown
+
+OURS = "the cockpit decides it"
+ELSEWHERE = "no counterpart"
+
+
+@dataclass(slots=True)
+class Carried:
+    """A configuration as it was understood. `settings` stand under the recipe's names."""
+
+    tool: str
+    technique: str
+    model: str = ""
+    lora: bool = True
+    data: list[str] = field(default_factory=list[str])
+    settings: dict[str, Any] = field(default_factory=dict[str, Any])
+    origin: dict[str, str] = field(default_factory=dict[str, str])
+    """The recipe's name -> what the configuration calls it."""
+    left: dict[str, str] = field(default_factory=dict[str, str])
+    """What was not carried -> why."""
+    doubts: list[str] = field(default_factory=list[str])
+    """What looks wrong in the configuration, a sentence each."""
+
+    def take(self, theirs: str, ours: str, value: Any) -> None:
+        """Carry a setting over."""
+        if ours in self.settings and self.settings[ours] != value:
+            self.doubts.append(
+                f"{self.origin[ours]} and {theirs} both set {ours}, to {shown(self.settings[ours])} and {shown(value)}"
+            )
+        self.settings[ours] = value
+        self.origin[ours] = theirs
+
+    def leave(self, theirs: str, why: str = ELSEWHERE) -> None:
+        """Leave a setting out."""
+        self.left[theirs] = why
+
+
+Special = Callable[[Carried, str, Any], None]
+Rules = Mapping[str, "str | Special"]
+"""A tool's name for a setting -> ours, or what carries it over."""
+
+
+def leaving(why: str) -> Special:
+    """Make the rule of a setting that is left out."""
+    return lambda made, name, _: made.leave(name, why)
+
+
+def carry(made: Carried, given: Mapping[str, Any], rules: Rules) -> Carried:
+    """Carry over every setting of `given`: by the tool's rules, else where a recipe knows the name."""
+    known = trl_fields.fields(made.technique)
+    for name, value in given.items():
+        if value is None or value == "":
+            continue
+        value = typed(value)
+        rule = rules.get(name)
+        if callable(rule):
+            rule(made, name, value)
+        elif rule is not None:
+            made.take(name, rule, value)
+        else:
+            _by_name(made, name, value, known)
+    return made
+
+
+def _by_name(made: Carried, name: str, value: Any, known: Mapping[str, Any]) -> None:
+    if name in DECIDED:
+        made.leave(name, f"it follows {DECIDED[name]}")
+    elif name in GONE:
+        made.leave(name, f"it is now {GONE[name]}")
+    elif (ours := recipe_name(name, made.technique)) in known or "." in ours:
+        made.take(name, ours, value)
+    elif others := trl_fields.having(ours):
+        made.doubts.append(
+            f"{name} is a setting of {', '.join(others)}, and this is {made.technique.upper()}"
+        )
+        made.leave(name, f"{made.technique.upper()} has no such setting")
+    else:
+        made.leave(name)
+
+
+def typed(value: Any) -> Any:
+    """Return a number that YAML takes for text (`2e-5`, without a point) as the number that was meant."""
+    if isinstance(value, str):
+        try:
+            number = float(value)
+        except ValueError:
+            return value
+        return number if number - number == 0 and any(sign.isdigit() for sign in value) else value
+    if isinstance(value, Mapping):
+        return {str(name): typed(part) for name, part in cast("Mapping[object, Any]", value).items()}
+    if isinstance(value, list):
+        return [typed(part) for part in cast("list[Any]", value)]
+    return value
+
+
+def words(value: Any) -> list[str]:
+    """Return a list of names as one, whether it was written as a list or with commas."""
+    parts = cast("list[Any]", value) if isinstance(value, list) else str(value).split(",")
+    return [str(part).strip() for part in parts if str(part).strip()]
+
+
+def modules(made: Carried, name: str, value: Any) -> None:
+    """Carry over which modules get an adapter; every tool has its word for all."""
+    named = words(value)
+    every = named in (["all"], ["all-linear"])
+    made.take(name, "peft.target_modules", "all-linear" if every else named)
+
+
+def checkpointing(made: Carried, name: str, value: Any) -> None:
+    """Carry over activation checkpointing, whose values are also names of ways to do it."""
+    made.take(name, "activation_checkpointing", bool(value) and value != "false")
+    if isinstance(value, str) and value not in ("true", "false"):
+        made.left[f"{name}={value}"] = "plain activation checkpointing stands in for it"
+
+
+def automatic(made: Carried, name: str, value: Any) -> None:
+    """Carry over a precision unless it is left to the trainer, as it is here."""
+    if value == "auto" or value == "full":
+        made.leave(name, "left to the trainer, as here")
+    else:
+        made.take(name, name, value)
+
+
+def attention(made: Carried, name: str, value: Any) -> None:
+    """Carry over an implementation of attention that is named; what only switches one on is left to transformers."""
+    if isinstance(value, str) and value not in ("auto", "disabled", "fa2"):
+        made.take(name, "model_init_kwargs.attn_implementation", value)
+    else:
+        made.leave(
+            name,
+            "transformers chooses; model_init_kwargs.attn_implementation=flash_attention_2 asks for that one",
+        )
+
+
+def inputs(made: Carried, name: str, value: Any) -> None:
+    """Carry over that prompts are learnt, too; that they aren't is how it is here."""
+    if value:
+        made.take(name, "completion_only_loss", False)
+    else:
+        made.leave(name, "as here: the answers alone are learnt")
+
+
+def eight_bit(made: Carried, name: str, value: Any) -> None:
+    """Leave 8-bit loading out: the cockpit trains adapters on 4-bit or on whole weights."""
+    if value:
+        made.leave(name, "adapters are trained on 4-bit or whole weights here: load_in_4bit comes nearest")
+
+
+TEMPLATE = leaving("the model's own chat template is used; the spot check shows what it makes of a row")
+SAVES = leaving("mid_eval.every_steps and mid_eval.every_epochs decide when a checkpoint is kept and scored")
+TRACKING = leaving("report_to follows what the environment asks for")
+SPLIT = leaving("the workspace's held-out set stands for it")
+CACHES = leaving("the cockpit keeps prepared data itself")
+PLACES = leaving("the attempt's folder")
+HUB = leaving("nothing is pushed: checkpoints stay in the attempt's folder")

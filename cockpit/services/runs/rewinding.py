@@ -1,0 +1,51 @@
+"""Going back to an earlier checkpoint: later resumes pass over those after it, until they are made anew."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from cockpit.contract import atomic
+from cockpit.contract.bounded import checkpoint
+from cockpit.contract.errors import CockpitError
+from cockpit.contract.layout import PASSED_OVER, AttemptLayout
+
+
+@contextmanager
+def rewound(attempt: AttemptLayout, step: int) -> Generator[None]:
+    """Have the resume in this block go on from the checkpoint at `step`; if the block raises, nothing has changed.
+
+    The marks lie in the checkpoints' folders, so that a cluster's requeue and a resume after a kill heed them too.
+    Raises CockpitError where there is no such checkpoint, or it is damaged.
+    """
+    folders = {checkpoint.step_of(folder): folder for folder in checkpoint.all_of(attempt)}
+    there = ", ".join(str(at) for at in folders) or "none"
+    if step not in folders:
+        raise CockpitError(
+            f"there is no checkpoint of step {step}", f"There are: {there}.", file=attempt.checkpoints
+        )
+    if why := checkpoint.fault(folders[step]):
+        raise CockpitError(
+            f"the checkpoint of step {step} is damaged: {why}",
+            f"Choose another one ({there}), or leave --from out: the newest whole one is taken then.",
+            file=folders[step],
+        )
+    later = [folder / PASSED_OVER for at, folder in folders.items() if at is not None and at > step]
+    own = folders[step] / PASSED_OVER
+    marked = own.exists()
+    fresh = [mark for mark in later if not mark.exists()]
+    try:
+        for mark in fresh:
+            atomic.write_text(mark, f"The run was resumed from step {step}.\n")
+        own.unlink(missing_ok=True)
+        yield
+    except BaseException as error:
+        for mark in fresh:
+            mark.unlink(missing_ok=True)
+        if marked:
+            own.touch()
+        if isinstance(error, OSError):
+            raise CockpitError(
+                f"the later checkpoints can't be marked: {why(error)}", file=attempt.checkpoints
+            ) from error
+        raise
