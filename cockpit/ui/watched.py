@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import NoReturn
 
 from cockpit.contract.errors import CockpitError
+from cockpit.contract.layout import AttemptLayout
 from cockpit.services.foreign import asking
 from cockpit.services.recipe.field_check import DraftFields
 from cockpit.ui import textual_patch
 from cockpit.ui.app import CockpitApp, themed
-from cockpit.ui.backend.local import LocalBackend
+from cockpit.ui.backend.local import MOVES, LocalBackend
+from cockpit.ui.backend.summary import WorkspaceSnapshot
 
 
 class WatchingBackend(LocalBackend):
@@ -20,6 +22,14 @@ class WatchingBackend(LocalBackend):
     def __init__(self, root: Path, place: str) -> None:
         super().__init__(root)
         self.place = place
+
+    def refresh(self) -> WorkspaceSnapshot:
+        """The mirror as it is; a stop is offered where a run answers one."""
+        shown = super().refresh()
+        answers = any(
+            view.attempt_dir and asking.answers(AttemptLayout(view.attempt_dir)) for view in shown.experiments
+        )
+        return shown._replace(refused=MOVES - {"stop"} if answers else MOVES)
 
     def launch(self, experiment_id: str, reason: str | None = None) -> str:
         self._refuse()

@@ -33,6 +33,10 @@ _JUDGING_SHARE = 200.0  # judging again, where nothing changed, takes half a per
 _ROW_BYTES = 8_000_000
 
 
+MOVES = frozenset({"launch", "stop", "resume", "new", "wizard", "decide", "score"})
+"""Actions that change an experiment."""
+
+
 class LocalBackend:
     """Services on this machine's files and processes. Every method but `follow` may block: threads call it."""
 
@@ -82,6 +86,7 @@ class LocalBackend:
                 experiments=(views := tuple(workspace.experiments())),
                 findings=self._across(views),
                 method_log=tuple(workspace.method_log_lines()),
+                refused=MOVES if workspace.read_only else frozenset(),
             )
             snapshot = self._with_story(snapshot)
             if snapshot.story and not workspace.layout.config.exists():

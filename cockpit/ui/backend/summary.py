@@ -35,6 +35,8 @@ class WorkspaceSnapshot(NamedTuple):
     """How far the demo is, where this is its workspace."""
     here: Here | None = None
     """What is in this folder, where it is no workspace."""
+    refused: frozenset[str] = frozenset()
+    """The actions, by id, that can't be carried out from here: the runs are only looked at."""
 
     def view(self, experiment_id: str | None) -> ExperimentView | None:
         return next((view for view in self.experiments if view.id == experiment_id), None)

@@ -42,6 +42,12 @@ class Commands:
         if not self._possible(action_id):
             self.cockpit.say("There is no workspace here yet.", "W makes one, step by step.")
             return
+        snapshot = self.cockpit.state.snapshot
+        if snapshot is not None and action_id in snapshot.refused:
+            self.cockpit.say(
+                "These runs are only looked at from here.", "Act where they were started.", bad=True
+            )
+            return
         own: Callable[[], None] | None = getattr(self.cockpit.screen, f"do_{action_id}", None)
         if own is not None:
             own()

@@ -45,6 +45,8 @@ def keys(scope: str) -> Build:
             seen = state.snapshot.here is not None and bool(state.snapshot.here.runs)
             unseen = {"theme", "suspend"} if seen else {"theme", "suspend", "open"}
             offered = [actions.BY_ID[name] for name in actions.WITHOUT if name not in unseen]
+        if state.snapshot is not None:
+            offered = [action for action in offered if action.id not in state.snapshot.refused]
         return Shown([keys_line(offered, width)])
 
     return build
