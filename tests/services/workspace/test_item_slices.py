@@ -90,3 +90,18 @@ def test_groups_that_can_not_be_read_any_more_are_said(stage: Stage) -> None:
     assert Workspace(stage.root).experiment("exp_0001").note == said
     file.unlink()
     assert Workspace(stage.root).experiment("exp_0001").note == said
+
+
+def test_a_score_below_its_parents_is_a_finding_with_a_cure(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage.layout.config.write_text(CONFIG.replace("[verifier]", 'cluster = ""\n\n[verifier]'))
+    for id_, right in (("exp_0000", 40), ("exp_0001", 15)):
+        folder = stage.layout.experiment(id_).attempt(1).held_out
+        rows = [{"item": f"i{k}", "score": float(k < right)} for k in range(N)]
+        (folder / "items.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        (folder / "score.json").write_text(json.dumps({"score": right / N, "n": N}))
+    told = Cli(stage.root, capsys).json("findings")["findings"]
+    (lost,) = [finding for finding in told if finding["rule"] == "held-out-lost"]
+    assert (lost["severity"], lost["experiments"]) == ("alarm", ["exp_0001"])
+    assert "start anew from its parent: lower learning_rate" in lost["next_step"]
