@@ -115,7 +115,7 @@ def _keys(page: Page | None, shown: tuple[str, Style], *, brief: bool) -> Line:
     """The keys and the command."""
     before = (" back " if brief else " step before ", DIM)
     if page is not None and page.picks:
-        return line(("enter", KEY), (" edit " if brief else " edit, or go on ", DIM), ("tab", KEY),
+        return line(("enter", KEY), (" edit, or go on ", DIM), ("tab", KEY),
                     (" type " if brief else " type NAME=VALUE ", DIM), ("f2", KEY), before, ("esc", KEY),
                     (" leave", DIM), shown)  # fmt: skip
     if page is not None and page.choices:

@@ -14,9 +14,7 @@ CHOICES = (Choice("launch", "launch it"), Choice("leave", "leave it"))
     "page",
     [
         Page(("",), "Launch it?", CHOICES, cli_equivalent="cockpit launch exp_0001"),
-        Page(
-            ("",), "Which?", picks=(Pick(0, "a", "1", "b"),), cli_equivalent="cockpit new sft --data x.jsonl"
-        ),
+        Page(("",), "Which?", picks=(Pick(0, "a", "1", "b"),), cli_equivalent="cockpit new grpo"),
         Page(("",), "What?", cli_equivalent="cockpit inspect train.jsonl"),
     ],
 )
