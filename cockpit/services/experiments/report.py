@@ -103,8 +103,9 @@ def _settings(recipe: object) -> list[str]:
 def _mid_evals(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     if not rows:
         return []
+    best = next((row for row in reversed(rows) if row["best"]), None)  # each was the best when it was made
     cells = [
-        f"{row['step']}:{row['score']:.2f}{'*' if row['best'] else ''}"
+        f"{row['step']}:{row['score']:.2f}{'*' if row is best else ''}"
         for row in rows
         if row["score"] is not None
     ]

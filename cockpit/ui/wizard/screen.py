@@ -260,7 +260,9 @@ class WizardScreen(WorkerScreen[str]):
 
     def _foot(self) -> None:
         took = time.monotonic() - self.since if self.busy else 0.0
-        foot = view.foot_line(self.turn, busy=self.busy, editing=self.editing is not None, took=took)
+        foot = view.foot_line(
+            self.turn, self.size.width - 1, busy=self.busy, editing=self.editing is not None, took=took
+        )
         self.query_one("#foot", LineView).set_lines([foot])
 
     # -- keys ----------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
+from rich.style import Style
 
 from cockpit.core.safe_text import clean
 from cockpit.ui.text.glyphs import Glyphs
@@ -93,8 +94,11 @@ def confirmed_lines(texts: Sequence[str], width: int, glyphs: Glyphs) -> list[Li
     ]
 
 
-def foot_line(page: Page | None, *, busy: bool, editing: bool, took: float = 0.0) -> Line:
-    """The keys that matter now, and the command that does the same as the page; or for how long it has worked."""
+def foot_line(page: Page | None, width: int, *, busy: bool, editing: bool, took: float = 0.0) -> Line:
+    """The keys that matter now, and the command that does the same as the page; or for how long it has worked.
+
+    In a narrow terminal words about the keys give way, so that the command is whole.
+    """
     command = clean(page.cli_equivalent, newlines="show") if page else ""
     shown = (f"   {command}" if command else "", DIM)
     if busy:
@@ -103,17 +107,25 @@ def foot_line(page: Page | None, *, busy: bool, editing: bool, took: float = 0.0
     if editing:
         return line(("enter", KEY), (" take it, empty the default ", DIM), ("tab", KEY), (" edit what it is ", DIM),
                     ("esc", KEY), (" leave it as it is", DIM))  # fmt: skip
+    made = _keys(page, shown, brief=False)
+    return made if not command or made.width <= width else _keys(page, shown, brief=True)
+
+
+def _keys(page: Page | None, shown: tuple[str, Style], *, brief: bool) -> Line:
+    """The keys and the command."""
+    before = (" back " if brief else " step before ", DIM)
     if page is not None and page.picks:
-        return line(("enter", KEY), (" edit, or go on ", DIM), ("tab", KEY), (" type NAME=VALUE ", DIM),
-                    ("f2", KEY), (" step before ", DIM), ("esc", KEY), (" leave", DIM), shown)  # fmt: skip
+        return line(("enter", KEY), (" edit, or go on ", DIM), ("tab", KEY),
+                    (" type " if brief else " type NAME=VALUE ", DIM), ("f2", KEY), before, ("esc", KEY),
+                    (" leave", DIM), shown)  # fmt: skip
     if page is not None and page.choices:
         digits = (f"1-{len(page.choices)}" if len(page.choices) > 1 else "", KEY)
         choose = (" choose " if digits[0] else "", DIM)
     else:
         digits, choose = ("tab" if page and (page.path or page.default) else "", KEY), ("", DIM)
         choose = ((" complete " if page and page.path else " edit ") if digits[0] else "", DIM)
-    return line(digits, choose, ("enter", KEY), (" answer ", DIM), ("f2", KEY), (" step before ", DIM), ("esc", KEY),
-                (" leave, nothing is lost", DIM), shown)  # fmt: skip
+    return line(digits, choose, ("enter", KEY), (" answer ", DIM), ("f2", KEY), before, ("esc", KEY),
+                (" leave" if brief else " leave, nothing is lost", DIM), shown)  # fmt: skip
 
 
 def folded(text: str, width: int) -> list[str]:

@@ -178,3 +178,11 @@ def test_the_whole_help_lists_every_command(capsys: pytest.CaptureFixture[str]) 
         main(["--help"])
     told = capsys.readouterr().out
     assert all(f"    {name} " in told for name in COMMANDS)
+
+
+def test_the_mid_evals_have_one_best(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    build("story", tmp_path / "ws")  # 0.4, 0.6, 0.8, 0.7: three were the best when they were made
+    assert main(["show", "2", "--dir", str(tmp_path / "ws")]) == 0
+    told = next(text for text in capsys.readouterr().out.splitlines() if "mid-evals" in text)
+    assert "0.80*" in told
+    assert told.replace("(* best)", "").count("*") == 1
