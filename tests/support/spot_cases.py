@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from cockpit.core.spotcheck.sides import Columns, item_of, target_of, usual
+from cockpit.core.spotcheck.types import Sides
+from cockpit.verifiers import Verifier
 
 Row = dict[str, Any]
 N = 20
@@ -12,6 +16,27 @@ N = 20
 
 def rows(make: Callable[[int], Row], n: int = N) -> list[Row]:
     return [make(index) for index in range(n)]
+
+
+def sides_of(
+    rows: Sequence[Mapping[str, Any]],
+    items: Sequence[Mapping[str, Any]],
+    verifier: Verifier | None = None,
+    *,
+    technique: str = "sft",
+    columns: Columns | None = None,
+    item_columns: Columns | None = None,
+    **settings: Any,
+) -> Sides:
+    """Both sides from rows that fit in memory; `settings` are those of `Sides`. Raises CockpitError."""
+    train = tuple(target_of(n, row, columns, verifier, technique) for n, row in enumerate(rows, 1))
+    like = usual([row for row in train if row.text is not None])
+    return Sides(
+        train,
+        tuple(item_of(n, row, item_columns, verifier, like) for n, row in enumerate(items, 1)),
+        verifier,
+        **settings,
+    )
 
 
 WORK = "He starts with {n} apples and then he buys three more of them at the shop, so we add both numbers: {n}+3={a}."

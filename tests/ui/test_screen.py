@@ -6,12 +6,15 @@ import shutil
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 from cockpit.contract.writer import AttemptWriter
 from cockpit.ui import textual_patch
 from cockpit.ui.messages import DataArrived
 from cockpit.ui.widgets.charts_pane import ChartsPane
 from tests.support.ui.counting import CountingApp, look, until
+from tests.support.ui.drive import opened
+from tests.support.ui.gallery import build
 from tests.support.ui.stage import NOW, Stage
 
 pytestmark = pytest.mark.ui
@@ -195,3 +198,26 @@ async def test_back_at_a_run_its_curve_is_there_at_once(stage: Stage, writer: At
         assert app.state.live["exp_0002"] is run
         await until(pilot, lambda: "reward 0.4321" in app.text())
         app.leave()
+
+
+@pytest.mark.parametrize("size", [SMALL, WIDE], ids=["80x24", "160x45"])
+async def test_no_workspace_says_how_to_get_one(size: tuple[int, int]) -> None:
+    async with opened(None, size=size) as cockpit:
+        assert "There is no workspace here." in cockpit.text
+        assert "cockpit init" in cockpit.text
+        assert "cockpit demo" in cockpit.text
+        assert "n new" not in cockpit.text
+        for key in ("n", "s", "f"):
+            await cockpit.press(key)
+            await cockpit.until("W makes one, step by step")
+
+
+@pytest.mark.parametrize("size", [(20, 6), (30, 8), (40, 12), (1, 1), (79, 23), (400, 100)])
+async def test_a_screen_of_any_size_is_drawn(tmp_path: Path, size: tuple[int, int]) -> None:
+    async with opened(build("story", tmp_path / "ws"), size=size) as cockpit:
+        await cockpit.press("enter")
+        for _ in range(7):
+            await cockpit.press("tab")
+        await cockpit.press("escape", "question_mark", "escape", "m", "escape")
+        assert len(cockpit.rows) == size[1]
+        assert [row for row in cockpit.rows if cell_len(row) > size[0]] == []

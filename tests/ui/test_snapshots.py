@@ -58,6 +58,35 @@ SCREENS: dict[str, tuple[str, Sequence[str], str]] = {
 """Name -> the stage, the keys that lead there, words that are there when all was read."""
 
 
+SAYS: dict[str, tuple[str, ...]] = {
+    "empty": ("No experiments yet.", "n makes one here"),
+    "draft": ("○ draft", "l launch", "not launched yet"),
+    "story": ("▶ running", "step 46", "· live", "1 running of 3"),
+    "finished": ("● evaluated", "Finished at step 46", "held-out .805 [.745 .854] +.485 ▲ gained", "nothing runs"),
+    "decided": ("✔ committed", "✕ discarded"),
+    "queued": ("◌ queued", "Not started yet."),
+    "starting": ("◌ starting", "Starting: the process is up"),
+    "importing": ("◌ starting", "Importing the training libraries, for 10 s."),
+    "loading": ("◌ starting", "Loading the model, for 30 s."),
+    "tokenizing": ("◌ starting", "Preparing the data, for 20 s."),
+    "no_step_yet": ("▶ running", "Training, for under 10 s."),
+    "stalled": ("‖ stalled", "silent for 5 min", "Look at its log.", "last data 5 min ago"),
+    "stopping": ("◧ stopping", "it writes a checkpoint first"),
+    "stopped": ("■ stopped", "Stopped at step 12: asked to.", "Resume goes on from its checkpoint.", "r resume"),
+    "early_stopped": ("◆ early-stopped", "no better mini-eval for 2 checkpoints"),
+    "failed": ("✖ failed", "with exit code 1: ValueError: The global train", "num_generations (7)"),
+    "out_of_memory": ("✖ out of memory", "Killed by the system for want of memory", "23.1 of 24 GB"),
+    "killed": ("✖ killed", "Killed from outside", "SIGKILL"),
+    "lost": ("? lost", "gone without a word"),
+    "never_started": ("✖ failed", "Could not be started: /no/such/trainer: no such file."),
+    "elsewhere": ("▶ running", "it runs on gpu-box-7, out of sight from here", "last data 20 s ago"),
+    "broken_config": ("cockpit.toml: [data] held_out is missing", "● evaluated"),
+    "crowded": ("exp_0030", "nothing runs, 31 experiments"),
+}  # fmt: skip
+"""Every state of a run and of a workspace -> its word, and a sentence that says why."""
+LIVE = {"story", "stopping", "no_step_yet"}
+
+
 def _then(keys: Sequence[str], words: str) -> Before:
     async def before(pilot: Pilot[Any]) -> None:
         await ready(pilot)
@@ -78,8 +107,26 @@ def _then(keys: Sequence[str], words: str) -> Before:
 @SIZES
 @pytest.mark.parametrize("name", FACES)
 def test_faces(snap_compare: Compare, tmp_path: Path, name: str, size: tuple[int, int]) -> None:
+    """Its picture, and the words that say why a run stands as it does, whatever the picture shows beside them."""
     app = cockpit_app(build(name, tmp_path / "ws"))
-    assert snap_compare(app, terminal_size=size, run_before=_then((), "")), HOW
+    drawn = _then((), "")
+
+    async def before(pilot: Pilot[Any]) -> None:
+        await drawn(pilot)
+        rows = rows_of(app)
+        for words in SAYS[name]:
+            assert _stands(words, rows), f"{words!r} in\n" + "\n".join(rows)
+        assert ("· live" in " ".join(rows)) is (name in LIVE)
+
+    assert snap_compare(app, terminal_size=size, run_before=before), HOW
+    assert isinstance(app.backend, StageBackend)
+    assert not app.backend.complaints
+
+
+def _stands(words: str, rows: list[str]) -> bool:
+    """Whether a sentence stands on the screen: in its rows, or in one column of them, broken over its lines."""
+    columns = (" ".join(" ".join(row[left:].split()) for row in rows) for left in (0, 76))
+    return any(words in column for column in columns)
 
 
 @SIZES

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,8 +19,12 @@ from cockpit.ui.pages import method
 from cockpit.ui.run import answers
 from cockpit.ui.text import log_lines
 from cockpit.ui.text.glyphs import ASCII, UNICODE, wants_ascii
-from cockpit.ui.text.lines import fold, line, plain_text, to_strip
+from cockpit.ui.text.lines import Line, fold, line, to_strip
 from cockpit.ui.text.scores import delta_spans, number, score_spans, share
+
+
+def plain_text(lines: Iterable[Line]) -> str:
+    return "\n".join(item.plain for item in lines)
 
 
 def _view(id_: str = "exp_0001", **fields: object) -> ExperimentView:

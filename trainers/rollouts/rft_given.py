@@ -11,7 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cockpit.contract import CockpitError
 from cockpit.data.rows import Prompt, Row, checked_answer
@@ -23,7 +23,9 @@ from trainers.data.freshness import behind, flag_stale, starting_ids
 from trainers.data.items import Item, as_text
 from trainers.data.preferences import key_of
 from trainers.data.prompts import prompt_text
-from trainers.rollouts.rft_config import RftConfig
+
+if TYPE_CHECKING:  # TRL takes ten seconds to import
+    from trainers.rollouts.rft_config import RftConfig
 
 Taught = tuple[Prompt, str, tuple[Row, ...]]
 """A prompt, the answer to learn, and the tools that the prompt names."""

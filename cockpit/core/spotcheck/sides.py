@@ -16,7 +16,7 @@ from cockpit.core.dataset.answer_markers import Stated, rewrap, stated
 from cockpit.core.dataset.answer_writing import write_answer
 from cockpit.core.dataset.asked_form import key_of, style
 from cockpit.core.dataset.chat_templates import rendered_answer
-from cockpit.core.spotcheck.types import Item, Sides, Target
+from cockpit.core.spotcheck.types import Item, Target
 from cockpit.data import rows as meaning
 from cockpit.data.examples import numbered_example
 from cockpit.data.messages import as_turns
@@ -26,7 +26,6 @@ from cockpit.verifiers.formats import ExactFormat
 from cockpit.verifiers.patterns import PatternTimeout
 from cockpit.verifiers.toolcalls import CallsFormat, read_calls
 
-"""Techniques that train on what the model says itself: their rows hold prompts and gold answers, no targets."""
 MOST_ROWS = 20_000
 """Rows that are kept for the rules; of a longer file an even sample. The share that passes counts every row."""
 
@@ -144,27 +143,6 @@ def usual(targets: Sequence[Target]) -> Target | None:
         return None
     key = Counter((key_of(found), row.style) for row, found in known).most_common(1)[0][0]
     return next(row for row, found in known if (key_of(found), row.style) == key)
-
-
-def sides_of(
-    rows: Sequence[Row],
-    items: Sequence[Row],
-    verifier: Verifier | None = None,
-    *,
-    technique: str = "sft",
-    columns: Columns | None = None,
-    item_columns: Columns | None = None,
-    **settings: Any,
-) -> Sides:
-    """Both sides from rows that fit in memory; `settings` are those of `Sides`. Raises CockpitError."""
-    train = tuple(target_of(n, row, columns, verifier, technique) for n, row in enumerate(rows, 1))
-    like = usual([row for row in train if row.text is not None])
-    return Sides(
-        train,
-        tuple(item_of(n, row, item_columns, verifier, like) for n, row in enumerate(items, 1)),
-        verifier,
-        **settings,
-    )
 
 
 def state_of(verdict: Verdict | None) -> str:

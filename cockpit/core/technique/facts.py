@@ -1,4 +1,4 @@
-"""What the decision tree can see before it asks: the data, the verifier, the base model's own score, the memory."""
+"""What the decision tree can see before it asks: the data, the verifier, the base model's own score."""
 
 from __future__ import annotations
 
@@ -45,7 +45,6 @@ class Facts:
     base_sampled: float | None = None
     instruct: bool | None = None
     lora: bool | None = None
-    reference_fits: bool | None = None
     sft_runs_at_zero: int = 0
 
     @property

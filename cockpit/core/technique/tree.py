@@ -109,12 +109,9 @@ def _see_start(facts: Facts) -> Seen | None:
 
 
 def _see_room(facts: Facts) -> Seen | None:
-    if facts.lora:
-        return Seen("yes", "with LoRA the reference is the same model with the adapter switched off")
-    if facts.reference_fits is None:
+    if not facts.lora:
         return None
-    fits = "fits" if facts.reference_fits else "does not fit"
-    return Seen("yes" if facts.reference_fits else "no", f"a second copy of the model {fits} in memory")
+    return Seen("yes", "with LoRA the reference is the same model with the adapter switched off")
 
 
 def _see_sides(facts: Facts) -> Seen | None:

@@ -81,6 +81,12 @@ def _tokenizer_file(name: str) -> Path:
     )
 
 
+def model_file(model: str, file: str) -> Path | None:
+    """A model's file on this machine: in its folder, whether or not it is there, or in the hub's cache."""
+    folder = Path(model).expanduser()
+    return folder / file if folder.is_dir() else cached_file(model, file)
+
+
 def cached_file(repository: str, file: str) -> Path | None:
     """A file of a hub repository, if the hub's own cache on this machine has it; nothing is downloaded."""
     if repository.count("/") > 1 or ".." in repository or not repository.strip("/"):

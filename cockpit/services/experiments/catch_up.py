@@ -177,7 +177,7 @@ def _of_run(view: ExperimentView, views: Sequence[ExperimentView], until: float,
     for finding in found:
         own = replace(finding, experiments=finding.experiments or (view.id,))
         if finding.experiments or not _told_before(finding, view, log):
-            when = min(times.get(finding.step or finding.headline, until), until)
+            when = min(times.get(finding.step or finding.rule, until), until)
             made.append(Happened(when, 0, _told(own, f"/{view.attempts}")))
     return made
 
@@ -190,14 +190,14 @@ def _told_before(finding: Finding, view: ExperimentView, log: str) -> bool:
 
 
 def _times(view: ExperimentView, found: Sequence[Finding]) -> dict[int | str, float]:
-    """When the run logged the steps, and reported the headlines, of these findings (epoch seconds)."""
+    """When the run logged the steps, and first reported the rules, of these findings (epoch seconds)."""
     assert view.attempt_dir is not None
     if not found:
         return {}
     attempt = AttemptLayout(view.attempt_dir)
-    wanted = {name for finding in found for name in (finding.step, finding.headline)}
-    rows = [(row.get("step"), row.get("time")) for row in read_rows(attempt.metrics)]
-    rows += [(row.get("headline"), row.get("time")) for row in read_rows(attempt.events)]
+    wanted = {name for finding in found for name in (finding.step, finding.rule)}
+    rows = [(row.get("rule"), row.get("time")) for row in reversed(list(read_rows(attempt.events)))]
+    rows += [(row.get("step"), row.get("time")) for row in read_rows(attempt.metrics)]
     return {
         name: float(time)
         for name, time in rows

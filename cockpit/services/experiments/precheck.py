@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cockpit.contract.bounded import untrusted
@@ -96,8 +95,7 @@ def template_digest(model: str) -> str | None:
     digest = hashlib.sha256()
     seen = False
     for name in ("chat_template.jinja", "tokenizer_config.json", "tokenizer.json"):
-        folder = Path(model).expanduser()
-        path = folder / name if folder.is_dir() else measure.cached_file(model, name)
+        path = measure.model_file(model, name)
         try:
             if path is not None and path.is_file():
                 digest.update(name.encode() + untrusted.read_bytes(path))

@@ -139,8 +139,7 @@ def here() -> tuple[list[Device], bool]:
 
 def shape_of(model: str) -> tuple[Shape, list[str]]:
     """The sizes of a local model, or one in the hub's cache. Raises CockpitError where they can't be read."""
-    folder = Path(model).expanduser()
-    config = folder / "config.json" if folder.is_dir() else measure.cached_file(model, "config.json")
+    config = measure.model_file(model, "config.json")
     value = atomic.read_object(config) if config is not None else None
     if value is None or config is None:
         raise CockpitError(

@@ -54,5 +54,5 @@ def _config_of(model: str, depth: int = 0) -> Mapping[str, Any] | None:
     base = (adapter or {}).get("base_model_name_or_path")
     if isinstance(base, str) and base and depth < 3:
         return _config_of(base, depth + 1)
-    config = folder / "config.json" if folder.is_dir() else measure.cached_file(model, "config.json")
+    config = measure.model_file(model, "config.json")
     return atomic.read_object(config) if config is not None else None

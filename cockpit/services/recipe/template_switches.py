@@ -44,8 +44,7 @@ def template_of(model: str) -> str | None:
 
 
 def _file(model: str, name: str) -> Path | None:
-    folder = Path(model).expanduser()
-    path = folder / name if folder.is_dir() else measure.cached_file(model, name)
+    path = measure.model_file(model, name)
     try:
         return path if path is not None and path.is_file() else None
     except OSError:

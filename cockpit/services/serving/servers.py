@@ -306,8 +306,7 @@ def _device(devices: list[memory.Device], wanted: int | None) -> tuple[int, memo
 
 def _config(model: str) -> tuple[Mapping[str, Any] | None, int | None]:
     """The model's config.json, where it is on this machine, and how many tokens it takes."""
-    folder = Path(model)
-    file = folder / "config.json" if folder.is_dir() else measure.cached_file(model, "config.json")
+    file = measure.model_file(model, "config.json")
     value = atomic.read_object(file) if file is not None else None
     if value is None:
         return None, None

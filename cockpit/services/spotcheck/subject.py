@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import BASELINE_ID, AttemptLayout
+from cockpit.contract.serving import named
 from cockpit.contract.values import mapping
 from cockpit.data import needs
 from cockpit.services.workspace.workspace import ExperimentView, Workspace
@@ -131,15 +132,10 @@ def _recipe(
         name: dict(values) for name, values in (sections or {}).items() if name in ("generation", "resources")
     }
     made = resolve(
-        technique, experiment_id=BASELINE_ID, model=dict(model or {}) | {"name_or_path": _model(request.model or "")},
+        technique, experiment_id=BASELINE_ID, model=dict(model or {}) | {"name_or_path": named(request.model or "")},
         verifier=request.verifier or "exact", data=data, sections=chosen, recipes=recipes,
     )  # fmt: skip
     return made.model_dump(mode="json")
-
-
-def _model(name: str) -> str:
-    path = Path(name).expanduser()
-    return str(path.resolve()) if path.is_dir() else name
 
 
 def _of_workspace(request: SpotCheckRequest, ws: Workspace) -> Subject:
@@ -179,7 +175,7 @@ def _of_workspace(request: SpotCheckRequest, ws: Workspace) -> Subject:
         if request.model != config.model:
             recipe["model"] = {
                 **mapping((recipe or {}).get("model")),
-                "name_or_path": _model(request.model or config.model),
+                "name_or_path": named(request.model or config.model),
             }
     generation = mapping((recipe or {}).get("generation"))
     data = mapping((recipe or {}).get("data"))

@@ -150,7 +150,15 @@ def _make(folder: Path, spec: Spec, say: Say) -> None:
     for step in (*(() if shared else spec.instead), *spec.steps):
         more = f" … ({len(step) - 6} more)" if len(step) > 6 else ""
         say(f"pip install {' '.join(step[:6])}{more}")
-        options = ["install", "--disable-pip-version-check", "--no-input", "--quiet", *versions]
+        # Most of what comes is never imported; what is, Python compiles then.
+        options = [
+            "install",
+            "--disable-pip-version-check",
+            "--no-input",
+            "--no-compile",
+            "--quiet",
+            *versions,
+        ]
         _run([*pip, *options, *step], "pip could not install it", "Is there a network, or a package index?")
     for name, version in spec.shims.items():
         _shim(folder, name, version)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
 from rich.cells import cell_len, set_cell_size
@@ -130,11 +130,6 @@ def _cells(strip: Strip) -> list[tuple[str, Style | None]]:
             elif cells:
                 cells[-1] = (cells[-1][0] + char, cells[-1][1])
     return cells
-
-
-def plain_text(lines: Iterable[Line]) -> str:
-    """The words alone, for tests and copies."""
-    return "\n".join(item.plain for item in lines)
 
 
 def join(parts: Sequence[Sequence[Span | str]], gap: str = "  ") -> list[Span | str]:

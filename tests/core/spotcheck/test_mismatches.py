@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from cockpit.core.spotcheck.mismatch import find_mismatches, verdict_of
-from cockpit.core.spotcheck.sides import item_of, sides_of, target_of
+from cockpit.core.spotcheck.sides import item_of, target_of
 from cockpit.core.spotcheck.types import KINDS, ItemFacts, Rendered, RowFacts, as_dict
 from cockpit.verifiers import load
-from tests.support.spot_cases import HEALTHY, SICK, Case
+from tests.support.spot_cases import HEALTHY, SICK, Case, sides_of
 
 
 def _found(case: Case):

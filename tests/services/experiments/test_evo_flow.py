@@ -206,8 +206,7 @@ def _left_what_the_contract_wants(evo: Evo, id_: str, node: dict[str, Any]) -> N
 
 def test_a_stop_is_answered_with_a_score(evo: Evo) -> None:
     """SIGTERM to the trainer: checkpoint, held-out pass, result, exit 0; evo records it like any other."""
-    evo("run", evo.new("root", "the base model", None))
-    id_ = evo.new("exp_0000", "a long one", "sft", steps=100_000)
+    id_ = evo.new("root", "a long one", "sft", steps=100_000)
     run = evo.start("run", id_)
     seam = evo.attempt(id_) / "checkpoints/cockpit"
     deadline = time.monotonic() + 400

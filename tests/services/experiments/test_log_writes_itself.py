@@ -61,11 +61,28 @@ def gone(root: Path, experiment: str = "exp_0001") -> bool:
     return facts is not None and not alive(facts.trainer) and not alive(facts.supervisor)
 
 
-def cockpit(root: Path, *words: str) -> None:
+def launch(root: Path, experiment: str = "1", *more: str) -> None:
     """The command as a process of its own, which ends long before the run does."""
-    argv = [sys.executable, "-m", "cockpit", "--dir", str(root), *words]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=180, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    argv = [
+        sys.executable,
+        "-m",
+        "cockpit",
+        "--dir",
+        str(root),
+        "launch",
+        experiment,
+        "--reason",
+        "a test",
+        *more,
+    ]
+    ended = subprocess.run(argv, capture_output=True, text=True, timeout=180, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+def done(workspace: Cli, *words: str) -> None:
+    """Any other command, in this process."""
+    code, said = workspace(*words)
+    assert code == 0, said
 
 
 def draft(workspace: Cli, command: str) -> None:
@@ -83,7 +100,7 @@ def kinds_since_launch(root: Path) -> list[str]:
 
 def test_a_run_that_nobody_waits_for_writes_its_verdict(workspace: Cli, loop: Loop) -> None:
     draft(workspace, loop(LONG))
-    cockpit(workspace.root, "launch", "1", "--reason", "a test")
+    launch(workspace.root)
     assert about(workspace.root, "verdict") == []
     end_it(workspace)
     until(lambda: about(workspace.root, "verdict"))
@@ -94,8 +111,8 @@ def test_a_run_that_nobody_waits_for_writes_its_verdict(workspace: Cli, loop: Lo
     assert facts is not None
     assert facts.ended is not None
     assert verdict.date == date.fromtimestamp(facts.ended).isoformat()
-    cockpit(workspace.root, "discard", "1", "-m", "nothing gained")
-    cockpit(workspace.root, "note", "so much for that")
+    done(workspace, "discard", "1", "-m", "nothing gained")
+    done(workspace, "note", "so much for that")
     assert kinds_since_launch(workspace.root) == ["verdict", "decision", "note"]
 
 
@@ -112,8 +129,8 @@ def test_from_the_queue(workspace: Cli, loop: Loop, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     draft(workspace, loop(20))
     draft(workspace, loop(20))
-    cockpit(workspace.root, "launch", "1", "--queue", "--reason", "a test")
-    cockpit(workspace.root, "launch", "2", "--queue", "--reason", "a test")
+    launch(workspace.root, "1", "--queue")
+    launch(workspace.root, "2", "--queue")
     until(lambda: about(workspace.root, "verdict") and about(workspace.root, "verdict", "exp_0002"))
     until(lambda: gone(workspace.root, "exp_0002"))
     ended = [
@@ -130,7 +147,7 @@ def test_with_the_supervisor_killed_the_next_move_writes_it_first(
     workspace: Cli, loop: Loop, move: str
 ) -> None:
     draft(workspace, loop(LONG))
-    cockpit(workspace.root, "launch", "1", "--reason", "a test")
+    launch(workspace.root)
     facts = facts_of(workspace.root)
     assert facts is not None
     assert facts.supervisor is not None
@@ -139,15 +156,15 @@ def test_with_the_supervisor_killed_the_next_move_writes_it_first(
     end_it(workspace)
     until(lambda: gone(workspace.root))
     for query in (("ls",), ("show", "1"), ("findings",), ("status",), ("methodlog",)):
-        cockpit(workspace.root, *query)
+        done(workspace, *query)
     assert about(workspace.root, "verdict") == [], "a query writes nothing"
     words = {
         "discard": ("discard", "1", "-m", "nothing gained"),
         "note": ("note", "looked at it"),
         "new": ("new", "custom", "-m", "another", "--command", loop(3)),
     }
-    cockpit(workspace.root, *words[move])
-    cockpit(workspace.root, "note", "and on")
+    done(workspace, *words[move])
+    done(workspace, "note", "and on")
     told = [entry for entry in entries(workspace.root) if entry.experiment != "exp_0002" or move == "new"]
     (place,) = [n for n, entry in enumerate(told) if entry.kind == "verdict"]
     moved = {"discard": "decision", "note": "note", "new": "technique"}[move]
@@ -159,7 +176,7 @@ def test_with_the_supervisor_killed_the_next_move_writes_it_first(
 def test_what_was_found_while_it_ran_stands_before_the_verdict_with_its_day(workspace: Cli) -> None:
     (workspace.root / "finds.py").write_text(FINDS)
     draft(workspace, f"{sys.executable} {workspace.root / 'finds.py'}")
-    cockpit(workspace.root, "launch", "1", "--reason", "a test")
+    launch(workspace.root)
     until(lambda: about(workspace.root, "verdict"))
     until(lambda: gone(workspace.root))
     (found,) = about(workspace.root, "finding")
@@ -173,7 +190,7 @@ def test_what_was_found_while_it_ran_stands_before_the_verdict_with_its_day(work
 
 def test_a_log_that_cannot_be_written_changes_nothing_about_the_run(workspace: Cli, loop: Loop) -> None:
     draft(workspace, loop(LONG))
-    cockpit(workspace.root, "launch", "1", "--reason", "a test")
+    launch(workspace.root)
     log = workspace.root / "methodlog.md"
     kept = log.read_bytes()
     log.unlink()
@@ -190,5 +207,5 @@ def test_a_log_that_cannot_be_written_changes_nothing_about_the_run(workspace: C
     assert Workspace(workspace.root).experiment("1").status == "evaluated"
     log.rmdir()
     log.write_bytes(kept)
-    cockpit(workspace.root, "note", "mended")
+    done(workspace, "note", "mended")
     assert kinds_since_launch(workspace.root) == ["verdict", "note"]

@@ -14,7 +14,6 @@ from trainers.attempt.processes import OneProcess
 from trainers.attempt.signals import Stopped
 
 pytestmark = pytest.mark.ml
-mid_eval = pytest.importorskip("trainers.loop.mid_eval", reason="needs transformers")
 
 
 class Scorer:
@@ -35,6 +34,7 @@ class Answers:
 
 @pytest.mark.parametrize("wrapped", [True, False])
 def test_the_mid_eval_left_due_is_made_by_the_policy(wrapped: bool, tmp_path: Path) -> None:
+    mid_eval = pytest.importorskip("trainers.loop.mid_eval", reason="needs transformers")
     start = tmp_path / "step_000010"
     start.mkdir()
     EvalState(due=True).save(start)

@@ -118,7 +118,7 @@ def test_the_spot_check_names_it(base: Path, tmp_path: Path):
     from cockpit.core.recipe import recipes
     from cockpit.core.spotcheck.mismatch import find_mismatches
     from cockpit.core.spotcheck.rendered import rendered_of
-    from cockpit.core.spotcheck.sides import sides_of
+    from tests.support.spot_cases import sides_of
     from trainers.spotcheck.render import render
 
     file = tmp_path / "train.jsonl"

@@ -76,6 +76,15 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     return Tiny(Path(facts["model"]), facts["files"], facts["verifier"])
 
 
+def head(tiny: Tiny, folder: Path, name: str, rows: int = 160) -> str:
+    """The first rows of one of its files: a run of few steps needs no more, and tokenizing the rest takes longer."""
+    path = folder / f"{name}_{rows}.jsonl"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(Path(tiny.files[name]).read_text().splitlines(keepends=True)[:rows]))
+    return str(path)
+
+
 @dataclass
 class Run:
     """One attempt on the tiny model; `would_score`: checkpoints that a run in this process would go on to score."""

@@ -9,7 +9,7 @@ import pytest
 
 from cockpit.contract.reader import read_rows
 from tests.support.tiny_settings import settings, training_file
-from tests.trainers.real.conftest import Run, Tiny, make_attempt
+from tests.trainers.real.conftest import Run, Tiny, head, make_attempt
 
 HIT = "is in the cache"
 
@@ -17,24 +17,42 @@ HIT = "is in the cache"
 def sibling(tiny: Tiny, root: Path, number: int, technique: str, **overrides: Any) -> Run:
     """An attempt of the workspace `root`, of few steps, with one mini-eval at its end."""
     asked = {name.replace(".", "__"): value for name, value in settings(technique, lora=False).items()}
-    quick = {"mid_eval__every_steps": 1000, "mid_eval__every_epochs": 1000.0, "max_steps": 2}
+    quick = {
+        "mid_eval__every_steps": 1000,
+        "mid_eval__every_epochs": 1000.0,
+        "mid_eval__baseline": 1.0,
+        "max_steps": 2,
+    }
     place = root / ".cockpit" / "experiments" / f"exp_{number:04d}"
-    run = make_attempt(tiny, place, technique, training_file(technique), **(asked | quick | overrides))
+    train = head(tiny, root / "data", training_file(technique))
+    run = make_attempt(tiny, place, technique, train, **(asked | quick | overrides))
     assert run.here() == 0, run.events("end")
     return run
 
 
-@pytest.mark.parametrize("technique", ["dpo", "kto", "orpo", "reward"])
+@pytest.mark.parametrize("technique", ["sft", "dpo", "kto", "orpo", "reward"])
 def test_tokenized_data_is_shared(
     technique: str, tiny: Tiny, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     first = sibling(tiny, tmp_path, 1, technique)
     assert HIT not in capfd.readouterr().out
-    again = sibling(tiny, tmp_path, 2, technique)
-    assert f"tokenized/{_only(tmp_path, 'tokenized').name[:12]} {HIT}" in capfd.readouterr().out
-    assert again.losses == first.losses
-    sibling(tiny, tmp_path, 3, technique, max_length=40)
-    assert "[cache] tokenized/" not in capfd.readouterr().out, "another length is other data"
+    again = sibling(tiny, tmp_path, 2, technique, learning_rate=2e-4)  # changes nothing of the data
+    said = capfd.readouterr().out
+    assert f"tokenized/{_only(tmp_path, 'tokenized').name[:12]} {HIT}" in said
+    assert said.count(HIT) == 2, "the rows, and their tokens"
+    assert again.losses[0] == first.losses[0]
+
+
+def test_another_length_is_other_tokens_of_the_same_rows(
+    tiny: Tiny, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for number, length in enumerate((64, 40), 1):
+        sibling(tiny, tmp_path, number, "sft", max_length=length, max_steps=1)
+    said = capfd.readouterr().out
+    assert "[cache] rows/" in said
+    assert "[cache] tokenized/" not in said
+    assert not list(tmp_path.rglob(".rows")), "what was made on the way is gone"
+    assert len(list((tmp_path / ".cockpit/cache/tokenized").glob("*/made.json"))) == 2
 
 
 def _only(root: Path, kind: str) -> Path:

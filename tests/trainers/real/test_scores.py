@@ -121,6 +121,8 @@ def test_what_a_run_leaves(trained: dict[str, Run], name: str) -> None:
     assert {"stage", "mid_eval", "checkpoint", "sample", "held_out", "end"} <= kinds
     seqs = [row["seq"] for row in read_rows(run.layout.events)]
     assert seqs == list(range(1, len(seqs) + 1)), "the held-out pass, another process, goes on counting"
+    assert "have the same token ids in training and in scoring" in run.notices
+    assert "template-drift" not in {finding["rule"] for finding in run.events("finding")}
     stages = [row["name"] for row in run.events("stage")]
     assert stages[:4] == ["importing", "loading", "tokenizing", "training"]
     assert stages[-1] == "done"

@@ -11,7 +11,7 @@ import pytest
 
 from cockpit.contract import CockpitError
 from cockpit.contract.reader import read_rows
-from tests.trainers.real.conftest import Run, Tiny
+from tests.trainers.real.conftest import Run, Tiny, head
 from tests.trainers.real.test_together_all import pair, train_run
 from trainers.distributed import sharded
 from trainers.distributed.together import Together
@@ -72,9 +72,7 @@ def test_full_weights_are_scored_saved_whole_and_resumed(tiny: Tiny, tmp_path: P
 def test_an_adapter_and_its_rounds(tiny: Tiny, tmp_path: Path) -> None:
     from peft import AutoPeftModelForCausalLM
 
-    few = tmp_path / "few.jsonl"
-    few.write_text("".join(Path(tiny.files["train"]).read_text().splitlines(keepends=True)[:60]))
-    run = pair(tiny, tmp_path, 1, "rft", num_generations=3, train=str(few))
+    run = pair(tiny, tmp_path, 1, "rft", num_generations=3, train=head(tiny, tmp_path, "train", 60))
     fly_sharded(run)
     rounds = [list(read_rows(run.layout.root / "rollouts" / f"round_{n:02d}.jsonl")) for n in (1, 2)]
     assert [{row["policy_id"] for row in rows} for rows in rounds] == [{"exp_0001@0"}, {"exp_0001@2"}]

@@ -10,7 +10,7 @@ import pytest
 from cockpit.contract.reader import read_rows
 from tests.support.attempts import free_port
 from tests.support.tiny_settings import settings, training_file
-from tests.trainers.real.conftest import Run, Tiny, make_attempt
+from tests.trainers.real.conftest import Run, Tiny, head, make_attempt
 from tests.trainers.real.warm import Warm
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(900)]
@@ -25,7 +25,7 @@ def pair(tiny: Tiny, root: Path, number: int, technique: str, *, lora: bool = Tr
     quick = {"max_steps": 4, "mid_eval__every_steps": 2, "mid_eval__every_epochs": 99.0,
              "mid_eval__baseline": 1.0, "launcher": "accelerate", "resources__processes": 2}  # fmt: skip
     place = root / ".cockpit" / "experiments" / f"exp_{number:04d}"
-    train = overrides.pop("train", training_file(technique))
+    train = overrides.pop("train", None) or head(tiny, root / "data", training_file(technique))
     return make_attempt(tiny, place, technique, train, lora=lora, **(asked | quick | overrides))
 
 
@@ -82,9 +82,7 @@ def test_two_processes_train_as_one(technique: str, tiny: Tiny, tmp_path: Path) 
 
 
 def test_rft_samples_in_shares_and_a_sibling_takes_what_was_sampled(tiny: Tiny, tmp_path: Path) -> None:
-    few = tmp_path / "few.jsonl"
-    few.write_text("".join(Path(tiny.files["train"]).read_text().splitlines(keepends=True)[:60]))
-    quick = {"num_generations": 3, "rounds": 2, "train": str(few)}
+    quick = {"num_generations": 3, "rounds": 2, "train": head(tiny, tmp_path / "data", "train", 60)}
     first = pair(tiny, tmp_path, 1, "rft", **quick)
     train_run(first)
     rounds = [list(read_rows(first.layout.root / "rollouts" / f"round_{n:02d}.jsonl")) for n in (1, 2)]

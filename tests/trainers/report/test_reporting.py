@@ -182,16 +182,6 @@ def test_mlflow_gets_the_whole_story_and_the_run_is_closed(standin: StandIn, ser
 
 
 @pytest.mark.fault
-def test_no_run_is_left_running_after_a_stop(standin: StandIn, server: Server) -> None:
-    standin.trainer(BODY + STOPS, report_to="mlflow")
-    launcher.launch(standin.layout)
-    until(lambda: state(standin).get("state") == "running")
-    launcher.stop(standin.layout)
-    settled(standin)
-    assert server.run()["status"] == "KILLED"
-
-
-@pytest.mark.fault
 def test_no_run_is_left_running_after_a_kill(standin: StandIn, server: Server) -> None:
     standin.trainer(BODY + HANGS, report_to="mlflow")
     launcher.launch(standin.layout)
@@ -252,13 +242,17 @@ def test_a_tracker_that_never_answers_is_given_up(standin: StandIn, monkeypatch:
         assert not launcher.belonging(facts.launch)
 
 
-def test_a_resumed_run_goes_on_in_the_same_tracker_run(standin: StandIn, server: Server) -> None:
+@pytest.mark.fault
+def test_a_stopped_run_is_not_left_running_and_a_resumed_one_goes_on_in_the_same_tracker_run(
+    standin: StandIn, server: Server
+) -> None:
     standin.trainer(BODY + STOPS, report_to="mlflow")
     launcher.launch(standin.layout)
     until(lambda: state(standin).get("state") == "running")
     launcher.stop(standin.layout)
     settled(standin)
     first = server.run()
+    assert first["status"] == "KILLED"
     one = 'open(root / "metrics.jsonl", "a").write(json.dumps({"step": 31, "loss": 0.01}) + "\\n")\n'
     standin.trainer(one + TO_THE_END, report_to="mlflow")
     launcher.resume(standin.layout)

@@ -14,9 +14,8 @@ import pytest
 
 from cockpit.core.spotcheck.mismatch import find_mismatches, verdict_of
 from cockpit.core.spotcheck.rendered import rendered_of
-from cockpit.core.spotcheck.sides import sides_of
 from cockpit.verifiers import load
-from tests.support.spot_cases import APPLES, BOX, CHINESE, HEBREW, N, held_out, rows, said, train
+from tests.support.spot_cases import APPLES, BOX, CHINESE, HEBREW, N, held_out, rows, said, sides_of, train
 
 pytestmark = pytest.mark.ml
 
