@@ -115,7 +115,7 @@ def test_the_command_makes_lists_and_removes(
     assert made["ready"]
     assert made["installed"] == {"oldtrl": "1.12.0"}
     assert not made["shared"]
-    assert {env["name"] for env in run("ls")} == {"art", "embedder", "mine", "ppo", "vllm"}
+    assert {env["name"] for env in run("ls")} == {"art", "embedder", "gguf", "mine", "ppo", "vllm"}
     assert run("rm", "mine")["removed"].endswith("envs/mine")
     assert "was never made" in str(run("rm", "ppo", code=2))
     assert "needs a name" in str(run("add", code=2))
