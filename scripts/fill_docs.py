@@ -144,6 +144,23 @@ def verifiers() -> str:
     return table(("name", "what it wants"), ((f"`{kind.spec}`", kind.wants) for kind in KINDS))
 
 
+def presets() -> str:
+    """Every preset with what it sets, when to try it, and where it is from."""
+    from cockpit.core.recipe.presets import PRESETS
+    from cockpit.core.recipe.settings import shown
+
+    rows = (
+        (
+            f"`{one.name}`",
+            code(f"{name}={shown(value)}" for name, value in one.settings.items()),
+            one.when,
+            one.source,
+        )
+        for one in PRESETS.values()
+    )
+    return table(("preset", "sets", "when to try it", "source"), rows)
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "keys": keys,
     "commands": commands,
@@ -153,6 +170,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "packages": packages,
     "rules": rules,
     "verifiers": verifiers,
+    "presets": presets,
 }
 
 

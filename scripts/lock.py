@@ -91,7 +91,7 @@ def every() -> list[Wanted]:
         found.append(
             Wanted(
                 spec.lock,
-                spec.says,
+                spec.description,
                 [word for step in steps if "--no-deps" not in step for word in step],
                 [word for step in steps if "--no-deps" in step for word in step if word != "--no-deps"],
                 platforms=LINUX if spec.needs_gpu else (*LINUX, *MACOS),

@@ -2,6 +2,7 @@
 
     python -m trainers.evaluate ATTEMPT_DIR                          # the best checkpoint; a baseline: the base model
     python -m trainers.evaluate ATTEMPT_DIR --checkpoint step_000120 # another one, or any folder
+    python -m trainers.evaluate ATTEMPT_DIR --checkpoint FOLDER --gguf FILE  # the same, answered by llama.cpp
     python -m trainers.evaluate ATTEMPT_DIR --samples 8 --temperature 0.8   # 8 answers an item, into sampled/
 
 Batched, greedy by default (`generation` of the recipe). Leaves held_out/items.jsonl and held_out/score.json, and
@@ -47,6 +48,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--sealed", default=None, metavar="FILE", help="score this file instead, into sealed/"
     )
+    parser.add_argument(
+        "--gguf", type=Path, default=None, metavar="FILE", help="let llama.cpp answer from this file"
+    )
     parser.add_argument("--after-training", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     never_stop()
@@ -61,7 +65,7 @@ def main(argv: list[str] | None = None) -> int:
             start_tracker(attempt)
             say_walls(attempt)
         announce = not args.after_training
-        asked = Asked(args.checkpoint, args.samples, args.temperature, args.sealed)
+        asked = Asked(args.checkpoint, args.samples, args.temperature, args.sealed, args.gguf)
         evaluate(attempt, asked, announce=announce)
         ending = ending_of_training(attempt)
     except BaseException as error:  # noqa: BLE001 - reported as the end, like in every trainer
@@ -72,12 +76,15 @@ def main(argv: list[str] | None = None) -> int:
 
 @dataclass(frozen=True)
 class Asked:
-    """What is scored, and how: a checkpoint (None: the best one), answers an item, another file of items."""
+    """What is scored, and how: a checkpoint (None: the best one), answers an item, another file of items, by llama.cpp
+    from a file of its own.
+    """
 
     checkpoint: str | None = None
     samples: int = 1
     temperature: float | None = None
     sealed: str | None = None
+    gguf: Path | None = None
 
     def of(self, recipe: Recipe) -> Recipe:
         """Return the recipe as this pass reads it."""
@@ -128,6 +135,10 @@ def evaluate(attempt: Attempt, asked: Asked, *, announce: bool) -> None:
         score_slice(attempt, PairScorer(attempt, tokenizer, held_out), load, place, folder=folder)
         return
     engine = engine_of(attempt)
+    if asked.gguf is not None:
+        from trainers.scoring.llama_engine import LlamaEngine
+
+        engine = LlamaEngine(attempt, asked.gguf)
     if recipe.technique == "baseline" and folder == layout.held_out:
         scorer = Scorer(attempt, tokenizer, mini, verifier, engine)
         score_slice(attempt, scorer, load, place, folder=layout.mini_eval)

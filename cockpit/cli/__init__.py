@@ -55,7 +55,6 @@ COMMANDS: dict[str, Command] = {
     "import": Command(
         "recipe.import_config", "a TRL, axolotl, LLaMA-Factory or unsloth file as a draft", "move"
     ),
-    "export": Command("recipe.export_config", "a recipe as a TRL, axolotl or LLaMA-Factory file", "look"),
     "settings": Command("recipe.settings", "what a technique's trainer takes, in TRL's own words", "move"),
     "sweep": Command("recipe.sweep", "sibling experiments, one for each value of a setting", "move"),
     "fit": Command("recipe.fit", "will it fit in memory, what would make it fit, how long it takes", "move"),
@@ -66,6 +65,9 @@ COMMANDS: dict[str, Command] = {
     "resume": Command("runs.launch:resume", "go on from the last checkpoint", "move"),
     "score": Command("runs.launch:score", "the full held-out pass, now", "move"),
     "unseal": Command("experiments.unseal", "the one look at the sealed held-out set", "move"),
+    "export": Command(
+        "export", "the model (merged, adapter, GGUF, Ollama), scored again; or its recipe for others", "move"
+    ),
     "commit": Command("experiments.decide:commit", "keep an experiment's result", "move"),
     "discard": Command("experiments.decide:discard", "put an experiment aside, with the reason", "move"),
     "note": Command("experiments.decide:note", "write a line to methodlog.md", "move"),

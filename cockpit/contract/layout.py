@@ -103,6 +103,11 @@ class AttemptLayout:
         return self.root / "sealed"
 
     @property
+    def exports(self) -> Path:
+        """One file an export: what it was made of, where it lies, what it scored; written by `cockpit export`."""
+        return self.root / "exports"
+
+    @property
     def mini_eval(self) -> Path:
         """The same two files for the mini-eval slice, written for the baseline."""
         return self.root / "mini_eval"

@@ -68,6 +68,11 @@ class LoraSettings(_Section):
     lora_dropout: float = Field(0.0, ge=0.0, lt=1.0)
     target_modules: str | list[str] = "all-linear"
     use_rslora: bool = False
+    """Scale by the root of the rank: for ranks of 64 and more."""
+    use_dora: bool = False
+    """Magnitude and direction apart: nearer to full weights at small ranks, and slower."""
+    init_lora_weights: bool | Literal["gaussian", "pissa", "pissa_niter_16", "olora", "orthogonal"] = True
+    """How it begins: as nothing (true), or as the base's main directions (`pissa`), which fits its own base alone."""
     trainable_token_indices: list[int] | dict[str, list[int]] | None = None
     """Rows of the embedding that are trained as well: tokens that the base has never learnt."""
     modules_to_save: list[str] | None = None

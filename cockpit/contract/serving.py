@@ -142,6 +142,11 @@ def layout_for(model: str, digest: str | None) -> ServerLayout:
     return ServerLayout(home() / identity[:16])
 
 
+def of_changed_base(init: object) -> bool:
+    """Whether an adapter that began so is one of another base than its own: peft takes its beginning off the base."""
+    return isinstance(init, str) and init.startswith(("pissa", "olora", "corda"))
+
+
 def why_not(recipe: Recipe) -> str | None:
     """Why no server can answer this recipe's evaluations, which is known before one is started; None where it can."""
     model = recipe.model
@@ -153,6 +158,10 @@ def why_not(recipe: Recipe) -> str | None:
         return "a server takes adapters, and this run trains full weights"
     if recipe.peft is not None and (recipe.peft.trainable_token_indices or recipe.peft.modules_to_save):
         return "a server takes LoRA alone, and this adapter trains embeddings or other modules too"
+    if recipe.peft is not None and recipe.peft.use_dora:
+        return "a server takes plain LoRA, and this adapter is DoRA"
+    if recipe.peft is not None and of_changed_base(recipe.peft.init_lora_weights):
+        return f"the adapter begins as {recipe.peft.init_lora_weights}, which changes the base that a server holds"
     if model.warm_start and model.adapter == "merge" and (Path(model.warm_start) / ADAPTER).is_file():
         return "the run's base is made when it starts (a merged adapter), so no server has it"
     return None

@@ -47,6 +47,8 @@ _SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "peft.lora_dropout": ("dropout", "lora_dropout"),
     "peft.target_modules": ("target_modules", "lora_target", "lora_targets", "lora_target_modules"),
     "peft.use_rslora": ("rslora", "use_rslora"),
+    "peft.use_dora": ("dora", "use_dora"),
+    "peft.init_lora_weights": ("init_lora_weights",),
     "peft.modules_to_save": ("modules_to_save",),
     "peft.trainable_token_indices": ("trainable_token_indices",),
     "model.dtype": ("dtype", "torch_dtype"),

@@ -96,6 +96,7 @@ ACTIONS: tuple[Action, ...] = (
            frozenset({SPOT}), "realign", 6, "mismatched"),
     Action("refresh", "r", "r", "again", "read both sides anew", _SPOT, frozenset({SPOT}), footer=8),
     Action("palette", "ctrl+p,colon", "ctrl+p", "commands", "every action by name", _VIEW),
+    Action("theme", "T", "T", "theme", "the colours: the terminal's own, or a theme (COCKPIT_THEME keeps it)", _VIEW),
     Action("suspend", "ctrl+z", "ctrl+z", "suspend", "back to the shell; fg brings the cockpit back", _VIEW),
     Action("quit", "q", "q", "leave", "leave the cockpit; runs go on", _VIEW, footer=10),
 )  # fmt: skip
@@ -103,7 +104,7 @@ ACTIONS: tuple[Action, ...] = (
 BY_ID = {action.id: action for action in ACTIONS}
 
 
-WITHOUT = ("help", "open", "wizard", "doctor", "palette", "quit")
+WITHOUT = ("help", "open", "wizard", "doctor", "palette", "theme", "suspend", "quit")
 """What can be done where there is no workspace, beside moving about."""
 
 _NAMES = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -25,6 +25,7 @@ from cockpit.ui.messages import (
     FindingsRead,
     HardwareRead,
     ReasonWanted,
+    ScoreTimed,
     WorkspaceRefreshed,
 )
 from cockpit.ui.state import CockpitState
@@ -82,8 +83,25 @@ class CockpitApp(App[int]):
         self.live = live
         """False in tests that look at the workspace themselves."""
         self._commands: Commands | None = None
+        self.first_theme: str | None = None
+        """What somebody chose before it began; None keeps the terminal's own colours."""
         self.watched: str | None = None
         """Whose runs to look at next, where there is no workspace."""
+
+    @property
+    def shown_theme(self) -> str:
+        """The name of the theme that is drawn."""
+        return self.theme
+
+    def use_theme(self, name: str) -> None:
+        """Draw in the colours of a theme: the terminal's own, or Textual's with status colours that can be read."""
+        from cockpit.ui.text import themes
+
+        theme = self.available_themes[name]
+        colours = themes.terminal_theme(theme)
+        if colours is not None:
+            setattr(self, "ansi_theme_dark" if theme.dark else "ansi_theme_light", colours)
+        self.theme = name
 
     def get_default_screen(self) -> Screen[None]:
         return Dashboard(self)
@@ -110,6 +128,8 @@ class CockpitApp(App[int]):
 
     def on_mount(self) -> None:
         self.set_interval(TICK_S, self._tick)
+        if self.first_theme is not None:
+            self.use_theme(self.first_theme)
         if not self.is_headless:
             leaving.heed_signals(self.exit)
         if self.live:
@@ -168,6 +188,10 @@ class CockpitApp(App[int]):
         self._done(message.experiment_id)
         self.say(message.title, message.fix, bad=True)
 
+    def on_score_timed(self, message: ScoreTimed) -> None:
+        self._done(message.experiment_id)
+        self.commands.services.ask_score(message)
+
     def on_reason_wanted(self, message: ReasonWanted) -> None:
         self._done(message.experiment_id)
         self.commands.services.ask_reason(message)
@@ -210,7 +234,7 @@ class CockpitApp(App[int]):
         """Have the workspace read now rather than at the next interval."""
         self.poller.poke()
 
-    def watch(self, place: str) -> None:
+    def look_at(self, place: str) -> None:
         """Leave, for screens on the runs that others made at `place`."""
         self.watched = place
         self.exit(0)
@@ -259,6 +283,15 @@ class CockpitApp(App[int]):
         self.changed()
 
 
+def themed(app: CockpitApp, env: Mapping[str, str] = os.environ) -> CockpitApp:
+    """Put the theme on that the environment asks for. Raises CockpitError for one that there is not."""
+    if env.get("COCKPIT_THEME"):
+        from cockpit.ui.text import themes
+
+        app.first_theme = themes.chosen(env)
+    return app
+
+
 def run(
     workspace_root: Path | None,
     *,
@@ -273,7 +306,7 @@ def run(
     from cockpit.ui.backend.local import LocalBackend
 
     textual_patch.install()
-    app = CockpitApp(LocalBackend(workspace_root))
+    app = themed(CockpitApp(LocalBackend(workspace_root)))
     if select is not None:
         app.state.select(select)
     app.wizard_root = wizard

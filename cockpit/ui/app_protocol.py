@@ -108,7 +108,16 @@ class Cockpit(Protocol):
         """Show a sentence that goes away by itself; what went wrong stays longer and says what to do."""
         ...
 
-    def watch(self, place: str) -> None:
+    @property
+    def shown_theme(self) -> str:
+        """The name of the theme that is drawn."""
+        ...
+
+    def use_theme(self, name: str) -> None:
+        """Draw in the colours of a theme."""
+        ...
+
+    def look_at(self, place: str) -> None:
         """Leave, for screens on the runs that others made at `place`."""
         ...
 

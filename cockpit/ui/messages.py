@@ -168,6 +168,14 @@ class ActionFailed(Message):
 
 
 @dataclass(eq=False, repr=False)
+class ScoreTimed(Message):
+    """The held-out pass that somebody asked for takes so many seconds: it is asked for once more."""
+
+    experiment_id: str
+    seconds: float
+
+
+@dataclass(eq=False, repr=False)
 class ReasonWanted(Message):
     """A gate stood closed that a reason opens: `closed` says what is against it, `instead` what else would do.
 

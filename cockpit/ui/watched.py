@@ -10,7 +10,7 @@ from cockpit.contract.errors import CockpitError
 from cockpit.services.foreign import asking
 from cockpit.services.recipe.field_check import DraftFields
 from cockpit.ui import textual_patch
-from cockpit.ui.app import CockpitApp
+from cockpit.ui.app import CockpitApp, themed
 from cockpit.ui.backend.local import LocalBackend
 
 
@@ -33,6 +33,9 @@ class WatchingBackend(LocalBackend):
             self._refuse()
         status = self.workspace.experiment(experiment_id).attempt
         return f"{experiment_id}: {asking.ask(attempt, 'stop', live=status is not None and status.live)}"
+
+    def score_time(self, experiment_id: str) -> float | None:
+        self._refuse()
 
     def score(self, experiment_id: str) -> str:
         self._refuse()
@@ -58,5 +61,5 @@ class WatchingBackend(LocalBackend):
 def run(root: Path, place: str) -> int:
     """Open the screens on a mirror of `place` and give the exit code."""
     textual_patch.install()
-    code = CockpitApp(WatchingBackend(root, place)).run()
+    code = themed(CockpitApp(WatchingBackend(root, place))).run()
     return int(code or 0)

@@ -36,9 +36,13 @@ def contents(root: Path) -> dict[str, bytes]:
 
 
 def lacking(old: Any, new: Any, where: str = "") -> list[str]:
-    """What `new` lacks or says otherwise; fields that came later are no difference."""
+    """What `new` lacks or says otherwise; fields and findings that came later are no difference."""
     if isinstance(old, dict) and isinstance(new, dict):
         return [line for key, value in old.items() for line in lacking(value, new.get(key), f"{where}.{key}")]
+    if where.endswith(".findings") and isinstance(old, list) and isinstance(new, list):
+        return [
+            f"{where}: {finding!r} is gone" for finding in old if all(lacking(finding, one) for one in new)
+        ]
     if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         pairs = enumerate(zip(old, new, strict=True))
         return [line for index, (a, b) in pairs for line in lacking(a, b, f"{where}[{index}]")]
@@ -58,6 +62,12 @@ def test_a_command_answers_as_it_did(older: Path, command: str, capsys: pytest.C
 def test_a_difference_would_be_seen() -> None:
     assert lacking({"a": [1, {"b": 2}]}, {"a": [1, {"b": 3}], "c": 4}) == [".a[1].b: 2 became 3"]
     assert lacking({"a": 1}, {}) == [".a: 1 became None"]
+    assert lacking({"findings": [{"rule": "a"}]}, {"findings": [{"rule": "b"}]}) == [
+        ".findings: {'rule': 'a'} is gone"
+    ]
+    assert (
+        lacking({"findings": [{"rule": "a"}]}, {"findings": [{"rule": "b"}, {"rule": "a", "step": 3}]}) == []
+    )
 
 
 def test_no_verdict_is_written_a_second_time(older: Path, capsys: pytest.CaptureFixture[str]) -> None:

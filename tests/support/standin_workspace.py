@@ -22,6 +22,16 @@ if "trainers.evaluate" in sys.argv: module, place = "trainers.evaluate", sys.arg
 how = json.loads(pathlib.Path({how!r}).read_text())
 if module == "trainers.spotcheck.render":
     print(json.dumps(how["render"])); sys.exit(0)
+if "trainers.exports" in sys.argv:
+    asked = json.loads(pathlib.Path(place).read_text())
+    how = {{**how["export"].get("all", {{}}), **how["export"].get(module, {{}})}}
+    for name, text in how.get("files", {{}}).items():
+        (pathlib.Path(asked["out"]) / name).write_bytes(bytes.fromhex(text))
+    print("noise that says nothing")
+    print(json.dumps({{"stage": module}}), flush=True)
+    if how.get("hangs"):
+        import time; time.sleep(600)
+    print(json.dumps(how["says"])); sys.exit(0)
 from cockpit.contract import AttemptLayout, AttemptWriter
 root = pathlib.Path(place)
 layout, out = AttemptLayout(root), AttemptWriter(root)
@@ -57,7 +67,8 @@ elif "--sealed" in sys.argv:
         {{"score": sum(scores) / n, "n": n, "held_out_hash": content_hash(place),
           "weights": weights_key(layout.best) if layout.best.exists() else None}}))
 elif how["checkpoint"] and how["scores"] is not None:
-    scores = (how["scores"] * 20)[: len(rows)]
+    exported = any(word.endswith(".tmp") for word in root.parts) and "checkpoints" not in sys.argv[6]
+    scores = ((how["exported"] if exported and "exported" in how else how["scores"]) * 20)[: len(rows)]
     out.rows(layout.held_out / "items.jsonl", [
         {{"item": str(i), "completion": "said", "parsed": how["parsed"], "score": s, "passed": s >= 1}}
         for i, s in enumerate(scores)])

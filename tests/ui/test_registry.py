@@ -25,6 +25,7 @@ VIEW_ONLY = {
     "help", "back", "clear", "next_pane", "previous_pane", "down", "up", "first", "last", "page_down", "page_up",
     "left", "right", "filter", "next_match", "previous_match", "mark", "pin", "log_scale", "smooth", "zoom",
     "range_in", "range_out", "palette", "quit", "others", "others_back", "pin_example", "refresh",
+    "theme", "suspend",
 }  # fmt: skip
 """What changes only how something is looked at: it needs no command."""
 SCREENS = {

@@ -59,7 +59,7 @@ def _ends(name: str, end: str) -> bool:
 
 def _has_matrix(module: Any) -> bool:
     """Whether it is a layer with a matrix; attention that holds its matrices by other names is let through."""
-    weight = getattr(module, "weight", None)
+    weight: Any = getattr(module, "weight", None)
     return hasattr(module, "in_proj_weight") or (hasattr(weight, "dim") and weight.dim() >= 2)
 
 

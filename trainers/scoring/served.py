@@ -222,6 +222,10 @@ def check_adapter(checkpoint: Path, base: str, facts: ServerFacts) -> None:
             raise Unserved(f"the adapter has {name}, which vLLM does not serve")
     if config.get("bias", "none") != "none":
         raise Unserved("the adapter trains biases, which vLLM does not serve")
+    if serving.of_changed_base(config.get("init_lora_weights")):
+        raise Unserved(
+            f"the adapter began as {config['init_lora_weights']}, and the server holds the base as it was"
+        )
     rank = max([config.get("r", 0), *(config.get("rank_pattern") or {}).values()])
     if rank > facts.max_lora_rank:
         raise Unserved(

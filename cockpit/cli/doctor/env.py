@@ -12,7 +12,7 @@ from cockpit.contract.errors import CockpitError
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=("add", "ls", "rm"))
-    parser.add_argument("name", nargs="?", help="ppo, vllm, art, embedder, or a name of your own")
+    parser.add_argument("name", nargs="?", help="ppo, vllm, art, embedder, gguf, or a name of your own")
     parser.add_argument("packages", nargs="*", metavar="PACKAGE", help="one of your own: what pip installs")
 
 

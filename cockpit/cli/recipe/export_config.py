@@ -1,4 +1,7 @@
-"""`cockpit export EXP --format trl|axolotl|llamafactory`: an experiment's recipe as another trainer's YAML."""
+"""`cockpit export EXP --format trl|axolotl|llamafactory`: an experiment's recipe as another trainer's YAML.
+
+`cli/export.py` has the command, whose other formats are of weights.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,6 @@ from cockpit.cli.place import workspace
 from cockpit.contract.errors import CockpitError
 
 FORMATS = ("trl", "axolotl", "llamafactory")
-
-
-def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("experiment", metavar="EXP", help="exp_0003, or just 3")
-    parser.add_argument("--format", choices=FORMATS, required=True, help="whose configuration")
-    parser.add_argument("-o", "--out", metavar="FILE", help="default: printed")
 
 
 def run(options: argparse.Namespace) -> int:

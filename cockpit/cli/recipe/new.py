@@ -16,12 +16,14 @@ from cockpit.services.workspace.workspace import ExperimentView, Workspace
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     from cockpit.contract.techniques import RUNNABLE
+    from cockpit.core.recipe.presets import PRESETS
 
     parser.add_argument(
         "technique", choices=[*RUNNABLE, "baseline"], nargs="?", help="left out with --from-finding alone"
     )
     names = "TRL's own names or short ones (lr, bs), or peft.r=16, …"
     parser.add_argument("settings", nargs="*", metavar="NAME=VALUE", help=names)
+    parser.add_argument("--preset", metavar="NAME", help=f"a variant by name: {', '.join(PRESETS)}")
     parser.add_argument("--hypothesis", "-m", default="", help="what you expect, in a line")
     parser.add_argument(
         "--parent",
@@ -46,6 +48,8 @@ def run(options: argparse.Namespace) -> int:
     from cockpit.services.experiments import lifecycle
 
     ws = workspace(options)
+    if options.preset:
+        options.settings = [*options.settings, f"preset={options.preset}"]
     with reading_shown():
         if options.from_finding:
             view = _from_finding(ws, options)
@@ -68,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
         lifecycle.launch(ws, view.id)
         view = ws.experiment(view.id)
     from cockpit.contract.recipe import Recipe
-    from cockpit.core.recipe import recipes
+    from cockpit.core.recipe import recipes, serving
     from cockpit.services.experiments import precheck
 
     recipe = Recipe.load(ws.layout.experiment(view.id).draft)
@@ -86,6 +90,8 @@ def run(options: argparse.Namespace) -> int:
         say(f"{view.id} {view.technique}: {view.status}.{start} Its recipe: {draft}")
         for names, reason in _by_reason(recipe.reasons).items():
             say(f"  {names} {reason}.")
+        for text in serving.biased(recipe):
+            say(f"  ! {text}")
         for concern in against:
             say(f"  ! {concern.headline}\n      {concern.fix}")
         if not options.launch and options.technique not in ("custom", "baseline"):

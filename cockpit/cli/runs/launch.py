@@ -9,9 +9,12 @@ from cockpit.cli import FAILED, OK
 from cockpit.cli.output import print_json, say
 from cockpit.cli.place import workspace
 from cockpit.cli.tree.look import as_dict, experiments_table, how_to_score
+from cockpit.core.recipe.pace import duration
 from cockpit.services.experiments import lifecycle, scoring
 from cockpit.services.workspace.workspace import ExperimentView, Workspace
 
+MINUTES_S = 90.0
+"""Seconds of a pass from which it is said how long it takes."""
 Move = Callable[[Workspace, str, argparse.Namespace], object]
 """What a command does to an experiment: the workspace, the experiment's id, the options."""
 
@@ -64,6 +67,9 @@ def _launch(ws: Workspace, experiment_id: str, options: argparse.Namespace) -> N
 
 
 def _score(ws: Workspace, experiment_id: str, options: argparse.Namespace) -> None:
+    seconds = None if options.json else scoring.expected(ws, experiment_id)
+    if seconds is not None and seconds >= MINUTES_S:
+        say(f"It takes about {duration(seconds * options.samples)}, as answers were timed here.")
     scoring.score(ws, experiment_id, samples=options.samples, temperature=options.temperature)
 
 

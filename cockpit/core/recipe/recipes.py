@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.setting_names import DECIDED, GONE, SECTION_ALIASES
 from cockpit.contract.techniques import GROUPED, TECHNIQUES
-from cockpit.core.recipe import settings, trl_fields
+from cockpit.core.recipe import presets, serving, settings, trl_fields
 from cockpit.core.recipe.aliases import Named, named
 from cockpit.core.recipe.settings import SETTINGS, defaults, shown
 
@@ -79,8 +79,20 @@ def asked_for(
     overrides: Mapping[str, Any] | Iterable[str] | None,
     recipes: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
-    """Return what somebody asked for, by name: the overrides on top of `[recipes.X]`. Raises CockpitError."""
-    return {**named_defaults(recipes, technique).settings, **named_overrides(overrides, technique).settings}
+    """Return what somebody asked for, by name: the overrides on top of `[recipes.X]`, a preset beneath both.
+
+    Raises CockpitError.
+    """
+    return _asked(technique, overrides, recipes)[0]
+
+
+def _asked(
+    technique: str,
+    overrides: Mapping[str, Any] | Iterable[str] | None,
+    recipes: Mapping[str, Mapping[str, Any]] | None,
+) -> tuple[dict[str, Any], dict[str, str]]:
+    given = {**named_defaults(recipes, technique).settings, **named_overrides(overrides, technique).settings}
+    return presets.take(given, technique)
 
 
 def _value(text: str) -> Any:
@@ -125,7 +137,7 @@ def resolve(
     technique = technique.strip().lower()
     if technique not in (*TECHNIQUES, "baseline", "custom"):
         raise CockpitError(f"there is no technique {technique!r}", f"There are: {', '.join(TECHNIQUES)}.")
-    asked = asked_for(technique, overrides, recipes)
+    asked, why = _asked(technique, overrides, recipes)
     trained = technique not in ("baseline", "custom")
     with_lora = _wants_lora(asked, lora) if trained else any(name.startswith("peft.") for name in asked)
     raw = _layers(sections or {}, model, data, with_lora)
@@ -137,6 +149,7 @@ def resolve(
     for name, value in asked.items():
         _set(raw, name, value, technique)
     _finish(raw, technique, asked)
+    raw["reasons"] = {**why, **raw.get("reasons", {})}
     from cockpit.contract.recipe import Recipe
 
     return Recipe.parse(raw)
@@ -372,6 +385,7 @@ def advice(recipe: Recipe) -> list[str]:
         said.append("num_iterations above 1 trains on stale samples; on-policy freshness matters in RL.")
     if recipe.technique in GROUPED and recipe.trainer.get("beta") == 0:
         said.append("beta=0: the KL is not measured, so reward hacking shows later.")
+    said += serving.biased(recipe)
     if recipe.budget.attempts > 1:
         said.append(
             f"budget.attempts={recipe.budget.attempts}: at training scale one attempt, then another hypothesis."

@@ -109,7 +109,6 @@ SETTINGS: Mapping[str, Setting] = {
     "undesirable_weight": Setting("float", 0, 1000, "", "weight of rows labelled false", only=("kto",)),
 }  # fmt: skip
 
-
 FIRST = (
     "learning_rate", "num_train_epochs", "max_steps", "num_generations", "beta", "kl_coef", "max_completion_length",
     "response_length", "max_length", "peft.r", "per_device_train_batch_size", "gradient_accumulation_steps",

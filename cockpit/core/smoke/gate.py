@@ -28,7 +28,9 @@ def judge(facts: SmokeFacts) -> SmokeVerdict:
         if cause is not None:
             headline, fix = wording.words_of(cause, facts)
             red = STAGE_OF[cause]
-            proven = tuple(stage for stage, _ in STAGES if stage != red and _proves(facts, stage))
+            proven: tuple[Stage, ...] = tuple(
+                stage for stage, _ in STAGES if stage != red and _proves(facts, stage)
+            )
             return SmokeVerdict(False, red, headline, fix, seen, minded, cause=cause, proven=proven)
     return SmokeVerdict(True, "", wording.headline_of_green(facts), "", seen, minded)
 

@@ -112,7 +112,7 @@ class SmokeVerdict:
         stage, cause = value.get("stage"), value.get("cause")
         return cls(
             green=bool(value.get("green")),
-            stage=cast("Stage", stage) if stage in _STAGE_NAMES else "",
+            stage=stage if stage in _STAGE_NAMES else "",
             headline=str(value.get("headline", "")),
             fix=str(value.get("mend", "")),
             evidence=_lines(value.get("evidence")),

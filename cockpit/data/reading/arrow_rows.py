@@ -27,7 +27,11 @@ def parquet(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                     number += 1
                     yield number, cast("dict[str, Any]", row)
     except ValueError as error:  # pyarrow's ArrowInvalid
-        raise CockpitError(f"this is not a Parquet file: {error}", "Give JSONL.", file=path) from None
+        raise CockpitError(
+            f"this is not a Parquet file: {error}",
+            "Name it after what it is (.csv, .jsonl), or fetch it anew.",
+            file=path,
+        ) from None
 
 
 def arrow(files: list[Path]) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -107,10 +107,22 @@ def overlap_exact(
     A row of plain text counts where the item is the whole text or stands on lines of its own. Holds the
     held-out set in memory, streams the training set.
     """
-    asked = Asked((str(index), row_keys(row)) for index, row in enumerate(held_out))
-    found: list[Overlap] = []
+    return overlaps_exact(train, [held_out], train_columns=train_columns)[0]
+
+
+def overlaps_exact(
+    train: Iterable[Mapping[str, Any]],
+    held_out: Iterable[Iterable[Mapping[str, Any]]],
+    *,
+    train_columns: Mapping[str, str] | None = None,
+) -> list[list[Overlap]]:
+    """Return what `overlap_exact` does for each of several held-out sets; the training set goes by once."""
+    sets = [Asked((str(index), row_keys(row)) for index, row in enumerate(rows)) for rows in held_out]
+    found: list[list[Overlap]] = [[] for _ in sets]
     for number, row in enumerate(train):
-        hit = next(asked.met(row_keys(row, train_columns)), None)
-        if hit is not None:
-            found.append(Overlap(number, int(hit[0]), hit[1]))
+        keys = row_keys(row, train_columns)
+        for asked, met in zip(sets, found, strict=True):
+            hit = next(asked.met(keys), None)
+            if hit is not None:
+                met.append(Overlap(number, int(hit[0]), hit[1]))
     return found

@@ -29,7 +29,7 @@ from cockpit.core.recipe import recipes
 from cockpit.core.runs.evidence import Pid
 from cockpit.services.dataset import datasets
 from cockpit.services.experiments import lifecycle
-from cockpit.services.recipe import drafts
+from cockpit.services.recipe import drafts, guardrail
 from cockpit.services.runs.record import ProcessFile
 from cockpit.services.system import spawn
 from cockpit.services.system.processes import start_time
@@ -289,7 +289,7 @@ def _adopted(whole: dict[str, Any], given: Given, node: Mapping[str, Any]) -> Re
     whole["report_to"] = drafts.tracker(os.environ)
     whole["model"] = {**whole["model"], **_warm_start(given, fresh=False)}
     recipe = Recipe.parse(whole)
-    drafts.check_data_unchanged(recipe)
+    guardrail.check_data_unchanged(recipe)
     return recipe
 
 

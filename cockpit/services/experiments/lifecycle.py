@@ -21,7 +21,7 @@ from cockpit.contract.layout import BASELINE_ID, AttemptLayout
 from cockpit.core.methodlog import Entry
 from cockpit.core.runs.gpu_placement import Need
 from cockpit.services.experiments import catch_up, gates
-from cockpit.services.recipe import attempt_limit, drafts, reward_check
+from cockpit.services.recipe import attempt_limit, drafts, guardrail, reward_check
 from cockpit.services.recipe.warm_start import check_there, choose
 from cockpit.services.runs import attempts, gpu_leases, launcher, observe, rewinding, slurm
 from cockpit.services.workspace import methodlog_writer
@@ -103,8 +103,8 @@ def launch(
     layout = ws.layout.experiment(view.id)
     attempt_limit.refuse_more(ws, view)
     recipe = Recipe.load(layout.draft)
-    drafts.check_data_unchanged(recipe)
-    drafts.refuse_leaks(ws, recipe)
+    guardrail.check_data_unchanged(recipe)
+    guardrail.refuse_leaks(ws, recipe)
     check_there(recipe)
     baseline = attempts.read_score(_baseline_attempt(ws), "mini_eval") if view.id != BASELINE_ID else None
     gates.open_with(ws, view, recipe, baseline, reason)

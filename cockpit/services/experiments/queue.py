@@ -21,7 +21,7 @@ from cockpit.contract.layout import BASELINE_ID
 from cockpit.core.methodlog import Entry
 from cockpit.core.runs.gpu_placement import never
 from cockpit.services.experiments import lifecycle
-from cockpit.services.recipe import drafts
+from cockpit.services.recipe import guardrail
 from cockpit.services.runs import gpu_leases
 from cockpit.services.system import spawn
 from cockpit.services.workspace import methodlog_writer
@@ -53,7 +53,7 @@ def add(ws: Workspace, experiment_id: str, *, reason: str | None = None) -> int:
     if view.status not in ("draft", "smoked"):
         raise CockpitError(f"{view.id} is {view.status}: only a draft is queued", "Make a new experiment.")
     recipe = Recipe.load(ws.layout.experiment(view.id).draft)
-    drafts.check_data_unchanged(recipe)
+    guardrail.check_data_unchanged(recipe)
     if sentence := never(gpu_leases.need_of(recipe), gpu_leases.devices()):
         raise CockpitError(f"{view.id} can't ever run here: {sentence}", "Change its resources.")
     line = entries(ws)

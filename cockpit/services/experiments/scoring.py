@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
+
+from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
-from cockpit.contract.layout import BASELINE_ID
-from cockpit.contract.values import mapping
+from cockpit.contract.layout import BASELINE_ID, AttemptLayout
+from cockpit.contract.values import mapping, number
+from cockpit.data.reading.files import iter_rows
 from cockpit.services.experiments import catch_up, lifecycle
+from cockpit.services.workspace import smoke_verdict
 from cockpit.services.workspace.workspace import ExperimentView, Workspace
 
 MOST_SAMPLES, HOTTEST = 256, 2.0
@@ -33,6 +39,34 @@ def score(
         raise CockpitError(f"{view.id} has no checkpoint to score", f"`cockpit logs {view.id}` may say why.")
     lifecycle.again(ws, view.id, attempt, module="trainers.evaluate", arguments=arguments)
     return ws.experiment(view.id)
+
+
+def expected(ws: Workspace, experiment_id: str) -> float | None:
+    """Seconds that the full held-out pass will take, from answers that were timed; None where none were.
+
+    The pass that was made before counts first, then the smoke run's answers, then another experiment's pass.
+    """
+    items = sum(1 for _ in iter_rows(ws.config.held_out))
+    views = ws.experiments()
+    own = [view for view in views if view.id == experiment_id]
+    smoke = smoke_verdict.last(ws, experiment_id)
+    if (known := _timed(own, items)) is not None:
+        return known
+    if smoke is not None and smoke.batch_time:
+        batch = mapping(ws.recipe_of(own[0]).get("generation")).get("batch_size") if own else None
+        return smoke.batch_time * math.ceil(items / (batch if isinstance(batch, int) and batch > 0 else 16))
+    return _timed([view for view in views if view.id != experiment_id], items)
+
+
+def _timed(views: Iterable[ExperimentView], items: int) -> float | None:
+    """What a pass over `items` takes by the newest of these whose pass was timed."""
+    for view in reversed([view for view in views if view.attempt_dir is not None]):
+        assert view.attempt_dir is not None
+        told = atomic.read_object(AttemptLayout(view.attempt_dir).held_out / "score.json") or {}
+        seconds, n = number(told.get("seconds")), number(told.get("n"))
+        if seconds and n and not told.get("samples", 1) > 1:
+            return seconds / n * items
+    return None
 
 
 def _sampling(

@@ -16,17 +16,14 @@ from typing import TYPE_CHECKING, Any
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import BASELINE_ID, ExperimentLayout
-from cockpit.contract.techniques import GROUPED, SAMPLING, rewards_by_verifier
+from cockpit.contract.techniques import SAMPLING, rewards_by_verifier
 from cockpit.core import group_signal
-from cockpit.core.recipe import batches
 from cockpit.core.recipe.recipes import asked_for
-from cockpit.data.images.refs import refs_in
-from cockpit.data.reading.files import iter_rows, load_rows
-from cockpit.data.rows import Row, value
+from cockpit.data.reading.files import iter_rows
+from cockpit.data.rows import value
 from cockpit.services.dataset import datasets, gold
-from cockpit.services.recipe import seeing, template_switches, warm_start
-from cockpit.services.system import hidden, stack
-from cockpit.services.workspace import smoke_verdict
+from cockpit.services.recipe import draft_secrets, groups, guardrail, template_switches, warm_start
+from cockpit.services.system import stack
 from cockpit.services.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -52,6 +49,7 @@ def resolve(ws: Workspace, request: DraftRequest) -> Recipe:
     """The recipe that `request` makes in this workspace. Raises CockpitError naming the field that is wrong."""
     from cockpit.core.recipe import recipes
 
+    draft_secrets.refuse_typed(request.overrides)
     config = ws.config
     training = request.technique != "baseline"
     model: dict[str, Any] = {**config.sections["model"], "name_or_path": config.model}
@@ -85,18 +83,18 @@ def resolve(ws: Workspace, request: DraftRequest) -> Recipe:
         )
 
     recipe = resolved(overrides)
-    _refuse_secrets(recipe)
+    draft_secrets.refuse_secrets(recipe)
     if not request.warm_start:
-        larger, why = _groups_that_differ(ws, recipe, overrides)
+        larger, why = groups.that_differ(ws, recipe, overrides)
         overrides = {**overrides, group_signal.SETTING: larger} if larger else overrides
         recipe = resolved(overrides) if larger else recipe
         reasons = {**recipe.reasons, f"trainer.{group_signal.SETTING}": why} if why else recipe.reasons
         recipe = recipe.model_copy(update={"reasons": reasons})
-    recipe = _filtered(recipe)
+    recipe = groups.filtered(recipe)
     recipe = with_environment([ws.root], template_switches.noted(_with_reward_model(ws, recipe)))
     if training and recipe.data.train:
-        rows, items = _refuse_leak(recipe)
-        refuse_leaks(ws, recipe)
+        rows, items = guardrail.refuse_leak(recipe)
+        guardrail.refuse_leaks(ws, recipe)
         from cockpit.core.recipe import mini_eval
         from cockpit.services.recipe import fit_batch
 
@@ -105,47 +103,6 @@ def resolve(ws: Workspace, request: DraftRequest) -> Recipe:
         asked |= {f"mid_eval.{name}": value for name, value in config.sections["mid_eval"].items()}
         recipe = mini_eval.fitted(recipe, items=items, rows=rows, asked=asked)
     return recipe
-
-
-def _groups_that_differ(
-    ws: Workspace, recipe: Recipe, overrides: Mapping[str, Any]
-) -> tuple[int | None, str]:
-    """The group size that the base's pass rate asks for (None: the recipe's own), and why; both empty for no RL."""
-    if recipe.technique not in GROUPED or not group_signal.predicts(recipe):
-        return None, ""
-    asked = asked_for(recipe.technique, overrides, ws.config.recipes)
-    if batches.chosen(recipe, asked):
-        asked |= {
-            group_signal.SETTING: recipe.trainer.get(group_signal.SETTING)
-        }  # whole groups must go into a batch of theirs
-    known = smoke_verdict.base_rate(ws, recipe)
-    score = ws.experiment(BASELINE_ID).score if known is None and BASELINE_ID in ws.experiment_ids() else None
-    if score is not None and score.n:
-        known = group_signal.BaseRate(score.value, score.n, "greedy")
-    return group_signal.fitted(recipe, known, asked)
-
-
-def _filtered(recipe: Recipe) -> Recipe:
-    """With the band of pass rates that its groups learn from, where a filter of difficulty is asked for without one.
-
-    Raises CockpitError for a technique that applies none.
-    """
-    if recipe.data.filter_samples is None and recipe.data.filter_band is None:
-        return recipe
-    if recipe.technique not in GROUPED or recipe.data.filter_samples is None:
-        raise CockpitError(
-            "data.filter_band needs data.filter_samples: pass rates are sampled first"
-            if recipe.technique in GROUPED
-            else f"data.filter_samples is for {' and '.join(GROUPED)}, and this is {recipe.technique}",
-            "Set data.filter_samples=8, or leave both out.",
-        )
-    group = recipe.trainer.get(group_signal.SETTING)
-    if recipe.data.filter_band is not None or not isinstance(group, int):
-        return recipe
-    low = round(group_signal.lowest_rate(group), 3)
-    data = recipe.data.model_copy(update={"filter_band": (low, round(1 - low, 3))})
-    why = f"half of the groups of {group} differ from a pass rate of {low:.2g} on (1 - p^G - (1-p)^G)"
-    return recipe.model_copy(update={"data": data, "reasons": {**recipe.reasons, "data.filter_band": why}})
 
 
 def _with_gold(recipe: Recipe) -> Recipe:
@@ -261,52 +218,6 @@ def tracker(environment: Mapping[str, str]) -> str:
     return next((name for variable, name in stack.TRACKERS if environment.get(variable)), "none")
 
 
-def _refuse_leak(recipe: Recipe) -> tuple[int, int]:
-    """The firm guardrail: no held-out or mini-eval item is ever trained on, and no image that nothing would see.
-
-    Gives the numbers of rows and items.
-    """
-    assert recipe.data.train is not None
-    columns, train = recipe.data.columns, recipe.data.train
-    rows, items = 0, load_rows(recipe.data.mini_eval)
-    held_out, seen = load_rows(recipe.data.held_out), 0
-
-    def counted() -> Generator[Row]:
-        nonlocal rows, seen
-        rows = 0
-        for _, row in iter_rows(train):
-            rows += 1
-            seen = seen or (rows if refs_in(row) else 0)
-            yield row
-
-    for name, held in (("held-out", held_out), ("mini-eval", items)):
-        met = datasets.overlap_exact(counted(), held, train_columns=columns)
-        if met:
-            first = met[0]
-            raise CockpitError(
-                f"{len(met)} training row(s) ask what the {name} set asks: the first is row "
-                f"{first.train_row + 1}, {first.text[:80]!r}",
-                "Take them out: a score on items that were trained on says nothing.",
-                file=train,
-            )
-    sides = ((train, seen), (recipe.data.held_out, seeing.first_with_images(held_out)))
-    for file, number in sides:
-        if number:
-            seeing.refuse_blind_run(recipe, file, number)
-    return rows, len(items)
-
-
-def refuse_leaks(ws: Workspace, recipe: Recipe) -> None:
-    """The same for items inside longer texts, or but for a few words; each pair of files is compared once."""
-    from cockpit.services.rules import leaks
-
-    for finding in leaks.of_recipe(ws, recipe):
-        if finding.severity == "block":
-            raise CockpitError(
-                f"{finding.headline}: {finding.evidence[0]}", finding.next_step, file=recipe.data.train
-            )
-
-
 def write(ws: Workspace, recipe: Recipe, *, now: float) -> Recipe:
     """Give the recipe an id of its own and put the draft on the disk; two who draft at once get two ids.
 
@@ -326,7 +237,7 @@ def write(ws: Workspace, recipe: Recipe, *, now: float) -> Recipe:
         except FileExistsError:
             number += 1
     recipe = recipe.model_copy(update={"experiment_id": layout.root.name})
-    recipe = _without_secrets(recipe, ws)
+    recipe = draft_secrets.without_secrets(recipe, ws)
     try:
         _fill(layout, recipe, now)
     except BaseException:
@@ -339,29 +250,6 @@ def _words(command: str) -> list[str]:
     """A command's words as a shell would split them; variables that are set before the program are set by `env`."""
     words = shlex.split(command)
     return ["env", *words] if words and re.fullmatch(r"(?s)[A-Za-z_]\w*=.*", words[0]) else words
-
-
-def _refuse_secrets(recipe: Recipe) -> None:
-    """Refuse a setting that holds a secret: a trainer reads it from its recipe, where nothing can be named instead."""
-    settings = recipe.model_dump(mode="json", exclude={"hypothesis": True, "data": {"columns"}})
-    settings["resources"] |= {"command": None, "env": {}}
-    found = hidden.setting_with_secret(settings)
-    if found is None:
-        return
-    raise CockpitError(
-        f"{found.removeprefix('trainer.')} holds a secret, and a recipe is written down, shown and sent",
-        "Leave it out, and set a variable of the environment before the launch: HF_TOKEN for the hub, WANDB_API_KEY "
-        "for Weights & Biases.",
-    )
-
-
-def _without_secrets(recipe: Recipe, ws: Workspace) -> Recipe:
-    """The recipe with the secrets of its command and its environment named only: it is written down, shown and sent."""
-    resources = recipe.resources
-    update: dict[str, Any] = {"env": hidden.hide_values(resources.env, ws.layout)}
-    if resources.command:
-        update["command"] = hidden.hide(resources.command, ws.layout)
-    return recipe.model_copy(update={"resources": resources.model_copy(update=update)})
 
 
 def _fill(layout: ExperimentLayout, recipe: Recipe, now: float) -> None:
@@ -397,19 +285,3 @@ def written(ws: Workspace, recipe: Recipe, *, now: float) -> Generator[Recipe]:
         if not layout.attempt(1).root.exists():  # somebody saw it, and launched it
             shutil.rmtree(layout.root, ignore_errors=True)
         raise
-
-
-def check_data_unchanged(recipe: Recipe) -> None:
-    """Refuse a silent swap: each file must be what it was when the recipe was made. Raises CockpitError."""
-    data = recipe.data
-    for name, path, known in (
-        ("training data", data.train, data.train_hash),
-        ("mini-eval", data.mini_eval, data.mini_eval_hash),
-        ("held-out set", data.held_out, data.held_out_hash),
-    ):
-        if path and known and datasets.content_hash(path) != known:
-            raise CockpitError(
-                f"the {name} has changed since this recipe was made",
-                "Make a new experiment for the new content; the old one's scores belong to the old content.",
-                file=path,
-            )

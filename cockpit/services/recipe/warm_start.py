@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cockpit.contract.recipe import Recipe
 
 ADAPTER = "adapter_config.json"
-OF_AN_ADAPTER = ("r", "lora_alpha", "lora_dropout", "target_modules", "use_rslora")
+OF_AN_ADAPTER = ("r", "lora_alpha", "lora_dropout", "target_modules", "use_rslora", "use_dora")
 NOT_A_POLICY = ("baseline", "custom", "reward")
 _STEP = re.compile(r"(?:step_)?(\d{1,18})")
 _BASE = "base"

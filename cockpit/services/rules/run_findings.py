@@ -46,7 +46,7 @@ def for_attempt(
     stalled = status.sentence if status.state == "stalled" else ""
     score = attempt.held_out / "score.json"
     key = (
-        *(stamp(path) for path in (attempt.events, attempt.metrics, attempt.process, score)),
+        *(stamp(path) for path in (attempt.events, attempt.metrics, attempt.process, attempt.exports, score)),
         stalled,
         parent,
         delta,
@@ -125,7 +125,8 @@ def edited(run: Run, known: Mapping[str, Any]) -> Run:
 def _read(attempt: AttemptLayout, stalled: str, parent: Score | None, delta: Delta | None) -> list[Finding]:
     run = run_of(attempt, stalled=stalled, parent=parent, delta=delta)
     events = observe.rows_at_ends(attempt.events, *_EVENTS)
-    told = [Finding.from_dict(row) for row in events if row.get("kind") == "finding"]
+    rows = [*(row for row in events if row.get("kind") == "finding"), *_of_exports(attempt)]
+    told = [Finding.from_dict(row) for row in rows]
     named = [
         replace(f, experiments=f.experiments or (run.id,) if run.id else ()) for f in told if f is not None
     ]
@@ -133,6 +134,13 @@ def _read(attempt: AttemptLayout, stalled: str, parent: Score | None, delta: Del
     if not is_ours(mapping(atomic.read_json(attempt.recipe))):
         found = without_drafts(found)
     return ranked([*found, *map(sourced, named)])
+
+
+def _of_exports(attempt: AttemptLayout) -> list[Mapping[str, Any]]:
+    """What was found when its checkpoints were exported."""
+    files = sorted(attempt.exports.glob("*.json"))
+    said = [(atomic.read_object(file) or {}).get("findings") for file in files]
+    return [mapping(row) for rows in said if isinstance(rows, list) for row in cast("list[object]", rows)]
 
 
 def _examples(attempt: AttemptLayout) -> dict[int, str]:

@@ -18,7 +18,7 @@ from cockpit.core.rules.run_rules import judge
 from cockpit.core.rules.table import ranked
 from cockpit.core.rules.tree_rules.diagnostics import COMMITTED, DECIDED, diagnose
 from cockpit.core.rules.tree_rules.history import History, Move, SpotCheck, SpotSaid, parse
-from cockpit.core.rules.tree_rules.records import judge_records
+from cockpit.core.rules.tree_rules.records import judge_records, judge_scores
 from cockpit.core.runs import foreign_rows
 from cockpit.core.runs.run_record import Run
 from cockpit.core.smoke.verdict import SmokeVerdict
@@ -53,7 +53,7 @@ def history_file(path: Path) -> Judged:
         if move.metrics_path is not None and move.trained:
             run = _run_elsewhere(move, by_id, path.parent, notes)
             read += run_findings.without_drafts(judge.read(run)) if run else []
-    found = [*diagnose(history, COMMITTED), *judge_records(history), *read]
+    found = [*diagnose(history, COMMITTED), *judge_records(history), *judge_scores(history), *read]
     return Judged(history, tuple(ranked(found)), tuple(notes))
 
 

@@ -17,7 +17,7 @@ from cockpit.core.methodlog import Entry
 from cockpit.core.smoke.gate import judge
 from cockpit.services.dataset import verifying
 from cockpit.services.experiments import catch_up
-from cockpit.services.recipe import drafts
+from cockpit.services.recipe import guardrail
 from cockpit.services.runs import attempts, launcher, observe
 from cockpit.services.smoke import prepare, read
 from cockpit.services.spotcheck import auto
@@ -53,7 +53,7 @@ def run(ws: Workspace, experiment_id: str, *, tell: Tell = lambda _: None, train
     if running is not None and attempts.is_live(observe.observe(running)):
         raise CockpitError(f"a smoke run of {view.id} is going on", "Wait for it.", file=running.root)
     recipe = Recipe.load(layout.draft)
-    drafts.check_data_unchanged(recipe)
+    guardrail.check_data_unchanged(recipe)
     attempt = prepare.prepare(ws, recipe)
     began = time.monotonic()
     tell("comparing training prompts with scoring prompts, token by token")

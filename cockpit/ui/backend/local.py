@@ -239,6 +239,11 @@ class LocalBackend:
 
         return f"{experiment_id}: {lifecycle.stop(self.workspace, experiment_id, now=now)}"
 
+    def score_time(self, experiment_id: str) -> float | None:
+        from cockpit.services.experiments import scoring
+
+        return scoring.expected(self.workspace, experiment_id)
+
     def score(self, experiment_id: str) -> str:
         from cockpit.services.experiments import scoring
 

@@ -50,7 +50,7 @@ class RunCommands:
         if status_style.is_live(view) or view.attempt is None:
             refuse(self._cockpit, view, "it is scored when its run has ended")
             return
-        self._services.call(view.id, "scoring", lambda: self._cockpit.backend.score(view.id))
+        self._services.score(view.id)
 
     def stop(self) -> None:
         from cockpit.ui.experiments.confirm import StopScreen

@@ -64,7 +64,7 @@ class ScreenCommands:
         if run is None:
             self._cockpit.say("There is no run here to look at.", "W makes a workspace, step by step.")
         else:
-            self._cockpit.watch(run.place)
+            self._cockpit.look_at(run.place)
 
     def findings(self) -> None:
         from cockpit.ui.findings.screen import FindingsScreen
@@ -75,6 +75,16 @@ class ScreenCommands:
         from cockpit.ui.pages.lists import MethodLogScreen
 
         self._open_once(MethodLogScreen)
+
+    def theme(self) -> None:
+        from cockpit.ui.pages.theme import ThemeScreen
+
+        before = self._cockpit.shown_theme
+
+        def chosen(name: str | None) -> None:
+            self._cockpit.use_theme(name or before)
+
+        self._cockpit.push_screen(ThemeScreen(before, self._cockpit.use_theme, self._cockpit.glyphs), chosen)
 
     def doctor(self) -> None:
         from cockpit.ui.pages.lists import DoctorScreen

@@ -7,12 +7,16 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from cockpit.contract.errors import CockpitError, GateClosed, of_system
-from cockpit.ui.messages import ActionFailed, ActionSucceeded, DraftMade, ReasonWanted
+from cockpit.ui.messages import ActionFailed, ActionSucceeded, DraftMade, ReasonWanted, ScoreTimed
 
 if TYPE_CHECKING:
     from textual.message import Message
 
     from cockpit.ui.app_protocol import Cockpit
+
+
+ASKED_FROM_S = 90.0
+"""Seconds of a held-out pass from which somebody is asked first."""
 
 
 class ServiceCalls:
@@ -38,6 +42,30 @@ class ServiceCalls:
         self._call(
             experiment_id, "drafting", lambda: DraftMade(ask(), backend.refresh(), experiment_id), None
         )
+
+    def score(self, experiment_id: str) -> None:
+        """Start the full held-out pass; where it takes minutes, the application asks first."""
+        backend = self._cockpit.backend
+
+        def ask() -> Message:
+            seconds = backend.score_time(experiment_id)
+            if seconds is not None and seconds >= ASKED_FROM_S:
+                return ScoreTimed(experiment_id, seconds)
+            return ActionSucceeded(backend.score(experiment_id), experiment_id)
+
+        self._call(experiment_id, "scoring", ask, None)
+
+    def ask_score(self, message: ScoreTimed) -> None:
+        """Say how long the pass takes; enter starts it."""
+        from cockpit.ui.experiments.confirm import ScoreScreen
+
+        def answered(choice: str | None) -> None:
+            if choice is not None:
+                ask = self._cockpit.backend.score
+                self.call(message.experiment_id, "scoring", lambda: ask(message.experiment_id))
+
+        screen = ScoreScreen(message.experiment_id, message.seconds, self._cockpit.glyphs)
+        self._cockpit.push_screen(screen, answered)
 
     def _call(
         self,

@@ -43,7 +43,8 @@ def keys(scope: str) -> Build:
         offered = actions.footer(scope, offered_states(state.selected_view))
         if state.snapshot is not None and state.snapshot.root is None:
             seen = state.snapshot.here is not None and bool(state.snapshot.here.runs)
-            offered = [actions.BY_ID[name] for name in actions.WITHOUT if name != "open" or seen]
+            unseen = {"theme", "suspend"} if seen else {"theme", "suspend", "open"}
+            offered = [actions.BY_ID[name] for name in actions.WITHOUT if name not in unseen]
         return Shown([keys_line(offered, width)])
 
     return build

@@ -28,6 +28,7 @@ from textual.widget import Widget
 
 from cockpit.core.chart.plot import Level, Line, Mark, View, one_cell_each, wrap
 from cockpit.ui.widgets.chart_inks import CHOSEN, EMPTY, style_of
+from cockpit.ui.widgets.line_view import grounded
 
 if TYPE_CHECKING:
     from cockpit.core.chart.canvas import Grid
@@ -122,13 +123,13 @@ class Chart(Widget):
         if self._drawn != (width, height):
             self._grid, self._drawn = self._paint(), (width, height)
         if self._grid is None:
-            return self._empty_line(y)
+            return grounded(self, self._empty_line(y))
         pieces = [Segment(text, style_of(ink)) for text, ink in self._grid.runs(y)]
         if y == 0 and self.chosen:
             pieces = [
                 Segment(text, CHOSEN if ink == _TITLE else style_of(ink)) for text, ink in self._grid.runs(y)
             ]
-        return Strip(pieces, width)
+        return grounded(self, Strip(pieces, width))
 
     def on_click(self, event: events.Click) -> None:
         spot = event.get_content_offset(self)

@@ -17,6 +17,12 @@ from cockpit.ui.text.lines import Line, changed_columns, line, to_strip
 from cockpit.ui.text.styles import BOLD, CURSOR, DIM, PLAIN
 
 
+def grounded(widget: Widget, strip: Strip) -> Strip:
+    """Lay a strip on the theme's background; the terminal's own needs none."""
+    own: bool = widget.app.native_ansi_color  # pyright: ignore[reportUnknownMemberType]
+    return strip if own else strip.apply_style(widget.rich_style)
+
+
 class LineView(Widget):
     """Shows lines under an optional one-line title, with scrolling, an optional cursor, and tail-following.
 
@@ -127,7 +133,7 @@ class LineView(Widget):
             self.prepare()
             self._clamp()
             self._drawn = [self._draw(row, width) for row in range(height)]
-        return self._drawn[y] if y < len(self._drawn) else Strip.blank(width)
+        return grounded(self, self._drawn[y] if y < len(self._drawn) else Strip.blank(width))
 
     def prepare(self) -> None:
         """Called before the first drawing at a new size: the chance to fit the lines to it."""

@@ -8,7 +8,7 @@ import pytest
 
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.techniques import TECHNIQUES
-from cockpit.core.recipe import settings
+from cockpit.core.recipe import presets, settings
 from cockpit.core.recipe.recipes import advice, choices, parse_overrides, resolve
 
 DATA = {"train": "/d/train.jsonl", "mini_eval": "/d/mini.jsonl", "held_out": "/d/held.jsonl"}
@@ -219,3 +219,54 @@ def test_what_is_out_of_range_is_explained_in_words_that_stand_alone() -> None:
     with pytest.raises(CockpitError, match="a whole number, 2 to 4,096 completions") as caught:
         made("grpo", "num_generations=1")
     assert caught.value.fix == "num_generations: how many are sampled for each prompt."
+
+
+@pytest.mark.parametrize("name", presets.PRESETS)
+def test_a_preset_sets_what_it_says_and_says_where_it_is_from(name: str) -> None:
+    preset = presets.PRESETS[name]
+    recipe = made(preset.techniques[0], f"preset={name}")
+    whole = recipe.model_dump(mode="json")
+    for setting, value in preset.settings.items():
+        section, _, key = setting.rpartition(".")
+        assert whole[section or "trainer"][key] == value
+        assert preset.source in recipe.reasons[setting if section else f"trainer.{setting}"]
+    assert "preset" not in recipe.trainer
+
+
+def test_two_presets_go_together_and_what_is_asked_for_beside_them_wins() -> None:
+    recipe = made("grpo", "preset=gspo,dora", "beta=0.01")
+    assert (recipe.trainer["importance_sampling_level"], recipe.trainer["beta"]) == ("sequence", 0.01)
+    assert recipe.peft.use_dora
+    assert "trainer.beta" not in recipe.reasons
+    same = made("grpo", recipes={"grpo": {"preset": "DR_GRPO"}})
+    assert same.trainer["loss_type"] == "dr_grpo"
+
+
+REFUSED_PRESETS = [
+    ("sft", ("preset=dapo",), "only grpo"),
+    ("grpo", ("preset=grppo",), "It has: dapo, dr-grpo, gspo"),
+    ("grpo", ("preset=dapo,gspo",), "they set loss_type"),
+    ("grpo", ("loss_type=dap",), "allowed is one of grpo, dr_grpo"),
+    ("sft", ("preset=dora", "peft=null"), "no peft section"),
+]
+
+
+@pytest.mark.parametrize(("technique", "asked", "says"), REFUSED_PRESETS)
+def test_a_preset_that_does_not_fit_is_refused(technique: str, asked: tuple[str, ...], says: str) -> None:
+    with pytest.raises(CockpitError) as refused:
+        made(technique, *asked)
+    assert says in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("asked", "biased"),
+    [
+        (("use_vllm=true", "top_p=0.9"), True),
+        (("use_vllm=true", "top_k=20"), True),
+        (("use_vllm=true", "top_p=1.0", "top_k=0"), False),
+        (("use_vllm=true", "top_p=0.9", "vllm_importance_sampling_correction=false"), False),
+        (("top_p=0.9",), False),
+    ],
+)
+def test_sampling_from_a_part_of_the_distribution_biases_the_correction(asked: Any, biased: bool) -> None:
+    assert any("importance correction is biased" in text for text in advice(made("grpo", *asked))) is biased

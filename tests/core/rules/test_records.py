@@ -10,7 +10,7 @@ import pytest
 
 from cockpit.core.findings import Finding
 from cockpit.core.rules.tree_rules.history import Move, SpotSaid, parse
-from cockpit.core.rules.tree_rules.records import judge_records, objective_mismatch
+from cockpit.core.rules.tree_rules.records import judge_records, judge_scores, objective_mismatch
 from cockpit.core.scores import Score
 from cockpit.core.smoke.facts import Drift, SmokeFacts
 from cockpit.core.smoke.gate import judge
@@ -29,7 +29,8 @@ def judged(base: dict[str, Any] | None = None, **fields: Any) -> dict[str, Findi
     move = {"id": "e1", "parent": "e0", "technique": "grpo", "status": "committed", "held_out_score": 0.6,
             "n_items": 200, **fields}  # fmt: skip
     rows = [{**BASE, **(base or {})}, move]
-    return {finding.rule: finding for finding in judge_records(parse(map(json.dumps, rows)))}
+    history = parse(map(json.dumps, rows))
+    return {finding.rule: finding for finding in (*judge_records(history), *judge_scores(history))}
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import ast
 import importlib
 import inspect
 import pkgutil
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +18,12 @@ import trainers
 from cockpit.core.rules import run_rules
 from cockpit.core.rules.run_rules import judge
 from cockpit.core.rules.table import RULES, count, found, limit, rule, sourced
+from cockpit.core.runs.run_record import Run
+from tests.core.rules.test_run_preference import DISPLACED, HACKED, NOT_APART, STALE
+from tests.core.rules.test_run_rules import FIRES as loud_runs
+from tests.core.rules.test_run_rules import QUIET as quiet_runs
+from tests.core.rules.test_silent_faults import FIRES as faults
+from tests.core.rules.test_silent_faults import QUIET as near_faults
 
 IDS = {rule.id for rule in RULES}
 COCKPIT, TRAINERS = Path(cockpit.__file__).parent, Path(trainers.__file__).parent
@@ -102,6 +109,49 @@ def test_every_module_of_run_rules_that_makes_findings_is_judged_by() -> None:
 @pytest.mark.parametrize("module", judge.MODULES, ids=lambda module: module.__name__.rpartition(".")[2])
 def test_every_public_rule_of_a_module_is_in_its_rules(module: ModuleType) -> None:
     assert public_rules(module) == {rule.__name__ for rule in module.RULES}
+
+
+def test_every_rule_over_a_run_has_cases_that_set_it_off_and_near_ones_that_do_not() -> None:
+    """Near: a run that is left in peace though it logs all that the loud one does, so that the rule could judge it."""
+    made = {args[0] for _, node in nodes(Path(run_rules.__path__[0])) if (args := called(node, "found"))}
+    loud: dict[object, list[Run]] = {}
+    quiet = [case[1] for case in (*quiet_runs, *near_faults)]
+    for case in (*loud_runs, *faults):
+        loud.setdefault(case[2], []).append(case[1])
+    for rule_, cases in (
+        ("pairs-not-told-apart", NOT_APART), ("chosen-less-likely", DISPLACED), ("reward-hacked", HACKED),
+        ("stale-samples", STALE),
+    ):  # fmt: skip
+        loud[rule_] = [run for _, run, fires in cases if fires]
+        quiet += [run for _, run, fires in cases if not fires]
+    assert set(loud) == made
+    near = {
+        rule_ for rule_, runs in loud.items() for run in runs for other in quiet if logs(run) <= logs(other)
+    }
+    assert made - near == set()
+
+
+def logs(run: Run) -> set[str]:
+    """What a run has to be judged by, whatever the parts of its reward are called."""
+    others = ("mid_evals", "held_out", "train_reward", "groups", "nonfinite", "stalled")
+    return {re.sub("rewards/[^/]+/", "rewards/…/", name) for name in run.metrics} | {
+        name for name in others if getattr(run, name)
+    }
+
+
+@pytest.mark.parametrize("row", RULES, ids=lambda row: row.id)
+def test_a_rule_is_named_by_a_test_of_its_own_and_by_the_docs(row) -> None:  # type: ignore[no-untyped-def]
+    tests = Path(__file__).parents[2]
+    folders = ("core/rules", "core/overlap", "trainers/real", "trainers/data")
+    cases = [
+        path for folder in folders for path in (tests / folder).glob("test_*.py") if path != Path(__file__)
+    ]
+    named = {row.id, row.id.replace("-", "_")}
+    assert any(name in path.read_text("utf-8") for path in cases for name in named)
+    docs = (COCKPIT.parent / "docs" / "judgement.md").read_text("utf-8")
+    told = docs.partition(f"#### {row.id}\n")[2].partition("####")[0]
+    assert all(part in told for part in (row.means, row.advice, row.source)), "`python -m scripts.fill_docs`"
+    assert all(threshold.means in told for threshold in row.thresholds.values())
 
 
 def public_rules(module: ModuleType) -> set[str]:

@@ -110,7 +110,7 @@ def test_the_command_makes_lists_and_removes(
         return json.loads(capsys.readouterr().out)
 
     listed = {env["name"]: env["ready"] for env in run("ls")}
-    assert listed == {"art": False, "embedder": False, "ppo": False, "vllm": False}
+    assert listed == {"art": False, "embedder": False, "gguf": False, "ppo": False, "vllm": False}
     made = run("add", "mine", str(wheel))
     assert made["ready"]
     assert made["installed"] == {"oldtrl": "1.12.0"}

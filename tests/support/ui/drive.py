@@ -72,6 +72,12 @@ class StageBackend(LocalBackend):
     def stop(self, experiment_id: str, *, now: bool) -> str:
         return self._ask("stop", experiment_id, now)
 
+    timed: float | None = None
+    """Seconds that a held-out pass takes."""
+
+    def score_time(self, experiment_id: str) -> float | None:
+        return self.timed
+
     def score(self, experiment_id: str) -> str:
         return self._ask("score", experiment_id)
 

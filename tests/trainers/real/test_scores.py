@@ -4,26 +4,35 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cockpit.contract import CockpitError
 from cockpit.contract.atomic import read_json
 from cockpit.contract.reader import read_rows
 from cockpit.core.scores import Score, compare
+from cockpit.services.experiments import lifecycle
+from cockpit.services.export import export
 from cockpit.services.runs.attempts import read_sampled, read_score
-from tests.trainers.real.conftest import Run, Tiny, make_attempt
+from cockpit.services.system import environments
+from tests.trainers.real.conftest import Run, Tiny, make_attempt, make_workspace
 
 pytestmark = pytest.mark.timeout(1800)  # the first test waits for five runs with their held-out passes
 
 MOVES: dict[str, tuple[str, bool, dict[str, Any]]] = {
     "sft-full": ("sft", False, {"max_steps": 60, "mid_eval__every_steps": 20}),
     "sft-lora": ("sft", True, {"max_steps": 60, "learning_rate": 5e-3, "peft__r": 16, "mid_eval__every_steps": 20}),
-    "grpo-full": ("grpo", False, {"max_steps": 24, "per_device_train_batch_size": 128, "mid_eval__every_steps": 8}),
+    "grpo-full": (
+        "grpo", False,
+        {"max_steps": 24, "per_device_train_batch_size": 128, "mid_eval__every_steps": 8, "preset": "dapo"},
+    ),
     "grpo-lora": (
         "grpo", True,
-        {"max_steps": 24, "per_device_train_batch_size": 128, "learning_rate": 2e-3, "mid_eval__every_steps": 8},
+        {"max_steps": 24, "per_device_train_batch_size": 128, "learning_rate": 2e-3, "mid_eval__every_steps": 8,
+         "preset": "gspo,dora"},
     ),
 }  # fmt: skip
 
@@ -164,6 +173,47 @@ def test_a_checkpoint_needs_nothing_of_ours(trained: dict[str, Run], tiny: Tiny,
             out = model.generate(**ids, max_new_tokens=16, do_sample=False)
         said = tokenizer.decode(out[0, ids["input_ids"].shape[1] :], skip_special_tokens=True)
         assert said == row["completion"]
+
+
+def test_merged_weights_score_as_the_adapter_did(trained: dict[str, Run], tiny: Tiny, tmp_path: Path) -> None:
+    """The base with the adapter in it, in the base's numbers, with all that ends an answer: loaded as any model."""
+    from trainers import evaluate
+    from trainers.exports import weights
+
+    run = trained["sft-lora"]
+    out, scratch = tmp_path / "merged", make_attempt(tiny, tmp_path / "exp_0009", "baseline").layout
+    out.mkdir()
+    asked = {"recipe": str(run.layout.recipe), "checkpoint": str(run.layout.best.resolve()), "out": str(out)}
+    told = weights.run({**asked, "format": "merged"}, print)
+    assert (told["base"], told["ends"], told["has_template"]) == (str(tiny.model), ["<|im_end|>"], True)
+    assert told["template"]["prompt"] == "<|im_start|>assistant\n"
+    assert evaluate.main([str(scratch.root), "--checkpoint", str(out)]) == 0
+    items = [{row["item"]: row["completion"] for row in read_rows(layout.held_out / "items.jsonl")}
+             for layout in (run.layout, scratch)]  # fmt: skip
+    assert items[0] == items[1]
+
+
+@pytest.mark.slow
+def test_a_gguf_scores_like_its_checkpoint(trained: dict[str, Run], tiny: Tiny, tmp_path: Path) -> None:
+    """By llama.cpp, which reads every prompt and the template as the run did."""
+    ws = make_workspace(tiny, tmp_path / "ws")
+    try:
+        environments.add(ws.root, "gguf")
+    except CockpitError as error:
+        pytest.skip(f"needs a package index for llama.cpp: {error}")
+    id_ = lifecycle.new(ws, "sft", lora=True).id
+    shutil.copytree(trained["sft-lora"].layout.root, ws.layout.experiment(id_).attempt(1).root, symlinks=True)
+    made = export.export(ws, export.Asked(id_, "ollama", "q8_0"), print)
+    assert made.findings == ()
+    assert made.score is not None
+    assert compare(made.score, held_out(trained["sft-lora"])).kind in ("level", "too_few")
+    facts = read_json(ws.layout.experiment(id_).attempt(1).exports / f"{run_step(trained)}-ollama.json") or {}
+    assert (facts["read"]["otherwise"], facts["read"]["template"]) == (0, "same")
+    assert 'PARAMETER stop "<|im_end|>"' in (made.folder / "Modelfile").read_text()
+
+
+def run_step(trained: dict[str, Run]) -> str:
+    return trained["sft-lora"].layout.best.resolve().name
 
 
 def test_rollouts_are_kept_with_their_rewards(trained: dict[str, Run]) -> None:

@@ -365,3 +365,17 @@ async def test_the_demo_tells_how_far_it_is(tmp_path: Path) -> None:
         path.write_text(json.dumps(told | {"pid": 4_000_000}))
         cockpit.app.poller.poke()
         await cockpit.until("The demo was cut short.")
+
+
+async def test_a_pass_that_takes_minutes_is_asked_for_first(tmp_path: Path) -> None:
+    async with opened(build("finished", tmp_path)) as cockpit:
+        cockpit.backend.timed = 840.0
+        await cockpit.press("e")
+        await cockpit.until("It takes about 14 min")
+        await cockpit.press("n")
+        await cockpit.until(lambda: "about 14 min" not in cockpit.text)
+        assert cockpit.backend.asked == []
+        await cockpit.press("e")
+        await cockpit.until("It takes about 14 min")
+        await cockpit.press("enter")
+        await cockpit.until(lambda: [ask[0] for ask in cockpit.backend.asked] == ["score"])

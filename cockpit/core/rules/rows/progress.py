@@ -78,4 +78,29 @@ ROWS: tuple[Rule, ...] = (
         offers=("stop", "spot_check"),
         by_trainer=True,
     ),
+    Rule(
+        "export-equals-base",
+        "progress",
+        "The exported weights are the base's: nothing of the training is in them.",
+        "Look whether the adapter was trained at all, and whether its change is larger than the base's numbers "
+        "resolve.",
+        "unsloth#2009, #2142: a merged model that equals the base",
+        instead="The checkpoint is at fault: `cockpit findings` says whether its adapter does anything.",
+    ),
+    Rule(
+        "export-lost",
+        "progress",
+        "What was exported, loaded by the runtime that it is for, scores lower on the same items than its checkpoint.",
+        "Keep the checkpoint, and export it with more bits a weight or for another runtime.",
+        "unsloth#976, #3899, LlamaFactory#8720: good in training, garbage after export",
+        instead="The export is at fault: `cockpit export` with another --format or --type.",
+    ),
+    Rule(
+        "export-reads-otherwise",
+        "progress",
+        "The runtime turns prompts into other tokens than the run did, or renders the chat template otherwise.",
+        "Serve it with prompts that were rendered elsewhere, or with a runtime that reads the model's own tokenizer.",
+        "Soup#781, #785: doubled begin-of-text tokens; unsloth#976: another template than the trained one",
+        instead="The runtime is at fault: `cockpit export --format merged` keeps the model's own tokenizer.",
+    ),
 )

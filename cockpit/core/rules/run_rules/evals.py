@@ -254,6 +254,8 @@ def held_out_lost(run: Run) -> list[Finding]:
     delta = run.against_parent
     if run.held_out is None or run.parent is None or delta is None or reward_hacking(run):
         return []
+    if any(finding.severity == "alarm" for finding in mid_eval_regression(run)):
+        return []  # no answer parses any more: said there, with the same cure
     return lost_finding(run.id, run.held_out, run.parent, delta, advice.rate(run, 0.5))
 
 

@@ -31,6 +31,13 @@ def judge_records(history: History) -> list[Finding]:
     return ranked(said)
 
 
+def judge_scores(history: History) -> list[Finding]:
+    """Return what scores alone say of experiments whose runs can't be read: those that fell below their parents'."""
+    by_id = history.by_id()
+    trained = [move for move in history.moves if move.trained]
+    return [finding for move in trained for finding in held_out_lost(move, by_id.get(move.parent or ""))]
+
+
 def reward_hacking(move: Move, parent: Move | None) -> list[Finding]:
     """The training reward went up against the parent's, the held-out score down, outside the noise."""
     delta = move.against(parent)
@@ -199,7 +206,6 @@ def slices_moved(move: Move, parent: Move) -> tuple[list[Moved], list[Moved]]:
 
 RULES: tuple[Callable[[Move, Move | None], list[Finding]], ...] = (
     reward_hacking,
-    held_out_lost,
     overfit_or_leak,
     degenerate_reward,
     objective_mismatch,

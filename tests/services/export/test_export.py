@@ -1,0 +1,132 @@
+"""An export as its user meets it: whole or not there, scored again, and refused before anything is loaded."""
+
+from __future__ import annotations
+
+import json
+import signal
+import struct
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cockpit.cli import BAD_INPUT, FAILED
+from cockpit.contract import AttemptWriter, Recipe, atomic
+from cockpit.services.workspace.workspace import Workspace
+from tests.support.attempts import until
+from tests.support.cli import Cli
+from tests.support.standin_workspace import Behave
+
+TRAINED, BASE = 2.0, 1.0
+
+
+def tensors(value: float) -> bytes:
+    """A safetensors file with one tensor of four numbers."""
+    header = json.dumps({"w": {"dtype": "F32", "shape": [4], "data_offsets": [0, 16]}}).encode()
+    return len(header).to_bytes(8, "little") + header + struct.pack("<4f", *[value] * 4)
+
+
+def merged(ws: Workspace, value: float, **more: Any) -> dict[str, Any]:
+    """What the stand-in's step `weights` leaves and says: one tensor, on the workspace's model."""
+    base = ws.config.model
+    Path(base, "model.safetensors").write_bytes(tensors(BASE))
+    says = {"done": {"base": base, "base_folder": base, "ends": ["<end>"], "template": None}}
+    return {"files": {"model.safetensors": tensors(value).hex()}, "says": says, **more}
+
+
+@pytest.fixture
+def trained(ws: Workspace, draft: str) -> Workspace:
+    """An experiment whose run has ended, as its files say, with a checkpoint that was scored."""
+    layout = ws.layout.experiment(draft)
+    attempt = layout.attempt(1)
+    recipe = Recipe.load(layout.draft).model_copy(update={"attempt": 1})
+    attempt.checkpoint(3).mkdir(parents=True)
+    (attempt.checkpoint(3) / "config.json").write_text("{}")
+    recipe.dump(attempt.recipe)
+    out = AttemptWriter(attempt.root)
+    out.publish_best(3)
+    n = len(Path(str(recipe.data.held_out)).read_text().splitlines())
+    out.rows(
+        attempt.held_out / "items.jsonl", [{"item": str(i), "score": float(i % 2 == 0)} for i in range(n)]
+    )
+    atomic.write_json(
+        attempt.held_out / "score.json", {"score": 0.5, "n": n, "checkpoint": "checkpoints/step_000003"}
+    )
+    out.end("finished", "done", step=3)
+    out.close()
+    return ws
+
+
+def test_an_export_is_scored_again_and_tells_how_it_was_made(
+    trained: Workspace, behave: Behave, capsys: pytest.CaptureFixture[str]
+) -> None:
+    behave(export={"weights": merged(trained, TRAINED)})
+    told = Cli(trained.root, capsys).json("export", "1")
+    folder = Path(told["folder"])
+    assert told["sound"]
+    assert told["score"]["value"] == told["checkpoint"]["value"] == 0.5
+    assert told["findings"] == []
+    assert sorted(path.name for path in folder.iterdir()) == ["README.md", "model.safetensors"]
+    card = (folder / "README.md").read_text()
+    assert "| this export, by transformers | 0.500" in card
+    assert str(trained.root) not in card
+    assert "it helps" in card
+    assert any("exported step_000003 as merged" in line for line in trained.method_log_lines())
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+    code, text = Cli(trained.root, capsys)("export", "1")
+    assert code == BAD_INPUT
+    assert "something by this name already" in text
+
+
+def test_an_export_that_lost_or_equals_the_base_is_an_alarm_in_the_findings_too(
+    trained: Workspace, behave: Behave, capsys: pytest.CaptureFixture[str]
+) -> None:
+    behave(export={"weights": merged(trained, BASE)}, exported=[0.0])
+    cli = Cli(trained.root, capsys)
+    told = cli.json("export", "1", code=FAILED)
+    assert {finding["rule"] for finding in told["findings"]} == {"export-equals-base", "export-lost"}
+    assert {"export-equals-base", "export-lost"} <= {row["rule"] for row in cli.json("findings")["findings"]}
+
+
+def test_a_broken_off_export_leaves_nothing(trained: Workspace, behave: Behave, tmp_path: Path) -> None:
+    behave(export={"weights": merged(trained, TRAINED, hangs=True)})
+    out = tmp_path / "out" / "model"
+    words = [sys.executable, "-m", "cockpit", "-C", str(trained.root), "export", "1", "--out", str(out)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "weights\n"
+        assert until(lambda: list(out.parent.glob(".model.*.tmp")), 60)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 130
+    assert list(out.parent.iterdir()) == []
+
+
+def test_what_a_step_refuses_is_said_and_leaves_nothing(
+    trained: Workspace, behave: Behave, capsys: pytest.CaptureFixture[str]
+) -> None:
+    behave(export={"weights": {"says": {"error": "the disk has 0.01 GiB left", "mend": "Make room"}}})
+    code, text = Cli(trained.root, capsys)("export", "1")
+    assert code == BAD_INPUT
+    assert "the disk has 0.01 GiB left. Make room" in text
+    assert list((trained.root / "exports").iterdir()) == []
+
+
+REFUSED = [
+    (("exp_0000",), "is the base model itself"),
+    (("1@99",), "has no checkpoint 99"),
+    (("1", "--format", "gguf"), "`cockpit env add gguf`"),
+    (("1", "--push", "no-owner"), "is no repository of the hub"),
+    (("1", "--push", "me/model"), "HF_TOKEN"),
+]
+
+
+def test_what_cannot_be_exported_is_refused_at_once(
+    trained: Workspace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    for words, says in REFUSED:
+        code, text = Cli(trained.root, capsys)("export", *words)
+        assert (code, says in text) == (BAD_INPUT, True), text
+    assert not (trained.root / "exports").exists()
