@@ -1,4 +1,4 @@
-# make demo | test | fast | check | bench | docs | screenshots | lock | clean
+# make demo | test | fast | check | bench | torture | docs | screenshots | lock | clean
 # TORCH=keep uses the torch that your Python already has; TORCH="torch==2.9.1" asks pip for another.
 
 SHELL := /bin/bash
@@ -17,7 +17,7 @@ export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test fast check lint format bench docs screenshots readme-demo setup lock clean
+.PHONY: demo test fast check lint format bench torture docs screenshots readme-demo setup lock clean
 
 demo: setup
 	$(BIN)/cockpit demo --dir $(DEMO_DIR)
@@ -50,6 +50,12 @@ lint: setup
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# Breaks files of a workspace and kills writers, FAULTS times from SEED on; ends with 1 for any loss or lie.
+FAULTS ?= 1000
+SEED ?= 1
+torture: setup
+	$(BIN)/python -m tests.torture --faults $(FAULTS) --seed $(SEED)
 
 bench: setup
 	$(BIN)/python -m tests.bench

@@ -62,7 +62,7 @@ def fault(folder: Path, of: Of = _all) -> str:
     files = _read(folder)
     try:
         if files is None:
-            return next(filter(None, map(_basic, _files(folder, of))), "")
+            return next((why for path in _files(folder, of) if (why := _basic(path))), "")
         wanted = [(folder / name, told) for name, told in files.items() if of(name)]
         for path, told in wanted:  # what is cut or missing is found without reading anything
             if why := _wrong_size(path, told):

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from cockpit.contract import atomic
 from cockpit.contract.bounded import checkpoint
-from cockpit.contract.errors import CockpitError
+from cockpit.contract.errors import CockpitError, why
 from cockpit.contract.layout import PASSED_OVER, AttemptLayout
 
 
@@ -24,9 +24,9 @@ def rewound(attempt: AttemptLayout, step: int) -> Generator[None]:
         raise CockpitError(
             f"there is no checkpoint of step {step}", f"There are: {there}.", file=attempt.checkpoints
         )
-    if why := checkpoint.fault(folders[step]):
+    if damage := checkpoint.fault(folders[step]):
         raise CockpitError(
-            f"the checkpoint of step {step} is damaged: {why}",
+            f"the checkpoint of step {step} is damaged: {damage}",
             f"Choose another one ({there}), or leave --from out: the newest whole one is taken then.",
             file=folders[step],
         )
@@ -34,18 +34,24 @@ def rewound(attempt: AttemptLayout, step: int) -> Generator[None]:
     own = folders[step] / PASSED_OVER
     marked = own.exists()
     fresh = [mark for mark in later if not mark.exists()]
-    try:
-        for mark in fresh:
-            atomic.write_text(mark, f"The run was resumed from step {step}.\n")
-        own.unlink(missing_ok=True)
-        yield
-    except BaseException as error:
+
+    def undo() -> None:
         for mark in fresh:
             mark.unlink(missing_ok=True)
         if marked:
             own.touch()
-        if isinstance(error, OSError):
-            raise CockpitError(
-                f"the later checkpoints can't be marked: {why(error)}", file=attempt.checkpoints
-            ) from error
+
+    try:
+        for mark in fresh:
+            atomic.write_text(mark, f"The run was resumed from step {step}.\n")
+        own.unlink(missing_ok=True)
+    except OSError as error:
+        undo()
+        raise CockpitError(
+            f"the later checkpoints can't be marked: {why(error)}", file=attempt.checkpoints
+        ) from error
+    try:
+        yield
+    except BaseException:
+        undo()
         raise

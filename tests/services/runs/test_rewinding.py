@@ -38,6 +38,15 @@ def test_a_resume_that_does_not_come_about_changes_nothing(attempt: AttemptLayou
     assert checkpoint.newest_whole(attempt) == attempt.checkpoint(30)
 
 
+def test_marks_that_can_not_be_written_are_a_sentence(attempt: AttemptLayout) -> None:
+    (attempt.checkpoint(30) / "passed_over.txt").symlink_to(
+        "passed_over.txt"
+    )  # a circle, which nothing can look into
+    (attempt.checkpoint(20) / "passed_over.txt").mkdir()
+    with pytest.raises(CockpitError, match="can't be marked"), rewound(attempt, 20):
+        pass
+
+
 def test_a_step_without_a_whole_checkpoint_is_refused(attempt: AttemptLayout) -> None:
     with (
         pytest.raises(CockpitError, match=r"no checkpoint of step 15.*There are: 10, 20, 30"),
