@@ -110,7 +110,7 @@ def finish(
     items, verifier = load_slice(attempt, "held_out")
     attempt.stage("evaluating", f"held-out set, {len(items)} items")
     scored = score(attempt, service, place, tokenizer, items, verifier, state.best_step, "held_out")
-    remote.held_out(attempt, scored, verifier, place)
+    remote.held_out(attempt, items, scored, verifier, place)
     if state.early_stopped:
         return Ending("early_stopped", state.stop_reason, **facts)
     return Ending("finished", f"All {step} steps are done; the best weights are at {place}.", **facts)
