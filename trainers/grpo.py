@@ -41,16 +41,16 @@ def train(attempt: Attempt) -> Ending:
     vllm_rollouts.refuse(recipe, gpu=settings.has_gpu())
 
     attempt.stage("loading", recipe.model.name_or_path)
-    tokenizer = loading.load_tokenizer(recipe)
-    examples, items = questions(attempt, tokenizer)
-    rewards = reward_functions(attempt, items, tokenizer)
     config = settings.build(
         GRPOConfig,
         attempt,
         max_completion_length=recipe.trainer.get("max_completion_length", recipe.generation.max_new_tokens),
         chat_template_kwargs=template_switches(recipe) or None,
-        reward_weights=rewards.weights,
     )
+    tokenizer = loading.load_tokenizer(recipe)
+    examples, items = questions(attempt, tokenizer)
+    rewards = reward_functions(attempt, items, tokenizer)
+    config.reward_weights = rewards.weights
     model = loading.load_model(recipe, training=True)
     examples = difficulty.of_use(attempt, tokenizer, model, config, examples, items)
 

@@ -40,7 +40,7 @@ def text(app: CockpitApp) -> str:
 async def test_moves_are_not_offered_and_are_refused_in_a_sentence(place: Path) -> None:
     trainer_state(place, 5)
     app, mirror = app_on(place)
-    async with app.run_test(size=SMALL) as pilot:
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
         await until(pilot, lambda: "loss 0.4" in text(app))
         foot = rows_of(app)[-1]
         assert "? help" in foot
@@ -69,7 +69,7 @@ async def test_a_run_with_our_callback_is_asked_to_stop(place: Path) -> None:
         },
     )
     app, mirror = app_on(place)
-    async with app.run_test(size=SMALL) as pilot:
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
         await until(pilot, lambda: " stop" in rows_of(app)[-1])
         assert " new" not in rows_of(app)[-1]
         await pilot.press("s")
