@@ -13,7 +13,7 @@ from cockpit.contract.errors import CockpitError
 
 if TYPE_CHECKING:
     from cockpit.core.configs.carried import Carried
-    from cockpit.core.spotcheck.types import SpotCheck
+    from cockpit.core.spotcheck.spot import SpotCheck
     from cockpit.services.workspace.workspace import ExperimentView, Workspace
 
 

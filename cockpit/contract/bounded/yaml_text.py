@@ -17,7 +17,7 @@ class _Loader(yaml.SafeLoader):
     nodes = aliases = depth = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        self.aliases += bool(self.check_event(yaml.AliasEvent))
+        self.aliases += bool(self.check_event(yaml.AliasEvent))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
         self.nodes += 1
         self.depth += 1
         if self.depth > DEEPEST or self.nodes > NODES or self.aliases > ALIASES:

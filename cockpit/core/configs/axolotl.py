@@ -42,9 +42,9 @@ def _linear(made: Carried, name: str, value: Any) -> None:
 
 
 RULES: Rules = {
-    "base_model": lambda made, _, value: setattr(made, "model", str(value)),
-    "adapter": lambda *_: None,
-    "rl": lambda *_: None,
+    "base_model": carried.model,
+    "adapter": carried.told_elsewhere,
+    "rl": carried.told_elsewhere,
     "base_model_config": leaving(carried.OURS),
     "model_type": leaving(carried.OURS),
     "tokenizer_type": leaving(carried.OURS),

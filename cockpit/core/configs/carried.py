@@ -55,6 +55,15 @@ def leaving(why: str) -> Special:
     return lambda made, name, _: made.leave(name, why)
 
 
+def told_elsewhere(made: Carried, name: str, value: Any) -> None:
+    """Nothing: what this setting says was read before the others."""
+
+
+def model(made: Carried, name: str, value: Any) -> None:
+    """The base model's name."""
+    made.model = str(value)
+
+
 def carry(made: Carried, given: Mapping[str, Any], rules: Rules) -> Carried:
     """Carry over every setting of `given`: by the tool's rules, else where a recipe knows the name."""
     known = trl_fields.fields(made.technique)

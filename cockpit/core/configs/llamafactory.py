@@ -12,6 +12,10 @@ STAGES: Mapping[str, str] = {"sft": "sft", "dpo": "dpo", "kto": "kto", "ppo": "p
 LOSSES: Mapping[str, str] = {"sigmoid": "sigmoid", "hinge": "hinge", "ipo": "ipo"}
 
 
+def _data(made: Carried, name: str, value: Any) -> None:
+    made.data.extend(carried.words(value))
+
+
 def _bits(made: Carried, name: str, value: Any) -> None:
     if value == 4:
         made.take(name, "model.load_in_4bit", True)
@@ -30,13 +34,13 @@ def _loss(made: Carried, name: str, value: Any) -> None:
 
 _GPUS = leaving("launcher=accelerate with resources.accelerate_config names a file for several GPUs")
 RULES: Rules = {
-    "model_name_or_path": lambda made, _, value: setattr(made, "model", str(value)),
+    "model_name_or_path": carried.model,
     "adapter_name_or_path": leaving("--warm-start FOLDER goes on from an adapter"),
-    "stage": lambda *_: None,
-    "finetuning_type": lambda *_: None,
-    "do_train": lambda *_: None, "do_eval": carried.SPLIT, "do_predict": carried.SPLIT,
-    "dataset": lambda made, _, value: made.data.extend(carried.words(value)),
-    "dataset_dir": lambda *_: None,
+    "stage": carried.told_elsewhere,
+    "finetuning_type": carried.told_elsewhere,
+    "do_train": carried.told_elsewhere, "do_eval": carried.SPLIT, "do_predict": carried.SPLIT,
+    "dataset": _data,
+    "dataset_dir": carried.told_elsewhere,
     "eval_dataset": carried.SPLIT, "val_size": carried.SPLIT,
     "template": carried.TEMPLATE,
     "default_system": "data.system_prompt",

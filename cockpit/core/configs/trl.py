@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from cockpit.contract.techniques import TECHNIQUES
+from cockpit.contract.values import mapping
 from cockpit.core.configs import carried
 from cockpit.core.configs.carried import Carried, Rules, leaving
 from cockpit.core.recipe import trl_fields
 
 
 def _datasets(made: Carried, name: str, value: Any) -> None:
-    for part in value if isinstance(value, list) else [value]:
-        files = part.get("data_files") or part.get("path") if isinstance(part, Mapping) else part
-        made.data += carried.words(files)
+    for part in cast("list[Any]", value) if isinstance(value, list) else [value]:
+        fields = mapping(part)
+        made.data += carried.words(fields.get("data_files") or fields.get("path") if fields else part)
 
 
 def _use_peft(made: Carried, _name: str, value: Any) -> None:
@@ -22,7 +23,7 @@ def _use_peft(made: Carried, _name: str, value: Any) -> None:
 
 
 RULES: Rules = {
-    "model_name_or_path": lambda made, _, value: setattr(made, "model", str(value)),
+    "model_name_or_path": carried.model,
     "use_peft": _use_peft,
     "lora_target_modules": carried.modules,
     "lora_modules_to_save": "peft.modules_to_save",

@@ -15,11 +15,11 @@ def _data(made: Carried, _name: str, value: Any) -> None:
 
 _SAVED = leaving("checkpoints are saved as Hugging Face folders; nothing is merged or quantized on the way")
 RULES: Rules = {
-    "model": lambda made, _, value: setattr(made, "model", str(value)),
-    "model_name": lambda made, _, value: setattr(made, "model", str(value)),
+    "model": carried.model,
+    "model_name": carried.model,
     "dataset": _data, "local_dataset": _data,
     "format_type": leaving("how rows are read is recognised; `cockpit inspect` says how"),
-    "training_type": lambda *_: None,
+    "training_type": carried.told_elsewhere,
     "load_in_4bit": "model.load_in_4bit", "load_in_8bit": carried.eight_bit,
     "use_gradient_checkpointing": carried.checkpointing, "gradient_checkpointing": carried.checkpointing,
     "target_modules": carried.modules,

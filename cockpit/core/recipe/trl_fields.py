@@ -198,7 +198,7 @@ def _rank(name: str) -> tuple[int, str]:
 
 @functools.cache
 def _table() -> Mapping[str, Mapping[str, TrlField]]:
-    raw = json.loads(resources.files(__package__).joinpath("trl_fields.json").read_text("utf-8"))
+    raw = json.loads(resources.files("cockpit.core.recipe").joinpath("trl_fields.json").read_text("utf-8"))
     made: dict[str, dict[str, TrlField]] = {}
     for entry in cast("list[dict[str, Any]]", raw["fields"]):
         field = TrlField(

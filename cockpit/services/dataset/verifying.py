@@ -142,14 +142,18 @@ def item_of(
 
     With `demonstrated` that may be the answer that the row shows. Raises CockpitError where it has none.
     """
-    held: object = answer
+    held: Any = answer
     if answer is None:
-        own = row.get(verifier.gold_key)
-        plain = not is_blank(own) and not isinstance(own, list | dict) and not columns
+        own: Any = row.get(verifier.gold_key)
+        plain = not is_blank(own) and not _composed(own) and not columns
         held = own if plain else gold_item(row, columns) if demonstrated else checked_answer(row, columns)
     item = row if held is None else {**row, verifier.gold_key: None if is_blank(held) else held}
     verifier.gold(item)
     return item
+
+
+def _composed(value: object) -> bool:
+    return isinstance(value, list | dict)
 
 
 def audit_file(

@@ -15,6 +15,18 @@ from cockpit.services.wizard.session import WizardSession
 from cockpit.services.wizard.state import WizardState
 
 
+def _done(state: WizardState) -> str:
+    return "done"
+
+
+def _nothing(session: WizardSession) -> bool:
+    return False
+
+
+def _read(session: WizardSession, answer: str, reason: str) -> bool:
+    return True
+
+
 class Step(NamedTuple):
     """One step. `take` is given the answer and a reason, and returns False where the page has more to ask."""
 
@@ -22,37 +34,70 @@ class Step(NamedTuple):
     title: str
     page: Callable[[WizardSession], Page]
     take: Callable[[WizardSession, str, str], bool]
-    short: Callable[[WizardState], str] = lambda _: "done"
+    short: Callable[[WizardState], str] = _done
     """What was answered, for the list on the left."""
-    undo: Callable[[WizardSession], bool] = lambda _: False
+    undo: Callable[[WizardSession], bool] = _nothing
     """Takes back the last of several answers that the page was given; False where it has none."""
 
 
+def _data(state: WizardState) -> str:
+    return Path(state.data).name
+
+
+def _held_out(state: WizardState) -> str:
+    return Path(state.held_out).name if state.held_out else "split off"
+
+
+def _model(state: WizardState) -> str:
+    return state.model.rstrip("/").rsplit("/", 1)[-1]
+
+
+def _verifier(state: WizardState) -> str:
+    return state.verifier
+
+
+def _chance(state: WizardState) -> str:
+    return state.chance
+
+
+def _rules(state: WizardState) -> str:
+    return f"{len(state.rules)} rules" if state.rules else "none"
+
+
+def _technique(state: WizardState) -> str:
+    return state.technique.upper() + (" (against)" if state.reason else "")
+
+
+def _recipe(state: WizardState) -> str:
+    return f"{len(state.settings)} changed" if state.settings else "defaults"
+
+
+def _experiment(state: WizardState) -> str:
+    return state.experiment
+
+
 SETUP: tuple[Step, ...] = (
-    Step("data", "Your data", setup.data_page, setup.take_data, lambda s: Path(s.data).name),
-    Step("look", "What it is", setup.look_page, lambda *_: True),
-    Step("held_out", "Held-out set", setup.held_out_page, setup.take_held_out,
-         lambda s: Path(s.held_out).name if s.held_out else "split off"),
-    Step("model", "Base model", setup.model_page, setup.take_model,
-         lambda s: s.model.rstrip("/").rsplit("/", 1)[-1]),
-    Step("verifier", "Verifier", setup.verifier_page, setup.take_verifier, lambda s: s.verifier),
-    Step("chance", "Guessing scores", setup.chance_page, setup.take_chance, lambda s: s.chance),
-    Step("rules", "Your rules", setup.rules_page, setup.take_rules,
-         lambda s: f"{len(s.rules)} rules" if s.rules else "none"),
+    Step("data", "Your data", setup.data_page, setup.take_data, _data),
+    Step("look", "What it is", setup.look_page, _read),
+    Step("held_out", "Held-out set", setup.held_out_page, setup.take_held_out, _held_out),
+    Step("model", "Base model", setup.model_page, setup.take_model, _model),
+    Step("verifier", "Verifier", setup.verifier_page, setup.take_verifier, _verifier),
+    Step("chance", "Guessing scores", setup.chance_page, setup.take_chance, _chance),
+    Step("rules", "Your rules", setup.rules_page, setup.take_rules, _rules),
     Step("make", "Workspace", setup.make_page, setup.take_make),
-)  # fmt: skip
+)
 """Makes the workspace."""
 EXPERIMENT: tuple[Step, ...] = (
     Step("log", "What the log says", experiment.log_page, experiment.take_log),
-    Step("advice", "Technique", technique.advice_page, technique.take_advice,
-         lambda s: s.technique.upper() + (" (against)" if s.reason else ""), technique.undo_answer),
+    Step(
+        "advice", "Technique", technique.advice_page, technique.take_advice, _technique, technique.undo_answer
+    ),
     Step("literature", "Literature", experiment.literature_page, experiment.take_literature),
-    Step("recipe", "Recipe", recipe.recipe_page, recipe.take_recipe,
-         lambda s: f"{len(s.settings)} changed" if s.settings else "defaults"),
-    Step("hypothesis", "Hypothesis", experiment.hypothesis_page, experiment.take_hypothesis, lambda s: s.experiment),
+    Step("recipe", "Recipe", recipe.recipe_page, recipe.take_recipe, _recipe),
+    Step("hypothesis", "Hypothesis", experiment.hypothesis_page, experiment.take_hypothesis, _experiment),
     Step("fit", "Will it fit", experiment.fit_page, experiment.take_fit),
     Step("smoke", "Smoke run", experiment.smoke_page, experiment.take_smoke),
     Step("end", "Launch", experiment.end_page, experiment.take_end),
-)  # fmt: skip
+)
 """Makes an experiment in it, and proves its recipe."""
 BY_NAME = {step.name: step for step in (*SETUP, *EXPERIMENT)}

@@ -129,7 +129,7 @@ class NewExperimentScreen(WorkerScreen[str]):
                 f"{technique} takes no settings of TRL's", self.size.width - 15
             )
             return
-        self.app.push_screen(SettingsListScreen(technique, self.cockpit.glyphs), self._take)
+        self.cockpit.push_screen(SettingsListScreen(technique, self.cockpit.glyphs), self._take)
 
     def _take(self, name: str | None) -> None:
         if name is None:
