@@ -233,6 +233,9 @@ class CockpitApp(App[int]):
         """A sentence that goes away by itself; what went wrong stays longer and says what to do."""
         from cockpit.core.safe_text import clean
 
+        shown = {(one.title, one.message) for one in self._notifications}
+        if ((clean(title) if fix else ""), clean(fix or title)) in shown:
+            return  # it stands there already: a key that is held fills no screen
         self.notify(clean(fix or title), title=clean(title) if fix else "", markup=False,
                     severity="error" if bad else "information", timeout=FAILED_S if bad else SAID_S)  # fmt: skip
 
