@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from cockpit.contract.errors import CockpitError
 from cockpit.core.configs.axolotl import RL
+from cockpit.core.recipe.settings import shown
 
 if TYPE_CHECKING:
     from cockpit.contract.recipe import Recipe
@@ -86,9 +87,10 @@ class _Writing:
             self.fields.pop(name, None)
 
     def leave(self, ours: str, why: str) -> None:
-        """Leave a field, where it isn't the default, with a reason of its own."""
-        if self.fields.pop(ours, None) is not None:
-            self.left[ours] = why
+        """Leave a field, where it isn't the default, with a reason of its own; `{}` in it is the value."""
+        value = self.fields.pop(ours, None)
+        if value is not None:
+            self.left[ours] = why.replace("{}", shown(value))
 
     def written(self, recipe: Recipe) -> Written:
         """Return what was taken, and every other field with the reason."""
@@ -191,10 +193,10 @@ def as_axolotl(recipe: Recipe) -> Written:
     if recipe.data.train:
         now.put({"datasets": [{"path": recipe.data.train, "ds_type": "json"}]})
         now.left["datasets.type"] = "say how axolotl shall read the rows: `type: chat_template`, say"
-    now.leave("model.dtype", "say bf16: true, fp16: true or neither")
+    now.leave("model.dtype", "it is {}: say bf16: true, fp16: true or neither")
     now.leave(
         "trainer.model_init_kwargs.attn_implementation",
-        "axolotl has a switch for each: flash_attention: true",
+        "it is {}: axolotl has a switch for each, flash_attention: true",
     )
     nested: dict[str, Any] = {}
     for name, value in now.below("trainer").items():
@@ -246,7 +248,7 @@ def as_llamafactory(recipe: Recipe) -> Written:
         now.put({"quantization_bit": 4}, "model.load_in_4bit")
     now.take("model.revision", "model_revision")
     now.take("model.trust_remote_code", "trust_remote_code")
-    now.leave("model.dtype", "say bf16: true, fp16: true or neither")
+    now.leave("model.dtype", "it is {}: say bf16: true, fp16: true or neither")
     if recipe.peft is not None:
         peft = recipe.peft
         targets = (
@@ -267,7 +269,9 @@ def as_llamafactory(recipe: Recipe) -> Written:
         now.left["template"] = "say which template LLaMA-Factory shall use: it doesn't take the model's own"
     now.take("data.system_prompt", "default_system")
     now.take("data.chat_template_kwargs.enable_thinking", "enable_thinking")
-    now.leave("trainer.model_init_kwargs.attn_implementation", "say flash_attn: fa2, sdpa or disabled")
+    now.leave(
+        "trainer.model_init_kwargs.attn_implementation", "it is {}: say flash_attn: fa2, sdpa or disabled"
+    )
     now.take("report_to", "report_to")
     for name, value in now.below("trainer").items():
         if name == "completion_only_loss":
