@@ -41,6 +41,9 @@ LISTING = (
 )  # fmt: skip
 """Fields of type `str` whose docstring lists all that they take, one word in quotes each."""
 
+LISTS = ("fsdp",)
+"""Fields that transformers takes a list for as well, whatever their annotations say."""
+
 Field = dict[str, Any]
 
 
@@ -61,6 +64,8 @@ def _field(field: dataclasses.Field[Any], hint: Any) -> Field:
         choices = _listed(about)
     if "bool" not in kinds and re.search(rf"`True` or|{field.name}=True", about):
         kinds = [*kinds, "bool"]  # wider than its annotation
+    if field.name in LISTS:
+        kinds = [*kinds, "list"]
     default = field.default if field.default is not dataclasses.MISSING else None
     if field.default_factory is not dataclasses.MISSING:
         default = field.default_factory()

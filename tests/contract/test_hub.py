@@ -105,6 +105,38 @@ def test_what_the_hub_says_of_a_model(deaf: str, monkeypatch: pytest.MonkeyPatch
     assert hub.status("a/b") == 0
 
 
+def test_the_token_goes_to_no_other_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[str, str | None]] = []
+
+    class Hub(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen.append((self.path, self.headers.get("Authorization")))
+            to = {"/api/models/a/old": "/api/models/a/new", "/api/models/a/away": elsewhere}.get(self.path)
+            self.send_response(307 if to else 200)
+            self.send_header("Location", to or "")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with (
+        ThreadingHTTPServer(("127.0.0.1", 0), Hub) as one,
+        ThreadingHTTPServer(("127.0.0.1", 0), Hub) as other,
+    ):
+        elsewhere = f"http://127.0.0.1:{other.server_port}/there"
+        for server in (one, other):
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{one.server_port}")
+        monkeypatch.setenv("HF_TOKEN", "mine")
+        assert (hub.status("a/old"), hub.status("a/away")) == (200, 200)
+        one.shutdown()
+        other.shutdown()
+    mine = "Bearer mine"
+    assert seen == [
+        ("/api/models/a/old", mine), ("/api/models/a/new", mine), ("/api/models/a/away", mine), ("/there", None),
+    ]  # fmt: skip
+
+
 def test_a_name_server_that_hangs_is_a_no(monkeypatch: pytest.MonkeyPatch) -> None:
     free = threading.Event()
     monkeypatch.setattr(hub.socket, "create_connection", lambda *_, **__: free.wait(180) and socket.socket())

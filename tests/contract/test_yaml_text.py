@@ -24,6 +24,12 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
         ("? [1, 2]\n: 3", "line 1|text"),
         ("x" * (2 << 20), "larger"),
         ("a: 1\n---\nb: 2", "line"),
+        ("a: {b: !!binary aGk=}", "bytes"),
+        ("a: [!!set {x}]", "set"),
+        ("a: !!timestamp 2024-01-01", "date"),
+        ("a: !!omap [b: 1]", "tuple"),
+        ("a: 0x" + "f" * 300, "larger"),
+        ("? 0x" + "f" * 300 + "\n: a", "name"),
     ],
 )
 def test_what_is_no_configuration_is_refused(text: str, says: str) -> None:
@@ -32,6 +38,9 @@ def test_what_is_no_configuration_is_refused(text: str, says: str) -> None:
 
 
 def test_what_is_one_is_read_and_written() -> None:
-    value = {"a": [1, 2.5, True, None, "x: y"], "b": {"c": "2e-5"}}
+    value = {"a": [1, 2.5, True, None, "x: y"], "b": {"c": "2e-5", "d": "2024-01-01", "e": 2e-5}}
     assert yaml_text.parse(yaml_text.written(value)) == value
     assert yaml_text.parse('{"a": [1]}') == {"a": [1]}
+    assert yaml_text.parse("a: 2e-5\nb: '0'\nc: 2024-01-01\nd: 1E3\ne: e5") == {
+        "a": 2e-5, "b": "0", "c": "2024-01-01", "d": 1000.0, "e": "e5",
+    }  # fmt: skip

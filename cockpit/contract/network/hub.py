@@ -12,6 +12,8 @@ import socket
 import threading
 import urllib.request
 from collections.abc import Mapping
+from http.client import HTTPMessage
+from typing import IO
 from urllib.error import HTTPError
 from urllib.parse import quote, urlsplit
 
@@ -69,6 +71,24 @@ def reachable(timeout_s: float = 6.0) -> bool:
     return bool(found and found[0])
 
 
+class _TokenStays(urllib.request.HTTPRedirectHandler):
+    """Follows a redirect, and takes the token along only where it leads to the host that it is for."""
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        after = super().redirect_request(req, fp, code, msg, headers, newurl)
+        if after is not None and urlsplit(after.full_url)[:2] != urlsplit(req.full_url)[:2]:
+            after.remove_header("Authorization")
+        return after
+
+
 def status(model: str, timeout_s: float = 10.0) -> int:
     """What the hub answers to the question for this model, as HTTP says it: 200 where it is there; 0 without an answer.
 
@@ -80,7 +100,7 @@ def status(model: str, timeout_s: float = 10.0) -> int:
             f"{_endpoint()}/api/models/{quote(model)}",
             headers={"Authorization": f"Bearer {token}"} if token else {},
         )
-        with urllib.request.urlopen(request, timeout=timeout_s) as answer:
+        with urllib.request.build_opener(_TokenStays).open(request, timeout=timeout_s) as answer:
             return int(answer.status)
     except HTTPError as error:
         return error.code

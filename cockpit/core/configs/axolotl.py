@@ -55,7 +55,6 @@ RULES: Rules = {
     "peft_use_rslora": "peft.use_rslora",
     "load_in_4bit": "model.load_in_4bit",
     "load_in_8bit": carried.eight_bit,
-    "trust_remote_code": "model.trust_remote_code",
     "micro_batch_size": "per_device_train_batch_size",
     "optimizer": _optimizer,
     "lr_scheduler": "lr_scheduler_type",

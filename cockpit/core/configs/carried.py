@@ -12,6 +12,11 @@ from cockpit.core.recipe.settings import shown
 
 OURS = "the cockpit decides it"
 ELSEWHERE = "no counterpart"
+_SECTIONS = ("peft", "generation", "mid_eval")
+"""Sections of a recipe that others' files may set by name. The rest say what is run, read and used up here."""
+_SPELT = frozenset({"model.dtype", "model.load_in_4bit", "data.chat_template_kwargs.enable_thinking"})
+"""What other trainers have a bare name for, and a recipe has in one of the rest."""
+_REMOTE_CODE = "trust_remote_code"
 
 
 @dataclass(slots=True)
@@ -70,24 +75,52 @@ def carry(made: Carried, given: Mapping[str, Any], rules: Rules) -> Carried:
     for name, value in given.items():
         if value is None or value == "":
             continue
-        value = typed(value)
         rule = rules.get(name)
-        if callable(rule):
+        ours = rule if isinstance(rule, str) else recipe_name(name, made.technique)
+        value = _meant(ours, value, made.technique)
+        if isinstance(value, Mapping):
+            value = _without_code(made, name, cast("Mapping[str, Any]", value))
+        if _runs_code(name):
+            _remote_code(made, name, value)
+        elif callable(rule):
             rule(made, name, value)
         elif rule is not None:
-            made.take(name, rule, value)
+            made.take(name, ours, value)
         else:
-            _by_name(made, name, value, known)
+            _by_name(made, name, ours, value, known)
+    _join(made)
     return made
 
 
-def _by_name(made: Carried, name: str, value: Any, known: Mapping[str, Any]) -> None:
-    if name in DECIDED:
-        made.leave(name, f"it follows {DECIDED[name]}")
+def _join(made: Carried) -> None:
+    """Put what was given apart (`attn_implementation`) into the settings that it belongs to, where those were given."""
+    for name in list(made.settings):
+        base, dot, key = name.partition(".")
+        held = made.settings.get(base)
+        if dot and isinstance(held, Mapping):
+            whole = dict(cast("Mapping[str, Any]", held))
+            value, theirs = made.settings.pop(name), made.origin.pop(name)
+            if whole.setdefault(key, value) != value:
+                both = f"{made.origin[base]} and {theirs} both set {name}"
+                made.doubts.append(f"{both}, to {shown(whole[key])} and {shown(value)}: the first is taken")
+            made.settings[base] = whole
+
+
+def _by_name(
+    made: Carried, name: str, ours: str, value: Any, known: Mapping[str, trl_fields.TrlField]
+) -> None:
+    section, dot, _ = ours.partition(".")
+    within = section in _SECTIONS or (section in known and "dict" in known[section].kinds)
+    may = ours in known or (dot and within) or (ours in _SPELT and "." not in name)
+    decided = next((one for one in (name, ours, section) if one in DECIDED), None)
+    if decided is not None:
+        made.leave(name, f"it follows {DECIDED[decided]}")
     elif name in GONE:
         made.leave(name, f"it is now {GONE[name]}")
-    elif (ours := recipe_name(name, made.technique)) in known or "." in ours:
+    elif may:
         made.take(name, ours, value)
+    elif dot:
+        made.leave(name, f"a file of others doesn't decide it: give {ours}=VALUE yourself")
     elif others := trl_fields.having(ours):
         made.doubts.append(
             f"{name} is a setting of {', '.join(others)}, and this is {made.technique.upper()}"
@@ -97,19 +130,37 @@ def _by_name(made: Carried, name: str, value: Any, known: Mapping[str, Any]) -> 
         made.leave(name)
 
 
-def typed(value: Any) -> Any:
-    """Return a number that YAML takes for text (`2e-5`, without a point) as the number that was meant."""
-    if isinstance(value, str):
-        try:
-            number = float(value)
-        except ValueError:
-            return value
-        return number if number - number == 0 and any(sign.isdigit() for sign in value) else value
-    if isinstance(value, Mapping):
-        return {str(name): typed(part) for name, part in cast("Mapping[object, Any]", value).items()}
-    if isinstance(value, list):
-        return [typed(part) for part in cast("list[Any]", value)]
-    return value
+def _meant(ours: str, value: Any, technique: str) -> Any:
+    """The value as the kind that the setting takes; a recipe's sections and its seed take a text's number."""
+    if isinstance(value, str) and (ours == "seed" or ours.partition(".")[0] in _SECTIONS):
+        return trl_fields.number_of(value)
+    return trl_fields.meant(ours, value, technique)
+
+
+def _runs_code(name: str) -> bool:
+    return name.rpartition(".")[2].lower().replace("-", "_") == _REMOTE_CODE
+
+
+def _remote_code(made: Carried, name: str, value: Any) -> None:
+    if value is False or value == "false":
+        made.leave(name, "as here: no code that comes with a model is run")
+    else:
+        made.leave(
+            name, "it runs code that comes with the model: read that, then give model.trust_remote_code=true"
+        )
+
+
+def _without_code(made: Carried, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The same settings without leave to run a model's code, however deep it stands."""
+    kept: dict[str, Any] = {}
+    for key, value in given.items():
+        if _runs_code(str(key)):
+            _remote_code(made, f"{name}.{key}", value)
+        elif isinstance(value, Mapping):
+            kept[key] = _without_code(made, f"{name}.{key}", cast("Mapping[str, Any]", value))
+        else:
+            kept[key] = value
+    return kept
 
 
 def words(value: Any) -> list[str]:

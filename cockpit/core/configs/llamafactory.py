@@ -17,7 +17,7 @@ def _data(made: Carried, name: str, value: Any) -> None:
 
 
 def _bits(made: Carried, name: str, value: Any) -> None:
-    if value == 4:
+    if str(value) == "4":
         made.take(name, "model.load_in_4bit", True)
     else:
         carried.eight_bit(made, name, value)
@@ -49,7 +49,6 @@ RULES: Rules = {
     "additional_target": lambda made, name, value: made.take(name, "peft.modules_to_save", carried.words(value)),
     "quantization_bit": _bits,
     "quantization_method": leaving("bitsandbytes, as here"),
-    "trust_remote_code": "model.trust_remote_code",
     "flash_attn": carried.attention,
     "neat_packing": "packing",
     "train_on_prompt": carried.inputs,

@@ -29,9 +29,9 @@ RULES: Rules = {
     "lora_modules_to_save": "peft.modules_to_save",
     "lora_task_type": leaving(carried.OURS),
     "lora_target_parameters": leaving(carried.ELSEWHERE),
+    "model_revision": leaving("model.revision=COMMIT pins the workspace's model"),
     "dtype": "model.dtype",
     "torch_dtype": "model.dtype",
-    "trust_remote_code": "model.trust_remote_code",
     "attn_implementation": carried.attention,
     "load_in_8bit": carried.eight_bit,
     "load_in_4bit": "model.load_in_4bit",
@@ -58,7 +58,7 @@ _MODEL = frozenset({"use_peft", "model_name_or_path", "dataset_name", "datasets"
 
 def techniques_of(given: Mapping[str, Any]) -> list[str]:
     """Return the techniques whose config has every field of TRL's that is named here, and takes its value."""
-    mine = {name: carried.typed(value) for name, value in given.items() if trl_fields.having(name)}
+    mine = {name: value for name, value in given.items() if trl_fields.having(name)}
     fit = [t for t in TECHNIQUES if t not in ("rft", "ppo") and all(_takes(t, n, v) for n, v in mine.items())]
     if "reward_funcs" in given:
         fit = [technique for technique in fit if technique in ("grpo", "rloo")]

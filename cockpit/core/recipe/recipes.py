@@ -8,7 +8,6 @@ names without a dot (`learning_rate=1e-4`); the short names that people use (`lr
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -39,11 +38,11 @@ class Choice:
     default: Any
 
 
-def parse_overrides(given: Mapping[str, Any] | Iterable[str] | None) -> dict[str, Any]:
+def parse_overrides(given: Mapping[str, Any] | Iterable[str] | None, technique: str = "") -> dict[str, Any]:
     """Read `name=value` texts, or a mapping whose sections may be nested, as dotted names with values.
 
-    Values are JSON where they parse (`1e-4`, `true`, `null`, `["q_proj"]`), else text. Raises CockpitError for a
-    text without `=`.
+    Values are JSON where they parse (`1e-4`, `true`, `null`, `["q_proj"]`), else text; a setting of `technique`
+    that takes text alone keeps it. Raises CockpitError for a text without `=`.
     """
     made: dict[str, Any] = {}
     if isinstance(given, Mapping):
@@ -52,7 +51,7 @@ def parse_overrides(given: Mapping[str, Any] | Iterable[str] | None) -> dict[str
                 nested = cast("Mapping[str, Any]", value)
                 made |= {f"{name}.{key}": part for key, part in nested.items()}
             else:
-                made[name] = _value(value) if isinstance(value, str) else value
+                made[name] = trl_fields.read(name, value, technique) if isinstance(value, str) else value
         return made
     for text in given or ():
         name, equals, value = text.partition("=")
@@ -60,18 +59,19 @@ def parse_overrides(given: Mapping[str, Any] | Iterable[str] | None) -> dict[str
             raise CockpitError(
                 f"{text!r} is not an override", "Write NAME=VALUE, e.g. learning_rate=1e-4 or peft.r=16."
             )
-        made[name.strip()] = _value(value.strip())
+        made[name.strip()] = trl_fields.read(name, value.strip(), technique)
     return made
 
 
 def named_overrides(given: Mapping[str, Any] | Iterable[str] | None, technique: str) -> Named:
     """Read overrides as `parse_overrides` does, each under the recipe's name for it. Raises CockpitError."""
-    return named(parse_overrides(given), technique)
+    return named(parse_overrides(given, technique), technique)
 
 
 def named_defaults(recipes: Mapping[str, Mapping[str, Any]] | None, technique: str) -> Named:
     """Read `[recipes.X]` of cockpit.toml in the same way. Raises CockpitError saying where the wrong one stands."""
-    return named(parse_overrides((recipes or {}).get(technique)), technique, where=f"[recipes.{technique}]")
+    given = parse_overrides((recipes or {}).get(technique), technique)
+    return named(given, technique, where=f"[recipes.{technique}]")
 
 
 def asked_for(
@@ -93,22 +93,6 @@ def _asked(
 ) -> tuple[dict[str, Any], dict[str, str]]:
     given = {**named_defaults(recipes, technique).settings, **named_overrides(overrides, technique).settings}
     return presets.take(given, technique)
-
-
-def _value(text: str) -> Any:
-    if text.lower() in ("none", "null"):
-        return None
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    try:
-        return json.loads(text)
-    except ValueError:
-        pass
-    try:
-        number = float(text)
-    except ValueError:
-        return text
-    return number if number - number == 0 else text
 
 
 def resolve(
@@ -204,6 +188,7 @@ def _set(raw: dict[str, Any], name: str, value: Any, technique: str) -> None:
             f"Did you mean {close[0]}.{key}?" if close else f"It has: {', '.join(SECTIONS)}.",
         )
     if section == "trainer":
+        value = trl_fields.meant(key, value, technique)
         _check_trainer(key, value, technique)
     if raw.get(section) is None:
         raise CockpitError(

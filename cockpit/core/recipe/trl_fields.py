@@ -125,6 +125,22 @@ class TrlField:
             return f"is not {self._kind()}"
         return ""
 
+    @property
+    def is_text(self) -> bool:
+        """Whether it takes text alone, be it all digits."""
+        return "str" in self.kinds and set(self.kinds) <= {"str", "null"}
+
+    def meant(self, value: Any) -> Any:
+        """Return `value` as the kind that the field takes: `1e3` as 1000 for a whole number, "0" as text for a text."""
+        kinds = set(self.kinds)
+        if isinstance(value, str) and "str" not in kinds and kinds & {"int", "float"}:
+            value = number_of(value)
+        if isinstance(value, str) and "dict" in kinds and value.lstrip().startswith("{"):
+            return object_of(value)
+        if isinstance(value, float) and "int" in kinds and "float" not in kinds and value.is_integer():
+            return int(value)
+        return value
+
     def _kind(self) -> str:
         kinds = [_WORDS[kind] for kind in self.kinds if kind != "null"]
         return "known" if self.choices else " or ".join(kinds)
@@ -139,9 +155,56 @@ class TrlField:
         return "is out of range" if out else ""
 
 
+def number_of(text: str) -> Any:
+    """Return the number that a text is; the text itself where it is none."""
+    try:
+        number = float(text)
+        return number if number - number == 0 and any(sign.isdigit() for sign in text) else text
+    except ValueError:
+        return text
+
+
+def object_of(text: str) -> Any:
+    """Return the settings that a JSON text holds; the text itself (a template, a path) where it is none."""
+    try:
+        value: object = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else text
+
+
 def fields(technique: str) -> Mapping[str, TrlField]:
     """Return every field of the technique's config by name; empty for one that has no trainer of TRL's."""
     return _table().get(technique, {})
+
+
+def meant(name: str, value: Any, technique: str) -> Any:
+    """Return `value` as the kind that the technique's field takes; as it is where there is no field of this name."""
+    field = fields(technique).get(name)
+    return value if field is None else field.meant(value)
+
+
+def read(name: str, text: str, technique: str) -> Any:
+    """Return what is meant by `text`: JSON where it parses (`1e-4`, `true`), else text; a field of text keeps it."""
+    value = _parsed(text)
+    field = fields(technique).get(recipe_name(name, technique))
+    return text if field is not None and field.is_text and isinstance(value, int | float) else value
+
+
+def _parsed(text: str) -> Any:
+    if text.lower() in ("none", "null"):
+        return None
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    try:
+        return json.loads(text)
+    except ValueError:
+        pass
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return number if number - number == 0 else text
 
 
 def check(name: str, value: Any, technique: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from cockpit.core.configs import axolotl, llamafactory, trl, unsloth
 from cockpit.core.configs.carried import Carried
 from cockpit.core.recipe import recipes, trl_fields
 from cockpit.core.recipe.settings import shown
+from cockpit.services.system import hidden
 
 TOOLS = ("trl", "axolotl", "llamafactory", "unsloth")
 _GROUPS = frozenset({
@@ -29,10 +31,44 @@ def read(path: Path, tool: str | None = None, technique: str | None = None) -> C
     Raises CockpitError for what is no configuration, for a technique that the cockpit doesn't have, and where the file
     doesn't say which technique it is for.
     """
-    given, named = _settings(path)
+    raw, named = _settings(path)
+    secret: list[str] = []
+    given = _without_secrets(raw, secret)
     tool = tool or tool_of(given, path)
     made = _carried(given, tool, technique or named or _technique(given, tool, path), path)
+    for name in secret:
+        made.leave(
+            name,
+            "it holds a secret: set a variable before the launch, HF_TOKEN for the hub",
+        )
     return _sound(made)
+
+
+def _without_secrets(given: Mapping[str, Any], found: list[str], where: str = "") -> dict[str, Any]:
+    """The same settings without those that hold a secret, however deep; their names are added to `found`."""
+    made: dict[str, Any] = {}
+    for key, value in given.items():
+        before = len(found)
+        kept = _public(value, found, f"{where}{key}")
+        if hidden.setting_with_secret({str(key): kept}) is not None:
+            found.append(f"{where}{key}")
+        elif kept or len(found) == before:
+            made[str(key)] = kept
+    return made
+
+
+def _public(value: Any, found: list[str], name: str) -> Any:
+    if isinstance(value, Mapping):
+        return _without_secrets(cast("Mapping[str, Any]", value), found, f"{name}.")
+    if isinstance(value, list):
+        return [_public(part, found, name) for part in cast("list[Any]", value)]
+    if isinstance(value, str) and value.lstrip().startswith(
+        "{"
+    ):  # settings as JSON, as a command line has them
+        before, inner = len(found), trl_fields.object_of(value)
+        kept = _public(inner, found, name) if isinstance(inner, Mapping) else inner
+        return json.dumps(kept) if len(found) > before else value
+    return value
 
 
 def tool_of(given: Mapping[str, Any], path: Path) -> str:

@@ -119,7 +119,7 @@ def settings(
     """
     from cockpit.core.recipe import recipes
 
-    asked = recipes.parse_overrides(overrides)
+    asked = dict(overrides) if isinstance(overrides, Mapping) else recipes.parse_overrides(overrides)
     adapter = start.adapter
     if adapter is None:
         if asked.get("model.adapter") is not None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import rendering
 from tests.support.cli import Cli
 
 AXOLOTL = """
@@ -56,13 +57,51 @@ def test_a_configuration_becomes_a_draft(workspace: Cli, file: Path) -> None:
 
 
 def test_its_own_data_is_trained_on_and_spot_checked_where_it_is_here(workspace: Cli, file: Path) -> None:
+    python = rendering.interpreter(file.parent / "python")
+    with (workspace.root / "cockpit.toml").open("a") as config:
+        config.write(f'\n[resources]\npython = "{python}"\n')
     rows = "".join(f'{{"prompt": "own {n}?", "answer": "{n}"}}\n' for n in range(40))
     (file.parent / "mine.jsonl").write_text(rows)
     file.write_text(AXOLOTL.replace("DATA", "mine.jsonl"))
     told = workspace.json("import", str(file))
-    shown = workspace.json("show", told["experiment"])["recipe"]
-    assert shown["data"]["train"] == str((file.parent / "mine.jsonl").resolve())
-    assert told["spot_check"] or any("spot check" in doubt for doubt in told["doubts"])
+    mine = str((file.parent / "mine.jsonl").resolve())
+    assert workspace.json("show", told["experiment"])["recipe"]["data"]["train"] == mine
+    check = told["spot_check"]
+    assert (check["train"], check["experiment"]) == (mine, told["experiment"])
+    own = [example for example in check["examples"] if example["side"] == "train"]
+    assert own
+    for example in own:
+        assert example["turns"][0]["content"] == f"own {example['row'] - 1}?"
+        assert (example["target"]["verdict"], example["rendered"]["ends"]) == ("passes", True)
+    assert not any("spot check" in doubt for doubt in told["doubts"])
+
+
+def test_secrets_are_left_out_by_name_and_never_shown(workspace: Cli, tmp_path: Path) -> None:
+    told = """
+        model_name_or_path: acme/x
+        learning_rate: 1e-5
+        hub_token: SESAME
+        model_init_kwargs: {token: SESAME, attn_implementation: eager, deep: {api_key: SESAME}}
+        generation_kwargs.token: SESAME
+        datasets: [{path: mine.jsonl, token: SESAME}]
+        lr_scheduler_kwargs: '{"auth": {"password": "SESAME"}, "min_lr": 0.1}'
+        dataset_kwargs: {day: 2024-01-01}
+    """
+    (tmp_path / "c.yaml").write_text(told)
+    code, text = workspace("import", "--look", "--technique", "sft", str(tmp_path / "c.yaml"))
+    assert (code, "SESAME" in text) == (0, False)
+    made = workspace.json("import", "--no-spot-check", "--technique", "sft", str(tmp_path / "c.yaml"))
+    assert "SESAME" not in str(made)
+    for name in (
+        "hub_token", "model_init_kwargs.token", "model_init_kwargs.deep.api_key", "generation_kwargs.token",
+        "datasets.token", "lr_scheduler_kwargs.auth.password",
+    ):  # fmt: skip
+        assert "a secret" in made["left"][name]
+        assert name in text
+    shown = workspace.json("show", made["experiment"])["recipe"]["trainer"]
+    assert shown["model_init_kwargs"] == {"attn_implementation": "eager"}
+    assert shown["lr_scheduler_kwargs"] == {"min_lr": 0.1}
+    assert shown["dataset_kwargs"] == {"day": "2024-01-01"}
 
 
 def test_a_script_is_read_too_and_no_workspace_is_needed_to_look(cli: Cli, tmp_path: Path) -> None:

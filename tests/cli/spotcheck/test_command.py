@@ -14,6 +14,7 @@ from cockpit.services.dataset import render
 from cockpit.services.spotcheck import check as spotcheck
 from cockpit.services.spotcheck import record as spot_record
 from cockpit.services.workspace.workspace import Workspace
+from tests.support import rendering
 from tests.support.spot_cases import BOX, held_out, reasoned, said, train
 from tests.support.ui.stage import Stage
 
@@ -210,16 +211,4 @@ def test_a_model_that_cannot_be_rendered_is_said(stage: Stage):
 def fake_rendering(request: render.Request) -> dict[str, Any]:
     """What a tokenizer without surprises answers."""
     assert request.recipe["data"]["train"], "rows to render"
-    row = {"tokens": 20, "cut": 0, "bos": 0, "ends": True, "follows": "", "trained": 9, "trained_prompt": 0,
-           "kept_chars": 20, "target_found": True}  # fmt: skip
-    shown = {"pieces": [["<|im_start|>", 1], ["user\n", 0], ["so it is", 2], ["<|im_end|>", 3]], "ids": [1, 2, 3, 4],
-             "tokens": 4, "trained": 2}  # fmt: skip
-    return {
-        "v": 1, "tokenizer": "Fake", "bos": None, "adds_bos": False, "ends": ["<|im_end|>"], "max_length": 1024,
-        "max_positions": 4096, "has_template": True, "trims": False, "trains_text": False, "refused": [], "refusals": 0,
-        "rows": [{"row": index + 1, **row} for index in request.fact_rows], "contexts": [],
-        "items": [{"row": index + 1, "tokens": 9, "bos": 0} for index in request.fact_items],
-        "systems": {system: f"<|im_start|>system\n{system}" for system in request.systems}, "served": None,
-        "train_examples": [{"row": index + 1, **shown, "cut_at": None} for index in request.rows],
-        "eval_examples": [{"row": index + 1, "id": str(index), **shown} for index in request.items],
-    }  # fmt: skip
+    return rendering.answer(request.as_dict())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -70,6 +71,54 @@ def test_what_has_no_counterpart_is_named_with_the_reason() -> None:
     assert "held-out" in made.left["val_set_size"]
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("resources.python", "/tmp/evil"), ("resources.env", {"LD_PRELOAD": "x"}), ("resources.command", ["sh"]),
+        ("trainer.resources.python", "/tmp/evil"), ("Resources.python", "/tmp/evil"), ("gpus", 8),
+        ("data.held_out", "/etc/passwd"), ("model.name_or_path", "x"), ("slurm.setup", ["sh"]), ("launcher", "slurm"),
+        ("budget.seconds", 1), ("rewards", "mine:f"), ("verifier", "mine.py"), ("bf16.x", True),
+        ("resources", {"python": "x"}), ("peft", {"r": 8}), ("mid_eval", {"patience": 1}),
+        ("trust_remote_code", True), ("model.trust_remote_code", True), ("trust-remote-code", "true"),
+        ("model_init_kwargs.trust_remote_code", True), ("output_dir.x", "/tmp"), ("trainer.output_dir", "/tmp"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("tool", READ)
+def test_what_is_run_or_read_here_is_not_for_anothers_file_to_say(
+    tool: str, name: str, value: object
+) -> None:
+    made = READ[tool]({name: value}, "sft")
+    assert made.settings == {}
+    assert made.left[name]
+
+
+def test_leave_to_run_a_models_code_is_taken_out_wherever_it_stands() -> None:
+    inner = {"trust_remote_code": True, "attn_implementation": "eager"}
+    for given in (inner, json.dumps(inner)):
+        made = trl.read({"model_init_kwargs": given}, "sft")
+        assert made.settings == {"model_init_kwargs": {"attn_implementation": "eager"}}
+        assert "model.trust_remote_code=true" in made.left["model_init_kwargs.trust_remote_code"]
+
+
+def test_settings_are_typed_by_what_they_take_and_not_by_their_look() -> None:
+    given = {
+        "max_steps": 1e3, "save_total_limit": "2", "logging_steps": "1e1", "learning_rate": "1e-5", "eos_token": "0",
+        "pad_token": "1e3", "lr_scheduler_kwargs": {"a": "0"}, "peft.r": "8", "generation.temperature": 0.5,
+        "mid_eval.patience": 3, "model_init_kwargs.attn_implementation": "sdpa",
+    }  # fmt: skip
+    left = {"save_total_limit": given.pop("save_total_limit")}
+    made = trl.read({**given, **left}, "sft")
+    assert made.settings == {
+        **given,
+        "max_steps": 1000,
+        "logging_steps": 10.0,
+        "learning_rate": 1e-5,
+        "peft.r": 8,
+    }
+    assert isinstance(made.settings["max_steps"], int)
+    assert made.left.keys() == left.keys()
+
+
 def test_what_looks_wrong_is_said() -> None:
     made = axolotl.read({"adapter": "qlora"}, "sft")
     assert "load_in_4bit" in made.doubts[0]
@@ -107,6 +156,58 @@ def recipe(technique: str, *texts: str, lora: bool = True) -> Recipe:
         lora=lora,
         overrides=texts,
     )
+
+
+CHOSEN = (
+    'model_init_kwargs={"attn_implementation": "eager", "rope_scaling": "yarn"}', "peft.use_dora=true",
+    "model.revision=c0ffee", 'peft.init_lora_weights="pissa"', "generation.temperature=0.3", "budget.seconds=77",
+    "model.dtype=float16", "model.trust_remote_code=true", "data.system_prompt=short", "resources.omp_num_threads=3",
+    "data.chat_template_kwargs.enable_thinking=true", "rewards=0.5*format", "data_seed=5",
+)  # fmt: skip
+EVERYWHERE = {
+    "mid_eval", "verifier", "data.mini_eval", "data.held_out", "generation.temperature", "budget.seconds",
+    "resources.omp_num_threads", "rewards", "peft.init_lora_weights",
+}  # fmt: skip
+_KWARGS, _THINKING = "trainer.model_init_kwargs", "data.chat_template_kwargs.enable_thinking"
+
+
+@pytest.mark.parametrize(
+    ("tool", "written", "left"),
+    [
+        ("trl",
+         {"attn_implementation": "eager", "model_init_kwargs": {"rope_scaling": "yarn"}, "use_dora": True,
+          "model_revision": "c0ffee", "dtype": "float16", "trust_remote_code": True, "data_seed": 5},
+         {"data.system_prompt", _THINKING}),
+        ("axolotl",
+         {"peft_use_dora": True, "revision_of_model": "c0ffee", "trust_remote_code": True},
+         {f"{_KWARGS}.attn_implementation", f"{_KWARGS}.rope_scaling", "model.dtype", "data.system_prompt", _THINKING,
+          "datasets.type", "trainer.data_seed"}),
+        ("llamafactory",
+         {"use_dora": True, "model_revision": "c0ffee", "trust_remote_code": True, "default_system": "short",
+          "enable_thinking": True},
+         {f"{_KWARGS}.attn_implementation", f"{_KWARGS}.rope_scaling", "model.dtype", "data.train", "template",
+          "trainer.data_seed"}),
+    ],
+)  # fmt: skip
+def test_every_choice_is_written_or_named_with_the_reason(
+    tool: str, written: dict[str, Any], left: set[str]
+) -> None:
+    settings, why = WRITERS[tool](recipe("sft", *CHOSEN))
+    assert {name: settings.get(name) for name in written} == written
+    assert why.keys() == EVERYWHERE | left
+    assert all(why.values())
+
+
+def test_what_is_given_apart_and_together_is_one_setting() -> None:
+    settings, _ = WRITERS["trl"](recipe("sft", *CHOSEN))
+    assert trl.read(settings, "sft").settings["model_init_kwargs"] == {
+        "attn_implementation": "eager",
+        "rope_scaling": "yarn",
+    }
+    given = {"model_init_kwargs": {"attn_implementation": "sdpa"}, "attn_implementation": "eager"}
+    made = trl.read(given, "sft")
+    assert made.settings == {"model_init_kwargs": {"attn_implementation": "sdpa"}}
+    assert "both set model_init_kwargs.attn_implementation" in made.doubts[0]
 
 
 UNKNOWN = {"trl": ("orpo",), "axolotl": ("reward",), "llamafactory": ("grpo",)}

@@ -70,12 +70,23 @@ def test_what_nothing_can_take_is_refused_with_the_choices(technique: str, text:
         ("sft", "trainer.model_init_kwargs.attn_implementation=eager", {"attn_implementation": "eager"}),
         ("rft", "max_age=-1", -1),
         ("sft", "fsdp=true", True),
+        ("sft", 'fsdp=["full_shard", "auto_wrap"]', ["full_shard", "auto_wrap"]),
+        ("sft", "fsdp=full_shard auto_wrap", "full_shard auto_wrap"),
+        ("sft", "eos_token=0", "0"),
+        ("sft", "eos_token=007", "007"),
+        ("sft", "eos_token=null", None),
     ],
 )
 def test_what_trl_takes_is_taken(technique: str, text: str, value: object) -> None:
     assert (
         resolve(technique, text)[text.partition("=")[0].removeprefix("trainer.").partition(".")[0]] == value
     )
+
+
+@pytest.mark.parametrize("text", ["max_steps=1e3", "trainer.max_steps=1000.0", "dataset_num_proc=1e3"])
+def test_a_whole_number_is_one_however_it_is_written(text: str) -> None:
+    name = text.partition("=")[0].removeprefix("trainer.")
+    assert repr(resolve("sft", text)[name]) == "1000"
 
 
 @pytest.mark.parametrize("technique", TECHNIQUES)
