@@ -14,6 +14,7 @@ of the trainer.
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import math
 import sys
@@ -25,9 +26,19 @@ from typing import Any, SupportsFloat, cast
 from cockpit.contract import atomic
 from cockpit.contract.bounded import untrusted
 from cockpit.contract.errors import is_no_room
-from cockpit.contract.events import VERSION, CheckpointReason, Level, Outcome, Split, Stage, Subject
+from cockpit.contract.events import (
+    STANDING,
+    VERSION,
+    CheckpointReason,
+    Level,
+    Outcome,
+    Split,
+    Stage,
+    Subject,
+    mini_evals,
+)
 from cockpit.contract.layout import AttemptLayout
-from cockpit.contract.reader import decode_line, last_event
+from cockpit.contract.reader import decode_line, last_event, read_rows
 
 _PATIENCE = 4 << 20  # bytes of a file's lines that wait for room on the disk
 _TAIL = 65536  # bytes looked at for the last sequence number: far more than a line of ours
@@ -88,8 +99,10 @@ class AttemptWriter:
     def rewind(self, step: int) -> int:
         """Drop the rows of metrics.jsonl after `step`, from which a resume goes on; gives how many there were.
 
-        The file is replaced, so that whoever follows it reads it again from its start.
+        The file is replaced, so that whoever follows it reads it again from its start. Where there are events after
+        `step`, one of the kind `rewound` says that they no longer count.
         """
+        self._tell_rewound(step)
         try:
             kept, dropped = _up_to(self.layout.metrics, step)
             if dropped:
@@ -103,6 +116,18 @@ class AttemptWriter:
             return 0
         return dropped
 
+    def _tell_rewound(self, step: int) -> None:
+        events = [
+            row for row in read_rows(self.layout.events) if row.get("kind") in (*STANDING, "checkpoint")
+        ]
+        before, standing = mini_evals(events), mini_evals([*events, {"kind": "rewound", "step": step}])
+        newest = itertools.takewhile(lambda row: row["kind"] != "rewound", reversed(events))
+        if standing == before and not any(_is_after(row.get("step"), step) for row in newest):
+            return
+        stood = standing[-1] if standing else {}
+        kept = ("score", "baseline", "best_score", "best_step", "since_best")
+        self.event("rewound", step=step, **{name: stood.get(name) for name in kept})
+
     def mid_eval(self, step: int, score: float, **fields: object) -> None:
         """Report a mini-eval: `score` in 0..1, and what more is known of `events.KINDS["mid_eval"]`.
 
@@ -113,7 +138,7 @@ class AttemptWriter:
         self.event("mid_eval", step=step, score=score, **fields)
 
     def _standing(self, step: int, score: float) -> dict[str, object]:
-        before: Mapping[str, Any] = last_event(self.layout.events, "mid_eval") or {}
+        before: Mapping[str, Any] = last_event(self.layout.events, *STANDING) or {}
         top = before.get("best_score")
         if not isinstance(top, int | float) or score > top:
             return {"best": True, "best_score": score, "best_step": step, "since_best": 0}
@@ -132,9 +157,12 @@ class AttemptWriter:
         path = self.layout.checkpoint(step).relative_to(self.layout.root)
         self.event("checkpoint", step=step, path=str(path), best=best, reason=reason)
 
-    def publish_best(self, step: int) -> None:
-        """Switch `checkpoints/best` to the checkpoint at `step`, atomically."""
+    def publish_best(self, step: int | None) -> None:
+        """Switch `checkpoints/best` to the checkpoint at `step`, atomically; None: there is no best one (any more)."""
         try:
+            if step is None:
+                self.layout.best.unlink(missing_ok=True)
+                return
             self._refuse_to_bring_back()
             atomic.switch_symlink(self.layout.best, self.layout.checkpoint(step).name)
         except OSError as error:
