@@ -63,6 +63,19 @@ def test_a_step_without_a_whole_checkpoint_is_refused(attempt: AttemptLayout) ->
         pass
 
 
+def test_a_trainer_of_ones_own_says_itself_what_a_checkpoint_is(tmp_path: Path) -> None:
+    own, told = AttemptLayout(tmp_path), list[str]()
+    own.recipe.write_text('{"technique": "custom"}')
+    for step in (10, 20):
+        own.checkpoint(step).mkdir(parents=True)
+        (own.checkpoint(step) / "state.ckpt").write_text("mine")
+    with rewound(own, 10, say=told.append):
+        assert (own.checkpoint(20) / "passed_over.txt").exists()
+    assert "passed_over.txt" in told[0]
+    with pytest.raises(CockpitError, match="no checkpoint of step 15"), rewound(own, 15):
+        pass
+
+
 def standing(attempt: AttemptLayout) -> tuple[list[int], int | None]:
     """The steps of the mini-evals that count and the best step, about which every reader agrees."""
     events, live, seen = list(read_rows(attempt.events)), LiveRun(), attempts.read(attempt, 0.0)

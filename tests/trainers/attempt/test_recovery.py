@@ -164,6 +164,9 @@ def test_of_checkpoints_without_a_manifest_what_is_cut_is_found(
 ) -> None:
     newest = attempt.layout.checkpoint(6)
     (newest / manifest.FILE).unlink()
+    (newest / "notes.json").write_text("[1, 2")  # a person's own files are nobody's business
+    (newest / "plots").mkdir()
+    (newest / "plots" / "map.bin").write_bytes(b"\0")
     assert recovery.choose(attempt) == newest
     damage(newest / name)
     rebuilt = name == TRAINER_STATE and damage is not Path.unlink
