@@ -11,7 +11,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -126,10 +126,8 @@ def launch(
             recipe.dump(attempt.recipe)
             _start(attempt, recipe)
         except BaseException:
-            if not attempt.process.exists() and slurm.job_id(attempt) is None:
-                shutil.rmtree(attempt.root, ignore_errors=True)  # nothing ran, so there was no attempt
-                with suppress(OSError):
-                    attempt.root.parent.rmdir()  # where it would have been the first
+            if slurm.job_id(attempt) is not None or not launcher.withdraw(attempt):
+                held.record(attempt.root, f"{view.id} of {ws.root.name}")  # it runs all the same, or has run
             raise
         held.record(attempt.root, f"{view.id} of {ws.root.name}")
     return ws.experiment(view.id)
