@@ -71,6 +71,7 @@ class AttemptWriter:
         self._was_there = self.layout.root.is_dir()
         self._open: dict[Path, Any] = {}
         self._waiting: dict[Path, bytes] = {}
+        self._half: dict[Path, int] = {}  # the file's size where it ends in half a line, whose rest waits
 
     def stage(self, name: Stage, detail: str = "") -> None:
         """Say which part of the job begins now."""
@@ -222,6 +223,7 @@ class AttemptWriter:
         for path in list(self._waiting):
             self._append(path, b"")
             self.lost += self._waiting.pop(path, b"").count(b"\n")
+        self._half.clear()
         for handle in self._open.values():
             handle.close()
         self._open.clear()
@@ -246,10 +248,14 @@ class AttemptWriter:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 handle = open(path, "ab", buffering=0)  # noqa: SIM115 - kept open for the run
                 self._open[path] = handle
-                if _ends_in_half_a_line(path):
-                    data = b"\n" + data  # what a crash tore stays one malformed line of its own
-            data = data[handle.write(data) :]
+                data = self._joined(path, data)
+            size = handle.write(data)
+            written, data = data[:size], data[size:]
+            if written:
+                self._half.pop(path, None)
             if data:
+                if written and not written.endswith(b"\n"):
+                    self._half[path] = path.stat().st_size
                 raise OSError(errno.ENOSPC, "No space left on device")
         except OSError as error:
             if not is_no_room(error):  # where there is no room, half a line that was written is gone on with
@@ -261,6 +267,19 @@ class AttemptWriter:
                 self.lost += 1
             self._waiting[path] = data
             self._failed(path.name, error)
+
+    def _joined(self, path: Path, data: bytes) -> bytes:
+        """What to write to a file that was opened anew, so that no line is glued to another one's half."""
+        torn, ours = _ends_in_half_a_line(path), self._half.pop(path, None)
+        if ours is not None and torn and path.stat().st_size == ours:
+            self._half[path] = ours
+            return data
+        if ours is not None:  # the half that the data go on with is there no more
+            data = data.partition(b"\n")[2]
+            self.lost += 1
+        return (
+            b"\n" + data if torn and data else data
+        )  # what a crash tore stays one malformed line of its own
 
     def _refuse_to_bring_back(self) -> None:
         """Raise FileNotFoundError where somebody deleted the attempt: a file of it would make half of it again."""
