@@ -125,7 +125,7 @@ class AttemptWriter:
         newest = itertools.takewhile(lambda row: row["kind"] != "rewound", reversed(events))
         if standing == before and not any(_is_after(row.get("step"), step) for row in newest):
             return
-        stood = standing[-1] if standing else {}
+        stood: Mapping[str, Any] = standing[-1] if standing else {}
         kept = ("score", "baseline", "best_score", "best_step", "since_best")
         self.event("rewound", step=step, **{name: stood.get(name) for name in kept})
 

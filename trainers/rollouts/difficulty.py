@@ -2,8 +2,8 @@
 
 A group whose answers all earn the same has no advantage. `data.filter_samples` answers to each prompt are sampled as
 training would (the same temperature, top_p and length; not its top_k, min_p and repetition_penalty), judged by the
-verifier, and the prompts whose pass rate lies outside `data.filter_band` are left out. The answers are kept in the cache:
-a resume, or another run from the same weights, pays nothing.
+verifier, and the prompts whose pass rate lies outside `data.filter_band` are left out. The answers are kept in the
+cache: a resume, or another run from the same weights, pays nothing.
 """
 
 from __future__ import annotations
