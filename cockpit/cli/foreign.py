@@ -107,7 +107,7 @@ def _ask(ws: Workspace, options: argparse.Namespace) -> int:
 
 def watch(place: str) -> int:
     """Open the screens on the runs at `place`."""
-    return run(argparse.Namespace(place=place, once=False, json=False))
+    return run(argparse.Namespace(place=place, once=False, ask=None, json=False))
 
 
 def _evo(options: argparse.Namespace) -> int:

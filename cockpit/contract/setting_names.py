@@ -153,5 +153,7 @@ def _plain(name: str) -> str:
     return name.lower().replace("-", "_")
 
 
+TOTALS = ("train_runtime", "train_samples_per_second", "train_steps_per_second", "total_flos", "train_loss")
+"""What a Trainer logs once, at its end: no series."""
 METRICS = {"learning_rate": "lr", "lr-AdamW": "lr"}
 """What trainers and trackers log, and the column that it is kept under."""

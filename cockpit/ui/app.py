@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App
 from textual.reactive import Reactive, var
@@ -78,6 +78,7 @@ class CockpitApp(App[int]):
         self.state = CockpitState(now=clock())
         self.cap = FrameCap(fps or frames_per_second())
         self.set_class(self.glyphs.ascii, "-ascii")
+        self.has_terminal = False
         self.wizard_root: Path | None = None
         """Where the wizard works, where that is asked for from the start."""
         self.live = live
@@ -126,11 +127,16 @@ class CockpitApp(App[int]):
 
         return Poller(self.backend, self.post_message, lambda: self.state.shown)
 
+    def run(self, *arguments: Any, **options: Any) -> int | None:
+        """Run in the process's own terminal: its end, and signals, are the app's end, and then the process's."""
+        self.has_terminal = True
+        return super().run(*arguments, **options)
+
     def on_mount(self) -> None:
         self.set_interval(TICK_S, self._tick)
         if self.first_theme is not None:
             self.use_theme(self.first_theme)
-        if not self.is_headless:
+        if self.has_terminal:
             leaving.heed_signals(self.exit)
         if self.live:
             self.call_after_refresh(lambda: self.poller.start())
@@ -227,6 +233,9 @@ class CockpitApp(App[int]):
         """A sentence that goes away by itself; what went wrong stays longer and says what to do."""
         from cockpit.core.safe_text import clean
 
+        shown = {(one.title, one.message) for one in self._notifications}
+        if ((clean(title) if fix else ""), clean(fix or title)) in shown:
+            return  # it stands there already: a key that is held fills no screen
         self.notify(clean(fix or title), title=clean(title) if fix else "", markup=False,
                     severity="error" if bad else "information", timeout=FAILED_S if bad else SAID_S)  # fmt: skip
 
@@ -269,7 +278,7 @@ class CockpitApp(App[int]):
         self.changed()
 
     def _tick(self) -> None:
-        if not self.is_headless:
+        if self.has_terminal:
             leaving.leave_the_gone(self.exit)
         self.state.now = self.clock()
         self.state.touch("clock")

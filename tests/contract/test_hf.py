@@ -146,8 +146,73 @@ def test_asked_to_evaluate_without_anything_to_evaluate_on_it_says_so_and_goes_o
     out = tmp_path / "out"
     layout = trained(out, Asks(out, "evaluate"))
     notices = [row["text"] for row in read_rows(layout.events) if row["kind"] == "notice"]
-    assert notices == ["It was asked to evaluate, and has no evaluation set."]
+    assert notices == ['It was asked to evaluate, and its eval_strategy is "no": nothing was.']
     assert steps(layout) == [1, 2, 3, 4, 5, 6]
+
+
+def test_what_others_left_in_the_folder_stays_and_an_earlier_run_is_put_aside(tmp_path: Path) -> None:
+    from cockpit.contract.hf.callback import _of_ours, _put_aside  # pyright: ignore[reportPrivateUsage]
+
+    own = tmp_path / "cockpit"
+    own.mkdir()
+    (own / "metrics.jsonl").write_text("mine")
+    assert _of_ours(own) == own / TRAINER_FOLDER
+    assert (own / "metrics.jsonl").read_text() == "mine"
+    (own / "recipe.json").write_text('{"watched": {"kind": "attempt"}}')
+    assert _of_ours(own) == own
+    _put_aside(AttemptLayout(own))
+    assert [path.read_text() for path in own.glob("earlier/*/metrics.jsonl")] == ["mine"]
+
+
+TWO = """
+import sys
+from pathlib import Path
+import torch
+from transformers import Trainer, TrainerCallback, TrainingArguments
+from cockpit.contract import control
+from cockpit.contract.hf import Cockpit
+from cockpit.contract.layout import AttemptLayout
+
+class Line(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(2, 1)
+    def forward(self, x, labels):
+        return {"loss": torch.nn.functional.mse_loss(self.layer(x).squeeze(-1), labels)}
+
+class Asks(TrainerCallback):
+    def on_step_begin(self, args, state, control_, **more):
+        if state.global_step == 2 and state.is_world_process_zero:
+            control.request(AttemptLayout(Path(sys.argv[1]) / "cockpit"), "stop")
+
+rows = [{"x": torch.tensor([1.0, k / 8]), "labels": torch.tensor(k / 8)} for k in range(8)]
+args = TrainingArguments(sys.argv[1], max_steps=50, logging_steps=1, report_to="none", save_strategy="no", use_cpu=True,
+                         per_device_train_batch_size=2, disable_tqdm=True, ddp_backend="gloo")
+trainer = Trainer(Line(), args, train_dataset=rows, callbacks=[Cockpit(), Asks()])
+trainer.train()
+print("ended at", trainer.state.global_step)
+"""
+
+
+def test_two_processes_stop_at_the_same_step(tmp_path: Path) -> None:
+    script = tmp_path / "two.py"
+    script.write_text(TWO)
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+        str(script),
+    ]
+    done = subprocess.run(
+        [*command, str(tmp_path / "out")], capture_output=True, text=True, timeout=800, check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.count("ended at 3") == 2
+    assert steps(AttemptLayout(tmp_path / "out" / TRAINER_FOLDER)) == [1, 2, 3]
 
 
 @pytest.mark.fault

@@ -31,7 +31,10 @@ if "trainers.exports" in sys.argv:
     print(json.dumps({{"stage": module}}), flush=True)
     if how.get("hangs"):
         import time; time.sleep(600)
-    print(json.dumps(how["says"])); sys.exit(0)
+    print(json.dumps(how["says"]), flush=True)
+    if how.get("killed"):
+        import os; os.kill(os.getpid(), how["killed"])
+    sys.exit(how.get("code", 0))
 from cockpit.contract import AttemptLayout, AttemptWriter
 root = pathlib.Path(place)
 layout, out = AttemptLayout(root), AttemptWriter(root)
@@ -68,6 +71,7 @@ elif "--sealed" in sys.argv:
           "weights": weights_key(layout.best) if layout.best.exists() else None}}))
 elif how["checkpoint"] and how["scores"] is not None:
     exported = any(word.endswith(".tmp") for word in root.parts) and "checkpoints" not in sys.argv[6]
+    print("held-out set: 1/1", flush=True)
     scores = ((how["exported"] if exported and "exported" in how else how["scores"]) * 20)[: len(rows)]
     out.rows(layout.held_out / "items.jsonl", [
         {{"item": str(i), "completion": "said", "parsed": how["parsed"], "score": s, "passed": s >= 1}}

@@ -7,6 +7,7 @@ told by what its own file says; whether llama.cpp then reads texts alike is look
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +16,6 @@ from typing import Any
 from cockpit.contract import CockpitError
 from cockpit.contract.atomic import read_object
 
-TYPES = {"f32": 4.0, "f16": 2.0, "bf16": 2.0, "q8_0": 34 / 32}
-"""What the converter writes, and bytes a parameter (q8_0: 32 numbers of a byte and a scale of two)."""
 _SPLITS = {
     "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}|": "qwen2",
     "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}|": "llama-bpe",
@@ -42,7 +41,8 @@ def run(request: dict[str, Any], stage: Callable[[str], None]) -> dict[str, Any]
 
     TextModel.get_vocab_base_pre = named
     stage(f"converting to GGUF ({kind})")
-    sys.argv = ["convert_hf_to_gguf", str(model), "--outfile", str(out), "--outtype", kind]
+    part = out.with_name(f".{out.stem}.part{out.suffix}")
+    sys.argv = ["convert_hf_to_gguf", str(model), "--outfile", str(part), "--outtype", kind]
     sys.argv += ["--model-name", str(request.get("name") or "model")]
     said: list[str] = []
     logging.getLogger("hf-to-gguf").addHandler(_Kept(said))
@@ -53,6 +53,9 @@ def run(request: dict[str, Any], stage: Callable[[str], None]) -> dict[str, Any]
             raise _refused(said[-1] if said else "", model) from end
     except (NotImplementedError, ValueError, KeyError) as error:
         raise _refused(str(error), model) from error
+    if not part.is_file():
+        raise _refused(said[-1] if said else "it wrote no file", model)
+    os.replace(part, out)
     return {"bytes": out.stat().st_size, "guessed": guessed[-1] if guessed else None}
 
 

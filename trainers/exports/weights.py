@@ -23,7 +23,10 @@ _PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json", "video_
 
 
 def run(request: dict[str, Any], stage: Callable[[str], None]) -> dict[str, Any]:
-    """Write `format` of `checkpoint` into `out`. `also`: bytes a parameter of what is made of it afterwards."""
+    """Write `format` of `checkpoint` into `out`.
+
+    `also`: bytes a parameter of what is made of it afterwards; `memory`: bytes that were free before it was loaded.
+    """
     recipe = Recipe.load(Path(request["recipe"]))
     # What is merged is merged in full: a base of four bits has lost what the adapter is too fine for.
     model = recipe.model.model_copy(update={"load_in_4bit": False})
@@ -38,7 +41,7 @@ def run(request: dict[str, Any], stage: Callable[[str], None]) -> dict[str, Any]
     if request["format"] == "adapter":
         told["bytes"] = _copy_adapter(checkpoint, out)
     else:
-        told |= _write_merged(recipe, checkpoint, base, out, float(request.get("also") or 0), stage)
+        told |= _write_merged(recipe, checkpoint, base, out, request, stage)
     tokenizer.save_pretrained(out)
     told["ends"] = _write_generation(recipe, base, checkpoint, tokenizer, out)
     for name in _PROCESSOR_FILES:
@@ -79,13 +82,20 @@ def _copy_adapter(checkpoint: Path, out: Path) -> int:
 
 
 def _write_merged(
-    recipe: Recipe, checkpoint: Path, base: str, out: Path, also: float, stage: Callable[[str], None]
+    recipe: Recipe,
+    checkpoint: Path,
+    base: str,
+    out: Path,
+    request: dict[str, Any],
+    stage: Callable[[str], None],
 ) -> dict[str, Any]:
     import torch
 
     stage("loading the weights")
     model: Any = load_model(recipe, training=False, checkpoint=str(checkpoint))
+    parameters = sum(weight.numel() for weight in model.parameters())
     if hasattr(model, "merge_and_unload"):
+        refuse_without_memory(parameters, request.get("memory"))
         stage("merging the adapter")
         try:
             # In float32: added to bfloat16 weights as they stand, most of a small change would be rounded away.
@@ -100,7 +110,7 @@ def _write_merged(
     model = model.to(kind)
     parameters = sum(weight.numel() for weight in model.parameters())
     size = sum(weight.numel() * weight.element_size() for weight in model.parameters())
-    refuse_without_room(out, size + round(also * parameters))
+    refuse_without_room(out, size + round(float(request.get("also") or 0) * parameters))
     stage(f"writing {parameters:,} parameters as {str(kind).removeprefix('torch.')}")
     model.save_pretrained(out)
     return {"bytes": size, "parameters": parameters, "dtype": str(kind).removeprefix("torch.")}
@@ -132,6 +142,16 @@ def _write_generation(recipe: Recipe, base: str, checkpoint: Path, tokenizer: An
     config.pad_token_id = tokenizer.pad_token_id
     config.save_pretrained(out)
     return [str(text) for text in tokenizer.convert_ids_to_tokens(ends)]
+
+
+def refuse_without_memory(parameters: int, free: int | None) -> None:
+    """Raise CockpitError where `free` bytes of memory can't take the parameters in float32, as they are merged."""
+    size = 4 * parameters
+    if free is not None and free < size:
+        raise CockpitError(
+            f"merging takes {size / 2**30:.2f} GiB of memory, and {free / 2**30:.2f} GiB are free",
+            "End what else holds memory, merge on a larger machine, or say --format adapter: nothing is merged for it.",
+        )
 
 
 def refuse_without_room(out: Path, size: int) -> None:

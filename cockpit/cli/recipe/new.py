@@ -23,7 +23,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     names = "TRL's own names or short ones (lr, bs), or peft.r=16, …"
     parser.add_argument("settings", nargs="*", metavar="NAME=VALUE", help=names)
-    parser.add_argument("--preset", metavar="NAME", help=f"a variant by name: {', '.join(PRESETS)}")
+    parser.add_argument(
+        "--preset", metavar="NAME[,NAME]", action="append", help=f"variants by name: {', '.join(PRESETS)}"
+    )
     parser.add_argument("--hypothesis", "-m", default="", help="what you expect, in a line")
     parser.add_argument(
         "--parent",
@@ -49,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
 
     ws = workspace(options)
     if options.preset:
-        options.settings = [*options.settings, f"preset={options.preset}"]
+        options.settings = [*options.settings, f"preset={','.join(options.preset)}"]
     with reading_shown():
         if options.from_finding:
             view = _from_finding(ws, options)

@@ -17,17 +17,21 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from cockpit.contract import atomic, control
 from cockpit.contract.hf.process import machine, own_start_time
 from cockpit.contract.layout import TRAINER_FOLDER, AttemptLayout
-from cockpit.contract.setting_names import METRICS
+from cockpit.contract.setting_names import METRICS, TOTALS
 from cockpit.contract.techniques import TECHNIQUES
 from cockpit.contract.writer import AttemptWriter
 
-_SECRET = re.compile(r"token|secret|password|api_key|credential", re.IGNORECASE)
-_TOTALS = ("train_runtime", "train_samples_per_second", "train_steps_per_second", "total_flos", "train_loss")
+_SECRET = re.compile(
+    r"(hub|hf|api|auth|access)_?token|^token$|secret|password|api_key|credential", re.IGNORECASE
+)
 _LONGEST = 300  # characters of a reason
+_REQUESTS = ("stop", "checkpoint", "evaluate")
 
 
 class Cockpit(TrainerCallback):
-    """Reports a training run to the cockpit; only the world's first process writes, and nothing here stops training.
+    """Reports a training run to the cockpit; only the world's first process writes, and no fault here stops training.
+
+    What the cockpit asks for is read by the first process, and told to the others at the end of each step.
 
     `folder`: the attempt folder; by default COCKPIT_ATTEMPT_DIR, where the cockpit launched this script, else
     `cockpit/` in the Trainer's output folder, which `cockpit watch OUTPUT_DIR` finds.
@@ -40,27 +44,34 @@ class Cockpit(TrainerCallback):
         self._asked_to_stop = False
         self._answer_after_save: list[control.Request] = []
         self._ended = True
+        self._words: Any = None
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **more: Any
     ) -> None:
         """Make the attempt folder, or go on in it where training resumes."""
+        self._words = _group()
         if not state.is_world_process_zero:
             return
         launched = os.environ.get("COCKPIT_ATTEMPT_DIR")
         root = self._folder or Path(launched or Path(str(args.output_dir)) / TRAINER_FOLDER)
-        layout = AttemptLayout(root)
         goes_on = state.global_step > 0
         if not launched:
-            if not goes_on:
-                _clear(layout)
-            self._record(layout, args, more.get("model"))
+            root = _of_ours(root)
+            layout = AttemptLayout(root)
+            try:
+                if not goes_on:
+                    _put_aside(layout)
+                self._record(layout, args, more.get("model"))
+            except OSError as error:
+                print(f"[cockpit] could not write to {root}: {error}; training goes on", file=sys.stderr)
         self._out = AttemptWriter(root)
         if goes_on:
             self._out.rewind(state.global_step)
         self._out.event("plan", steps=int(state.max_steps))
         self._out.stage("training", "")
         self._asked_to_stop, self._ended = False, False
+        atexit.unregister(self._died)
         atexit.register(self._died)
 
     def on_log(
@@ -74,7 +85,8 @@ class Cockpit(TrainerCallback):
         """Take over what is logged; the totals at the end are no series."""
         if self._out is None or not logs:
             return
-        values = {METRICS.get(name, name): value for name, value in logs.items() if name not in _TOTALS}
+        over = TOTALS if "train_runtime" in logs else ()
+        values = {METRICS.get(name, name): value for name, value in logs.items() if name not in over}
         if self._technique == "unknown" and "loss" in logs and not any(n.startswith("reward") for n in logs):
             self._technique = "sft"  # a plain Trainer on text: nothing but a loss is logged
             self._name_technique()
@@ -85,21 +97,29 @@ class Cockpit(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **more: Any
     ) -> None:
         """Answer what the cockpit asks for: a stop (with a checkpoint), a checkpoint, an evaluation."""
-        if self._out is None:
-            return
-        for request in _pending(self._out.layout):
-            if request in self._answer_after_save:
-                continue
-            if request.name == "evaluate":
-                control.should_evaluate = _evaluates(args)
-                if not control.should_evaluate:
-                    self._out.notice("warning", "It was asked to evaluate, and has no evaluation set.")
-                request.done()
-                continue
-            if request.name == "stop":
-                self._asked_to_stop = control.should_training_stop = True
+        asked = _told_all(self._asked(), self._words)
+        if "evaluate" in asked and _evaluates(args):
+            control.should_evaluate = True
+        elif "evaluate" in asked and self._out is not None:
+            self._out.notice(
+                "warning", 'It was asked to evaluate, and its eval_strategy is "no": nothing was.'
+            )
+        if asked & {"stop", "checkpoint"}:
             control.should_save = True
-            self._answer_after_save.append(request)
+        if "stop" in asked:
+            self._asked_to_stop = control.should_training_stop = True
+
+    def _asked(self) -> set[str]:
+        """What was asked for since the last step; in the process that writes alone."""
+        if self._out is None:
+            return set()
+        new = [request for request in _pending(self._out.layout) if request not in self._answer_after_save]
+        for request in new:
+            if request.name == "evaluate":
+                request.done()
+            else:
+                self._answer_after_save.append(request)
+        return {request.name for request in new}
 
     def on_save(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **more: Any
@@ -169,13 +189,10 @@ class Cockpit(TrainerCallback):
             "trainer": {"pid": os.getpid(), "start_time": began},
             "started": round(time.time(), 3),
         }
-        try:
-            layout.root.mkdir(parents=True, exist_ok=True)
-            atomic.write_json(layout.recipe, recipe)
-            if began is not None:
-                atomic.write_json(layout.process, process)
-        except OSError as error:
-            print(f"[cockpit] could not write to {layout.root}: {error}; training goes on", file=sys.stderr)
+        layout.root.mkdir(parents=True, exist_ok=True)
+        atomic.write_json(layout.recipe, recipe)
+        if began is not None:
+            atomic.write_json(layout.process, process)
 
     def _name_technique(self) -> None:
         assert self._out is not None
@@ -195,10 +212,47 @@ def _evaluates(args: TrainingArguments) -> bool:
     return str(getattr(args.eval_strategy, "value", args.eval_strategy)) != "no"
 
 
-def _clear(layout: AttemptLayout) -> None:
+def _group() -> Any:
+    """The group for words among several processes; None for one. Every process calls this, in the same order."""
+    import torch.distributed as dist
+
+    if not dist.is_available() or not dist.is_initialized() or dist.get_world_size() == 1:
+        return None
+    return dist.new_group(backend="gloo")
+
+
+def _told_all(asked: set[str], group: Any) -> set[str]:
+    """What the first process was asked for, in all of them."""
+    if group is None:
+        return asked
+    import torch
+    import torch.distributed as dist
+
+    bits = torch.tensor([name in asked for name in _REQUESTS], dtype=torch.uint8)
+    dist.broadcast(bits, src=0, group=group)
+    return {name for name, bit in zip(_REQUESTS, bits.tolist(), strict=True) if bit}
+
+
+def _of_ours(root: Path) -> Path:
+    """The folder, or one in it where other things of these names lie there already."""
+    layout = AttemptLayout(root)
+    recipe = atomic.read_object(layout.recipe) or {}
+    watched = recipe.get("watched")
+    own = isinstance(watched, dict) and watched.get("kind") == "attempt"
+    taken = [path for path in (layout.events, layout.metrics, layout.recipe) if path.exists()]
+    return root / TRAINER_FOLDER if taken and not own else root
+
+
+def _put_aside(layout: AttemptLayout) -> None:
     """A run from its beginning takes the place of what an earlier one left in the same output folder."""
-    for path in (layout.events, layout.metrics):
-        path.unlink(missing_ok=True)
+    old = [path for path in (layout.events, layout.metrics) if path.exists()]
+    if old:
+        place = layout.root / "earlier" / time.strftime("%Y%m%d-%H%M%S")
+        while place.exists():
+            place = place.with_name(place.name + "-again")
+        place.mkdir(parents=True)
+        for path in old:
+            path.replace(place / path.name)
     control.clear(layout)
 
 

@@ -6,37 +6,34 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Generator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import BASELINE_ID, AttemptLayout
 from cockpit.contract.network import hub
-from cockpit.contract.values import mapping
+from cockpit.contract.values import finite, mapping, whole
 from cockpit.core.findings import Finding
 from cockpit.core.methodlog import Entry
 from cockpit.core.rules.table import ranked
 from cockpit.core.rules.tree_rules.exported import Exported, judge_export
 from cockpit.core.scores import Score
-from cockpit.services.export import card, forms, modelfile, scored, steps
+from cockpit.services.export import card, forms, modelfile, parts, scored, steps
 from cockpit.services.recipe import warm_start
 from cockpit.services.report import gather
 from cockpit.services.rules import weights
-from cockpit.services.system import environments, processes
+from cockpit.services.system import environments, hardware
 from cockpit.services.workspace import methodlog_writer
 from cockpit.services.workspace.workspace import ExperimentView, Workspace
 
 if TYPE_CHECKING:
     from cockpit.contract.recipe import Recipe
 
-RECORD = "export.json"
 CARD = "README.md"
 _REPO = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}")
-_PART = re.compile(r"\..+\.(\d+)\.tmp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,22 +85,13 @@ def export(ws: Workspace, asked: Asked, say: steps.Say) -> Made:
     """Export a checkpoint as `asked`, scored again; blocks for as long as that takes. Raises CockpitError."""
     plan = _planned(ws, asked)
     if plan.out.exists():
-        raise CockpitError(
-            "there is something by this name already",
-            "Remove it, or name another folder with --out.",
-            file=plan.out,
-        )
-    with _apart(plan.out) as part:
+        return _pushed(plan, asked, _there(plan, asked), say)
+    with parts.apart(plan.out) as part:
         folder = part / plan.out.name
         folder.mkdir()
         told, gguf = _write(plan, asked, part, folder, say)
         base = str(told["base"])
-        if asked.push and plan.form.weights == "adapter" and not hub.is_id(base):
-            raise CockpitError(
-                "nobody else has the base of this adapter: it is a folder on this machine",
-                "Push --format merged.",
-                file=base,
-            )
+        _refuse_lonely_adapter(plan, asked, base)
         reference, again = _score(plan, asked, part, folder, gguf, say)
         exported = Exported(
             plan.view.id,
@@ -116,12 +104,70 @@ def export(ws: Workspace, asked: Asked, say: steps.Say) -> Made:
         )
         found = ranked(judge_export(exported))
         _tell(ws, plan, folder, base, exported, found)
-        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        size = _size(folder)
         plan.out.parent.mkdir(parents=True, exist_ok=True)
         os.replace(folder, plan.out)
-    _record(ws, plan, exported, found, size)
+    _record(ws, plan, asked, base, exported, found, size)
     made = Made(plan.view.id, plan.form.name, plan.out, size, exported.score, reference, tuple(found))
     return _pushed(plan, asked, made, say) if asked.push else made
+
+
+def _there(plan: _Plan, asked: Asked) -> Made:
+    """What an earlier call made, for a push that comes later or failed. Raises CockpitError where it isn't that."""
+    if not asked.push:
+        raise CockpitError(
+            "there is something by this name already",
+            "Remove it, or name another folder with --out.",
+            file=plan.out,
+        )
+    facts, size = atomic.read_object(_record_file(plan)) or {}, _size(plan.out)
+    same = {"folder": str(plan.out), "bytes": size, "type": asked.kind if plan.form.gguf else None}
+    if any(facts.get(name) != value for name, value in same.items()):
+        raise CockpitError(
+            "what is there by this name is not this export as it was made, and is not pushed",
+            "Remove it, or name another folder with --out.",
+            file=plan.out,
+        )
+    score = _score_of(facts)
+    if asked.score and score is None:
+        raise CockpitError(
+            "the export that is there was not scored",
+            "Push it so with --no-score, or remove it to have it made and scored again.",
+            file=plan.out,
+        )
+    _refuse_lonely_adapter(plan, asked, str(facts.get("base") or plan.recipe.model.name_or_path))
+    rows = facts.get("findings")
+    found = [
+        Finding.from_dict(mapping(row))
+        for row in (cast("list[object]", rows) if isinstance(rows, list) else [])
+    ]
+    return Made(
+        plan.view.id,
+        plan.form.name,
+        plan.out,
+        size,
+        score,
+        scored.of_checkpoint(plan.attempt, plan.checkpoint),
+        tuple(finding for finding in found if finding is not None),
+    )
+
+
+def _score_of(facts: Mapping[str, Any]) -> Score | None:
+    n, (value, lo, hi) = whole(facts.get("n")), (finite(facts.get(name)) for name in ("score", "lo", "hi"))
+    return None if n is None or value is None or lo is None or hi is None else Score(value, n, lo, hi)
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _refuse_lonely_adapter(plan: _Plan, asked: Asked, base: str) -> None:
+    if asked.push and plan.form.weights == "adapter" and not hub.is_id(base):
+        raise CockpitError(
+            "nobody else has the base of this adapter: it is a folder on this machine",
+            "Push --format merged.",
+            file=base,
+        )
 
 
 def _planned(ws: Workspace, asked: Asked) -> _Plan:
@@ -183,7 +229,8 @@ def _write(
         "checkpoint": str(plan.checkpoint),
         "out": str(target),
         "format": form.weights,
-        "also": forms.TYPES.get(first, 0.0),
+        "also": forms.room(asked.kind, first) if form.gguf else 0.0,
+        "memory": hardware.Hardware().memory_free(),
     }
     told = steps.step("weights", request, python=plan.python, say=say)
     if not form.gguf:
@@ -208,12 +255,14 @@ def _write(
 def _quantized(gguf: Path, kind: str, program: str, say: steps.Say) -> Path:
     say(f"quantizing to {kind}")
     target = gguf.with_name(f"{gguf.stem.rpartition('-')[0]}-{kind}.gguf")
-    said = steps.run([program, str(gguf), str(target), kind.upper()], sys.executable, say, {})
-    if not target.is_file():
+    part = target.with_name(f".{target.stem}.part{target.suffix}")
+    ran = steps.run([program, str(gguf), str(part), kind.upper()], sys.executable, say, {})
+    if ran.code != 0 or not part.is_file():
+        part.unlink(missing_ok=True)
         raise CockpitError(
-            f"{forms.QUANTIZER} made no {kind}: {(said or ['it said nothing'])[-1][:300]}",
-            "Say another --type.",
+            f"{forms.QUANTIZER} made no {kind}: {ran.why}", "Mend that, or say another --type."
         )
+    os.replace(part, target)
     gguf.unlink()
     return target
 
@@ -272,12 +321,20 @@ def _tell(
     atomic.write_text(folder / CARD, text)
 
 
-def _record(ws: Workspace, plan: _Plan, exported: Exported, found: list[Finding], size: int) -> None:
+def _record_file(plan: _Plan) -> Path:
+    return plan.attempt.exports / f"{plan.checkpoint.name}-{plan.form.name}.json"
+
+
+def _record(
+    ws: Workspace, plan: _Plan, asked: Asked, base: str, exported: Exported, found: list[Finding], size: int
+) -> None:
     """Leave beside the attempt what was exported and what was found; a line of it in the method log."""
     score = exported.score
     facts = {
         "v": 1,
         "form": plan.form.name,
+        "type": asked.kind if plan.form.gguf else None,
+        "base": base,
         "folder": str(plan.out),
         "checkpoint": plan.checkpoint.name,
         "bytes": size,
@@ -285,10 +342,12 @@ def _record(ws: Workspace, plan: _Plan, exported: Exported, found: list[Finding]
         "runtime": plan.form.runtime,
         "score": score.value if score else None,
         "n": score.n if score else None,
+        "lo": score.lo if score else None,
+        "hi": score.hi if score else None,
         "read": dict(exported.read),
         "findings": [finding.as_dict() for finding in found],
     }
-    atomic.write_json(plan.attempt.exports / f"{plan.checkpoint.name}-{plan.form.name}.json", facts)
+    atomic.write_json(_record_file(plan), facts)
     worth = f", which scores {score.text(3)} in {plan.form.runtime}" if score else ", unscored"
     text = f"exported {plan.checkpoint.name} as {plan.form.name}{worth}"
     key = f"export/{plan.out.name}/{ws.clock():.0f}"
@@ -306,36 +365,4 @@ def _pushed(plan: _Plan, asked: Asked, made: Made, say: steps.Say) -> Made:
         "message": f"{made.experiment} as {made.form}",
     }
     told = steps.step("push", request, python=plan.python, say=say)
-    return Made(
-        made.experiment,
-        made.form,
-        made.folder,
-        made.size,
-        made.score,
-        made.checkpoint,
-        made.findings,
-        str(told.get("url")),
-    )
-
-
-@contextmanager
-def _apart(out: Path) -> Generator[Path]:
-    """A folder beside `out` for a part of an export; what a killed one left there is removed."""
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        for path in out.parent.glob(".*.tmp"):
-            match = _PART.fullmatch(path.name)
-            if match and processes.look(int(match[1])) is None:
-                shutil.rmtree(path, ignore_errors=True)
-        part = out.with_name(f".{out.name}.{os.getpid()}.tmp")
-        part.mkdir()
-    except OSError as error:
-        raise CockpitError(
-            f"the export can't be written: {error.strerror or error}",
-            "Name another folder with --out.",
-            file=out,
-        ) from error
-    try:
-        yield part
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+    return replace(made, url=str(told.get("url")))

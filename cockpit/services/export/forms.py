@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from cockpit.contract.errors import CockpitError
 
 ENVIRONMENT = "gguf"
 TYPES: Mapping[str, float] = {"f32": 4.0, "f16": 2.0, "bf16": 2.0, "q8_0": 34 / 32}
-"""What the converter writes, and bytes a parameter."""
+"""What the converter writes, and bytes a parameter (q8_0: 32 numbers of a byte and a scale of two)."""
 QUANTIZER = "llama-quantize"
 """llama.cpp's program for all other types: taken where it is in the PATH."""
 
@@ -57,3 +58,14 @@ def converted_first(kind: str, quantizer: str | None) -> str:
             f"Put it there (llama.cpp's releases have it), or say --type {', '.join(TYPES)}.",
         )
     return "f16"
+
+
+def room(kind: str, first: str) -> float:
+    """Return bytes a parameter of the GGUF files that lie there at once: the converted one, and one quantized from it.
+
+    A type's name says its bits; scales and the tensors that are kept finer add up to two bits a parameter.
+    """
+    if kind == first:
+        return TYPES[first]
+    bits = re.search(r"\d+", kind)
+    return TYPES[first] + min(2.0, (int(bits[0]) + 2) / 8 if bits else 2.0)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cockpit.contract.values import mapping
 
 _QUOTES = '"""'
+_BRACES = re.compile(r"\{{2,}|\{\Z")
 
 
 def modelfile(
@@ -48,8 +50,8 @@ def go_template(template: Mapping[str, Any]) -> str:
 
 
 def _text(text: str) -> str:
-    """Text within a template: what would begin an action is said as a string."""
-    return text.replace("{{", '{{ "{{" }}')
+    """Text within a template: what would begin an action, with what follows the text too, is said as a string."""
+    return _BRACES.sub(lambda braces: f'{{{{ "{braces[0]}" }}}}', text)
 
 
 def _plain(end: str) -> bool:

@@ -13,7 +13,7 @@ from cockpit.contract.errors import CockpitError
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import last_event
 from cockpit.core.scores import Score
-from cockpit.services.export import steps
+from cockpit.services.export import parts, steps
 from cockpit.services.runs import attempts, gpu_leases
 from cockpit.services.system import hidden
 
@@ -36,6 +36,8 @@ def rescored(
 ) -> Rescored:
     """Score `folder` (by llama.cpp from `gguf`, where there is one) in an attempt of its own. Raises CockpitError.
 
+    Its GPU is held meanwhile, as that of a run.
+
     The experiment's own attempt stays as it is: a score of an export is no score of the experiment.
     """
     attempt = AttemptLayout(scratch)
@@ -50,16 +52,21 @@ def rescored(
     }
     with gpu_leases.hold(gpu_leases.need_of(recipe)) as held:
         recipe = held.pinned(recipe)
+        parts.sign(scratch)  # the claim counts for as long as this process lives and the signature lies there
+        held.record(scratch, f"the export of {recipe.experiment_id}")
     recipe.dump(attempt.recipe)
     if recipe.resources.cuda_visible_devices is not None:
         env["CUDA_VISIBLE_DEVICES"] = recipe.resources.cuda_visible_devices
     arguments = ["--checkpoint", str(folder), *(["--gguf", str(gguf)] if gguf else [])]
-    said = steps.evaluate(scratch, arguments, python=python, say=say, env=env)
+    try:
+        ran = steps.evaluate(scratch, arguments, python=python, say=say, env=env)
+    finally:
+        attempt.process.unlink(missing_ok=True)
     score = attempts.read_score(attempt)
-    if score is None:
+    if score is None or ran.code != 0:
         end = last_event(attempt.events, "end") or {}
         raise CockpitError(
-            f"the export could not be scored: {end.get('reason') or (said or ['it said nothing'])[-1][:300]}",
+            f"the export could not be scored: {(ran.code >= 0 and end.get('reason')) or ran.why}",
             "Mend that, or export it unscored with --no-score.",
         )
     return Rescored(score, atomic.read_object(scratch / FACTS) or {})

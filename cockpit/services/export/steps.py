@@ -6,9 +6,11 @@ import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,36 +28,56 @@ MOST_LINE, MOST_KEPT = (
 _PROGRESS = re.compile(r"(held-out set|mini-eval): (\d+)/(\d+)")
 
 
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a program ended. `code`: its exit code, or below 0 the signal that killed it; `lines`: the last it said."""
+
+    code: int
+    lines: Sequence[str]
+
+    @property
+    def why(self) -> str:
+        """Why it failed: the signal that killed it, or its own last word."""
+        if self.code >= 0:
+            return _last(self.lines) + (f" (exit code {self.code})" if self.code else "")
+        try:
+            name = signal.Signals(-self.code).name
+        except ValueError:
+            name = f"signal {-self.code}"
+        memory = ", most likely because memory ran out" if -self.code == signal.SIGKILL else ""
+        return f"it was killed by {name}{memory}"
+
+
 def step(name: str, request: Mapping[str, Any], *, python: str, say: Say) -> dict[str, Any]:
     """Run a step of `trainers.exports` and give what it made. Raises CockpitError with its own word."""
     with tempfile.TemporaryDirectory(prefix="cockpit-export-") as folder:
         file = Path(folder) / "request.json"
         file.write_text(json.dumps(request), "utf-8")
         # Weights are written on the CPU: a GPU may be another run's.
-        said = run(
+        ran = run(
             [python, "-m", "trainers.exports", name, str(file)], python, say, {"CUDA_VISIBLE_DEVICES": ""}
         )
-    for line in reversed(said):
+    for line in reversed(ran.lines):
         value = _parsed(line)
-        if "done" in value:
+        if "done" in value and ran.code == 0:
             return mapping(value["done"])
         if "error" in value:
             raise CockpitError(str(value["error"]), str(value.get("mend") or ""), file=value.get("file"))
     raise CockpitError(
-        f"the export failed: {_last(said)}", "Its own words are above; the checkpoint is untouched."
+        f"the export failed: {ran.why}", "Its own words are above; the checkpoint is untouched."
     )
 
 
 def evaluate(
     attempt: Path, arguments: Sequence[str], *, python: str, say: Say, env: Mapping[str, str]
-) -> list[str]:
-    """Score the attempt in `attempt`; gives what the scorer said."""
+) -> Ran:
+    """Score the attempt in `attempt`; gives how the scorer ended."""
     words = [python, "-u", "-m", "trainers.evaluate", str(attempt), *arguments, "--after-training"]
     return run(words, python, say, {**env, "COCKPIT_ATTEMPT_DIR": str(attempt)})
 
 
-def run(words: Sequence[str], python: str, say: Say, env: Mapping[str, str]) -> list[str]:
-    """Run a program to its end and give its last lines; it is killed where the waiting for it is broken off."""
+def run(words: Sequence[str], python: str, say: Say, env: Mapping[str, str]) -> Ran:
+    """Run a program to its end and give how it ended; it is killed where the waiting for it is broken off."""
     known = {name: value for name, value in os.environ.items() if not name.startswith("EVO_")}
     known |= {"TOKENIZERS_PARALLELISM": "false", "PYTHONIOENCODING": "utf-8:surrogatepass"}
     known.setdefault("OMP_NUM_THREADS", str(spawn.own_threads()))
@@ -78,10 +100,10 @@ def run(words: Sequence[str], python: str, say: Say, env: Mapping[str, str]) -> 
             kept.append(line)
             while len(kept) > 1 and sum(map(len, kept)) > MOST_KEPT:
                 kept.pop(0)
-        process.wait()
+        code = process.wait()
     finally:
         children.end(process)
-    return kept
+    return Ran(code, kept)
 
 
 def _tell(line: str, say: Say, tenth: int) -> int:

@@ -12,7 +12,7 @@ from cockpit.services.foreign.sources import mlflow, tensorboard, trackio
 from cockpit.services.foreign.sources.attempt import AttemptRun, attempt_in
 from cockpit.services.foreign.sources.factory_log import LOG, FactoryRun
 from cockpit.services.foreign.sources.hf import STATE, TrainerRun, newest_state
-from cockpit.services.foreign.sources.lines import LOGS, NAMES, LinesRun
+from cockpit.services.foreign.sources.lines import LOGS, NAMES, LinesRun, looks_like_metrics
 from cockpit.services.foreign.sources.wandb import WandbRun
 
 _DEEP = 4
@@ -98,4 +98,7 @@ def runs_in(here: Path, files: Sequence[str], root: Path) -> list[ForeignRun]:
     ]
     found += [run for f in sorted(files) if f.endswith(".db") for run in trackio.runs_in(here / f)]
     found = found or list(tensorboard.runs_in(here, name))
-    return found or [LinesRun(here / f, name) for f in NAMES if f in files]
+    if found:
+        return found
+    texts = [here / f for f in sorted(files) if f in NAMES or looks_like_metrics(here / f)]
+    return [LinesRun(path, name if len(texts) == 1 else f"{name}/{path.name}") for path in texts]

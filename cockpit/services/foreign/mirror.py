@@ -12,6 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -79,12 +80,12 @@ class _One:
             self.out.notice("info", f"It was resumed: rows after step {update.rewound_to} were logged anew.")
         if not self._begun:
             self._begun = True
-            self.when = _written(Path(self.run.place)) or self.clock()
+            self.when = self._heard()
             self.out.stage("loading", self.run.place)
         for row in update.rows:
             self._row(row)
         for step, samples in sorted(update.samples.items()):
-            self.when = self.clock()
+            self.when = self._heard()
             self.out.samples(step, "train", samples)
         self._records()
         self._watch_process(update)
@@ -92,13 +93,17 @@ class _One:
             self.ended = True
             self.out.end(update.state, update.why or f"as {self.run.kind} says")
 
+    def _heard(self) -> float:
+        """When its newest file was written: a row that has no time is no older, and was perhaps read long after."""
+        return min(_written(Path(self.run.place)) or math.inf, self.clock())
+
     def warn(self, text: str) -> None:
         """Tell what is the matter with the place that the run is watched at."""
         self.out.notice("warning", text)
 
     def _row(self, row: Row) -> None:
         fresh = not self.names
-        self.when = row.time if row.time is not None and math.isfinite(row.time) else self.clock()
+        self.when = row.time if row.time is not None and math.isfinite(row.time) else self._heard()
         if fresh:
             self.out.stage("training", self.run.place)
         self.names |= row.values.keys()
@@ -209,6 +214,7 @@ class Mirror:
         config = _CONFIG.format(place=_line(place), name=_quoted(f"watched: {place}"), model=_quoted(model))
         self._layout.config.write_text(config, "utf-8")
         self._runs: list[_One | _Linked] = []
+        self._unreadable: dict[str, str] = {}
         self._known: set[tuple[str, str]] = set()
         self._add(runs)
         self._thread = threading.Thread(target=self._follow, name="cockpit-mirror", daemon=True)
@@ -248,12 +254,16 @@ class Mirror:
                 one.warn(trouble or "It is followed again.")
         for one in self._runs:
             try:
-                update = one.run.poll()
+                one.take(one.run.poll())
             except Exception as error:  # noqa: BLE001 - whatever is wrong with one run, the others are shown
-                update = Update(
-                    state="failed", why=f"it can't be read: {type(error).__name__}: {error}"[:300]
-                )
-            one.take(update)
+                self._unread(one, f"It can't be read just now: {type(error).__name__}: {error}"[:300])
+
+    def _unread(self, one: _One | _Linked, why: str) -> None:
+        """Say once what is wrong with a run; it is tried again at every poll."""
+        if self._unreadable.get(one.id) != why:
+            self._unreadable[one.id] = why
+            with suppress(OSError):
+                one.warn(why)
 
     def start(self) -> None:
         """Go on polling in a thread."""

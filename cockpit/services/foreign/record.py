@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
 from cockpit.contract.setting_names import METRICS
+from cockpit.contract.setting_names import TOTALS as TOTALS
 
 State = Literal["running", "finished", "failed", "stopped", "unknown"]
 _PREFIXES = ("train/", "Train/")

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cockpit.contract import atomic
+from cockpit.contract.bounded import untrusted
 from cockpit.contract.errors import CockpitError
 from cockpit.core.safe_text import clip
 
@@ -29,6 +30,7 @@ MARK = ".copied-by-ssh"
 EVERY_S = 3.0
 _RETRY_S = 15.0
 _PATIENCE_S = 60.0  # for one answer
+_TYPING_S = 180.0  # for a connection, where a password may be asked for
 _BLOCK = 1 << 20
 _MOST_FILES, _MOST_BYTES = 2000, 2 << 30
 _NAMES = (
@@ -44,11 +46,12 @@ p={path}; case $p in "~") p=$HOME;; "~/"*) p=$HOME/${{p#"~/"}};; esac
 if [ -d "$p" ]; then cd -- "$p" && only="" || exit 3
 elif [ -f "$p" ]; then cd -- "$(dirname -- "$p")" && only=$(basename -- "$p") || exit 3
 else echo "==none=="; exit 3; fi
+if stat -c %s . >/dev/null 2>&1; then as=-c form='%s %Y %i %n'; else as=-f form='%z %m %i %N'; fi
 echo "==here=="
 while IFS= read -r line; do
   case $line in
-    list) if [ -n "$only" ]; then stat -c '%s %Y %i ./%n' -- "$only"; else
-      find . -maxdepth 6 -type f \( {names} \) -exec stat -c '%s %Y %i %n' {{}} + 2>/dev/null | head -n {most}; fi;;
+    list) if [ -n "$only" ]; then stat "$as" "$form" "./$only"; else
+      find . -maxdepth 6 -type f \( {names} \) -exec stat "$as" "$form" {{}} + 2>/dev/null | head -n {most}; fi;;
     *) rest=${{line#* }}; from=${{rest%% *}}; rest=${{rest#* }}; count=${{rest%% *}}; name=${{rest#* }}
       tail -c "+$from" -- "$name" 2>/dev/null | head -c "$count" | base64;;
   esac
@@ -86,6 +89,8 @@ class Remote:
         self.trouble = ""
         self._clock = clock
         self._had: dict[str, _File] = {}
+        self._brought = 0
+        self._shells: list[subprocess.Popen[bytes]] = []
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="cockpit-ssh", daemon=True)
         try:
@@ -102,40 +107,42 @@ class Remote:
     def close(self) -> None:
         """End the connection and throw the copy away."""
         self._stop.set()
-        shell = getattr(self, "_shell", None)
-        if shell is not None:
+        for shell in self._shells:
             _end(shell)
         if self._thread.is_alive():
             self._thread.join(5.0)
         shutil.rmtree(self._box, ignore_errors=True)
 
     def copy(self) -> None:
-        """Bring what is new. Raises OSError where the line is gone."""
-        total = 0
+        """Bring what is new. Raises ConnectionError where the line is gone, OSError where it can't be written here."""
         for line in self._ask(b"list").splitlines():
             name, file = _listed(line)
             if file is None or file == self._had.get(name):
                 continue
-            total += file.size
-            if total > _MOST_BYTES:
-                self.trouble = (
-                    f"more than {_MOST_BYTES >> 30} GB are new at {self.host}: the rest is left out"
-                )
+            if self._brought > _MOST_BYTES:
+                self.trouble = f"more than {_MOST_BYTES >> 30} GB came from {self.host}: the rest is left out"
                 return
-            self._bring(name, file)
-            self._had[name] = file
+            self._had[name] = file._replace(size=self._bring(name, file))
+        self.trouble = ""
 
-    def _bring(self, name: str, file: _File) -> None:
+    def _bring(self, name: str, file: _File) -> int:
+        """Bring a file, or what came to it; gives how much of it is here."""
         target = self.root / name
         target.parent.mkdir(parents=True, exist_ok=True)
         before = self._had.get(name)
         grows = target.suffix in _GROWING or ".tfevents." in target.name
         if grows and before is not None and before.inode == file.inode and before.size <= file.size:
+            part = self._read(name, before.size, file.size - before.size)
             with target.open("ab") as handle:
-                handle.write(self._read(name, before.size, file.size - before.size))
+                handle.write(part)
+            here = before.size + len(part)
         else:
-            atomic.write_bytes(target, self._read(name, 0, file.size))
+            part = self._read(name, 0, min(file.size, _MOST_BYTES))
+            atomic.write_bytes(target, part)
+            here = len(part)
+        self._brought += len(part)
         os.utime(target, (file.time, file.time))
+        return here
 
     def _read(self, name: str, start: int, count: int) -> bytes:
         found = bytearray()
@@ -150,6 +157,8 @@ class Remote:
         return bytes(found)
 
     def _ask(self, question: bytes) -> bytes:
+        if self._stop.is_set():
+            raise ConnectionError("it is closed")
         stdin, stdout = self._shell.stdin, self._shell.stdout
         assert stdin is not None
         assert stdout is not None
@@ -172,44 +181,60 @@ class Remote:
         """Start ssh. Where the screens are open already it must not ask for anything on the terminal."""
         names = " -o ".join(f"-name {shlex.quote(name)}" for name in _NAMES)
         script = _SHELL.format(path=shlex.quote(self.path), names=names, most=_MOST_FILES)
-        batch = [] if asks else ["-o", "BatchMode=yes"]
+        quiet = [] if asks else ["-oBatchMode=yes"]
+        far = f"exec sh -c {shlex.quote(script)}"
         command = [
             "ssh",
             "-T",
-            "-o",
-            "ServerAliveInterval=15",
-            *batch,
+            "-oServerAliveInterval=15",
+            "-oConnectTimeout=15",
+            *quiet,
             "--",
             self.host,
-            f"exec sh -c {shlex.quote(script)}",
+            far,
         ]
+        # A file, not a pipe: a master connection that stays behind keeps what it was given open.
+        with (self._box / "ssh.log").open("w+b") as complaints:
+            try:
+                shell = subprocess.Popen(
+                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints
+                )
+            except FileNotFoundError:
+                raise CockpitError(
+                    "there is no ssh on this machine", "Install it (Debian: openssh-client)."
+                ) from None
+        self._shells = [*(one for one in self._shells if one.poll() is None), shell]
+        if self._stop.is_set():
+            _end(shell)
+        timer = threading.Timer(_TYPING_S if asks else _PATIENCE_S, _end, (shell,))
+        timer.start()
         try:
-            shell = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-            )
-        except FileNotFoundError:
-            raise CockpitError(
-                "there is no ssh on this machine", "Install it (Debian: openssh-client)."
-            ) from None
+            there = self._greeted(shell)
+        finally:
+            timer.cancel()
+        if there is None:
+            return shell
+        _end(shell)
+        raise self._refused(there=there)
+
+    def _greeted(self, shell: subprocess.Popen[bytes]) -> bool | None:
+        """Read to the far shell's first word: None where all is well, else whether the host was reached at all."""
         assert shell.stdout is not None
         for _ in range(200):  # what a login prints before
             line = shell.stdout.readline()
             if line.rstrip() == b"==here==":
-                return shell
+                return None
             if not line or line.rstrip() == b"==none==":
-                self._refuse(shell, there=bool(line))
-        self._refuse(shell, there=False)
-        return shell
+                return bool(line)
+        return False
 
-    def _refuse(self, shell: subprocess.Popen[bytes], *, there: bool) -> None:
-        """Raise CockpitError: which of the two it was, in ssh's own last words."""
-        _end(shell)
-        assert shell.stderr is not None
-        said = shell.stderr.read(4000).decode("utf-8", "replace").strip().splitlines()
+    def _refused(self, *, there: bool) -> CockpitError:
+        """Which of the two it was, in ssh's own last words."""
         if there:
-            raise CockpitError(f"there is nothing at {self.path} on {self.host}", "Correct the path.")
+            return CockpitError(f"there is nothing at {self.path} on {self.host}", "Correct the path.")
+        said = untrusted.read_text(self._box / "ssh.log").strip().splitlines()
         why = clip(said[-1], 200) if said else "it ended without a word"
-        raise CockpitError(
+        return CockpitError(
             f"{self.host} can't be reached by ssh: {why}",
             f"Try `ssh {self.host} true`; what works there works here.",
         )
@@ -218,9 +243,12 @@ class Remote:
         while not self._stop.wait(EVERY_S):
             try:
                 self.copy()
-                self.trouble = ""
-            except (OSError, ValueError) as error:
+            except (ConnectionError, ValueError) as error:
                 self._again(error)
+            except OSError as error:
+                self.trouble = (
+                    f"the copy of {self.host}'s files can't be written here: {error.strerror or error}"
+                )
 
     def _again(self, error: Exception) -> None:
         since = time.strftime("%H:%M", time.localtime(self._clock()))
@@ -235,7 +263,7 @@ class Remote:
 def _listed(line: bytes) -> tuple[str, _File | None]:
     """Name and state of a listed file; a name that would lead out of the copy's folder is none."""
     parts = line.decode("utf-8", "surrogateescape").split(" ", 3)
-    if len(parts) != 4 or not all(part.isdigit() and len(part) < 20 for part in parts[:3]):
+    if len(parts) != 4 or not all(part.isascii() and part.isdigit() and len(part) < 20 for part in parts[:3]):
         return "", None
     name = parts[3]
     pieces = Path(name).parts

@@ -65,6 +65,11 @@ class Hardware:
             gpus=self._gpus.look(frozenset(pids)),
         )
 
+    def memory_free(self) -> int | None:
+        """Bytes of memory that may still be taken here, within the limit of this container or job."""
+        used, total = self._memory()
+        return None if used is None or total is None else max(0, total - used)
+
     def close(self) -> None:
         """Let go of the driver."""
         self._gpus.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import struct
 import subprocess
@@ -14,6 +15,9 @@ import pytest
 
 from cockpit.cli import BAD_INPUT, FAILED
 from cockpit.contract import AttemptWriter, Recipe, atomic
+from cockpit.services.export import export
+from cockpit.services.runs import gpu_leases
+from cockpit.services.system import environments
 from cockpit.services.workspace.workspace import Workspace
 from tests.support.attempts import until
 from tests.support.cli import Cli
@@ -111,6 +115,90 @@ def test_what_a_step_refuses_is_said_and_leaves_nothing(
     assert code == BAD_INPUT
     assert "the disk has 0.01 GiB left. Make room" in text
     assert list((trained.root / "exports").iterdir()) == []
+
+
+def test_a_step_that_did_not_end_well_made_nothing(
+    trained: Workspace, behave: Behave, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for how, says in (
+        ({"code": 3}, "exit code 3"),
+        ({"killed": 9}, "killed by SIGKILL, most likely because memory"),
+    ):
+        behave(export={"weights": merged(trained, TRAINED, **how)})
+        code, text = Cli(trained.root, capsys)("export", "1", "--no-score")
+        assert (code, says in text) == (BAD_INPUT, True), text
+        assert list((trained.root / "exports").iterdir()) == []
+
+
+CUT = 'head -c 2 "$1" > "$2"; '
+QUANTIZERS = [
+    (CUT + "echo 'failed to write: No space left on device'; exit 1", "No space left on device"),
+    (CUT + "kill -9 $$", "killed by SIGKILL"),
+    ("echo unknown type", "unknown type"),
+]
+
+
+def test_only_a_quantizer_that_ended_well_made_a_file(
+    trained: Workspace, behave: Behave, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    made = environments.look(trained.root, "gguf")
+    made.python.parent.mkdir(parents=True)
+    made.python.symlink_to(tmp_path / "python")
+    atomic.write_json(made.folder / environments.RECORD, {"says": "llama.cpp"})
+    converted = {"files": {"": b"GGUF".hex()}, "says": {"done": {"bytes": 4}}}
+    behave(export={"weights": merged(trained, TRAINED), "gguf": converted})
+    program = tmp_path / "bin" / "llama-quantize"
+    program.parent.mkdir()
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    asked = ("export", "1", "--format", "gguf", "--type", "q4_k_m", "--no-score")
+    for does, says in QUANTIZERS:
+        program.write_text(f"#!/bin/sh\n{does}\n")
+        program.chmod(0o755)
+        code, text = Cli(trained.root, capsys)(*asked)
+        assert (code, "made no q4_k_m" in text, says in text) == (BAD_INPUT, True, True), text
+        assert list((trained.root / "exports").iterdir()) == []
+    program.write_text('#!/bin/sh\ncp "$1" "$2"\n')
+    folder = Path(Cli(trained.root, capsys).json(*asked)["folder"])
+    assert sorted(path.name for path in folder.iterdir()) == ["README.md", "exp_0001-q4_k_m.gguf"]
+
+
+def test_its_gpu_is_held_while_an_export_is_scored(trained: Workspace, behave: Behave) -> None:
+    behave(export={"weights": merged(trained, TRAINED)})
+    seen: dict[str, list[str]] = {}
+    export.export(
+        trained, export.Asked("1"), lambda said: seen.update({said: [one.run for one in gpu_leases.living()]})
+    )
+    assert seen["weights"] == []
+    assert seen["scoring: 1 of 1 items"] == ["the export of exp_0001"]
+    assert gpu_leases.living() == []
+
+
+def test_what_lies_there_whole_is_pushed_as_it_is(
+    trained: Workspace, behave: Behave, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_right")
+    cli, push = Cli(trained.root, capsys), ("export", "1", "--push", "me/model")
+    refuses, takes = {"says": {"error": "the hub did not take it"}}, {"says": {"done": {"url": "there"}}}
+    behave(export={"weights": merged(trained, TRAINED), "push": refuses})
+    assert cli(*push)[0] == BAD_INPUT
+    behave(export={"weights": refuses, "push": takes})
+    told = cli.json(*push)
+    assert (told["url"], told["score"]["value"], told["checkpoint"]["value"]) == ("there", 0.5, 0.5)
+    with (Path(told["folder"]) / "README.md").open("a") as card:
+        card.write("more")
+    assert "is not this export as it was made" in cli(*push)[1]
+
+
+def test_an_unscored_export_is_pushed_only_where_that_is_said(
+    trained: Workspace, behave: Behave, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_right")
+    cli, push = Cli(trained.root, capsys), ("export", "1", "--push", "me/model")
+    behave(export={"weights": merged(trained, TRAINED), "push": {"says": {"done": {"url": "there"}}}})
+    cli.json("export", "1", "--no-score")
+    assert "was not scored" in cli(*push)[1]
+    assert cli.json(*push, "--no-score")["url"] == "there"
 
 
 REFUSED = [

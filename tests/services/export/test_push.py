@@ -22,11 +22,16 @@ class Hub(BaseHTTPRequestHandler):
     """What huggingface_hub asks when it makes a repository and commits small files to it."""
 
     asked: list[tuple[str, str, bytes]]
+    private: bool | None = None
+    """Of the repository that is there; None where there is none."""
 
     def log_message(self, *_: Any) -> None: ...
 
     def do_GET(self) -> None:
-        self._answer({"id": "me/model", "sha": "0" * 40, "siblings": []})
+        if self.private is None:
+            self._answer({"error": "Repository not found"}, 404, "RepoNotFound")
+        else:
+            self._answer({"id": "me/model", "sha": "0" * 40, "siblings": [], "private": self.private})
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -43,18 +48,20 @@ class Hub(BaseHTTPRequestHandler):
         else:
             self._answer({"url": f"{os.environ['HF_ENDPOINT']}/me/model", "name": "me/model"})
 
-    def _answer(self, value: object, code: int = 200) -> None:
+    def _answer(self, value: object, code: int = 200, error: str = "") -> None:
         data = json.dumps(value).encode()
         self.send_response(code)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))
+        if error:
+            self.send_header("X-Error-Code", error)
         self.end_headers()
         self.wfile.write(data)
 
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Hub]]:
-    Hub.asked = []
+    Hub.asked, Hub.private = [], None
     server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
@@ -87,3 +94,26 @@ def test_a_folder_is_pushed_in_one_private_commit(
     with pytest.raises(CockpitError, match="the hub did not take it") as refused:
         run(asked, lambda _: None)
     assert "hf_wrong" not in str(refused.value)
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(CockpitError, match="the hub did not take it") as refused:
+        run(asked, lambda _: None)
+    assert "the same command again" in refused.value.fix
+
+
+def test_a_repository_that_is_there_keeps_who_may_see_it_and_a_public_one_must_be_meant(
+    hub: type[Hub], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from trainers.exports.push import run
+
+    monkeypatch.setenv("HF_TOKEN", "hf_right")
+    (tmp_path / "README.md").write_text("the card")
+    asked = {"folder": str(tmp_path), "repo": "me/model", "message": "exp_0001 as merged"}
+    hub.private = False
+    with pytest.raises(CockpitError, match="there already and public") as refused:
+        run(asked, lambda _: None)
+    assert "--public" in refused.value.fix
+    assert hub.asked == []
+    assert run({**asked, "public": True}, lambda _: None)["url"]
+    hub.private = True
+    assert run(asked, lambda _: None)["url"]
+    assert not [path for path, _, _ in hub.asked if path.endswith("/repos/create")]

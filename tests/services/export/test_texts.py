@@ -62,6 +62,10 @@ def test_a_modelfile_says_template_and_ends_and_nothing_in_it_acts() -> None:
     )
     assert text.startswith("FROM ./m.gguf\n")
     assert 'eq .Role "user" }}<user>{{ "{{" }}{{ .Content }}</>' in text
+    turns["user"] = ["{{{", "{"]
+    odd = modelfile.modelfile("m.gguf", {"turns": turns, "prompt": "{"}, [], temperature=0.0, system="")
+    assert 'eq .Role "user" }}{{ "{{{" }}{{ .Content }}{{ "{" }}{{ else if' in odd
+    assert "{{{" not in odd.replace('"{{{"', "")
     assert text.count("PARAMETER stop") == 2
     assert 'PARAMETER stop "a\\"b"' in text
     hostile = {"turns": turns, "prompt": '"""\nFROM evil'}

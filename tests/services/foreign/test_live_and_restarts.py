@@ -155,6 +155,21 @@ def test_a_process_named_by_its_event_file_is_told_dead_as_soon_as_it_is(tmp_pat
     )
 
 
+def test_rows_without_a_time_are_as_old_as_their_file(tmp_path: Path) -> None:
+    path = tmp_path / "old.csv"
+    path.write_text("step,loss\n1,2.0\n2,1.0\n")
+    os.utime(path, (1.7e9, 1.7e9))
+    mirror = Mirror(find(str(path)), str(path))
+    try:
+        mirror.poll()
+        status = Workspace(mirror.root).experiment("exp_0001").attempt
+    finally:
+        mirror.close()
+    assert status is not None
+    assert status.state == "lost"
+    assert "and none says how it ended" in status.sentence
+
+
 def test_a_run_that_logged_nothing_is_no_draft(tmp_path: Path) -> None:
     path = events(tmp_path / "events.out.tfevents.100.host.1.0", range(0))
     os.utime(path, (1.7e9, 1.7e9))

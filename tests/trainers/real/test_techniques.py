@@ -294,6 +294,10 @@ def test_a_template_that_renders_a_prompt_alone_in_another_way_is_an_alarm(
 
 
 def test_settings_that_a_technique_does_not_take_are_named(tiny: Tiny, tmp_path: Path) -> None:
-    run = move(tiny, tmp_path / "exp_0001", "orpo", lora=False, max_steps=1, loss_weights=[1.0])
+    """A recipe that was changed by hand: `new` refuses such a setting."""
+    run = move(tiny, tmp_path / "exp_0001", "orpo", lora=False, max_steps=1)
+    recipe = json.loads(run.layout.recipe.read_text())
+    recipe["trainer"]["loss_weights"] = [1.0]
+    run.layout.recipe.write_text(json.dumps(recipe))
     assert run.here() == 1
     assert "trainer.loss_weights is not a name that orpo takes" in run.end["reason"]

@@ -14,7 +14,7 @@ from cockpit.contract.bounded import untrusted
 from cockpit.contract.errors import CockpitError
 from cockpit.contract.values import finite, mapping, number, whole
 from cockpit.data.reading.files import iter_rows
-from cockpit.services.foreign.record import ForeignRun, Row, Update, metric
+from cockpit.services.foreign.record import TOTALS, ForeignRun, Row, Update, metric
 from cockpit.services.foreign.sources import tensorboard
 from cockpit.services.foreign.sources.factory_log import LOG, FactoryRun
 
@@ -23,7 +23,6 @@ _CHECKPOINT = re.compile(r"checkpoint-(\d+)")
 _SHOWN_ROWS = 256
 _SET_IN_STATE = ("max_steps", "num_train_epochs", "train_batch_size", "logging_steps", "save_steps")
 _MOST_EPOCHS = 1e6  # streamed data is trained on for 2^63 epochs, as the trainer puts it
-_TOTALS = ("train_runtime", "train_samples_per_second", "train_steps_per_second", "total_flos", "train_loss")
 
 
 class TrainerRun:
@@ -81,7 +80,9 @@ class TrainerRun:
             values = {
                 metric(name): found
                 for name, value in entry.items()
-                if name != "step" and name not in _TOTALS and (found := number(value)) is not None
+                if name != "step"
+                and not (name in TOTALS and "train_runtime" in entry)
+                and (found := number(value)) is not None
             }
             values = {name: found for name, found in values.items() if step > self._ahead.get(name, -1)}
             if values:
@@ -106,7 +107,7 @@ class TrainerRun:
             values = {
                 name: found
                 for logged, found in row.values.items()
-                if (name := _as_saved(logged)) not in _TOTALS
+                if (name := _as_saved(logged)) not in TOTALS
                 and row.step > max(self._ahead.get(name, -1), self._saved.get(name, -1))
             }
             if values:

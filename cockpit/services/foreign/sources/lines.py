@@ -1,12 +1,12 @@
 """Metrics in plain text: JSON lines, a CSV file, or what a Trainer printed to its log.
 
-A log that a Trainer printed has no steps in its rows; the progress bar between them has (` 5/100 [`). Without one the
-rows are counted.
+A log that a Trainer printed has no steps in its rows; the progress bar between them has (` 5%|# | 5/100 [`): the first
+one without a word before it, as those of tokenizing have one and those of evaluations come later. Without one the rows
+are counted.
 """
 
 from __future__ import annotations
 
-import ast
 import csv
 import re
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from typing import Any
 
 from cockpit.contract.bounded import untrusted
 from cockpit.contract.values import mapping, number, whole
-from cockpit.services.foreign.record import Row, Update, metric
+from cockpit.services.foreign.record import TOTALS, Row, Update, metric
 from cockpit.services.foreign.sources.tail import ByteTail
 
 NAMES = ("metrics.jsonl", "metrics.csv", "progress.csv", "log.jsonl", "train_log.jsonl")
@@ -34,10 +34,16 @@ _STEPS = (
 )
 _TIMES = ("time", "timestamp", "_timestamp", "wall_time", "created_at")
 _NO_METRIC = {*_STEPS, *_TIMES, "_runtime"}
-_BAR = re.compile(rb"\b(\d{1,9})/(\d{1,9}) \[")
-_PRINTED = re.compile(rb"\{['\"][\w/.\- ]{1,80}['\"]: .{1,20000}\}")
-_TOTALS = ("train_runtime", "train_samples_per_second", "train_steps_per_second", "total_flos", "train_loss")
+_BAR = re.compile(rb"(?:^|\})\s*\d{1,3}%\|[^|]{0,400}\| (\d{1,9})/(\d{1,9}) \[")
+_PAIR = re.compile(
+    rb"['\"]([\w/.\- ]{1,80})['\"]: ?(?:np\.\w{1,20}\()?['\"]?"
+    rb"(-?(?:\d[\d.]{0,40}(?:[eE][+-]?\d{1,4})?|nan|NaN|inf|Infinity))(?![\w.])"
+)
+_DECIMAL = re.compile(r"^(-?\d+),(\d+(?:[eE][+-]?\d+)?)$")  # 0,5: where another mark parts the cells
+_ERROR = re.compile(rb"^[\w.]{1,80}(?:Error|Exception|Interrupt)\b.{0,300}")
+_HEAD = 131_072  # bytes in which a log shows what it is
 _LONGEST = 1_000_000  # bytes of a line
+_PRINTED = 20_000  # bytes of one that a Trainer prints its numbers in
 
 
 class LinesRun:
@@ -52,9 +58,12 @@ class LinesRun:
 
     def _begin(self) -> None:
         self._columns: list[str] = []
+        self._comma = ","
         self._count = 0
-        self._bar = 0
+        self._bar, self._of = 0, 0
         self._state: Any = "unknown"
+        self._why = ""
+        self._raised = False
 
     def poll(self) -> Update:
         update = Update()
@@ -66,54 +75,63 @@ class LinesRun:
             self._tail.keep(rest if len(rest) < _LONGEST else b"")
             for line in lines:
                 self._line(line, update)
-        update.state = self._state
+        update.state, update.why = self._state, self._why
         return update
 
     def _line(self, line: bytes, update: Update) -> None:
         if self.kind == "log":
             self._printed(line, update)
             return
-        fields = self._cells(line) if self.kind == "csv" else _decoded(line)
+        fields: Mapping[str, Any] = self._cells(line) if self.kind == "csv" else _decoded(line)
         if fields:
             self._row(fields, update)
 
     def _cells(self, line: bytes) -> dict[str, Any]:
+        text = line.decode("utf-8-sig", "replace")
+        if not self._columns:
+            self._comma = next((mark for mark in "\t;" if mark in text), ",")
         try:
-            text = line.decode("utf-8-sig", "replace")
-            cells = [cell for row in csv.reader([text], delimiter=self._delimiter(line)) for cell in row]
+            cells = [cell.strip() for row in csv.reader([text], delimiter=self._comma) for cell in row]
         except csv.Error:
             return {}
         if not self._columns:
-            self._columns = [cell.strip() for cell in cells]
+            self._columns = cells
             return {}
+        if self._comma != ",":
+            cells = [_DECIMAL.sub(r"\1.\2", cell) for cell in cells]
         return dict(zip(self._columns, cells, strict=False))
 
-    def _delimiter(self, line: bytes) -> str:
-        return next((mark for mark in "\t;" if mark.encode() in line and b"," not in line), ",")
-
     def _printed(self, line: bytes, update: Update) -> None:
-        for match in _BAR.finditer(line):
-            self._bar = int(match[1])
-            self.settings.setdefault("max_steps", int(match[2]))
-        match = _PRINTED.search(line)
-        if match is None:
+        for match in _BAR.finditer(line[-_PRINTED:]):
+            count, of = int(match[1]), int(match[2])
+            self._of = self._of or of
+            if of == self._of:
+                self._bar = count
+                self.settings.setdefault("max_steps", of)
+        if line.startswith(b"Traceback (most recent call last)"):
+            self._raised = True
+        elif self._raised and (error := _ERROR.match(line)):
+            self._state, self._why = "failed", error[0].decode("utf-8", "replace")
+        if len(line) > _PRINTED or (b"{'" not in line and b'{"' not in line):
             return
-        try:
-            fields = mapping(ast.literal_eval(match[0].decode("utf-8", "replace")))
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
-            fields = _decoded(match[0])
+        fields: dict[str, Any] = {
+            match[1].decode(): float(match[2].lower().replace(b"infinity", b"inf"))
+            for match in _PAIR.finditer(line)
+        }
         if "train_runtime" in fields:
             self._state = "finished"
-            return
-        if self._bar:
-            fields.setdefault("step", self._bar)
-        self._row(fields, update)
+        elif any(name == "epoch" or name.endswith(("loss", "reward")) for name in fields):
+            if self._bar:
+                fields.setdefault("step", self._bar)
+            self._row(fields, update)
 
     def _row(self, fields: Mapping[str, Any], update: Update) -> None:
         values = {
             metric(name): found
             for name, value in fields.items()
-            if name not in _NO_METRIC and name not in _TOTALS and (found := _number(value)) is not None
+            if name not in _NO_METRIC
+            and not (name in TOTALS and "train_runtime" in fields)
+            and (found := _number(value)) is not None
         }
         if not values:
             return
@@ -122,6 +140,24 @@ class LinesRun:
         step = next((step for step in steps if step is not None), self._count)
         time = next((_time(fields[name]) for name in _TIMES if name in fields), None)
         update.rows.append(Row(step, time, values))
+
+
+def looks_like_metrics(path: Path) -> bool:
+    """Whether a file of any name holds metrics: steps or epochs beside a loss or a reward, in a table or a log."""
+    if path.suffix not in (".csv", ".tsv", ".jsonl", ".log", ".out"):
+        return False
+    try:
+        with untrusted.opened(path) as handle:
+            head = handle.read(_HEAD)
+    except OSError:
+        return False
+    if path.suffix in (".log", ".out"):
+        return any(name in head for name in (b"{'loss': ", b"{'eval_loss': "))
+    first = head.split(b"\n", 1)[0].decode("utf-8-sig", "replace")
+    names = list(_decoded(first.encode())) if path.suffix == ".jsonl" else re.split(r"[,;\t]", first.strip())
+    return any(name in (*_STEPS, "epoch") for name in names) and any(
+        name.endswith(("loss", "reward")) for name in names
+    )
 
 
 def _decoded(line: bytes) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 import urllib.parse
 from pathlib import Path
 
@@ -48,7 +49,27 @@ class ByteTail:
         self._rest = rest
 
 
+PATIENCE_S = 5.0  # for a query: what somebody else made of a database may never end
+
+
 def read_only(database: Path) -> sqlite3.Connection:
-    """Open an SQLite file without ever writing to it. Raises sqlite3.Error."""
-    address = f"file:{urllib.parse.quote(str(database.resolve()))}?mode=ro"
-    return sqlite3.connect(address, uri=True, timeout=1.0)
+    """Open an SQLite file without ever writing to it, or beside it. Raises sqlite3.Error, also where a query is slow.
+
+    A database with a write-ahead log whose writer is gone is taken as it is: SQLite would make the log's files anew.
+    """
+    log, shared = (database.with_name(database.name + end) for end in ("-wal", "-shm"))
+    still = "&immutable=1" if _logs_ahead(database) and not (log.exists() and shared.exists()) else ""
+    address = f"file:{urllib.parse.quote(str(database.resolve()))}?mode=ro{still}"
+    store = sqlite3.connect(address, uri=True, timeout=1.0)
+    end = time.monotonic() + PATIENCE_S
+    store.set_progress_handler(lambda: time.monotonic() > end, 10_000)
+    return store
+
+
+def _logs_ahead(database: Path) -> bool:
+    """Whether the file's header asks for a write-ahead log (sqlite.org/fileformat.html, bytes 18 and 19)."""
+    try:
+        with untrusted.opened(database) as handle:
+            return handle.read(20)[18:20] == b"\x02\x02"
+    except OSError:
+        return False

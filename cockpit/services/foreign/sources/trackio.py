@@ -62,6 +62,8 @@ class TrackioRun:
 def runs_in(database: Path) -> list[TrackioRun]:
     """Give the runs of a project's file, the newest first; none where the file is no such store."""
     try:
+        if not is_store(database):
+            return []
         with closing(read_only(database)) as store:
             names = store.execute(
                 "select run_name from metrics group by run_name order by max(id) desc limit ?", (_RUNS,)
@@ -75,6 +77,10 @@ def is_store(database: Path) -> bool:
     """Whether the file holds trackio's tables."""
     try:
         with closing(read_only(database)) as store:
+            if not store.execute(
+                "select 1 from sqlite_master where name = 'metrics' and type = 'table'"
+            ).fetchone():
+                return False
             columns = {row[1] for row in store.execute("pragma table_info(metrics)")}
     except sqlite3.Error:
         return False
