@@ -119,8 +119,8 @@ def unreadable_lines(path: Path, *, ended: bool = True) -> int:
             return count + tail.skipped + (ended and tail.given < tail.offset)
 
 
-def last_event(path: Path, kind: str, window: int = 1_048_576) -> dict[str, Any] | None:
-    """The newest event of `kind` within the last `window` bytes of an events file, or None."""
+def last_event(path: Path, *kinds: str, window: int = 1_048_576) -> dict[str, Any] | None:
+    """The newest event of one of `kinds` within the last `window` bytes of an events file, or None."""
     try:
         with untrusted.opened(path) as handle:
             size = handle.seek(0, 2)
@@ -128,11 +128,11 @@ def last_event(path: Path, kind: str, window: int = 1_048_576) -> dict[str, Any]
             lines = handle.read(window).split(b"\n")
     except OSError:
         return None
-    mark = kind.encode()
+    marks = [kind.encode() for kind in kinds]
     for line in reversed(lines):
-        if mark in line:
+        if any(mark in line for mark in marks):
             row = decode_line(line)
-            if row is not None and row.get("kind") == kind:
+            if row is not None and row.get("kind") in kinds:
                 return row
     return None
 

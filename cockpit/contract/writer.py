@@ -14,6 +14,7 @@ of the trainer.
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import math
 import sys
@@ -25,9 +26,19 @@ from typing import Any, SupportsFloat, cast
 from cockpit.contract import atomic
 from cockpit.contract.bounded import untrusted
 from cockpit.contract.errors import is_no_room
-from cockpit.contract.events import VERSION, CheckpointReason, Level, Outcome, Split, Stage, Subject
+from cockpit.contract.events import (
+    STANDING,
+    VERSION,
+    CheckpointReason,
+    Level,
+    Outcome,
+    Split,
+    Stage,
+    Subject,
+    mini_evals,
+)
 from cockpit.contract.layout import AttemptLayout
-from cockpit.contract.reader import decode_line, last_event
+from cockpit.contract.reader import decode_line, last_event, read_rows
 
 _PATIENCE = 4 << 20  # bytes of a file's lines that wait for room on the disk
 _TAIL = 65536  # bytes looked at for the last sequence number: far more than a line of ours
@@ -60,6 +71,7 @@ class AttemptWriter:
         self._was_there = self.layout.root.is_dir()
         self._open: dict[Path, Any] = {}
         self._waiting: dict[Path, bytes] = {}
+        self._half: dict[Path, int] = {}  # the file's size where it ends in half a line, whose rest waits
 
     def stage(self, name: Stage, detail: str = "") -> None:
         """Say which part of the job begins now."""
@@ -88,8 +100,10 @@ class AttemptWriter:
     def rewind(self, step: int) -> int:
         """Drop the rows of metrics.jsonl after `step`, from which a resume goes on; gives how many there were.
 
-        The file is replaced, so that whoever follows it reads it again from its start.
+        The file is replaced, so that whoever follows it reads it again from its start. Where there are events after
+        `step`, one of the kind `rewound` says that they no longer count.
         """
+        self._tell_rewound(step)
         try:
             kept, dropped = _up_to(self.layout.metrics, step)
             if dropped:
@@ -103,6 +117,18 @@ class AttemptWriter:
             return 0
         return dropped
 
+    def _tell_rewound(self, step: int) -> None:
+        events = [
+            row for row in read_rows(self.layout.events) if row.get("kind") in (*STANDING, "checkpoint")
+        ]
+        before, standing = mini_evals(events), mini_evals([*events, {"kind": "rewound", "step": step}])
+        newest = itertools.takewhile(lambda row: row["kind"] != "rewound", reversed(events))
+        if standing == before and not any(_is_after(row.get("step"), step) for row in newest):
+            return
+        stood: Mapping[str, Any] = standing[-1] if standing else {}
+        kept = ("score", "baseline", "best_score", "best_step", "since_best")
+        self.event("rewound", step=step, **{name: stood.get(name) for name in kept})
+
     def mid_eval(self, step: int, score: float, **fields: object) -> None:
         """Report a mini-eval: `score` in 0..1, and what more is known of `events.KINDS["mid_eval"]`.
 
@@ -113,7 +139,7 @@ class AttemptWriter:
         self.event("mid_eval", step=step, score=score, **fields)
 
     def _standing(self, step: int, score: float) -> dict[str, object]:
-        before: Mapping[str, Any] = last_event(self.layout.events, "mid_eval") or {}
+        before: Mapping[str, Any] = last_event(self.layout.events, *STANDING) or {}
         top = before.get("best_score")
         if not isinstance(top, int | float) or score > top:
             return {"best": True, "best_score": score, "best_step": step, "since_best": 0}
@@ -132,9 +158,12 @@ class AttemptWriter:
         path = self.layout.checkpoint(step).relative_to(self.layout.root)
         self.event("checkpoint", step=step, path=str(path), best=best, reason=reason)
 
-    def publish_best(self, step: int) -> None:
-        """Switch `checkpoints/best` to the checkpoint at `step`, atomically."""
+    def publish_best(self, step: int | None) -> None:
+        """Switch `checkpoints/best` to the checkpoint at `step`, atomically; None: there is no best one (any more)."""
         try:
+            if step is None:
+                self.layout.best.unlink(missing_ok=True)
+                return
             self._refuse_to_bring_back()
             atomic.switch_symlink(self.layout.best, self.layout.checkpoint(step).name)
         except OSError as error:
@@ -194,6 +223,7 @@ class AttemptWriter:
         for path in list(self._waiting):
             self._append(path, b"")
             self.lost += self._waiting.pop(path, b"").count(b"\n")
+        self._half.clear()
         for handle in self._open.values():
             handle.close()
         self._open.clear()
@@ -218,10 +248,14 @@ class AttemptWriter:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 handle = open(path, "ab", buffering=0)  # noqa: SIM115 - kept open for the run
                 self._open[path] = handle
-                if _ends_in_half_a_line(path):
-                    data = b"\n" + data  # what a crash tore stays one malformed line of its own
-            data = data[handle.write(data) :]
+                data = self._joined(path, data)
+            size = handle.write(data)
+            written, data = data[:size], data[size:]
+            if written:
+                self._half.pop(path, None)
             if data:
+                if written and not written.endswith(b"\n"):
+                    self._half[path] = path.stat().st_size
                 raise OSError(errno.ENOSPC, "No space left on device")
         except OSError as error:
             if not is_no_room(error):  # where there is no room, half a line that was written is gone on with
@@ -233,6 +267,19 @@ class AttemptWriter:
                 self.lost += 1
             self._waiting[path] = data
             self._failed(path.name, error)
+
+    def _joined(self, path: Path, data: bytes) -> bytes:
+        """What to write to a file that was opened anew, so that no line is glued to another one's half."""
+        torn, ours = _ends_in_half_a_line(path), self._half.pop(path, None)
+        if ours is not None and torn and path.stat().st_size == ours:
+            self._half[path] = ours
+            return data
+        if ours is not None:  # the half that the data go on with is there no more
+            data = data.partition(b"\n")[2]
+            self.lost += 1
+        return (
+            b"\n" + data if torn and data else data
+        )  # what a crash tore stays one malformed line of its own
 
     def _refuse_to_bring_back(self) -> None:
         """Raise FileNotFoundError where somebody deleted the attempt: a file of it would make half of it again."""

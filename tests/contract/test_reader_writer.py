@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -122,11 +123,11 @@ class Disk:
     """A file of a disk with so much room; `write` takes what fits, as the system's does."""
 
     def __init__(self, path: Path, room: int) -> None:
-        self.path, self.room = path, room
+        self.path, self.room, self.fault = path, room, errno.ENOSPC
 
     def write(self, data: bytes) -> int:
         if not self.room:
-            raise OSError(28, "No space left on device")
+            raise OSError(self.fault, os.strerror(self.fault))
         fits, self.room = data[: self.room], max(0, self.room - len(data))
         with self.path.open("ab") as handle:
             return handle.write(fits)
@@ -149,6 +150,25 @@ def test_what_found_no_room_is_there_when_room_returns(tmp_path: Path, room: int
     writer.close()
     assert [row["step"] for row in rows(writer.layout.metrics)] == list(range(6))
     assert writer.lost == 0
+
+
+@pytest.mark.parametrize(("replaced", "lost"), [(False, 0), (True, 1)])
+def test_half_a_line_is_gone_on_with_when_its_file_is_opened_anew(
+    tmp_path: Path, replaced: bool, lost: int
+) -> None:
+    """No room, then another error, which closes the file: the half line's rest still belongs to it, if it is there."""
+    writer = AttemptWriter(tmp_path, warn=lambda _: None, clock=lambda: 1.0)
+    path, disk = writer.layout.metrics, Disk(writer.layout.metrics, 20)
+    writer._open[path] = disk
+    writer.metrics(0, {"loss": 1.0})
+    disk.fault = errno.ESTALE
+    writer.metrics(1, {"loss": 1.0})
+    if replaced:
+        path.write_text("")
+    writer.metrics(2, {"loss": 1.0})
+    writer.close()
+    assert [row["step"] for row in rows(path)] == [0, 1, 2][lost:]
+    assert writer.lost == lost
 
 
 @pytest.mark.parametrize("closed", [True, False])

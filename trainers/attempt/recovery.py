@@ -14,6 +14,8 @@ from cockpit.contract import AttemptLayout, CockpitError, stopping
 from cockpit.contract.atomic import read_object
 from cockpit.contract.bounded import manifest
 from cockpit.contract.bounded.checkpoint import STATE, TRAINER_STATE, candidates, fault, step_of
+from cockpit.contract.events import mini_evals
+from cockpit.contract.layout import PASSED_OVER
 from cockpit.contract.reader import read_rows
 from cockpit.contract.values import mapping
 from trainers.attempt.attempt import Attempt
@@ -119,8 +121,7 @@ def eval_state(attempt: Attempt, folder: Path) -> EvalState:
             "warning",
         )
     _check_best(attempt, state, step)
-    if state.best_step is not None:
-        attempt.out.publish_best(state.best_step)
+    attempt.out.publish_best(state.best_step)
     return state
 
 
@@ -129,13 +130,13 @@ def _check_best(attempt: Attempt, state: EvalState, step: int) -> None:
     if state.best_step is None:
         return
     best = attempt.layout.checkpoint(state.best_step)
-    why = (fault(best) if best.is_dir() else "it is gone") if state.best_step != step else ""
+    why = _unfit(best) if state.best_step != step else ""
     if not why:
         return
     scored = sorted(_mid_evals(attempt.layout, step).items(), key=lambda item: -item[1]["score"])
     was, state.best_step, state.best_score = f"{best.name} ({why})", None, None
     for at, row in scored:
-        if attempt.layout.checkpoint(at).is_dir() and not fault(attempt.layout.checkpoint(at)):
+        if not _unfit(attempt.layout.checkpoint(at)):
             state.best_step, state.best_score = at, float(row["score"])
             break
     now = (
@@ -144,6 +145,13 @@ def _check_best(attempt: Attempt, state: EvalState, step: int) -> None:
         else "none is left"
     )
     attempt.notice(f"The best checkpoint so far can't be used: {was}. Of the whole ones {now}.", "warning")
+
+
+def _unfit(folder: Path) -> str:
+    """Why a checkpoint can't be the best one, in words; empty where it can."""
+    if not folder.is_dir():
+        return "it is gone"
+    return "a resume went back to before it" if (folder / PASSED_OVER).exists() else fault(folder)
 
 
 def _rebuilt(attempt: Attempt, step: int) -> EvalState:
@@ -176,10 +184,10 @@ def _items(layout: AttemptLayout, step: int) -> list[float]:
 
 
 def _mid_evals(layout: AttemptLayout, step: int) -> dict[int, dict[str, Any]]:
-    """The mini-evals up to `step`, by their step; of those made twice, across a resume, the later one."""
+    """The mini-evals up to `step` that count, by their step; of those made twice, across a resume, the later one."""
     return {
-        at: row
-        for row in _rows(layout, "mid_eval")
+        at: mapping(row)
+        for row in mini_evals(read_rows(layout.events))
         if type(at := row.get("step")) is int and at <= step and type(row.get("score")) in (int, float)
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,8 +20,8 @@ from trainers.data.prompts import tool_fields
 
 @dataclass(frozen=True)
 class Item:
-    """One thing to answer: `prompt` as given, `row` for the verifier (the file's row, with `answer` among it, which
-    keeps the kind that the file gives it); `answer`: what is shown of it.
+    """One thing to answer: `prompt` as given, `row` for the verifier (the file's row, with `answer` among it, as JSON
+    knows both: see `plain`); `answer`: what is shown of it.
 
     `tools`: those that the answer may call.
     """
@@ -40,6 +41,23 @@ class Item:
 def as_text(answer: object) -> str:
     """An answer as it is shown."""
     return json.dumps(answer, ensure_ascii=False) if isinstance(answer, dict | list) else str(answer)
+
+
+def plain(row: Row) -> Row:
+    """Return a row as JSON knows it, so that a verifier sees the same kinds in training and scoring.
+
+    Dates, times and decimals of a Parquet file become their text; bytes their UTF-8 text, else base64.
+    """
+    return json.loads(json.dumps(row, default=_as_json))
+
+
+def _as_json(value: object) -> str:
+    if not isinstance(value, bytes):
+        return str(value)
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return base64.b64encode(value).decode()
 
 
 @dataclass
@@ -155,4 +173,4 @@ def each_item(
         label = value(row, "id", columns)
         item_id = str(label) if label is not None else f"{name.replace(' ', '-')}-{number:05d}"
         shown = example.gold if example.gold is not None else as_text(checked)
-        yield number, Item(item_id, example.question, shown, {**row, "answer": checked}, example.tools)
+        yield number, Item(item_id, example.question, shown, plain({**row, "answer": checked}), example.tools)

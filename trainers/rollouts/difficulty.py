@@ -1,9 +1,9 @@
 """The filter of difficulty before RL: prompts that the starting model never or always solves teach nothing.
 
 A group whose answers all earn the same has no advantage. `data.filter_samples` answers to each prompt are sampled as
-training would (the same temperature and length), judged by the verifier, and the prompts whose pass rate lies outside
-`data.filter_band` are left out. The answers are kept in the cache: a resume, or another run from the same weights, pays
-nothing.
+training would (the same temperature, top_p and length; not its top_k, min_p and repetition_penalty), judged by the
+verifier, and the prompts whose pass rate lies outside `data.filter_band` are left out. The answers are kept in the
+cache: a resume, or another run from the same weights, pays nothing.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def of_use(
 def _rates(
     attempt: Attempt, tokenizer: Any, model: Any, config: Any, items: Sequence[Item], samples: int
 ) -> list[float]:
-    """Each prompt's mean score by the verifier, over so many answers sampled as training samples them."""
+    """Each prompt's mean score by the verifier, over so many sampled answers."""
     recipe = attempt.recipe
     prompts = [prompt_text(tokenizer, item.prompt, recipe, item.tools) for item in items]
     sampled = reuse.sample(

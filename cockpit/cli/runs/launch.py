@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 
 from cockpit.cli import FAILED, OK
-from cockpit.cli.output import print_json, say
+from cockpit.cli.output import print_json, say, warn
 from cockpit.cli.place import workspace
 from cockpit.cli.tree.look import as_dict, experiments_table, how_to_score
 from cockpit.core.recipe.pace import duration
@@ -33,7 +33,7 @@ def stop(parser: argparse.ArgumentParser) -> None:
 
 
 def resume(parser: argparse.ArgumentParser) -> None:
-    _arguments(parser, lambda ws, id_, options: lifecycle.resume(ws, id_, step=options.step))
+    _arguments(parser, lambda ws, id_, options: lifecycle.resume(ws, id_, step=options.step, say=warn))
     parser.add_argument(
         "--from",
         type=int,

@@ -168,6 +168,8 @@ def _fold(signs: Signs, row: Mapping[str, object]) -> Signs:
         signs = replace(signs, stage=name, stage_detail=detail, stage_since=time, went_on=went_on)
     elif kind == "checkpoint":
         signs = replace(signs, saved=True)
+    elif kind == "rewound":
+        signs = replace(signs, step=step, best_step=whole(row.get("best_step")))
     elif kind == "mid_eval":
         best = whole(row.get("best_step"))
         signs = signs if best is None else replace(signs, best_step=best)

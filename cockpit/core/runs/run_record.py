@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from cockpit.contract.events import mini_evals
 from cockpit.contract.setting_names import recipe_name
 from cockpit.contract.techniques import REWARDED
 from cockpit.core.scores import Delta, Score, compare
@@ -155,12 +156,12 @@ def series_of(rows: Iterable[Mapping[str, Any]]) -> tuple[dict[str, Points], lis
 
 
 def mid_evals_of(events: Iterable[Mapping[str, Any]]) -> tuple[list[MidEval], float | None]:
-    """Return the mini-evals among events, in order of steps, and the baseline that the last of them names."""
+    """Return the mini-evals that count, in order of steps, and the baseline that the last of them names."""
     by_step: dict[int, MidEval] = {}
     baseline: float | None = None
-    for event in events:
+    for event in mini_evals(events):
         step, score, n = event.get("step"), event.get("score"), event.get("n")
-        if event.get("kind") != "mid_eval" or not isinstance(step, int) or not isinstance(n, int) or n <= 0:
+        if not isinstance(step, int) or not isinstance(n, int) or n <= 0:
             continue
         if not isinstance(score, int | float) or not 0 <= score <= 1:
             continue

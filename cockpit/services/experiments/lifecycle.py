@@ -11,7 +11,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -126,10 +126,8 @@ def launch(
             recipe.dump(attempt.recipe)
             _start(attempt, recipe)
         except BaseException:
-            if not attempt.process.exists() and slurm.job_id(attempt) is None:
-                shutil.rmtree(attempt.root, ignore_errors=True)  # nothing ran, so there was no attempt
-                with suppress(OSError):
-                    attempt.root.parent.rmdir()  # where it would have been the first
+            if slurm.job_id(attempt) is not None or not launcher.withdraw(attempt):
+                held.record(attempt.root, f"{view.id} of {ws.root.name}")  # it runs all the same, or has run
             raise
         held.record(attempt.root, f"{view.id} of {ws.root.name}")
     return ws.experiment(view.id)
@@ -144,8 +142,10 @@ def closed_gates(ws: Workspace, experiment_id: str) -> list[gates.Gate]:
     return gates.closed(ws, view, recipe, attempts.read_score(_baseline_attempt(ws), "mini_eval"))
 
 
-def resume(ws: Workspace, experiment_id: str, *, step: int | None = None) -> ExperimentView:
-    """Go on from the newest whole checkpoint, or from that of `step`.
+def resume(
+    ws: Workspace, experiment_id: str, *, step: int | None = None, say: Callable[[str], None] | None = None
+) -> ExperimentView:
+    """Go on from the newest whole checkpoint, or from that of `step`; `say` gets what the user must see to for that.
 
     Raises CockpitError, also for a run that came to its own end.
     """
@@ -160,7 +160,7 @@ def resume(ws: Workspace, experiment_id: str, *, step: int | None = None) -> Exp
     attempt = settled(ws, experiment_id)
     if step is not None and attempts.is_live(observe.observe(attempt)):
         raise CockpitError(f"{view.id} runs, so it can't go back to step {step}", "Stop it first.")
-    with rewinding.rewound(attempt, step) if step is not None else nullcontext():
+    with rewinding.rewound(attempt, step, say=say) if step is not None else nullcontext():
         again(ws, experiment_id, attempt, resume=True)
     for stale in (attempt.sampled, attempt.sealed):  # of a checkpoint that may be the best no longer
         shutil.rmtree(stale, ignore_errors=True)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cockpit.contract import atomic
+from cockpit.contract.events import STANDING, mini_evals
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import read_rows
 from cockpit.contract.values import mapping
@@ -30,12 +31,12 @@ def of(ws: Workspace, view: ExperimentView, *, items: bool = False) -> dict[str,
         return {"recipe": atomic.read_json(layout.draft), "mid_evals": [], "checkpoints": [], "findings": []}
     attempt = AttemptLayout(view.attempt_dir)
     events = [
-        row for row in read_rows(attempt.events) if row.get("kind") in ("mid_eval", "checkpoint", "notice")
+        row for row in read_rows(attempt.events) if row.get("kind") in (*STANDING, "checkpoint", "notice")
     ]
     answer: dict[str, Any] = {
         "recipe": atomic.read_json(attempt.recipe),
         "process": atomic.read_json(attempt.process),
-        "mid_evals": [_some(row, _MID_EVAL) for row in events if row["kind"] == "mid_eval"],
+        "mid_evals": [_some(row, _MID_EVAL) for row in mini_evals(events)],
         "checkpoints": [
             _some(row, ("step", "path", "best", "reason")) for row in events if row["kind"] == "checkpoint"
         ],

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from cockpit.contract.events import LEFT, gone_back
 from cockpit.contract.values import number, whole
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ class LiveRun:
     def forget_events(self) -> None:
         """The events were truncated or replaced: what they said is void."""
         self.mid_evals = deque[MidEval](maxlen=EVENTS)
+        self.left = deque[list[MidEval]](maxlen=LEFT)
+        """The mini-evals of branches that a resume went back from, oldest first."""
         self.evals: SeriesTable | None = None
         """The scores of the mini-evals as a series."""
         self.top_score = 0.0
@@ -191,6 +194,21 @@ def _mid_eval(run: LiveRun, event: Mapping[str, Any]) -> None:
     )
 
 
+def _rewound(run: LiveRun, event: Mapping[str, Any]) -> None:
+    step = whole(event.get("step"))
+    if step is None:
+        return
+    path = list(run.mid_evals)
+    run.mid_evals = deque(gone_back(step, path, run.left, lambda mid: mid.step), maxlen=EVENTS)
+    run.left.append(path)
+    run.top_score = 0.0
+    if run.evals is not None:
+        run.evals.clear()
+    for mid in run.mid_evals:
+        run.add_score(mid.step, mid.score)
+    run.best_score, run.best_step = number(event.get("best_score")), whole(event.get("best_step"))
+
+
 def _plan(run: LiveRun, event: Mapping[str, Any]) -> None:
     run.planned_steps = (whole(event.get("steps")) or 0) or None
 
@@ -224,6 +242,7 @@ _FOLDS = {
     "plan": _plan,
     "stage": _stage,
     "mid_eval": _mid_eval,
+    "rewound": _rewound,
     "checkpoint": _checkpoint,
     "notice": _notice,
     "held_out": _held_out,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from cockpit.contract import atomic
+from cockpit.contract.events import STANDING
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import read_rows
 from cockpit.contract.techniques import TECHNIQUES
@@ -65,9 +66,7 @@ def run_of(
     trainer = mapping(recipe.get("trainer"))
     metrics, nonfinite = series_of(observe.rows_at_ends(attempt.metrics, *_METRICS))
     events = [
-        row
-        for row in observe.rows_at_ends(attempt.events, *_EVENTS)
-        if row.get("kind") in ("mid_eval", "end")
+        row for row in observe.rows_at_ends(attempt.events, *_EVENTS) if row.get("kind") in (*STANDING, "end")
     ]
     mid_evals, baseline = mid_evals_of(events)
     outcome = next((str(row.get("outcome")) for row in reversed(events) if row.get("kind") == "end"), None)

@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from cockpit.contract.bounded import untrusted
+from cockpit.contract.events import STANDING
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import last_event
 from cockpit.contract.values import mapping
@@ -177,7 +178,7 @@ class Beside:
         if size == self._size:
             return
         self._size = size
-        if (last_event(self._layout.events, "mid_eval") or {}).get("best_score") != 0.0:
+        if (last_event(self._layout.events, *STANDING) or {}).get("best_score") != 0.0:
             return
         self.end()
         workspace, experiment = self._place

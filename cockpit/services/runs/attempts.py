@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from cockpit.contract import atomic
 from cockpit.contract.bounded import untrusted
+from cockpit.contract.events import STANDING
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import last_event, read_rows
 from cockpit.contract.values import number
@@ -39,7 +40,7 @@ class AttemptFacts:
 def read(attempt: AttemptLayout, now: float) -> AttemptFacts:
     """Look at the attempt as of `now` (epoch seconds); what is missing or broken is None."""
     status = observe(attempt, now=now)
-    mid = last_event(attempt.events, "mid_eval") or {}
+    mid = last_event(attempt.events, *STANDING) or {}
     score = read_score(attempt)
     return AttemptFacts(
         status=status,

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
 import time
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -22,16 +24,18 @@ from cockpit.contract import atomic, control
 from cockpit.contract.bounded import untrusted
 from cockpit.contract.errors import CockpitError, why
 from cockpit.contract.layout import AttemptLayout
+from cockpit.contract.lock import PROBE_S, Lock, take
 from cockpit.core.runs.evidence import Pid, ProcessFacts
 from cockpit.core.runs.status import Liveness
 from cockpit.services.runs import observe
-from cockpit.services.runs.lock import launch_lock
+from cockpit.services.runs.lock import SUPERVISOR_LOCK, launch_lock
 from cockpit.services.runs.record import read_facts
 from cockpit.services.runs.supervision import GRACE_FILE
 from cockpit.services.system import spawn
 from cockpit.services.system.processes import belonging, liveness, send
 
 START_S = 60.0  # until the supervisor says that the trainer was started: a cold disk may take its time
+WITHDRAW_S = 5.0  # for a supervisor to write down what it starts, or to give up
 CONFIRM_S = 0.5  # a trainer that is broken from the start mostly ends sooner
 
 ProcessRecord = ProcessFacts
@@ -68,6 +72,34 @@ def launch(
         confirm_s = CONFIRM_S if confirm_s is None else confirm_s
         answers = _supervise(attempt, options, arguments, confirm_s=confirm_s)
     return _judge_start(attempt, answers)
+
+
+def withdraw(attempt: AttemptLayout) -> bool:
+    """Delete the attempt of a launch that failed; False where it ran, or a supervisor is about to start it.
+
+    While the supervisor's lock is held here, one that was forked and comes late starts nothing, nor does it when the
+    recipe is gone.
+    """
+    lock, until = _supervisor_lock(attempt), time.monotonic() + WITHDRAW_S
+    while lock.state == "busy" and not attempt.process.exists() and time.monotonic() < until:
+        lock = _supervisor_lock(attempt)
+    with lock:
+        unsure = (
+            lock.state == "none" and attempt.supervisor_log.exists()
+        )  # forked, and no lock tells whether it lives
+        if not lock.free or unsure or attempt.process.exists():
+            return False
+        shutil.rmtree(attempt.root, ignore_errors=True)
+        with suppress(OSError):
+            attempt.root.parent.rmdir()  # where it would have been the first
+    return True
+
+
+def _supervisor_lock(attempt: AttemptLayout) -> Lock:
+    try:
+        return take(attempt.root / SUPERVISOR_LOCK, wait_s=PROBE_S)
+    except OSError:
+        return Lock("none", -1)
 
 
 def resume(attempt_dir: Path | AttemptLayout, *, confirm_s: float | None = None) -> ProcessRecord:

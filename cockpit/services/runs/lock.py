@@ -15,6 +15,7 @@ from cockpit.contract.layout import AttemptLayout
 from cockpit.services.runs import observe
 from cockpit.services.system import processes
 
+SUPERVISOR_LOCK = ".supervisor.lock"  # in the attempt's folder: its supervisor holds it while it lives
 STALE_LOCK_S = 60.0  # a lock from another machine counts no longer than this
 
 

@@ -30,6 +30,7 @@ from cockpit.contract.serving import FOLDER_VARIABLE
 from cockpit.contract.values import mapping, number
 from cockpit.core.runs.evidence import Pid
 from cockpit.services.runs import aftermath, trackers
+from cockpit.services.runs.lock import SUPERVISOR_LOCK
 from cockpit.services.runs.record import ProcessFile, read_facts
 from cockpit.services.runs.supervision import Watch
 from cockpit.services.system import spawn
@@ -273,7 +274,7 @@ def _detach(layout: AttemptLayout) -> None:
     if os.getsid(0) != os.getpid():
         os.setsid()
     try:
-        layout.supervisor_log.parent.mkdir(parents=True, exist_ok=True)
+        layout.supervisor_log.parent.mkdir(exist_ok=True)  # the attempt itself may have been withdrawn
         log = os.open(layout.supervisor_log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     except OSError:
         log = os.open(os.devnull, os.O_WRONLY)
@@ -291,7 +292,7 @@ def _only_one(layout: AttemptLayout) -> Lock:
     Without locks on this file system the launcher's own lock has to do.
     """
     try:
-        return take(layout.root / ".supervisor.lock")
+        return take(layout.root / SUPERVISOR_LOCK)
     except OSError:
         return Lock(
             "none", -1

@@ -8,6 +8,7 @@ from typing import Any
 
 from cockpit.contract import atomic
 from cockpit.contract.errors import CockpitError, why
+from cockpit.contract.events import mini_evals
 from cockpit.contract.layout import AttemptLayout
 from cockpit.contract.reader import read_rows
 from cockpit.contract.values import finite
@@ -105,9 +106,9 @@ def curves(attempt: AttemptLayout, axis: Axis) -> dict[str, list[tuple[float, fl
             number = finite(value)
             if name not in _NOT_CURVES and number is not None:
                 made.setdefault(name, []).append((x, number))
-    for row in read_rows(attempt.events):
+    for row in mini_evals(read_rows(attempt.events)):
         step, score = row.get("step"), finite(row.get("score"))
-        if row.get("kind") == "mid_eval" and isinstance(step, int) and score is not None:
+        if isinstance(step, int) and score is not None:
             x = float(step) if axis == "step" else at_step.get(step)
             if x is not None:
                 made.setdefault("mini_eval", []).append((x, score))

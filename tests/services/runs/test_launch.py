@@ -9,13 +9,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from cockpit.contract import atomic, control
 from cockpit.contract.errors import CockpitError
+from cockpit.contract.lock import take
 from cockpit.services.runs import launcher, observe
+from cockpit.services.runs.lock import SUPERVISOR_LOCK
 from cockpit.services.runs.record import ProcessFile
 from cockpit.services.system import processes
 from cockpit.services.system.processes import alive
@@ -74,6 +77,28 @@ def test_supervisor_lets_no_second_one_in(standin: StandIn) -> None:
     done = subprocess.run(argv, capture_output=True, text=True)
     assert done.returncode == 1
     assert "another supervisor" in done.stderr
+
+
+def test_a_launch_is_withdrawn_only_where_nothing_starts_any_more(standin: StandIn) -> None:
+    standin.trainer(COUNTS)
+    attempt = standin.layout
+    hear, tell = os.pipe()
+    late = [sys.executable, "-m", "cockpit.services.runs.supervisor", "--ready-fd", str(tell), "--"]
+
+    with take(attempt.root / SUPERVISOR_LOCK):
+        with ThreadPoolExecutor(1) as other:
+            answer = other.submit(launcher.withdraw, attempt)
+            attempt.process.write_text("{}")  # what the supervisor that holds the lock does next
+            assert not answer.result()
+        attempt.process.unlink()
+    assert attempt.recipe.exists()
+    assert launcher.withdraw(attempt)
+    assert not attempt.root.exists()
+    subprocess.run([*late, str(attempt.root)], pass_fds=(tell,))  # forked before, and slow
+    os.close(tell)
+    with open(hear) as said:
+        assert "no recipe" in said.read()
+    assert not attempt.root.exists()
 
 
 def test_lock_of_a_dead_launcher_is_taken_over(standin: StandIn) -> None:

@@ -164,6 +164,9 @@ def test_of_checkpoints_without_a_manifest_what_is_cut_is_found(
 ) -> None:
     newest = attempt.layout.checkpoint(6)
     (newest / manifest.FILE).unlink()
+    (newest / "notes.json").write_text("[1, 2")  # a person's own files are nobody's business
+    (newest / "plots").mkdir()
+    (newest / "plots" / "map.bin").write_bytes(b"\0")
     assert recovery.choose(attempt) == newest
     damage(newest / name)
     rebuilt = name == TRAINER_STATE and damage is not Path.unlink
@@ -224,6 +227,24 @@ def test_a_damaged_trainer_state_is_rebuilt_and_never_ends_the_run(
     told = len(attempt.said)
     recovery.mend_trainer_state(attempt, newest, trainer)
     assert len(attempt.said) == told, "what is sound is left alone"
+
+
+def test_the_best_checkpoint_is_none_that_a_resume_went_back_from(attempt: Attempt) -> None:
+    layout = attempt.layout
+    for step in (4, 6):
+        (layout.checkpoint(step) / PASSED_OVER).write_text("resumed from step 2")
+    attempt.out.rewind(2)
+    attempt.out.mid_eval(7, 0.3)
+    shutil.copytree(layout.checkpoint(2), layout.checkpoint(7))
+    (layout.checkpoint(7) / STATE).unlink()
+    state = recovery.eval_state(attempt, layout.checkpoint(7))
+    assert (state.best_step, state.scores) == (7, [0.25, 0.3])
+    assert layout.best.resolve() == layout.checkpoint(7)
+    EvalState(best_step=4, best_score=0.75).save(layout.checkpoint(2))  # as another version left it
+    assert recovery.eval_state(attempt, layout.checkpoint(2)).best_step == 2
+    EvalState().save(layout.checkpoint(2))
+    recovery.eval_state(attempt, layout.checkpoint(2))
+    assert not layout.best.is_symlink()
 
 
 def test_a_damaged_best_checkpoint_is_replaced_by_the_best_whole_one(attempt: Attempt) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import datetime
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cockpit import verifiers
-from trainers.data.items import Item, read_items
+from trainers.data.items import Item, Lacking, each_item, read_items
 
 
 def item(tmp_path: Path, answer: object, **more: object) -> Item:
@@ -56,3 +58,13 @@ def test_every_test_counts(tmp_path: Path) -> None:
 
 def test_f1_sees_every_answer(tmp_path: Path) -> None:
     assert verifiers.load("f1")("y", item(tmp_path, ["x", "y"]).row).score > 0.5
+
+
+def test_a_verifier_sees_the_same_kinds_in_training_as_in_scoring() -> None:
+    """Parquet has kinds that JSON, in which RL keeps its items, doesn't know."""
+    day = datetime.date(2024, 1, 1)
+    row = {"prompt": "q", "answer": Decimal("1.10"), "day": [day], "raw": b"\xff\x00", "text": b"\xc3\xa9"}
+    [(_, found)] = each_item([row], {}, Lacking(), name="training data", file=None)
+    assert json.loads(json.dumps(found.row)) == found.row
+    wanted = {"prompt": "q", "answer": "1.10", "day": ["2024-01-01"], "raw": "/wA=", "text": "é"}
+    assert found.row == wanted
