@@ -67,6 +67,7 @@ def _launch(ws: Workspace, experiment_id: str, options: argparse.Namespace) -> N
 
 
 def _score(ws: Workspace, experiment_id: str, options: argparse.Namespace) -> None:
+    ws.refuse_moves()
     seconds = None if options.json else scoring.expected(ws, experiment_id)
     if seconds is not None and seconds >= MINUTES_S:
         say(f"It takes about {duration(seconds * options.samples)}, as answers were timed here.")

@@ -19,6 +19,7 @@ from cockpit.contract.hf.process import machine, own_start_time
 from cockpit.contract.layout import TRAINER_FOLDER, AttemptLayout
 from cockpit.contract.setting_names import METRICS, TOTALS
 from cockpit.contract.techniques import TECHNIQUES
+from cockpit.contract.values import mapping
 from cockpit.contract.writer import AttemptWriter
 
 _SECRET = re.compile(
@@ -218,7 +219,7 @@ def _group() -> Any:
 
     if not dist.is_available() or not dist.is_initialized() or dist.get_world_size() == 1:
         return None
-    return dist.new_group(backend="gloo")
+    return dist.new_group(backend="gloo")  # pyright: ignore[reportUnknownMemberType]
 
 
 def _told_all(asked: set[str], group: Any) -> set[str]:
@@ -230,15 +231,14 @@ def _told_all(asked: set[str], group: Any) -> set[str]:
 
     bits = torch.tensor([name in asked for name in _REQUESTS], dtype=torch.uint8)
     dist.broadcast(bits, src=0, group=group)
-    return {name for name, bit in zip(_REQUESTS, bits.tolist(), strict=True) if bit}
+    return {name for place, name in enumerate(_REQUESTS) if int(bits[place])}
 
 
 def _of_ours(root: Path) -> Path:
     """The folder, or one in it where other things of these names lie there already."""
     layout = AttemptLayout(root)
     recipe = atomic.read_object(layout.recipe) or {}
-    watched = recipe.get("watched")
-    own = isinstance(watched, dict) and watched.get("kind") == "attempt"
+    own = mapping(recipe.get("watched")).get("kind") == "attempt"
     taken = [path for path in (layout.events, layout.metrics, layout.recipe) if path.exists()]
     return root / TRAINER_FOLDER if taken and not own else root
 

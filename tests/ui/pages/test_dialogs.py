@@ -187,6 +187,8 @@ async def test_help_scrolls_and_filters(tmp_path: Path, size: tuple[int, int]) -
         await cockpit.until("cockpit stop")
         assert "down a line" not in cockpit.text
         await cockpit.press("enter", "escape")
+        await cockpit.until("this list of keys")
+        await cockpit.press("pagedown")
         await cockpit.until("down a line")
         await cockpit.press("G")
         await cockpit.until("The mouse works")
