@@ -16,6 +16,7 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
     ("text", "says"),
     [
         (BOMB, "larger"),
+        ("a: \x00b", "save it as UTF-8"),
         ("a: " + "[" * 60 + "]" * 60, "nested"),
         ("[" * 5000, "nested"),
         ("a: !!python/object/apply:os.system ['true']", "line 1"),

@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     file = Path(options.file)
     made = config_file.read(file, options.tool, options.technique)
     train = Path(options.data) if options.data else config_file.data_file(made, file)
-    ws = None if options.look else find_workspace(options)
+    ws = None if options.look else find_workspace(argparse.Namespace(dir=options.dir, experiment=None))
     if ws is None:
         _told(made, None, None, options)
         if not options.look and not options.json:

@@ -55,7 +55,10 @@ def parse(text: str) -> Any:
     """Read YAML (or JSON, which is YAML) as plain values. Raises ValueError saying where it is wrong."""
     if len(text) > MOST:
         raise ValueError("it is larger than any configuration")
-    loader = _Loader(text)
+    try:
+        loader = _Loader(text)
+    except yaml.YAMLError as error:
+        raise ValueError("it holds control characters, or is UTF-16: save it as UTF-8") from error
     try:
         value: Any = loader.get_single_data()  # pyright: ignore[reportUnknownMemberType]
     except yaml.MarkedYAMLError as error:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cockpit.cli import main
 from tests.support import rendering
 from tests.support.cli import Cli
 
@@ -148,3 +149,15 @@ def test_a_recipe_is_written_and_read_back(workspace: Cli, tmp_path: Path) -> No
     assert (code, "already" in text) == (2, True)
     code, text = workspace("export", "0", "--format", "trl")
     assert (code, "no trl configuration" in text) == (2, True)
+
+
+def test_without_a_workspace_it_says_what_makes_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "ax.yaml"
+    file.write_text("base_model: m\nadapter: lora\nlearning_rate: 0.0002\n")
+    monkeypatch.chdir(tmp_path)
+    assert main(["import", str(file)]) == 0
+    said = capsys.readouterr().out
+    assert "learning_rate = 0.0002" in said
+    assert "There is no workspace here: `cockpit init --model m" in said
