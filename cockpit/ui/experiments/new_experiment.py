@@ -34,7 +34,7 @@ _HINTS = {
     "parent": "what it branches from: exp_0003, its step exp_0003@40, or exp_0003@base",
     "data": "the workspace's training file",
     "hypothesis": "what you expect, in a line",
-    "settings": "learning_rate=1e-4 max_steps=200 peft.r=16 …  / lists all that TRL takes",
+    "settings": "learning_rate=1e-4 max_steps=200  (/ lists what there is)",
 }
 
 
