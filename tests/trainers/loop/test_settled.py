@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from cockpit.contract import AttemptWriter
 from trainers.attempt.checkpoints import EvalState
 from trainers.attempt.processes import OneProcess
 from trainers.attempt.signals import Stopped
@@ -49,7 +50,7 @@ def test_the_mid_eval_left_due_is_made_by_the_policy(wrapped: bool, tmp_path: Pa
     attempt: Any = SimpleNamespace(
         processes=OneProcess(),
         recipe=SimpleNamespace(mid_eval=SimpleNamespace(every_steps=10)),
-        out=SimpleNamespace(stage=lambda *words: None),
+        out=AttemptWriter(tmp_path),
         told_to_stop=lambda: True,
     )
     scorer = Scorer()
