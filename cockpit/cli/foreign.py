@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -45,20 +46,18 @@ def run(options: argparse.Namespace) -> int:
     from cockpit.services.foreign.remote import Remote, split
 
     far = split(options.place)
-    remote = Remote(*far) if far else None
-    place = str(remote.root) if remote else options.place
-    try:
+    with ExitStack() as ends:
+        remote = Remote(*far) if far else None
+        if remote:
+            ends.callback(remote.close)
+        place = str(remote.root) if remote else options.place
         mirror = Mirror(
             find(place),
             options.place,
             look=partial(find, place),
             trouble=lambda: remote.trouble if remote else "",
         )
-    except BaseException:
-        if remote:
-            remote.close()
-        raise
-    try:
+        ends.callback(mirror.close)
         mirror.poll()
         ws = Workspace(mirror.root)
         if options.ask:
@@ -71,10 +70,6 @@ def run(options: argparse.Namespace) -> int:
             remote.start()
         mirror.start()
         return open_screens(mirror.root, options.place)
-    finally:
-        mirror.close()
-        if remote:
-            remote.close()
 
 
 def _ask(ws: Workspace, options: argparse.Namespace) -> int:

@@ -114,7 +114,9 @@ class Cockpit(TrainerCallback):
         """What was asked for since the last step; in the process that writes alone."""
         if self._out is None:
             return set()
-        new = [request for request in _pending(self._out.layout) if request not in self._answer_after_save]
+        new = [
+            request for request in control.pending(self._out.layout) if request not in self._answer_after_save
+        ]
         for request in new:
             if request.name == "evaluate":
                 request.done()
@@ -203,10 +205,6 @@ class Cockpit(TrainerCallback):
                 atomic.write_json(self._out.layout.recipe, {**recipe, "technique": self._technique})
             except OSError:
                 return
-
-
-def _pending(layout: AttemptLayout) -> list[control.Request]:
-    return control.pending(layout)
 
 
 def _evaluates(args: TrainingArguments) -> bool:

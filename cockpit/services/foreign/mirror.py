@@ -70,6 +70,7 @@ class _One:
 
     def take(self, update: Update) -> None:
         """Write down what is new."""
+        heard = self._heard()
         if update.restarted:
             self.out.close()
             shutil.rmtree(self.attempt.root, ignore_errors=True)
@@ -80,15 +81,15 @@ class _One:
             self.out.notice("info", f"It was resumed: rows after step {update.rewound_to} were logged anew.")
         if not self._begun:
             self._begun = True
-            self.when = self._heard()
+            self.when = heard
             self.out.stage("loading", self.run.place)
         for row in update.rows:
-            self._row(row)
+            self._row(row, heard)
         for step, samples in sorted(update.samples.items()):
-            self.when = self._heard()
+            self.when = heard
             self.out.samples(step, "train", samples)
         self._records()
-        self._watch_process(update)
+        self._watch_process()
         if update.state in ("finished", "failed", "stopped") and not self.ended:
             self.ended = True
             self.out.end(update.state, update.why or f"as {self.run.kind} says")
@@ -101,15 +102,15 @@ class _One:
         """Tell what is the matter with the place that the run is watched at."""
         self.out.notice("warning", text)
 
-    def _row(self, row: Row) -> None:
+    def _row(self, row: Row, heard: float) -> None:
         fresh = not self.names
-        self.when = row.time if row.time is not None and math.isfinite(row.time) else self._heard()
+        self.when = row.time if row.time is not None and math.isfinite(row.time) else heard
         if fresh:
             self.out.stage("training", self.run.place)
         self.names |= row.values.keys()
         self.out.metrics(row.step, row.values)
 
-    def _watch_process(self, update: Update) -> None:
+    def _watch_process(self) -> None:
         """Note the process that writes, once it was seen alive: when it goes without a word, that is told at once."""
         pid = getattr(self.run, "pid", None)
         if pid is None or (self._process is not None and self._process.pid == pid):
