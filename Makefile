@@ -26,13 +26,13 @@ demo: setup
 # come first (tests/conftest.py). Many tests wait for other processes, so there is a worker more than two cores have.
 PYTEST = $(BIN)/python -m pytest tests -n $(WORKERS) --durations 30 --dist loadfile --no-loadscope-reorder
 
-# The types are checked beside the tests, and told after them. Up to three tests that failed while two others ran
+# The types are checked beside the tests, and told after them. Up to ten tests that failed while two others ran
 # beside them are tried once more, alone: what passes then is still named, as one that needs its machine to itself.
 ALONE = $(BIN)/python -m pytest tests -n 0 --last-failed --last-failed-no-failures none
 test: setup lint
 	@mkdir -p build; $(BIN)/pyright > build/pyright.log 2>&1 & types=$$!; trap "kill $$types 2>/dev/null" EXIT; \
 		$(PYTEST); tests=$$?; \
-		if [ $$tests = 1 ] && few=$$($(BIN)/python scripts/failed_few.py 3); then \
+		if [ $$tests = 1 ] && few=$$($(BIN)/python scripts/failed_few.py 10); then \
 			echo "Failed beside others, tried again alone:"; echo "$$few"; $(ALONE); tests=$$?; fi; \
 		wait $$types; types=$$?; cat build/pyright.log; exit $$((tests || types))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -52,11 +53,29 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items.sort(key=lambda item: order.get(item.path, len(order)))
 
 
+LEAVES = ("COCKPIT_", "HF_", "MLFLOW_", "TRACKIO_", "WANDB_")
+"""What begins the names of the variables that trainers and trackers set for their own process."""
+
+
+def _variables() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith(LEAVES)}
+
+
 @pytest.fixture(autouse=True)
-def _own_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:  # pyright: ignore[reportUnusedFunction]
-    """Claims on GPUs lie in the user's state folder; a test's runs must not meet those of the machine."""
+def _own_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]
+    """Claims on GPUs lie in the user's state folder; a test's runs must not meet those of the machine.
+
+    Nor what an earlier test's trainer, run in this very process, said of itself: a callback that finds
+    COCKPIT_ATTEMPT_DIR believes that the cockpit launched it, and writes into that other test's folder.
+    """
+    os.environ.pop("COCKPIT_ATTEMPT_DIR", None)
+    before = _variables()
     monkeypatch.setenv(
         "COCKPIT_WITHOUT_WALLS", "1"
     )  # root in a container without Landlock judges code all the same
     state: Path = tmp_path_factory.mktemp("state")
     monkeypatch.setenv("COCKPIT_STATE", str(state))
+    yield
+    for name in _variables().keys() - before.keys():
+        del os.environ[name]
+    os.environ.update(before)
